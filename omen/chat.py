@@ -1,0 +1,130 @@
+"""What a client asked: messages, tools, sampling. Frozen, and belonging to no provider.
+
+Front ends write these values, providers read them. This module must not know either, nor any
+wire format; it follows the OpenAI schema only in what exists, because that is the union that
+every client speaks. What has no field of its own travels in `extras` (unknown keys of the object)
+or as an `Opaque` (a whole object of unknown kind) to the providers that understand it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+Extras = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An object of a kind the vocabulary lacks, as the client sent it."""
+
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of text inside a message."""
+
+    text: str
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image: `url` is http(s) or a `data:` URL."""
+
+    url: str
+    detail: str | None = None
+    extras: Extras = field(default_factory=dict)
+
+
+Part = TextPart | ImagePart | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the assistant made. `arguments` is the JSON text exactly as it was generated."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `parts` is empty for an assistant message that only calls tools.
+
+    `single_text` remembers that the client wrote a plain string, so that it can leave as one.
+    """
+
+    role: Role
+    parts: tuple[Part, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    single_text: bool = True
+    extras: Extras = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The text parts joined with nothing between; other parts are not in it."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call. `parameters` is a JSON schema; None means no parameters."""
+
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTool:
+    """A tool choice that forces one function."""
+
+    name: str
+
+
+ToolChoice = Literal["none", "auto", "required"] | NamedTool | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """The shape the answer must have. `schema` is set for `json_schema` only."""
+
+    kind: Literal["text", "json_object", "json_schema"]
+    name: str = "answer"
+    schema: Mapping[str, Any] | None = None
+    strict: bool | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question, as any provider's `encode` takes it.
+
+    None (or empty) always means that the client did not say; nothing is filled in here. Which
+    model answers, and whether the client wants a stream, are not part of the question.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool | Opaque, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    reasoning_effort: str | None = None
+    user: str | None = None
+    extras: Extras = field(default_factory=dict)

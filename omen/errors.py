@@ -1,0 +1,200 @@
+"""The error tree. Each failure says whether another candidate may help.
+
+    OmenError
+    ├── RequestError            the caller's doing; nothing was sent to anybody
+    ├── UpstreamFailure         one attempt failed; `kind` says how
+    └── RaceError               the plan as a whole came to nothing
+        ├── AllAttemptsFailed   every attempt failed; carries every reason
+        ├── MaxLatencyExceeded  no useful token by the caller's deadline
+        └── TotalTimeoutExceeded
+
+Each has a `status` (HTTP), a `type` and a `code` in OpenAI's words, and a message that is fit for
+the caller: no key, no prompt and no answer is ever in one. Front ends turn them into their own
+dialect; nobody below a front end knows of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omen.candidates import Candidate
+
+
+class OmenError(Exception):
+    """Anything OMEN reports to a caller. `message` is safe to show."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = "internal_error"
+    param: str | None = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class RequestError(OmenError):
+    """The request cannot be served as it stands, and no candidate would change that.
+
+    `param` names the field at fault in the caller's own spelling (`omen.k`,
+    `messages.0.content`).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        status: int = 400,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = "invalid_request_error"
+        self.code = code
+        self.param = param
+
+
+class FailureKind(Enum):
+    """How an attempt failed. The value is the word used in records, metrics and error codes."""
+
+    INVALID_REQUEST = "invalid_request"
+    CONTEXT_LENGTH = "context_length"
+    TOO_LARGE = "too_large"
+    CONTENT_FILTER = "content_filter"
+    UNSUPPORTED = "unsupported"
+    """This candidate cannot do what was asked (images, tools); another one might."""
+    NOT_FOUND = "not_found"
+    UPSTREAM_AUTH = "upstream_auth"
+    UPSTREAM_MISCONFIGURED = "upstream_misconfigured"
+    RATE_LIMIT = "rate_limit"
+    QUOTA = "quota"
+    OVERLOADED = "overloaded"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    """The upstream could not be reached, or the connection broke before the answer began."""
+    TRUNCATED = "truncated"
+    """The stream stopped without saying that the answer was complete."""
+    PROTOCOL = "protocol"
+    """The upstream sent something that is not its own wire format."""
+    EMPTY = "empty"
+    """A proper answer with nothing visible in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    status: int
+    retryable: bool
+    failover: bool
+
+
+_TRAITS: dict[FailureKind, _Traits] = {
+    FailureKind.INVALID_REQUEST: _Traits(400, retryable=False, failover=False),
+    FailureKind.CONTEXT_LENGTH: _Traits(400, retryable=False, failover=False),
+    FailureKind.TOO_LARGE: _Traits(413, retryable=False, failover=False),
+    FailureKind.CONTENT_FILTER: _Traits(400, retryable=False, failover=False),
+    FailureKind.UNSUPPORTED: _Traits(400, retryable=False, failover=True),
+    FailureKind.NOT_FOUND: _Traits(404, retryable=False, failover=True),
+    FailureKind.UPSTREAM_AUTH: _Traits(502, retryable=False, failover=True),
+    FailureKind.UPSTREAM_MISCONFIGURED: _Traits(502, retryable=False, failover=True),
+    FailureKind.RATE_LIMIT: _Traits(429, retryable=True, failover=True),
+    FailureKind.QUOTA: _Traits(429, retryable=False, failover=True),
+    FailureKind.OVERLOADED: _Traits(503, retryable=True, failover=True),
+    FailureKind.SERVER_ERROR: _Traits(502, retryable=True, failover=True),
+    FailureKind.TIMEOUT: _Traits(504, retryable=True, failover=True),
+    FailureKind.CONNECTION: _Traits(502, retryable=True, failover=True),
+    FailureKind.TRUNCATED: _Traits(502, retryable=True, failover=True),
+    FailureKind.PROTOCOL: _Traits(502, retryable=True, failover=True),
+    FailureKind.EMPTY: _Traits(502, retryable=True, failover=True),
+}
+
+
+class UpstreamFailure(OmenError):
+    """One attempt at one candidate failed.
+
+    `failover` says whether another candidate may help, `retryable` whether the same one may
+    later; `retry_after` is what the upstream asked for, in seconds. `upstream_status` is the
+    HTTP status it answered with, None when the failure was found elsewhere.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        failover: bool | None = None,
+        retry_after: float | None = None,
+        upstream_status: int | None = None,
+        upstream_code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        traits = _TRAITS[kind]
+        self.kind = kind
+        self.status = traits.status
+        self.type = "invalid_request_error" if traits.status < 429 else "upstream_error"
+        self.code = upstream_code or kind.value
+        self.retryable = traits.retryable
+        self.failover = traits.failover if failover is None else failover
+        self.retry_after = retry_after
+        self.upstream_status = upstream_status
+        self.request_id = request_id
+
+
+class RaceError(OmenError):
+    """The plan ended without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """Who failed, and how."""
+
+    candidate: Candidate
+    failure: UpstreamFailure
+
+
+class AllAttemptsFailed(RaceError):
+    """No attempt committed. The message names every attempt and its reason.
+
+    The status is that of the most informative failure: what the caller did wrong, over what it
+    must wait for, over what broke, over what was merely late. `retry_after` is the shortest wait
+    any upstream asked for.
+    """
+
+    def __init__(self, attempts: Sequence[FailedAttempt]) -> None:
+        reasons = "; ".join(f"{a.candidate.name}: {a.failure.message}" for a in attempts)
+        super().__init__(f"every attempt failed ({len(attempts)}): {reasons}")
+        self.attempts = tuple(attempts)
+        best = min((a.failure for a in attempts), key=_informativeness)
+        self.status = best.status
+        self.type = best.type
+        self.code = best.code
+        waits = [a.failure.retry_after for a in attempts if a.failure.retry_after is not None]
+        self.retry_after = min(waits, default=None)
+
+
+class MaxLatencyExceeded(RaceError):
+    """`max_latency_ms` passed and nobody had said anything visible."""
+
+    status = 504
+    type = "timeout_error"
+    code = "max_latency_exceeded"
+
+
+class TotalTimeoutExceeded(RaceError):
+    """`total_timeout_ms` (or the server's own bound) passed before the answer was complete."""
+
+    status = 504
+    type = "timeout_error"
+    code = "total_timeout_exceeded"
+
+
+def _informativeness(failure: UpstreamFailure) -> int:
+    """Lower is more informative: 400 over other 4xx over 429 over 5xx over timeout."""
+    order = [400, 413, 404, 429, 503, 502, 504]
+    return order.index(failure.status)

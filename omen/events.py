@@ -1,0 +1,110 @@
+"""What comes back: an answer as a sequence of events, belonging to no provider.
+
+**Shape.** `AnswerStart` at most once and first, then deltas in the order they were generated,
+then `AnswerEnd` exactly once and last. A stream without `AnswerEnd` is truncated, and whoever
+reads it says so with an error, never with an end. Events that arrived together in one read of the
+socket travel together, as a sequence, all the way to the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider reported them, brought to OpenAI's meaning.
+
+    `prompt_tokens` includes what was read from and written to a cache, `completion_tokens`
+    includes reasoning. The details are the named parts of each (`cached_tokens`,
+    `cache_write_tokens`; `reasoning_tokens`), only those that were reported.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_details: Mapping[str, int] = field(default_factory=dict)
+    completion_details: Mapping[str, int] = field(default_factory=dict)
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStart:
+    """The upstream began a message. Says nothing about whether anything useful will follow.
+
+    `extras` holds what OpenAI clients may want to see of it (`system_fingerprint`,
+    `service_tier`).
+    """
+
+    model: str | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the visible answer. `extras`: `logprobs`, as OpenAI shapes them."""
+
+    text: str
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """A piece of the model's visible reasoning."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    """A piece of a refusal, where the provider keeps refusals apart from text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of a tool call.
+
+    `index` is dense from 0 in order of appearance. The first fragment of an index carries `id`
+    and `name`, later ones only `arguments` (JSON text, cut anywhere).
+    """
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnd:
+    """The answer is complete. `usage` is None when the provider did not report any."""
+
+    reason: FinishReason
+    usage: Usage | None = None
+
+
+Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
+Event = AnswerStart | Delta | AnswerEnd
+
+
+def is_generated(event: Event) -> bool:
+    """Whether the model produced a token here: the only thing that satisfies a token timeout.
+
+    Text counts when it is more than whitespace; role, usage and empty fragments never do.
+    """
+    match event:
+        case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
+            return not text.isspace() and text != ""
+        case ToolCallDelta(name=name, arguments=arguments):
+            return bool(name or arguments)
+        case _:
+            return False

@@ -1,0 +1,25 @@
+"""What a caller says about the race it wants: the `omen` object, whichever door it came through.
+
+A None means the caller did not say; the configuration's default then holds. Durations are float
+seconds here; the wire's `_ms` fields are converted where they enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RaceHints:
+    """Hints of one request, already validated."""
+
+    strategy: str | None = None
+    k: int | None = None
+    providers: tuple[str, ...] | None = None
+    max_latency: float | None = None
+    total_timeout: float | None = None
+    min_useful_tokens: int | None = None
+    priority_weights: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] | None = None
+    explain: bool = False

@@ -1,0 +1,126 @@
+"""The contract between router, engine and strategies: a plan, its records, and four protocols.
+
+A strategy gets a `Plan`, a way to open attempts and an output, and decides who wins. The engine
+runs it and knows only these protocols. Everything here points at the vocabulary and at nothing
+else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal, Protocol
+
+from omen.candidates import Candidate
+from omen.errors import UpstreamFailure
+from omen.events import Event, Usage
+
+Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the router decided, before anything is sent.
+
+    Deadlines are points on trio's clock; `inf` means none. `candidates` are in starting order.
+    """
+
+    strategy: str
+    candidates: tuple[Candidate, ...]
+    k: int = 2
+    min_useful_tokens: int = 5
+    reasoning_counts: bool = False
+    commit_deadline: float = inf
+    total_deadline: float = inf
+
+
+@dataclass(slots=True)
+class AttemptRecord:
+    """How one attempt went, kept up to date while it runs. Times are on trio's clock."""
+
+    index: int
+    candidate: Candidate
+    started_at: float
+    first_token_at: float | None = None
+    committed_at: float | None = None
+    ended_at: float | None = None
+    outcome: Outcome = "running"
+    tokens: int = 0
+    """Generated tokens seen: what the provider reported, else an estimate from the text."""
+    usage: Usage | None = None
+    failure: UpstreamFailure | None = None
+
+
+@dataclass(slots=True)
+class RaceRecord:
+    """One request's race: its plan, every attempt in starting order, and who won."""
+
+    race_id: str
+    plan: Plan
+    accepted_at: float
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    winner: AttemptRecord | None = None
+    ended_at: float | None = None
+
+
+class Attempt(Protocol):
+    """A running attempt, alive inside the `async with` that opened it."""
+
+    async def receive(self) -> Sequence[Event]:
+        """Wait for the events that arrive next, together; empty after `AnswerEnd` was given.
+
+        **Raises.** `UpstreamFailure`, which ends the attempt.
+        **Cancellation.** Nothing is lost: a cancelled `receive` may be called again.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Claim the win. One synchronous step; a second claim in the same race is a bug."""
+        ...
+
+
+class OpenAttempt(Protocol):
+    """Opens one attempt at one candidate; leaving the block closes its upstream stream.
+
+    Entering sends the request and waits for the response's headers. It raises `UpstreamFailure`
+    when there is none or when it is an error. Closing never waits for the upstream.
+    """
+
+    def __call__(self, candidate: Candidate, /) -> AbstractAsyncContextManager[Attempt]: ...
+
+
+class Output(Protocol):
+    """Where the winner's events go: a front end's writer, a collector, a recorder in tests.
+
+    Called only from the winner's own task, and only after the commit. A slow reader makes `send`
+    wait, and so slows the upstream.
+    """
+
+    async def send(self, events: Sequence[Event], /) -> None: ...
+
+
+class Strategy(Protocol):
+    """Runs a plan to its end and returns the candidate that won.
+
+    **Raises.** `AllAttemptsFailed` or `MaxLatencyExceeded` when nobody committed; the winner's own
+    `UpstreamFailure` when it died after its commit.
+    **Cancellation.** Closes every attempt it opened.
+    """
+
+    async def __call__(
+        self, plan: Plan, open_attempt: OpenAttempt, output: Output, /
+    ) -> Candidate: ...
+
+
+class Observer(Protocol):
+    """Is told how attempts go. Synchronous and quick: it runs in the request's own task."""
+
+    def attempt_started(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...
+
+    def attempt_progressed(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...
+
+    def attempt_committed(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...
+
+    def attempt_ended(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...

@@ -1,0 +1,1 @@
+"""Upstream wire formats: one module each, pure translation, no I/O."""

@@ -1,0 +1,1 @@
+"""Bytes: framing without I/O, and the one place that speaks HTTP to upstreams."""
