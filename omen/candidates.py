@@ -33,6 +33,8 @@ class Candidate:
     """What fails together: by default each provider is a failure domain of its own."""
     score: float = 50.0
     """How good a choice the router thinks it is, 0 to 100. Breaks ties at a deadline."""
+    timeout: float = 600.0
+    """Bound of one attempt as a whole."""
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
 

@@ -31,6 +31,8 @@ class OmenError(Exception):
     type: str = "server_error"
     code: str | None = "internal_error"
     param: str | None = None
+    retry_after: float | None = None
+    """Seconds after which trying again may help, where somebody said so."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -179,11 +181,16 @@ class AllAttemptsFailed(RaceError):
 
 
 class MaxLatencyExceeded(RaceError):
-    """`max_latency_ms` passed and nobody had said anything visible."""
+    """`max_latency_ms` passed and nobody had said anything visible. Names every attempt."""
 
     status = 504
     type = "timeout_error"
     code = "max_latency_exceeded"
+
+    def __init__(self, failed: Sequence[FailedAttempt], late: Sequence[Candidate]) -> None:
+        reasons = [f"{f.candidate.name}: {f.failure.message}" for f in failed]
+        reasons += [f"{candidate.name}: nothing visible yet" for candidate in late]
+        super().__init__("no useful token by max_latency_ms: " + "; ".join(reasons))
 
 
 class TotalTimeoutExceeded(RaceError):

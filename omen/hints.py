@@ -16,6 +16,7 @@ class RaceHints:
 
     strategy: str | None = None
     k: int | None = None
+    intent: str | None = None
     providers: tuple[str, ...] | None = None
     max_latency: float | None = None
     total_timeout: float | None = None

@@ -18,6 +18,7 @@ from omen.errors import UpstreamFailure
 from omen.events import Event, Usage
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled"]
+Moment = Literal["started", "progressed", "committed", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Plan:
     k: int = 2
     min_useful_tokens: int = 5
     reasoning_counts: bool = False
+    intent: str | None = None
     commit_deadline: float = inf
     total_deadline: float = inf
 
@@ -49,6 +51,8 @@ class AttemptRecord:
     outcome: Outcome = "running"
     tokens: int = 0
     """Generated tokens seen: what the provider reported, else an estimate from the text."""
+    complete: bool = False
+    """Whether the whole answer arrived."""
     usage: Usage | None = None
     failure: UpstreamFailure | None = None
 
@@ -60,6 +64,7 @@ class RaceRecord:
     race_id: str
     plan: Plan
     accepted_at: float
+    request_id: str = ""
     attempts: list[AttemptRecord] = field(default_factory=list)
     winner: AttemptRecord | None = None
     ended_at: float | None = None
@@ -117,10 +122,4 @@ class Strategy(Protocol):
 class Observer(Protocol):
     """Is told how attempts go. Synchronous and quick: it runs in the request's own task."""
 
-    def attempt_started(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...
-
-    def attempt_progressed(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...
-
-    def attempt_committed(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...
-
-    def attempt_ended(self, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...
+    def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord, /) -> None: ...

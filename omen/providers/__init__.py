@@ -1,1 +1,6 @@
 """Upstream wire formats: one module each, pure translation, no I/O."""
+
+from omen.providers._registry import KINDS, provider_spec
+from omen.providers._spec import Decoder, ProviderSpec
+
+__all__ = ["KINDS", "Decoder", "ProviderSpec", "provider_spec"]

@@ -1,0 +1,69 @@
+"""Simulated upstreams: servers that speak the real OpenAI, Anthropic and Ollama formats.
+
+They stand in for the vendors in the demo, the tests and the benchmarks. Each behaves after a
+`Profile` (delays, lengths, faults), decides the fate of every stream beforehand from a seed
+(`draw`), and says at `/sim/stats` what it saw. They are written from the vendors' documents and
+must not import OMEN's own translation of them (`omen.providers`, `omen.wire`).
+"""
+
+from omen.sim.dialect import ProviderKind
+from omen.sim.distributions import Between, Fixed, LogNormal, StallTail
+from omen.sim.draw import Draw, draw
+from omen.sim.faults import (
+    FAULTS,
+    DeadConnection,
+    Empty,
+    ErrorIn200,
+    Fault,
+    MidstreamError,
+    PingsOnly,
+    RoleOnly,
+    Silence,
+    Status,
+    Truncated,
+    WhitespaceOnly,
+)
+from omen.sim.fleet import DEFAULT_FLEET, DEMO_MODEL, open_fleet
+from omen.sim.parsing import ProfileError, profile_from_line, profile_from_mapping
+from omen.sim.presets import PRESETS
+from omen.sim.profile import Profile
+from omen.sim.server import RunningUpstream, SimulatedUpstream
+from omen.sim.stats import StreamRecord, StreamStats, key_hash
+from omen.sim.text import answer_text, answer_tokens
+
+__all__ = [
+    "DEFAULT_FLEET",
+    "DEMO_MODEL",
+    "FAULTS",
+    "PRESETS",
+    "Between",
+    "DeadConnection",
+    "Draw",
+    "Empty",
+    "ErrorIn200",
+    "Fault",
+    "Fixed",
+    "LogNormal",
+    "MidstreamError",
+    "PingsOnly",
+    "Profile",
+    "ProfileError",
+    "ProviderKind",
+    "RoleOnly",
+    "RunningUpstream",
+    "Silence",
+    "SimulatedUpstream",
+    "StallTail",
+    "Status",
+    "StreamRecord",
+    "StreamStats",
+    "Truncated",
+    "WhitespaceOnly",
+    "answer_text",
+    "answer_tokens",
+    "draw",
+    "key_hash",
+    "open_fleet",
+    "profile_from_line",
+    "profile_from_mapping",
+]

@@ -1,0 +1,134 @@
+"""Opens one attempt as an async context manager of events, and keeps its record.
+
+The provider's module writes the request and reads the frames, the wire moves the bytes; this
+package owns the time and the books. A stream is closed when the `async with` is left, on every
+path, before the record says that the attempt has ended: so there are never more upstream streams
+than live attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+
+import httpx
+import trio
+
+from omen.attempts._patience import Patience
+from omen.attempts._running import RunningAttempt
+from omen.candidates import Candidate
+from omen.chat import ChatRequest
+from omen.errors import FailureKind, UpstreamFailure
+from omen.plan import AttemptRecord, Moment, Observer, OpenAttempt, Outcome, RaceRecord
+from omen.providers import ProviderSpec
+from omen.wire.framing import make_reader
+from omen.wire.upstream import UpstreamResponse, open_response
+
+_CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
+
+
+class Attempts:
+    """Opens attempts over one transport and knows which are alive."""
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        providers: Mapping[str, ProviderSpec],
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._transport = transport
+        self._providers = providers
+        self._observers = tuple(observers)
+        self.live: list[AttemptRecord] = []
+        """Every attempt that may still hold an upstream stream, oldest first."""
+
+    def __repr__(self) -> str:
+        names = ", ".join(record.candidate.name for record in self.live)
+        return f"<Attempts {len(self.live)} live{': ' + names if names else ''}>"
+
+    def opener(self, race: RaceRecord, request: ChatRequest) -> OpenAttempt:
+        """Make the `OpenAttempt` of one race: what it opens is written into `race.attempts`."""
+        return partial(self._open, race, request)
+
+    @asynccontextmanager
+    async def _open(
+        self, race: RaceRecord, request: ChatRequest, candidate: Candidate
+    ) -> AsyncIterator[RunningAttempt]:
+        spec = self._providers[candidate.kind]
+        patience = Patience(candidate)
+        with self._recorded(race, candidate) as record:
+            wire_request = spec.encode(request, candidate)
+            async with AsyncExitStack() as stack:
+                with patience.spend():
+                    response = await stack.enter_async_context(
+                        open_response(self._transport, wire_request)
+                    )
+                    await _expect_stream(spec, response)
+                yield RunningAttempt(
+                    record,
+                    response,
+                    reader=make_reader(spec.FRAMING),
+                    decoder=spec.decoder(),
+                    patience=patience,
+                    tell=lambda moment: self._tell(moment, race, record),
+                )
+
+    @contextmanager
+    def _recorded(self, race: RaceRecord, candidate: Candidate) -> Iterator[AttemptRecord]:
+        record = AttemptRecord(len(race.attempts), candidate, trio.current_time())
+        race.attempts.append(record)
+        self.live.append(record)
+        self._tell("started", race, record)
+        try:
+            yield record
+        except UpstreamFailure as failure:
+            record.failure = failure
+            record.outcome = "timed_out" if failure.kind is FailureKind.TIMEOUT else "failed"
+            raise
+        finally:
+            record.ended_at = trio.current_time()
+            if record.outcome == "running":
+                record.outcome = _how_it_ended(race, record)
+            self.live.remove(record)
+            self._tell("ended", race, record)
+
+    def _tell(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
+        if moment == "committed":
+            _claim(race, record)
+        for observer in self._observers:
+            observer(moment, race, record)
+
+
+def _claim(race: RaceRecord, record: AttemptRecord) -> None:
+    if race.winner is not None:
+        raise RuntimeError(f"a second commit, by {record.candidate.name}, in race {race.race_id}")
+    race.winner = record
+    record.committed_at = trio.current_time()
+
+
+def _how_it_ended(race: RaceRecord, record: AttemptRecord) -> Outcome:
+    """Say how an attempt ended that did not fail: the scopes that cut one do not tell."""
+    if race.winner is not None and race.winner is not record:
+        return "lost"
+    if record.complete:
+        return "won"
+    now = trio.current_time()
+    if now >= race.plan.total_deadline:
+        return "timed_out"
+    if race.winner is None and now >= race.plan.commit_deadline:
+        return "timed_out"
+    return "client_cancelled"
+
+
+async def _expect_stream(spec: ProviderSpec, response: UpstreamResponse) -> None:
+    """Refuse an answer that is not a stream: an error status, or a 200 that is something else.
+
+    A 200 is not yet a stream: xAI answers a streaming request with a JSON error and status 200,
+    and proxies answer with HTML. One that names no type at all is taken at its word.
+    """
+    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status == 200 and content_type in ("", _CONTENT_TYPES[spec.FRAMING]):
+        return
+    body = await response.read_body()
+    raise spec.classify(response.status, response.headers, body)

@@ -1,0 +1,133 @@
+"""A running attempt: an upstream's bytes become events, and its record is kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from omen.attempts._patience import Patience
+from omen.errors import UpstreamFailure
+from omen.events import (
+    AnswerEnd,
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    is_generated,
+)
+from omen.plan import AttemptRecord, Moment
+from omen.providers import Decoder
+from omen.wire.framing import FrameReader
+from omen.wire.upstream import UpstreamResponse
+
+CHARACTERS_PER_TOKEN = 4
+"""The estimate while the provider has not reported usage; the same as the commit gate's."""
+DRAIN_SECONDS = 0.25
+"""How long to wait, after a complete answer, for the end of the response, so that the connection
+can be kept. Nobody is waiting for it: the client has its answer by then."""
+
+
+class RunningAttempt:
+    """One attempt whose response has begun; see `omen.plan.Attempt` for the contract."""
+
+    def __init__(
+        self,
+        record: AttemptRecord,
+        response: UpstreamResponse,
+        *,
+        reader: FrameReader,
+        decoder: Decoder,
+        patience: Patience,
+        tell: Callable[[Moment], None],
+    ) -> None:
+        self._record = record
+        self._response = response
+        self._reader = reader
+        self._decoder = decoder
+        self._patience = patience
+        self._tell = tell
+        self._failure: UpstreamFailure | None = None
+        self._characters = 0
+
+    def commit(self) -> None:
+        """Claim the win of this attempt's race."""
+        self._tell("committed")
+
+    async def receive(self) -> Sequence[Event]:
+        """Wait for the next events; empty once the answer was complete.
+
+        **Raises.** `UpstreamFailure`. One that arrives behind events in the same read is raised
+        after them if this attempt has won, because the client is owed them; before the commit it
+        is raised at once, because an attempt known to be broken must not win.
+        **Cancellation.** Nothing is lost; `receive` may be called again.
+        """
+        if self._record.complete:
+            await self._drain()
+            return ()
+        events: list[Event] = []
+        while not events:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                self._decode(await self._read(), events)
+            except UpstreamFailure as failure:
+                if not self._is_whole(events):
+                    self._keep_or_raise(failure, events)
+        self._note(events)
+        return events
+
+    async def _read(self) -> bytes:
+        with self._patience.spend():
+            return await self._response.receive()
+
+    def _decode(self, data: bytes, events: list[Event]) -> None:
+        frames = self._reader.feed(data) if data else self._reader.end()
+        for frame in frames:
+            events += self._decoder.feed(frame)
+        if not data:
+            events += self._decoder.end()
+
+    def _is_whole(self, events: list[Event]) -> bool:
+        """Whether the answer was complete before something failed, and add the end it is owed.
+
+        Some servers say that they are finished and then break off or fall silent.
+        """
+        if not (events and isinstance(events[-1], AnswerEnd)):
+            try:
+                events += self._decoder.end()
+            except UpstreamFailure:
+                return False
+        return True
+
+    def _keep_or_raise(self, failure: UpstreamFailure, events: Sequence[Event]) -> None:
+        if self._record.committed_at is None or not events:
+            raise failure
+        self._failure = failure
+
+    async def _drain(self) -> None:
+        """Read to the end of the response, so that its connection is clean and can be kept."""
+        with trio.move_on_after(DRAIN_SECONDS):
+            while await self._response.receive():
+                pass
+
+    def _note(self, events: Sequence[Event]) -> None:
+        record = self._record
+        for event in events:
+            match event:
+                case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
+                    self._characters += len("".join(text.split()))
+                case ToolCallDelta(arguments=arguments):
+                    self._characters += len(arguments)
+                case AnswerEnd(usage=usage):
+                    record.usage = usage
+                    record.complete = True
+        record.tokens = -(-self._characters // CHARACTERS_PER_TOKEN)
+        if record.usage is not None:
+            record.tokens = record.usage.completion_tokens
+        if any(map(is_generated, events)):
+            self._patience.renew()
+            if record.first_token_at is None:
+                record.first_token_at = trio.current_time()
+        self._tell("progressed")

@@ -1,0 +1,86 @@
+"""A race as lanes, one per attempt: pure state, fed with moments, drawn as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH = 24
+"""Characters of a lane's track; one is two tokens until the lane is full."""
+_TOKENS_PER_CHARACTER = 2
+
+
+@dataclass(slots=True)
+class Lane:
+    """One attempt, as far as is known of it. Times are milliseconds since accept."""
+
+    name: str
+    started_ms: float
+    now_ms: float
+    tokens: int = 0
+    committed_ms: float | None = None
+    ended_ms: float | None = None
+    outcome: str = "running"
+    reason: str | None = None
+
+    def draw(self, name_width: int) -> str:
+        """Draw the lane on one line."""
+        length = min(WIDTH, -(-self.tokens // _TOKENS_PER_CHARACTER))
+        track = ("━" * length).ljust(WIDTH, "·")
+        return f"{self.name:<{name_width}}  {track} {self.tokens:>4} tok  {self.state()}"
+
+    def state(self) -> str:
+        """Say how it stands."""
+        committed = "" if self.committed_ms is None else f"✔ committed {self.committed_ms:.0f} ms"
+        if self.ended_ms is None:
+            return committed or f"… {self.now_ms:.0f} ms"
+        if self.outcome == "won":
+            return f"{committed}, complete {self.ended_ms:.0f} ms"
+        if self.outcome == "lost":
+            return f"✂ cancelled {self.ended_ms:.0f} ms"
+        because = f": {self.reason}" if self.reason else ""
+        return f"✗ {self.outcome} {self.ended_ms:.0f} ms{because}"
+
+
+class Lanes:
+    """Every attempt of one race, in starting order."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[int, Lane] = {}
+
+    def take(self, moment: Mapping[str, Any]) -> str | None:
+        """Take a moment (as `RaceMoment.as_json` gives it); return it as a line, if worth one."""
+        t_ms = moment["t_ms"]
+        lane = self._lanes.get(moment["attempt"])
+        if lane is None:
+            lane = Lane(f"{moment['provider']}/{moment['model']}", t_ms, t_ms)
+            self._lanes[moment["attempt"]] = lane
+        lane.now_ms = t_ms
+        lane.tokens = moment["tokens"]
+        match moment["moment"]:
+            case "committed":
+                lane.committed_ms = t_ms
+            case "ended":
+                lane.ended_ms = t_ms
+                lane.outcome = moment["outcome"]
+                lane.reason = moment["reason"]
+            case "progressed":
+                return None
+        return f"{t_ms:9.1f} ms  {lane.name}  {_WORDS[moment['moment']]}{_rest(lane)}"
+
+    def draw(self) -> list[str]:
+        """Draw every lane."""
+        width = max((len(lane.name) for lane in self._lanes.values()), default=0)
+        return [self._lanes[index].draw(width) for index in sorted(self._lanes)]
+
+
+_WORDS = {"started": "started", "committed": "committed", "ended": ""}
+
+
+def _rest(lane: Lane) -> str:
+    if lane.ended_ms is None:
+        return f" with {lane.tokens} tokens" if lane.committed_ms is not None else ""
+    words = {"lost": "cancelled", "won": "complete"}.get(lane.outcome, lane.outcome)
+    because = f": {lane.reason}" if lane.reason else ""
+    return f"{words}, {lane.tokens} tokens{because}"

@@ -1,0 +1,51 @@
+"""A race inside this process: simulated providers on sockets, and a gateway without a server."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import trio
+from pydantic_core import to_json
+
+from omen.cli._demo import with_simulated
+from omen.cli._screen import Screen
+from omen.config import Settings
+from omen.errors import OmenError
+from omen.front.openai_parse import parse_chat
+from omen.front.openai_write import Completion
+from omen.gateway import Gateway, open_gateway
+from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.sim import DEFAULT_FLEET, open_fleet
+from omen.telemetry import tell
+
+
+async def race_here(body: Mapping[str, Any], screen: Screen) -> str:
+    """Run one race and show it; return the winner's text. **Raises.** `OmenError`."""
+    seed = secrets.randbelow(2**31)  # another race every time
+    fleet = [replace(upstream, seed=seed) for upstream in DEFAULT_FLEET]
+
+    def watch(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+        screen.show(tell(moment, race, attempt).as_json())
+
+    async with open_fleet(fleet) as running:
+        settings = with_simulated(Settings(), running)
+        async with open_gateway(settings, observers=[watch]) as gateway:
+            answer = await _race(gateway, body)
+    # Raised out here, because leaving the fleet's nursery would wrap it in a group.
+    if isinstance(answer, OmenError):
+        raise answer
+    return answer
+
+
+async def _race(gateway: Gateway, body: Mapping[str, Any]) -> str | OmenError:
+    completion = Completion()
+    try:
+        asked = parse_chat(to_json(body), {})
+        race = gateway.plan(asked.model, asked.hints, trio.current_time())
+        await gateway.run(race, asked.request, completion)
+    except OmenError as error:
+        return error
+    return completion.text

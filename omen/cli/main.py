@@ -1,0 +1,39 @@
+"""`omen`: reads the command line and hands over to one command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import omen
+from omen.cli import race, serve, sim
+from omen.config import ConfigError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the return value is the process's exit status.
+
+    Mistakes in the configuration or on the command line are 2, as argparse has it.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="omen", description=omen.__doc__.partition("\n")[0])
+    parser.add_argument("--version", action="version", version=f"omen {omen.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (serve, sim, race):
+        command.add_to(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

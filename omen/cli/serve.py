@@ -1,0 +1,108 @@
+"""`omen serve`: the gateway, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from omen.cli._demo import with_simulated
+from omen.cli._signals import heed_signals
+from omen.config import Loaded, Settings, load_settings
+from omen.engine import load_strategies
+from omen.front.app import make_app
+from omen.gateway import open_gateway
+from omen.serving import ServerHandle, ServingSettings, serve
+from omen.sim import open_fleet
+from omen.telemetry import LiveFeed, log_attempts
+
+
+def add_to(commands: Any) -> None:
+    """Add the command's own arguments."""
+    parser = commands.add_parser("serve", help="run the gateway")
+    parser.add_argument("--config", type=Path, help="a configuration file (else ./omen.toml)")
+    parser.add_argument("--bind", help="address to listen on, over the configuration's")
+    parser.add_argument("--port", type=int, help="port to listen on, over the configuration's")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log every attempt")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the configuration and serve."""
+    level = logging.INFO if args.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    environ = dict(os.environ)
+    if args.bind is not None:
+        environ["OMEN_BIND"] = args.bind
+    if args.port is not None:
+        environ["OMEN_PORT"] = str(args.port)
+    loaded = load_settings(args.config, environ, cwd=Path.cwd(), strategies=load_strategies())
+    for warning in loaded.warnings:
+        print(f"omen: warning: {warning}", file=sys.stderr)
+    return trio.run(_serve, loaded)
+
+
+async def _serve(loaded: Loaded) -> int:
+    """Serve until told to stop; return the exit status."""
+    async with _providers(loaded) as settings, trio.open_nursery() as nursery:
+        shutdown = trio.Event()
+        await nursery.start(heed_signals, shutdown, nursery.cancel_scope)
+        feed = LiveFeed()
+        async with open_gateway(settings, observers=[feed, log_attempts]) as gateway:
+            app = make_app(gateway, feed, settings.server, draining=shutdown.is_set)
+            server = partial(serve, app, _serving(settings), shutdown=shutdown)
+            async with trio.open_nursery() as serving:
+                try:
+                    handle = await serving.start(server)
+                except OSError as error:
+                    print(f"omen: cannot listen: {error}", file=sys.stderr)
+                    shutdown.set()
+                    status = 1
+                else:
+                    _announce(handle, settings, loaded)
+                    status = 0
+        nursery.cancel_scope.cancel()
+    return status
+
+
+@asynccontextmanager
+async def _providers(loaded: Loaded) -> AsyncIterator[Settings]:
+    """Give the settings to run with; on simulated providers when none is configured."""
+    if loaded.settings.providers or loaded.declared:
+        yield loaded.settings
+        return
+    async with open_fleet() as fleet:
+        yield with_simulated(loaded.settings, fleet)
+
+
+def _serving(settings: Settings) -> ServingSettings:
+    server = settings.server
+    return ServingSettings(
+        bind=server.bind,
+        port=server.port,
+        write_timeout=server.write_timeout_seconds,
+        keep_alive_timeout=server.idle_timeout_seconds,
+        header_timeout=server.header_timeout_seconds,
+        drain=server.drain_seconds,
+        max_connections=server.max_connections,
+    )
+
+
+def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded) -> None:
+    simulated = not (loaded.settings.providers or loaded.declared)
+    print(f"omen: configuration from {loaded.source or 'defaults and environment'}")
+    if simulated:
+        print("omen: no provider is configured; running on the built-in simulated ones:")
+    for provider in settings.providers.values():
+        models = ", ".join(provider.models) or "any model, as provider/model"
+        print(f"omen:   {provider.name} ({provider.kind}) {provider.base_urls[0]}: {models}")
+    for host, port in handle.addresses:
+        print(f"omen: serving on http://{host}:{port}", flush=True)

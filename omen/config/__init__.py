@@ -1,0 +1,42 @@
+"""`omen.toml`, `.env` and `OMEN_*` variables, turned into frozen settings or into every mistake.
+
+`load_settings` is the only way in. What it gives is plain data: no other part of OMEN reads a
+file or a variable to learn how it should behave.
+"""
+
+from omen.config._values import KINDS, Kind
+from omen.config.load import Loaded, load_settings
+from omen.config.problems import ConfigError, Problem
+from omen.config.settings import (
+    AuthSettings,
+    CacheSettings,
+    HealthSettings,
+    LedgerSettings,
+    LimitsSettings,
+    Price,
+    ProviderSettings,
+    RaceSettings,
+    RoutingSettings,
+    ServerSettings,
+    Settings,
+)
+
+__all__ = [
+    "KINDS",
+    "AuthSettings",
+    "CacheSettings",
+    "ConfigError",
+    "HealthSettings",
+    "Kind",
+    "LedgerSettings",
+    "LimitsSettings",
+    "Loaded",
+    "Price",
+    "Problem",
+    "ProviderSettings",
+    "RaceSettings",
+    "RoutingSettings",
+    "ServerSettings",
+    "Settings",
+    "load_settings",
+]

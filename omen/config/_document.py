@@ -1,0 +1,96 @@
+"""What a configuration file may say: the sections of `settings.py`, and providers as written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
+
+from omen.config._values import BaseUrl, BaseUrls, Count, Flag, Key, KindName, Names, Seconds, Text
+from omen.config._wording import KeyPath
+from omen.config.settings import (
+    AuthSettings,
+    CacheSettings,
+    HealthSettings,
+    LedgerSettings,
+    LimitsSettings,
+    Price,
+    RaceSettings,
+    RoutingSettings,
+    Section,
+    ServerSettings,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTable(Section):
+    """`[providers.NAME]`: one upstream. A missing `env:` variable disables it with a warning."""
+
+    enabled: Flag = True
+    """Whether it is used at all."""
+    kind: KindName | None = None
+    """Which API it speaks. Left out, NAME must be a kind."""
+    api_key: Key | None = field(default=None, repr=False)
+    """Its key; needed by `azure`, and by `openai`, `anthropic` and `xai` at their own address."""
+    models: Names = ()
+    """Models it serves (for `azure`: deployment names). Empty: none listed."""
+    base_url: BaseUrl | None = None
+    """Where `openai`, `openai_compatible`, `anthropic` and `xai` are; `anthropic` without `/v1`."""
+    endpoint: BaseUrl | None = None
+    """Where `azure` is, a bare origin."""
+    endpoints: BaseUrls | None = None
+    """Where `ollama` is, bare origins; a request goes to one of them."""
+    domain: Text | None = None
+    """What fails together: a hedge goes to another domain when there is one. None: NAME."""
+    timeout_seconds: Seconds = 600.0
+    """Bound of one attempt."""
+    first_token_timeout_seconds: Seconds | None = None
+    """Bound of the wait for a first token. None: 60; for `ollama` 300, as loading is silent."""
+    stall_timeout_seconds: Seconds = 60.0
+    """Bound of the wait between two tokens."""
+    max_concurrency: Count = 256
+    """Attempts running at once."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """Prices by model, where the built-in ones are not what is paid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(Section):
+    """A whole file, validated key by key; how the keys fit together is checked afterwards."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
+    race: RaceSettings = field(default_factory=RaceSettings)
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    providers: Mapping[str, ProviderTable] = field(default_factory=dict)
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+
+
+DOCUMENT = TypeAdapter(Document)
+
+
+def keys_at(path: KeyPath) -> tuple[str, ...]:
+    """List the keys that the table at `path` may have."""
+    section: type[Any]
+    match path:
+        case ():
+            section = Document
+        case ("providers", _):
+            section = ProviderTable
+        case ("providers", _, "prices", _):
+            section = Price
+        case (str(name),):
+            section = get_type_hints(Document)[name]
+        case _:
+            return ()
+    return tuple(item.name for item in fields(section))
+
+
+def is_provider_key(path: KeyPath) -> bool:
+    """Whether a key belongs to a provider, so that a fault in it concerns that provider only."""
+    return len(path) > 2 and path[0] == "providers" and isinstance(path[2], str)

@@ -1,0 +1,48 @@
+"""Keys that load and do nothing yet. An issue that makes one act takes it out of this list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from omen.config._draft import Draft
+from omen.config._wording import KeyPath, dotted
+
+ANY = "*"
+INACTIVE: tuple[tuple[str, ...], ...] = (
+    ("race", "max_extra_load"),
+    ("race", "warmup_delay_ms"),
+    ("race", "auto"),
+    ("race", "slo_target"),
+    ("routing", "prefer_local_for"),
+    ("routing", "budget_monthly_usd"),
+    ("routing", "prefer"),
+    ("providers", ANY, "max_concurrency"),
+    ("providers", ANY, "prices"),
+    ("auth", "allow_anonymous"),
+    ("cache", "enabled"),
+    ("cache", "redis_url"),
+    ("health", "interval_seconds"),
+    ("ledger", "url"),
+)
+
+
+def warn_of_inactive(draft: Draft) -> None:
+    """Say once which of the keys that were set have no effect."""
+    keys = [dotted(path) for pattern in INACTIVE for path in _matches(draft.table, pattern)]
+    if keys:
+        draft.warnings.append(f"accepted, not acted on in this version: {', '.join(keys)}")
+
+
+def _matches(table: Any, pattern: tuple[str, ...]) -> Iterator[KeyPath]:
+    """Find the paths of a table that a pattern stands for."""
+    if not pattern:
+        yield ()
+        return
+    if not isinstance(table, dict):
+        return
+    first, *rest = pattern
+    for key in list(table) if first == ANY else [first]:
+        if key in table:
+            for below in _matches(table[key], tuple(rest)):
+                yield (key, *below)

@@ -1,0 +1,144 @@
+"""What a single value may be: annotated types, each with the sentence that says what it allows.
+
+Validation is strict: `"8080"` in a file is no port, `1` is no boolean. Only text from the
+environment is converted, because there everything is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler
+from pydantic import WrapValidator as _Wrap
+from pydantic_core import PydanticCustomError
+
+from omen.config._wording import EnvText
+
+Kind = Literal["openai", "openai_compatible", "anthropic", "ollama", "xai", "azure"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+INTENTS = ("code", "tests", "regex", "analysis", "explanation", "general")
+
+NOT_ALLOWED = "not_allowed"
+"""The type of every error made here; its `ctx` has `allowed` and `words` (to suggest from)."""
+
+
+def _allowed(
+    sentence: str, from_text: Callable[[EnvText], object] = str, words: tuple[str, ...] = ()
+) -> _Wrap:
+    """Replace the validator's own complaint by one sentence, whatever was wrong with the value."""
+
+    def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        complaint = PydanticCustomError(NOT_ALLOWED, "", {"allowed": sentence, "words": words})
+        try:
+            return handler(from_text(value) if isinstance(value, EnvText) else value)
+        except ValidationError as error:
+            if any(item["loc"] for item in error.errors(include_url=False)):
+                raise  # an element of the list is at fault and has said so itself
+            raise complaint from None
+        except ValueError:
+            raise complaint from None
+
+    return _Wrap(validate)
+
+
+def _boolean(text: str) -> bool:
+    words = {"true": True, "false": False}
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(text) from None
+
+
+def _exact(value: object) -> object:
+    """Turn a TOML number into the decimal that was written, not the binary float next to it."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Decimal(str(value))
+    return value
+
+
+def _split(text: EnvText) -> list[EnvText]:
+    return [type(text)(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _base_url(text: str) -> str:
+    """Check a URL that paths are appended to, and drop its trailing slash.
+
+    Credentials are refused because URLs show in logs and reprs; a query cannot be appended to.
+    """
+    parts = urlsplit(text)
+    usable = (
+        re.fullmatch(r"[!-~]+", text)
+        and parts.scheme in {"http", "https"}
+        and parts.hostname
+        and (parts.port is None or parts.port > 0)
+        and not any(mark in text for mark in "@?#")
+    )
+    if not usable:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+Flag = Annotated[bool, Field(strict=True), _allowed("true or false", _boolean)]
+Port = Annotated[
+    int, Field(strict=True, ge=0, le=65535), _allowed("an integer from 0 to 65535", int)
+]
+Count = Annotated[int, Field(strict=True, ge=1), _allowed("an integer of at least 1", int)]
+Single = Annotated[
+    int,
+    Field(strict=True, ge=1, le=1),
+    _allowed("1, because this version runs as one process, not yet as several", int),
+]
+Seconds = Annotated[
+    float,
+    Field(strict=True, gt=0, allow_inf_nan=False),
+    _allowed("a number of seconds above 0", float),
+]
+Milliseconds = Annotated[
+    float,
+    Field(strict=True, gt=0, allow_inf_nan=False),
+    _allowed("a number of milliseconds above 0", float),
+]
+Share = Annotated[
+    float, Field(strict=True, ge=0, le=1), _allowed("a number from 0 to 1, as 0.05", float)
+]
+Usd = Annotated[
+    Decimal,
+    Field(strict=True, ge=0),
+    BeforeValidator(_exact),
+    _allowed("a number of US dollars, at least 0", _decimal),
+]
+Text = Annotated[str, Field(strict=True, min_length=1), _allowed("a string that is not empty")]
+Names = Annotated[tuple[Text, ...], _allowed("a list of strings", _split)]
+Key = Annotated[
+    str,
+    Field(strict=True, pattern=r"^[!-~]+$"),
+    _allowed("a string without spaces, or env:NAME"),
+]
+BaseUrl = Annotated[
+    str,
+    Field(strict=True),
+    BeforeValidator(lambda value: _base_url(value) if isinstance(value, str) else value),
+    _allowed("an http:// or https:// URL without credentials, query or fragment"),
+]
+BaseUrls = Annotated[
+    tuple[BaseUrl, ...], Field(min_length=1), _allowed("a list of at least one URL", _split)
+]
+KindName = Annotated[Kind, _allowed("one of " + ", ".join(KINDS), words=KINDS)]
+IntentName = Annotated[
+    str,
+    Field(strict=True, pattern=f"^({'|'.join(INTENTS)})$"),
+    _allowed("one of " + ", ".join(INTENTS), words=INTENTS),
+]
+Intents = Annotated[
+    tuple[IntentName, ...], _allowed("a list of intents: " + ", ".join(INTENTS), _split)
+]

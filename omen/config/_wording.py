@@ -1,0 +1,102 @@
+"""How keys and values are written in messages. Secrets stop here.
+
+A message may end up in a log, a bug report or a screenshot, so a value is shown only when nothing
+about it suggests a secret. Hiding too much costs a glance at the file, showing too much a key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, time
+from difflib import get_close_matches
+
+KeyPath = tuple[str | int, ...]
+
+_SECRET_KEYS = frozenset({"api_key", "redis_url", "url"})
+_LONGEST = 60
+
+# A key is known by its vendor's prefix, by a run of letters and digits that no model name or
+# host name has, or by being a UUID; a URL may carry credentials before its host or in its query.
+_SECRET_LOOK = re.compile(
+    r"""\b(?:sk|pk|rk|xai|key)-[\w-]{6}
+    | \b(?:sk|pk|rk|gsk|hf|ghp)_\w{6}
+    | \b(?:eyJ|AIza)\w{6}
+    | (?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{20}
+    | [0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-
+    | (?i:\bbearer\s)
+    | @
+    | ://\S*\?
+    """,
+    re.VERBOSE,
+)
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class EnvText(str):
+    """Text from an environment variable: it has no type yet, so a number is still a string here."""
+
+
+class ReferencedText(EnvText):
+    """What an `env:NAME` value stood for. Secrets are kept there, so it is never shown."""
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Write a path as TOML writes a dotted key; positions in a list as `[0]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + _component(part)
+    return text
+
+
+def shown(value: object, path: KeyPath) -> str:
+    """Say what a value is; its content only when it is not a secret and does not look like one."""
+    kind = _kind_of(value)
+    if isinstance(value, Mapping | list) or value == "":
+        return kind
+    names = [part for part in path if isinstance(part, str)]
+    if isinstance(value, ReferencedText) or (names and names[-1] in _SECRET_KEYS):
+        return f"{kind} that is not shown"
+    if isinstance(value, str):
+        if looks_secret(value):
+            return f"{kind} that is not shown"
+        return repr(str(value)) if len(value) <= _LONGEST else f"{str(value)[:_LONGEST]!r}…"
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def looks_secret(text: str) -> bool:
+    """Whether text might be a key, or a URL with credentials in it."""
+    return _SECRET_LOOK.search(text) is not None
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Find the known word that was probably meant."""
+    spelling = {name.lower(): name for name in known}
+    matches = get_close_matches(word.lower(), list(spelling), n=1, cutoff=0.65)
+    return spelling[matches[0]] if matches else None
+
+
+def _component(name: str) -> str:
+    if looks_secret(name):
+        return "(not shown)"
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name)
+
+
+_KINDS = (
+    (bool, "a boolean"),  # before int: a bool is one
+    (int, "an integer"),
+    (float, "a number"),
+    (Mapping, "a table"),
+    (list, "a list"),
+    ((date, time), "a date or time"),
+)
+
+
+def _kind_of(value: object) -> str:
+    if value in ("", []):
+        return "an empty string" if value == "" else "an empty list"
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "a string")

@@ -1,0 +1,130 @@
+"""Puts the configuration together: file, `.env`, variables, references, validation, checks.
+
+In this order, and the later wins: the built-in defaults, `omen.toml`, `.env`, the process
+environment. Every step reports its mistakes to the draft; they are raised at the end, together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from omen.config._checks import check_race, check_routing
+from omen.config._document import Document
+from omen.config._draft import Draft
+from omen.config._environment import Environment, apply_variables
+from omen.config._files import read_dotenv, read_toml
+from omen.config._inactive import warn_of_inactive
+from omen.config._providers import build_provider
+from omen.config._references import referenced_names, resolve_references
+from omen.config._validation import validate
+from omen.config._wording import dotted
+from omen.config.problems import ConfigError, Problem
+from omen.config.settings import DEFAULT_PREFER, ProviderSettings, Settings
+
+FILE_NAME = "omen.toml"
+DOTENV_NAME = ".env"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings that can be used, and what the operator should hear about them."""
+
+    settings: Settings
+    warnings: tuple[str, ...]
+    """One sentence each, without secrets."""
+    source: Path | None
+    """The file they came from; None when there was none."""
+    declared: bool = False
+    """Whether any provider was named at all, even one that is disabled."""
+
+
+def load_settings(
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    cwd: Path,
+    strategies: Collection[str],
+) -> Loaded:
+    """Read the configuration.
+
+    `path` is a file that must exist; without one, `omen.toml` in `cwd` is read if it is there.
+    `.env` is read from `cwd`. `strategies` are the names `race.strategy` may have.
+
+    **Raises.** `ConfigError` with every mistake. A provider that lacks an environment variable is
+    none: it is disabled, and a warning says so.
+    """
+    source = _source(path, cwd)
+    draft, environment = _read(source, str(path) if path else FILE_NAME, environ, cwd)
+    apply_variables(draft, environment, referenced_names(draft.table))
+    draft.declared = draft.provider_names()
+    resolve_references(draft, environment)
+    document = validate(draft)
+    check_race(draft, document, strategies)
+    check_routing(draft, document)
+    providers = _providers(draft, document)
+    if draft.problems:
+        raise ConfigError(draft.problems)
+    settings = _settings(draft, document, providers)
+    warn_of_inactive(draft)
+    return Loaded(settings, tuple(draft.warnings), source, declared=bool(draft.declared))
+
+
+def _source(path: Path | None, cwd: Path) -> Path | None:
+    if path is not None:
+        return cwd / path
+    found = cwd / FILE_NAME
+    return found if found.exists() else None
+
+
+def _read(
+    source: Path | None, name: str, environ: Mapping[str, str], cwd: Path
+) -> tuple[Draft, Environment]:
+    problems: list[Problem] = []
+    table = read_toml(source, name, problems) if source else {}
+    variables = read_dotenv(cwd / DOTENV_NAME, DOTENV_NAME, problems)
+    return Draft(table, name, problems=problems), Environment(environ, variables)
+
+
+def _providers(draft: Draft, document: Document) -> dict[str, ProviderSettings]:
+    built = (build_provider(draft, name, table) for name, table in document.providers.items())
+    return {provider.name: provider for provider in built if provider}
+
+
+def _settings(
+    draft: Draft, document: Document, providers: Mapping[str, ProviderSettings]
+) -> Settings:
+    """Take the sections over, and fit in what the operator left to the others' values."""
+    race, routing = document.race, document.routing
+    return Settings(
+        server=document.server,
+        limits=document.limits,
+        race=replace(race, k=min(race.k, document.limits.max_k)),
+        routing=replace(
+            routing,
+            prefer={**DEFAULT_PREFER, **routing.prefer},
+            aliases={
+                name: _usable(draft, name, targets, providers)
+                for name, targets in routing.aliases.items()
+            },
+        ),
+        providers=providers,
+        auth=document.auth,
+        cache=document.cache,
+        health=document.health,
+        ledger=document.ledger,
+    )
+
+
+def _usable(
+    draft: Draft, alias: str, targets: tuple[str, ...], providers: Mapping[str, ProviderSettings]
+) -> tuple[str, ...]:
+    """Leave out of an alias what a disabled provider would have served."""
+    usable = tuple(target for target in targets if target.partition("/")[0] in providers)
+    disabled = {target.partition("/")[0]: None for target in targets if target not in usable}
+    if disabled:
+        key = dotted(("routing", "aliases", alias))
+        names = ", ".join(map(dotted, zip(disabled)))
+        draft.warnings.append(f"{key} goes without the disabled {names}")
+    return usable

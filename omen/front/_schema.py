@@ -1,0 +1,210 @@
+"""The OpenAI chat request as it comes in: what is checked, and which field is named when it fails.
+
+Types are strict ("2" is not 2) and unknown keys are kept, because they belong to providers that
+understand them; only `omen` forbids them, since a misspelt hint that is silently ignored is a race
+that silently does not happen. Unions are told apart by the shape of the value, and their tags are
+written in angle brackets so that they can be taken out of an error's path again.
+
+**Source.** OpenAI API reference, chat completions, read 2026-11-22; OMEN's own `omen` object.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class TextPartIn(_Open):
+    """`{"type": "text"}`."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageURLIn(_Open):
+    """What an image part points at."""
+
+    url: str
+    detail: str | None = None
+
+
+class ImagePartIn(_Open):
+    """`{"type": "image_url"}`."""
+
+    type: Literal["image_url"]
+    image_url: ImageURLIn
+
+
+class OtherIn(_Open):
+    """An object of a type the vocabulary has no word for; it only has to say its type."""
+
+    type: str
+
+
+def _type_of(value: Any) -> str:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return f"<{kind}>" if kind in ("text", "image_url", "function") else "<other>"
+
+
+def _shape_of(value: Any) -> str:
+    return "<text>" if isinstance(value, str) else "<object>"
+
+
+PartIn = Annotated[
+    Annotated[TextPartIn, Tag("<text>")]
+    | Annotated[ImagePartIn, Tag("<image_url>")]
+    | Annotated[OtherIn, Tag("<other>")],
+    Discriminator(lambda part: _type_of(part).replace("<function>", "<other>")),
+]
+ContentIn = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[PartIn], Tag("<object>")],
+    Discriminator(_shape_of),
+]
+
+
+class CalledFunctionIn(_Open):
+    """The function of a tool call."""
+
+    name: str
+    arguments: str
+
+
+class ToolCallIn(_Open):
+    """A call that an assistant message made."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: CalledFunctionIn
+
+
+class MessageIn(_Open):
+    """One message of any role."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: ContentIn | None = None
+    tool_calls: list[ToolCallIn] | None = None
+    tool_call_id: str | None = None
+
+
+class FunctionIn(_Open):
+    """A function the model may call."""
+
+    name: str = Field(min_length=1)
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class FunctionToolIn(_Open):
+    """`{"type": "function"}`."""
+
+    type: Literal["function"]
+    function: FunctionIn
+
+
+ToolIn = Annotated[
+    Annotated[FunctionToolIn, Tag("<function>")] | Annotated[OtherIn, Tag("<other>")],
+    Discriminator(
+        lambda tool: "<function>" if _type_of(tool) == "<function>" else "<other>",
+    ),
+]
+ToolChoiceIn = Annotated[
+    Annotated[Literal["none", "auto", "required"], Tag("<text>")]
+    | Annotated[dict[str, Any], Tag("<object>")],
+    Discriminator(_shape_of),
+]
+
+
+class SchemaIn(_Open):
+    """The `json_schema` of a response format."""
+
+    name: str = "answer"
+    # `schema` is a name pydantic keeps for itself.
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    strict: bool | None = None
+    description: str | None = None
+
+
+class ResponseFormatIn(_Open):
+    """The shape the answer must have."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: SchemaIn | None = None
+
+
+class StreamOptionsIn(_Open):
+    """What a streaming client wants beside the answer."""
+
+    include_usage: bool | None = None
+
+
+StopIn = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[str], Tag("<object>")],
+    Discriminator(_shape_of),
+]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class MergeIn(BaseModel):
+    """How `parallel_merge` makes one answer of many."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    method: Literal["synthesize", "vote", "choices"] | None = None
+    judge: str | None = None
+    quorum: int | None = Field(default=None, ge=1)
+
+
+class HintsIn(BaseModel):
+    """The `omen` object. Unknown keys are an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    strategy: str | None = None
+    k: int | None = Field(default=None, ge=1)
+    intent: str | None = None
+    providers: list[str] | None = None
+    budget_usd: Positive | None = None
+    max_latency_ms: Positive | None = None
+    total_timeout_ms: Positive | None = None
+    stickiness: Literal["none", "turn", "session"] | None = None
+    session_id: str | None = None
+    priority_weights: dict[str, Positive] | None = None
+    min_useful_tokens: int | None = Field(default=None, ge=1)
+    hedge_delay_ms: float | None = Field(default=None, ge=0)
+    merge: MergeIn | None = None
+    on_failure: Literal["error", "restart"] | None = None
+    explain: bool | None = None
+
+
+class ChatIn(_Open):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: str = Field(min_length=1)
+    messages: list[MessageIn] = Field(min_length=1)
+    tools: list[ToolIn] | None = None
+    tool_choice: ToolChoiceIn | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormatIn | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    stop: StopIn | None = None
+    seed: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    reasoning_effort: str | None = None
+    user: str | None = None
+    n: int | None = None
+    stream: bool | None = None
+    stream_options: StreamOptionsIn | None = None
+    omen: HintsIn | None = None
+    tags: dict[str, str] | None = None

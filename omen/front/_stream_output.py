@@ -1,0 +1,85 @@
+"""A streamed answer on its way to one client: the output of a race, as server-sent events.
+
+No status line goes out before the commit, so that a failure can still have a status of its own.
+Only when the commit is long in coming does a comment go out as a sign of life; from then on the
+status is 200 and an error has to be told in-band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from omen.errors import OmenError
+from omen.events import AnswerEnd, Event
+from omen.front._asgi import Headers, Send
+from omen.front._told import explain, race_headers
+from omen.front.openai_write import ChunkWriter, error_event
+from omen.plan import RaceRecord
+
+_COMMENT = b": waiting for a useful token\n\n"
+
+
+class StreamOutput:
+    """Writes the winner's events; `started` tells whether a status line has gone out."""
+
+    def __init__(
+        self,
+        send: Send,
+        race: RaceRecord,
+        make_writer: Callable[[RaceRecord], ChunkWriter],
+        headers: Headers,
+        *,
+        explained: bool,
+    ) -> None:
+        self._send = send
+        self._race = race
+        self._make_writer = make_writer
+        self._headers = headers
+        self._explained = explained
+        self._writer: ChunkWriter | None = None
+        self._turn = trio.Lock()
+        self.started = False
+        self.finished = False
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Send what arrived together as one piece."""
+        if self._writer is None:
+            async with self._turn:  # a keep-alive comment may be on its way
+                self._writer = self._make_writer(self._race)
+                await self._start()
+        ended = isinstance(events[-1], AnswerEnd)
+        told = explain(self._race) if ended and self._explained else None
+        await self._send_body(self._writer.write(events, told), last=ended)
+
+    async def keep_alive(self, first: float, every: float) -> None:
+        """Comment at `first` (on trio's clock) and then `every` seconds, until the commit."""
+        await trio.sleep_until(first)
+        while self._writer is None:
+            async with self._turn:
+                if self._writer is None:
+                    await self._start()
+                    await self._send_body(_COMMENT)
+            await trio.sleep(every)
+
+    async def fail(self, error: OmenError) -> None:
+        """End a stream that has started: exactly one error object, and no made-up finish."""
+        await self._send_body(error_event(error), last=True)
+
+    async def _start(self) -> None:
+        if self.started:
+            return
+        self.started = True
+        headers = [
+            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"cache-control", b"no-cache"),
+            (b"x-accel-buffering", b"no"),
+            *self._headers,
+            *race_headers(self._race),
+        ]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _send_body(self, body: bytes, *, last: bool = False) -> None:
+        self.finished = self.finished or last
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})

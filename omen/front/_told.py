@@ -1,0 +1,109 @@
+"""What a caller may see of its race: headers at the commit, and the `omen` object on request."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import trio
+
+from omen.errors import OmenError, RaceError
+from omen.plan import AttemptRecord, RaceRecord
+
+Headers = list[tuple[bytes, bytes]]
+ESTIMATED_RETRY_AFTER = 2.0
+"""Seconds to wait when an upstream is overloaded and did not say for how long."""
+
+
+def race_headers(race: RaceRecord) -> Headers:
+    """Name the race and, once somebody has committed, the winner."""
+    told = {
+        "x-omen-race-id": race.race_id,
+        "x-omen-strategy": race.plan.strategy,
+        "x-omen-attempts": str(len(race.attempts)),
+    }
+    if race.winner is not None:
+        candidate = race.winner.candidate
+        told["x-omen-provider"] = candidate.provider
+        told["x-omen-model"] = candidate.model
+        told["x-omen-ttft-ms"] = str(_since(race.winner.started_at, race.winner.first_token_at))
+    return [(name.encode(), _header_value(value)) for name, value in told.items()]
+
+
+def error_headers(error: OmenError) -> Headers:
+    """Say when to come back, and that trying again at once would not help.
+
+    The official SDKs retry 408, 409, 429 and 5xx twice on their own; when OMEN has already tried
+    every candidate of the plan, that only multiplies the load.
+    """
+    told: Headers = []
+    if error.status in (429, 503):
+        wait = ESTIMATED_RETRY_AFTER if error.retry_after is None else error.retry_after
+        told.append((b"retry-after", b"%d" % max(1, ceil(wait))))
+    if isinstance(error, RaceError):
+        told.append((b"x-should-retry", b"false"))
+    if error.status == 405:
+        told.append((b"allow", b"POST"))
+    return told
+
+
+def explain(race: RaceRecord) -> dict[str, Any]:
+    """Write the `omen` object: every attempt, with its times in milliseconds from accept.
+
+    Costs are null until prices are known; an attempt that still runs has no `ended_ms`.
+    """
+    return {
+        "race_id": race.race_id,
+        "strategy": race.plan.strategy,
+        "intent": race.plan.intent,
+        "winner": race.winner.candidate.name if race.winner else None,
+        "committed_ms": _since(race.accepted_at, race.winner.committed_at if race.winner else None),
+        "attempts": [_attempt(race, attempt) for attempt in race.attempts],
+        "hedge_delay_ms": None,
+        "cost_usd": None,
+        "race_premium_usd": None,
+    }
+
+
+def routing_metadata(race: RaceRecord) -> dict[str, Any]:
+    """What clients that send `tags` are told beside a whole answer."""
+    candidate = race.winner.candidate if race.winner else None
+    return {
+        "provider": candidate.provider if candidate else None,
+        "model_used": candidate.model if candidate else None,
+        "latency_ms": _since(race.accepted_at, trio.current_time()),
+        "was_cached": False,
+        "cost_usd": None,
+        "routing_reason": f"{race.plan.strategy}: first useful of {len(race.attempts)} started",
+    }
+
+
+def _attempt(race: RaceRecord, attempt: AttemptRecord) -> dict[str, Any]:
+    outcome = "won" if attempt is race.winner and attempt.complete else attempt.outcome
+    return {
+        "provider": attempt.candidate.provider,
+        "model": attempt.candidate.model,
+        "outcome": outcome,
+        "started_ms": _since(race.accepted_at, attempt.started_at),
+        "first_token_ms": _since(race.accepted_at, attempt.first_token_at),
+        "ended_ms": _since(race.accepted_at, attempt.ended_at),
+        "tokens": attempt.tokens,
+        "cost_usd": None,
+        "provenance": _provenance(attempt),
+        "reason": attempt.failure.message if attempt.failure else None,
+    }
+
+
+def _provenance(attempt: AttemptRecord) -> str:
+    if attempt.usage is not None:
+        return "exact"
+    return "estimated" if attempt.tokens else "unknown"
+
+
+def _since(start: float, then: float | None) -> float | None:
+    return None if then is None else round((then - start) * 1000, 3)
+
+
+def _header_value(value: str) -> bytes:
+    """Model names come from clients and providers; a header holds visible ASCII only."""
+    return "".join(c if " " <= c <= "~" else "?" for c in value).encode("ascii")

@@ -1,0 +1,46 @@
+"""One ASGI app of two kinds of routes: hot ones as bare callables, the rest on quart-trio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from omen.config import ServerSettings
+from omen.front._asgi import App, Receive, Scope, Send
+from omen.front._body import BodyLimits
+from omen.front.chat import ChatRoute
+from omen.front.live import LiveRoute
+from omen.front.operations import make_operations
+from omen.gateway import Gateway
+from omen.telemetry import LiveFeed
+
+_UNNORMALISED = {"/v1/../health": "/health"}
+"""Sent like this by an existing client that joins URLs by hand."""
+
+
+def make_app(
+    gateway: Gateway,
+    feed: LiveFeed,
+    server: ServerSettings,
+    draining: Callable[[], bool] = lambda: False,
+) -> App:
+    """Mount every route over one gateway."""
+    limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
+    hot: dict[str, App] = {
+        "/v1/chat/completions": ChatRoute(gateway, limits, server.keepalive_after_seconds),
+        "/omen/races/live": LiveRoute(feed),
+    }
+    rest = make_operations(gateway, draining, int(time.time()))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            path = _UNNORMALISED.get(path, path)
+            route = hot.get(path)
+            if route is not None:
+                await route(scope, receive, send)
+                return
+            scope = {**scope, "path": path}
+        await rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own typed dicts
+
+    return app

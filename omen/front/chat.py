@@ -1,0 +1,160 @@
+"""`POST /v1/chat/completions`: a bare ASGI callable, because it is the hot route.
+
+One request is one nursery: it holds the race, with every upstream stream inside it, and a task
+that waits for the client to leave. Whichever ends first ends the other, so no upstream outlives
+the client, and none is ever owned by a response generator that somebody might forget.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from functools import partial
+
+import trio
+
+from omen.errors import OmenError, RequestError
+from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._body import BodyLimits, ClientGoneError, read_json_body
+from omen.front._ids import request_id_of
+from omen.front._stream_output import StreamOutput
+from omen.front._told import error_headers, explain, race_headers, routing_metadata
+from omen.front.openai_parse import Asked, parse_chat
+from omen.front.openai_write import ChunkWriter, Completion, error_object
+from omen.gateway import Gateway
+from omen.plan import Output, RaceRecord
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRoute:
+    """The route, over one gateway. `keepalive_after` is in seconds."""
+
+    gateway: Gateway
+    body_limits: BodyLimits = field(default_factory=BodyLimits)
+    keepalive_after: float = 15.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request.
+
+        **Cancellation.** When the client leaves, everything the request started is closed.
+        """
+        accepted_at = trio.current_time()
+        headers = header_map(scope)
+        request_id = request_id_of(headers)
+        exchange = _Exchange(self, send, [(b"x-request-id", request_id.encode())])
+        try:
+            _check_method(scope)
+            body = await read_json_body(receive, headers, self.body_limits)
+            asked = parse_chat(body, headers)
+            race = self.gateway.plan(asked.model, asked.hints, accepted_at, request_id)
+        except ClientGoneError:
+            return
+        except RequestError as error:
+            await exchange.refuse(error)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope, exchange)
+            await exchange.answer(asked, race, nursery)
+            nursery.cancel_scope.cancel()
+
+
+def _check_method(scope: Scope) -> None:
+    if scope["method"] != "POST":
+        raise RequestError(
+            f"{scope['method']} is not allowed here; use POST",
+            status=405,
+            code="method_not_allowed",
+        )
+
+
+class _Exchange:
+    """One request and its response. `finished` once the last byte of it was handed over."""
+
+    def __init__(self, route: ChatRoute, send: Send, headers: Headers) -> None:
+        self._route = route
+        self._send = send
+        self._headers = headers
+        self._output: StreamOutput | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self._output is not None and self._output.finished
+
+    async def answer(self, asked: Asked, race: RaceRecord, nursery: trio.Nursery) -> None:
+        """Run the race and write its answer, or the error it came to."""
+        if asked.stream:
+            await self._stream(asked, race, nursery)
+        else:
+            await self._whole(asked, race)
+
+    async def _stream(self, asked: Asked, race: RaceRecord, nursery: trio.Nursery) -> None:
+        output = StreamOutput(
+            self._send,
+            race,
+            partial(_chunk_writer, include_usage=asked.include_usage),
+            self._headers,
+            explained=asked.hints.explain,
+        )
+        self._output = output
+        pause = self._route.keepalive_after
+        nursery.start_soon(output.keep_alive, race.accepted_at + pause, pause)
+        error = await self._run(asked, race, output)
+        if error is None or output.finished:
+            return
+        if output.started:
+            await output.fail(error)
+        else:
+            await self.refuse(error, race)
+
+    async def _whole(self, asked: Asked, race: RaceRecord) -> None:
+        completion = Completion()
+        error = await self._run(asked, race, completion)
+        if error is not None:
+            await self.refuse(error, race)
+            return
+        body = completion.body(_completion_id(race), int(time.time()), _model(race))
+        if asked.hints.explain:
+            body["omen"] = explain(race)
+        if asked.hints.tags is not None:
+            body["routing_metadata"] = routing_metadata(race)
+        await send_json(self._send, 200, body, [*self._headers, *race_headers(race)])
+
+    async def _run(self, asked: Asked, race: RaceRecord, output: Output) -> OmenError | None:
+        try:
+            await self._route.gateway.run(race, asked.request, output)
+        except OmenError as error:
+            return error
+        except Exception:
+            # The boundary: whatever went wrong inside, the caller is told that something did,
+            # and the log what. No exception of ours carries a prompt or a key.
+            logger.exception("race %s: internal error", race.race_id)
+            return OmenError("internal error; the gateway's log has more under this race's id")
+        return None
+
+    async def refuse(self, error: OmenError, race: RaceRecord | None = None) -> None:
+        """Answer with an error status; nothing has been sent yet."""
+        headers = [*self._headers, *error_headers(error)]
+        if race is not None:
+            headers += race_headers(race)
+        await send_json(self._send, error.status, error_object(error), headers)
+
+
+async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope, exchange: _Exchange) -> None:
+    await wait_until_gone(receive)
+    if not exchange.finished:  # after a normal end, the upstream may still be read to its own end
+        scope.cancel()
+
+
+def _chunk_writer(race: RaceRecord, *, include_usage: bool) -> ChunkWriter:
+    return ChunkWriter(_completion_id(race), int(time.time()), _model(race), include_usage)
+
+
+def _completion_id(race: RaceRecord) -> str:
+    return f"chatcmpl-{race.race_id}"
+
+
+def _model(race: RaceRecord) -> str:
+    return race.winner.candidate.model if race.winner else ""

@@ -1,0 +1,67 @@
+"""`GET /omen/races/live`: what happens in every race, as it happens, as server-sent events.
+
+`?request_id=` narrows it to one request. It is for people on this machine: without keys, admin
+routes answer loopback callers only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import parse_qs
+
+import trio
+from pydantic_core import to_json
+
+from omen.errors import RequestError
+from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front.openai_write import error_object
+from omen.telemetry import LiveFeed
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRoute:
+    """The route, over one feed."""
+
+    feed: LiveFeed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream moments until the listener leaves."""
+        if not _is_local(scope):
+            refusal = RequestError("only callers on this machine may watch races", status=403)
+            await send_json(send, 403, error_object(refusal))
+            return
+        wanted = parse_qs(scope["query_string"].decode("latin-1")).get("request_id", [""])[0]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
+            await self._stream(send, wanted)
+
+    async def _stream(self, send: Send, wanted: str) -> None:
+        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+        with self.feed.listen() as moments:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await _send_piece(send, b": listening\n\n")
+            async for moment in moments:
+                if wanted in ("", moment.request_id):
+                    await _send_piece(send, b"data: " + to_json(moment.as_json()) + b"\n\n")
+
+
+async def _send_piece(send: Send, piece: bytes) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:
+    await wait_until_gone(receive)
+    scope.cancel()
+
+
+def _is_local(scope: Scope) -> bool:
+    client = scope.get("client")
+    if client is None or any(name in header_map(scope) for name in _FORWARDED):
+        return False
+    try:
+        return ip_address(client[0]).is_loopback
+    except ValueError:
+        return False

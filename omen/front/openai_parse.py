@@ -1,0 +1,178 @@
+"""An OpenAI chat request, from its bytes to the vocabulary. Pure.
+
+Every mistake is a `RequestError` that names the field in the caller's own spelling. Values never
+enter an error's text: they may be prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from omen.chat import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    NamedTool,
+    Opaque,
+    Part,
+    ResponseFormat,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolChoice,
+)
+from omen.errors import RequestError
+from omen.front._hints import read_hints
+from omen.front._schema import (
+    ChatIn,
+    ContentIn,
+    FunctionToolIn,
+    ImagePartIn,
+    MessageIn,
+    PartIn,
+    ResponseFormatIn,
+    TextPartIn,
+    ToolCallIn,
+    ToolIn,
+)
+from omen.front._validation import describe
+from omen.hints import RaceHints
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one chat request asked for: the question, of whom, and how to answer it."""
+
+    request: ChatRequest
+    model: str
+    hints: RaceHints
+    stream: bool
+    include_usage: bool
+
+
+def parse_chat(body: bytes, headers: Mapping[str, str]) -> Asked:
+    """Read a request's body, and the hints in its headers (lower-case names).
+
+    **Raises.** `RequestError` (400), naming the field.
+    """
+    try:
+        chat = ChatIn.model_validate_json(body)
+    except ValidationError as error:
+        raise describe(error) from None
+    _check(chat)
+    return Asked(
+        request=_request(chat),
+        model=chat.model,
+        hints=read_hints(chat.omen, chat.tags, headers),
+        stream=bool(chat.stream),
+        include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+    )
+
+
+def _check(chat: ChatIn) -> None:
+    if chat.n not in (None, 1):
+        raise RequestError("n: only 1 is supported", param="n")
+    if chat.stream_options is not None and not chat.stream:
+        raise RequestError("stream_options: needs stream to be true", param="stream_options")
+    for index, message in enumerate(chat.messages):
+        _check_message(message, f"messages.{index}")
+
+
+def _check_message(message: MessageIn, where: str) -> None:
+    if message.content is None and not (message.role == "assistant"):
+        raise RequestError(f"{where}.content: is required", param=f"{where}.content")
+    if message.role == "tool" and message.tool_call_id is None:
+        raise RequestError(f"{where}.tool_call_id: is required", param=f"{where}.tool_call_id")
+
+
+def _request(chat: ChatIn) -> ChatRequest:
+    stop = (chat.stop,) if isinstance(chat.stop, str) else tuple(chat.stop or ())
+    return ChatRequest(
+        messages=tuple(_message(message) for message in chat.messages),
+        tools=tuple(_tool(tool) for tool in chat.tools or ()),
+        tool_choice=_tool_choice(chat.tool_choice),
+        parallel_tool_calls=chat.parallel_tool_calls,
+        response_format=_response_format(chat.response_format),
+        max_tokens=chat.max_completion_tokens or chat.max_tokens,
+        temperature=chat.temperature,
+        top_p=chat.top_p,
+        presence_penalty=chat.presence_penalty,
+        frequency_penalty=chat.frequency_penalty,
+        stop=stop,
+        seed=chat.seed,
+        logprobs=chat.logprobs,
+        top_logprobs=chat.top_logprobs,
+        reasoning_effort=chat.reasoning_effort,
+        user=chat.user,
+        extras=_extras(chat),
+    )
+
+
+def _message(message: MessageIn) -> Message:
+    return Message(
+        role=message.role,
+        parts=_parts(message.content),
+        tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()),
+        tool_call_id=message.tool_call_id,
+        single_text=not isinstance(message.content, list),
+        extras=_extras(message),
+    )
+
+
+def _parts(content: ContentIn | None) -> tuple[Part, ...]:
+    if content is None:
+        return ()
+    if isinstance(content, str):
+        return (TextPart(content),)
+    return tuple(_part(part) for part in content)
+
+
+def _part(part: PartIn) -> Part:
+    match part:
+        case TextPartIn():
+            return TextPart(part.text, _extras(part))
+        case ImagePartIn():
+            return ImagePart(part.image_url.url, part.image_url.detail, _extras(part))
+        case _:
+            return Opaque(part.model_dump())
+
+
+def _tool_call(call: ToolCallIn) -> ToolCall:
+    return ToolCall(call.id, call.function.name, call.function.arguments)
+
+
+def _tool(tool: ToolIn) -> Tool | Opaque:
+    if isinstance(tool, FunctionToolIn):
+        function = tool.function
+        return Tool(function.name, function.description, function.parameters, function.strict)
+    return Opaque(tool.model_dump())
+
+
+def _tool_choice(choice: str | dict[str, Any] | None) -> ToolChoice | None:
+    match choice:
+        case None | "none" | "auto" | "required":
+            return choice
+        case {"type": "function", "function": {"name": str(name)}}:
+            return NamedTool(name)
+        case dict():
+            return Opaque(choice)
+    raise AssertionError(choice)  # the schema admits no other
+
+
+def _response_format(format_: ResponseFormatIn | None) -> ResponseFormat | None:
+    if format_ is None:
+        return None
+    schema = format_.json_schema
+    if schema is None:
+        return ResponseFormat(format_.type)
+    return ResponseFormat(
+        format_.type, schema.name, schema.schema_, schema.strict, schema.description
+    )
+
+
+def _extras(model: BaseModel) -> Mapping[str, Any]:
+    return model.model_extra or {}

@@ -1,0 +1,83 @@
+"""The routes that are not hot, on quart-trio: models, health, readiness."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from quart import Response
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+import omen
+from omen.errors import OmenError, RequestError
+from omen.front.openai_write import error_object
+from omen.gateway import Gateway
+
+Answer = tuple[dict[str, Any], int]
+
+
+def make_operations(gateway: Gateway, draining: Callable[[], bool], started_at: int) -> QuartTrio:
+    """Build the app. `draining` says whether OMEN was told to stop."""
+    app = QuartTrio("omen")
+
+    @app.get("/health")
+    async def health() -> Answer:
+        return {"status": "ok", "version": omen.__version__}, 200
+
+    @app.get("/ready")
+    async def ready() -> Answer:
+        if draining():
+            return {"status": "draining"}, 503
+        if not gateway.ready:
+            return {"status": "no provider is configured"}, 503
+        return {"status": "ready"}, 200
+
+    @app.get("/v1/models")
+    async def models() -> Answer:
+        data = [_model(name, owner, started_at) for name, owner in model_names(gateway).items()]
+        return {"object": "list", "data": data}, 200
+
+    @app.get("/v1/models/<path:name>")
+    async def model(name: str) -> Answer:
+        owner = model_names(gateway).get(name)
+        if owner is None:
+            return _refuse(
+                RequestError(
+                    f"the model {name!r} is not listed",
+                    param="model",
+                    status=404,
+                    code="model_not_found",
+                )
+            )
+        return _model(name, owner, started_at), 200
+
+    @app.errorhandler(HTTPException)
+    async def refuse(error: HTTPException) -> Answer | Response:
+        status = error.code or 500
+        return _refuse(
+            RequestError(f"{error.name}: {error.description}", status=status, code="not_found")
+        )
+
+    return app
+
+
+def model_names(gateway: Gateway) -> dict[str, str]:
+    """Every name a client can pick from the list, and who stands behind it.
+
+    `provider/model` is exact; a bare id that several providers serve is a race among them.
+    """
+    counts = Counter(served.model for served in gateway.models)
+    names = {f"{served.provider}/{served.model}": served.provider for served in gateway.models}
+    shared = {model: "omen" for model, count in counts.items() if count > 1}
+    bare = {served.model: served.provider for served in gateway.models}
+    return {alias: "omen" for alias in gateway.aliases} | bare | shared | names
+
+
+def _model(name: str, owner: str, created: int) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": owner}
+
+
+def _refuse(error: OmenError) -> Answer:
+    return error_object(error), error.status

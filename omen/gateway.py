@@ -1,0 +1,135 @@
+"""The gateway: builds the parts from the configuration, and is what front ends call.
+
+It owns what lives longer than a request (the transport and its idle connections); a request's own
+streams are owned by the request's task, inside `run`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import inf
+
+import httpx
+
+from omen.attempts import Attempts
+from omen.candidates import Endpoint
+from omen.chat import ChatRequest
+from omen.config import ProviderSettings, Settings
+from omen.engine import load_strategies, run_race
+from omen.hints import RaceHints
+from omen.plan import Observer, Output, RaceRecord, Strategy
+from omen.providers import KINDS
+from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
+from omen.wire.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model some provider lists, under the name by which it can be asked for exactly."""
+
+    provider: str
+    model: str
+
+
+class Gateway:
+    """Plans races and runs them."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        router: Router,
+        strategies: Mapping[str, Strategy],
+        attempts: Attempts,
+        aliases: Sequence[str] = (),
+    ) -> None:
+        self._catalog = catalog
+        self._router = router
+        self._strategies = strategies
+        self.attempts = attempts
+        self.aliases = tuple(aliases)
+        """Names that stand for a list of models, and can be asked for like one."""
+
+    def __repr__(self) -> str:
+        return f"<Gateway providers={list(self._catalog.names)} {self.attempts!r}>"
+
+    @property
+    def models(self) -> tuple[ServedModel, ...]:
+        """Every model that is listed, in the order of the configuration."""
+        return tuple(
+            ServedModel(provider.name, model)
+            for provider in self._catalog
+            for model in provider.models
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is any provider that could answer."""
+        return bool(self._catalog.names)
+
+    def plan(
+        self, model: str, hints: RaceHints, accepted_at: float, request_id: str = ""
+    ) -> RaceRecord:
+        """Decide on a race, without starting anything.
+
+        **Raises.** `RequestError` when the request cannot be served as it stands.
+        """
+        plan = self._router.plan(model, hints, accepted_at)
+        return RaceRecord(secrets.token_hex(12), plan, accepted_at, request_id)
+
+    async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
+        """Run a planned race; when it returns, the whole answer has been sent to `output`.
+
+        **Raises.** `RaceError` when nobody committed, `UpstreamFailure` when the winner died.
+        **Cancellation.** Every upstream stream of the race is closed.
+        """
+        strategy = self._strategies[race.plan.strategy]
+        await run_race(race, strategy, self.attempts.opener(race, request), output)
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    observers: Sequence[Observer] = (),
+) -> AsyncIterator[Gateway]:
+    """Build a gateway; leaving the block closes its idle upstream connections.
+
+    `transport` is for tests: any httpx transport will do.
+    """
+    catalog = Catalog([_catalog_provider(p) for p in settings.providers.values()])
+    strategies = load_strategies()
+    router = Router(catalog, _plan_defaults(settings), strategies)
+    async with transport or Transport() as upstream:
+        attempts = Attempts(upstream, KINDS, observers)
+        yield Gateway(catalog, router, strategies, attempts, tuple(settings.routing.aliases))
+
+
+def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
+    return CatalogProvider(
+        name=provider.name,
+        kind=provider.kind,
+        endpoints=tuple(Endpoint(url, provider.api_key) for url in provider.base_urls),
+        models=provider.models,
+        domain=provider.domain,
+        timeout=provider.timeout_seconds,
+        first_token_timeout=provider.first_token_timeout_seconds,
+        stall_timeout=provider.stall_timeout_seconds,
+    )
+
+
+def _plan_defaults(settings: Settings) -> PlanDefaults:
+    race = settings.race
+    return PlanDefaults(
+        strategy=race.strategy,
+        k=race.k,
+        max_k=settings.limits.max_k,
+        min_useful_tokens=race.min_useful_tokens,
+        reasoning_counts=race.reasoning_counts,
+        max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
+        total_timeout=settings.server.timeout_seconds,
+        aliases=settings.routing.aliases,
+    )

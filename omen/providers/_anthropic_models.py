@@ -1,0 +1,69 @@
+"""What Anthropic's models differ in, as far as it changes a request.
+
+**Source.** docs.anthropic.com/en/docs/about-claude/models and its migration pages, read
+2026-11-22.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesTraits:
+    """How one family of models wants to be asked."""
+
+    max_output: int
+    """What `max_tokens` is when the client sets no limit: the field is required."""
+    sampling: bool = True
+    """Whether temperature and top_p are taken."""
+    thinking: Literal["adaptive", "budget"] | None = "adaptive"
+    """How reasoning is asked for: by effort, or by a number of tokens."""
+    thinking_off: Literal["disabled", "between_tools"] | None = "disabled"
+    """What turns it off; None when nothing does."""
+    schema: bool = True
+    """Whether an answer can be held to a JSON schema."""
+    forced_tool: bool = True
+    prefill: bool = True
+    """Whether the last message may be the assistant's."""
+
+
+_OLDEST = MessagesTraits(max_output=4096, thinking=None, schema=False)
+_OLD = replace(_OLDEST, max_output=8192)
+_FIRST_THINKING = replace(_OLDEST, max_output=64_000, thinking="budget")
+_FOUR_FIVE = replace(_FIRST_THINKING, schema=True)
+_FOUR_SIX = MessagesTraits(max_output=128_000, prefill=False)
+_CURRENT = replace(_FOUR_SIX, sampling=False)
+_ALWAYS_THINKING = replace(_CURRENT, thinking_off=None)
+
+# The first match counts, so 5.5 stands before 5.
+_FAMILIES: tuple[tuple[re.Pattern[str], MessagesTraits], ...] = tuple(
+    (re.compile(pattern), traits)
+    for pattern, traits in (
+        (r"claude-3-(?:opus|sonnet|haiku)", _OLDEST),
+        (r"claude-3-5-", _OLD),
+        (r"claude-3-7-", _FIRST_THINKING),
+        (r"claude-(?:opus|sonnet|haiku)-4-5", _FOUR_FIVE),
+        (r"claude-(?:opus|sonnet)-4-6", _FOUR_SIX),
+        (r"claude-opus-4-[78]", _CURRENT),
+        (r"claude-(?:4-opus|opus-4)", replace(_FIRST_THINKING, max_output=32_000)),
+        (r"claude-(?:4-sonnet|sonnet-4)", _FIRST_THINKING),
+        (
+            r"claude-sonnet-5-5",
+            replace(_CURRENT, thinking_off="between_tools", forced_tool=False),
+        ),
+        (r"claude-opus-5-5", replace(_ALWAYS_THINKING, forced_tool=False)),
+        (r"claude-(?:fable|mythos)-5-1", replace(_ALWAYS_THINKING, forced_tool=False)),
+        (r"claude-(?:fable|mythos)-", _ALWAYS_THINKING),
+        (r"claude-(?:opus|sonnet|haiku)-5", _CURRENT),
+    )
+)
+_UNKNOWN = replace(_CURRENT, max_output=8192)
+"""A model that is not listed is most likely newer than this table, and as strict as the newest."""
+
+
+def anthropic_traits(model: str) -> MessagesTraits:
+    """Look up a model."""
+    return next((traits for pattern, traits in _FAMILIES if pattern.match(model)), _UNKNOWN)

@@ -1,0 +1,130 @@
+"""The /api/chat request.
+
+What cannot be said here and changes the answer (a forced tool, a picture by its address) is
+UNSUPPORTED; what is only a preference (`parallel_tool_calls`, `user`) is ignored. Options the
+client left out are left out, so that the model file's own defaults hold.
+
+**Source.** github.com/ollama/ollama docs/api.md, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from omen.chat import ChatRequest, ImagePart, Message, Opaque, ResponseFormat, TextPart, Tool
+from omen.providers._failures import unsupported
+from omen.providers._images import inline_image
+from omen.providers._ollama_models import think
+from omen.providers._tool_arguments import arguments_object
+
+_IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
+_NO_PARAMETERS = {"type": "object", "properties": {}}
+
+_OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "max_tokens": "num_predict",
+        "temperature": "temperature",
+        "top_p": "top_p",
+        "seed": "seed",
+        "presence_penalty": "presence_penalty",
+        "frequency_penalty": "frequency_penalty",
+    }
+)
+
+
+def api_chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
+    """Write the body of a streamed request."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": _messages(request.messages),
+        # Left out it would mean the same; other servers that speak this think otherwise.
+        "stream": True,
+    }
+    if tools := _tools(request):
+        body["tools"] = tools
+    if request.response_format is not None and request.response_format.kind != "text":
+        body["format"] = _format(request.response_format)
+    if options := _options(request):
+        body["options"] = options
+    if request.reasoning_effort is not None:
+        body |= think(request.reasoning_effort, model)
+    if request.logprobs is not None:
+        body["logprobs"] = request.logprobs
+    if request.top_logprobs is not None:
+        body["top_logprobs"] = request.top_logprobs
+    return body
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    return [_message(message, names) for message in messages]
+
+
+def _message(message: Message, tool_names: Mapping[str, str]) -> dict[str, Any]:
+    role = "system" if message.role == "developer" else message.role
+    written: dict[str, Any] = {"role": role, "content": message.text}
+    if images := _images(message):
+        written["images"] = images
+    if message.tool_calls:
+        written["tool_calls"] = [
+            {
+                "id": call.id,
+                "function": {
+                    "index": index,
+                    "name": call.name,
+                    "arguments": arguments_object(call),
+                },
+            }
+            for index, call in enumerate(message.tool_calls)
+        ]
+    if message.tool_call_id is not None:
+        # Older servers know the name only, newer ones the id.
+        if message.tool_call_id in tool_names:
+            written["tool_name"] = tool_names[message.tool_call_id]
+        written["tool_call_id"] = message.tool_call_id
+    return written
+
+
+def _images(message: Message) -> list[str]:
+    images = []
+    for part in message.parts:
+        match part:
+            case ImagePart(url=url):
+                inline = inline_image(url, _IMAGE_TYPES)
+                if inline is None:
+                    raise unsupported("an image it would have to fetch")
+                images.append(inline.data)
+            case Opaque(value=value):
+                raise unsupported(f"a content part of the type {value.get('type')!s:.40}")
+            case TextPart():
+                pass
+    return images
+
+
+def _tools(request: ChatRequest) -> list[dict[str, Any]]:
+    if request.tool_choice not in (None, "auto", "none"):
+        raise unsupported("a forced tool call")
+    # The only way to forbid calls is to name no tools.
+    return [] if request.tool_choice == "none" else [_tool(tool) for tool in request.tools]
+
+
+def _tool(tool: Tool | Opaque) -> dict[str, Any]:
+    if isinstance(tool, Opaque):
+        raise unsupported(f"a tool of the type {tool.value.get('type')!s:.40}")
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    function["parameters"] = _NO_PARAMETERS if tool.parameters is None else tool.parameters
+    return {"type": "function", "function": function}
+
+
+def _format(wanted: ResponseFormat) -> str | Mapping[str, Any]:
+    return "json" if wanted.schema is None else wanted.schema
+
+
+def _options(request: ChatRequest) -> dict[str, Any]:
+    named = {theirs: getattr(request, ours) for ours, theirs in _OPTIONS.items()}
+    options = {name: value for name, value in named.items() if value is not None}
+    return {**options, "stop": list(request.stop)} if request.stop else options

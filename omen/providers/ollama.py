@@ -1,0 +1,42 @@
+"""Ollama, by its native API: local servers, and ollama.com with a key.
+
+**Source.** github.com/ollama/ollama docs/api.md, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from omen.candidates import Candidate
+from omen.chat import ChatRequest
+from omen.errors import UpstreamFailure
+from omen.frames import Framing, WireRequest
+from omen.providers._failures import classify_answer
+from omen.providers._json import json_bytes
+from omen.providers._ollama_decoder import ApiChatDecoder
+from omen.providers._ollama_errors import OLLAMA_ERRORS
+from omen.providers._ollama_request import api_chat_body
+from omen.providers._spec import Decoder
+
+NAME = "ollama"
+BASE_URL: str | None = "http://localhost:11434"
+FRAMING: Framing = "ndjson"
+
+
+def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
+    """Write an /api/chat request; `base_url` is the bare origin."""
+    headers = {"content-type": "application/json", "accept": "application/x-ndjson"}
+    if candidate.endpoint.api_key:
+        headers["authorization"] = f"Bearer {candidate.endpoint.api_key}"
+    body = json_bytes(api_chat_body(request, candidate.model))
+    return WireRequest("POST", f"{candidate.endpoint.base_url}/api/chat", headers, body)
+
+
+def decoder() -> Decoder:
+    """Make a decoder for one answer."""
+    return ApiChatDecoder()
+
+
+def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+    """Say what an answer that is not a stream means."""
+    return classify_answer(OLLAMA_ERRORS, status, headers, body)

@@ -1,0 +1,150 @@
+"""From a model's name and the caller's hints to a plan. Pure but for reading trio's clock.
+
+**Models.** `auto` (every provider's first listed model); `provider/model`, split at the first
+slash and only when what stands before it is a configured provider; an alias; a bare id (every
+provider that lists it); or a comma-separated list of these. What a list spells out is tried in the
+order written; within an alias, a bare id or `auto`, the order is score × the caller's weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+
+from omen.candidates import Candidate
+from omen.errors import RequestError
+from omen.hints import RaceHints
+from omen.plan import Plan
+from omen.routing.catalog import Catalog
+
+AUTO = "auto"
+_STRATEGY_BY_PRIORITY = {"low-latency": "race"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDefaults:
+    """What holds where the caller said nothing. Durations are seconds."""
+
+    strategy: str = "single"
+    k: int = 2
+    max_k: int = 8
+    min_useful_tokens: int = 5
+    reasoning_counts: bool = False
+    max_latency: float = inf
+    total_timeout: float = 600.0
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class Router:
+    """Makes plans over a catalog."""
+
+    def __init__(
+        self, catalog: Catalog, defaults: PlanDefaults, strategies: Collection[str]
+    ) -> None:
+        self._catalog = catalog
+        self._defaults = defaults
+        self._strategies = sorted(strategies)
+
+    def plan(self, model: str, hints: RaceHints, accepted_at: float) -> Plan:
+        """Decide who may answer, in which order and by which deadlines.
+
+        **Raises.** `RequestError`: 404 `model_not_found` when nobody is a candidate, 400 when a
+        hint names a strategy or a provider that does not exist, or asks for too many.
+        """
+        defaults = self._defaults
+        self._check(hints)
+        candidates = self._candidates(model, hints)
+        max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
+        # The server's own bound holds whatever a caller asks for.
+        total = min(defaults.total_timeout, hints.total_timeout or inf)
+        return Plan(
+            strategy=self._strategy(hints),
+            candidates=candidates,
+            k=hints.k or defaults.k,
+            min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
+            reasoning_counts=defaults.reasoning_counts,
+            intent=hints.intent,
+            commit_deadline=accepted_at + max_latency,
+            total_deadline=accepted_at + total,
+        )
+
+    def _check(self, hints: RaceHints) -> None:
+        if hints.k is not None and hints.k > self._defaults.max_k:
+            raise RequestError(
+                f"omen.k must be at most {self._defaults.max_k}, got {hints.k}", param="omen.k"
+            )
+        if hints.strategy is not None and hints.strategy not in self._strategies:
+            raise RequestError(
+                f"omen.strategy must be one of {', '.join(self._strategies)}, "
+                f"got {hints.strategy!r}",
+                param="omen.strategy",
+            )
+        self._check_providers("omen.providers", hints.providers or ())
+        self._check_providers("omen.priority_weights", hints.priority_weights)
+
+    def _check_providers(self, param: str, names: Collection[str]) -> None:
+        for name in names:
+            if name not in self._catalog:
+                raise RequestError(
+                    f"{param} names {name!r}, which is not configured; configured: "
+                    f"{', '.join(self._catalog.names) or 'none'}",
+                    param=param,
+                )
+
+    def _strategy(self, hints: RaceHints) -> str:
+        if hints.strategy is not None:
+            return hints.strategy
+        priority = (hints.tags or {}).get("priority", "")
+        return _STRATEGY_BY_PRIORITY.get(priority, self._defaults.strategy)
+
+    def _candidates(self, model: str, hints: RaceHints) -> tuple[Candidate, ...]:
+        weights = hints.priority_weights
+        found: list[Candidate] = []
+        for name in (part.strip() for part in model.split(",")):
+            group = [_weighted(candidate, weights) for candidate in self._resolve(name)]
+            found += sorted(group, key=lambda candidate: -candidate.score)
+        allowed = hints.providers
+        unique = dict.fromkeys(c for c in found if allowed is None or c.provider in allowed)
+        if not unique:
+            among = f" among omen.providers {', '.join(allowed)}" if allowed is not None else ""
+            raise RequestError(
+                f"no provider{among} serves the model {model!r}",
+                param="model",
+                status=404,
+                code="model_not_found",
+            )
+        return _endpoints_last(unique)
+
+    def _resolve(self, name: str) -> list[Candidate]:
+        aliased = self._defaults.aliases.get(name)
+        if aliased is not None:
+            return [candidate for target in aliased for candidate in self._by_id(target)]
+        return self._by_id(name)
+
+    def _by_id(self, name: str) -> list[Candidate]:
+        provider, slash, model = name.partition("/")
+        if slash and model and provider in self._catalog:
+            return list(self._catalog[provider].candidates(model))
+        if name == AUTO:
+            return [c for p in self._catalog if p.models for c in p.candidates(p.models[0])]
+        return [c for p in self._catalog if name in p.models for c in p.candidates(name)]
+
+
+def _weighted(candidate: Candidate, weights: Mapping[str, float]) -> Candidate:
+    weight = weights.get(candidate.provider)
+    return candidate if weight is None else replace(candidate, score=candidate.score * weight)
+
+
+def _endpoints_last(candidates: Collection[Candidate]) -> tuple[Candidate, ...]:
+    """Put each provider's further endpoints behind everybody's first.
+
+    Racing two endpoints of one provider against each other is what is left when there is no other
+    provider, not what to begin with.
+    """
+    first: dict[str, Candidate] = {}
+    further: list[Candidate] = []
+    for candidate in candidates:
+        if first.setdefault(candidate.name, candidate) is not candidate:
+            further.append(candidate)
+    return (*first.values(), *further)

@@ -1,0 +1,33 @@
+"""The HTTP server: our own accepting, connections and draining over hypercorn's protocol classes.
+
+It knows ASGI and sockets. It must not know what is served: no route, no request, no provider. Why
+it exists, and what it takes from hypercorn, is in docs/decisions.
+
+Inside, arrows go down:
+
+    _server       bind, accept, limit, drain, lifespan
+    _connection   one connection: reading, writing with a deadline, idling, ending
+    _switch       which protocol a connection speaks
+    _h1, _h2      hypercorn's protocols, cured
+    _exchange     one request, one websocket
+    _tasks        running the application
+    _inbox        what a request's handler has not read yet
+"""
+
+from omen.serving._asgi import ASGIApp, Message, Receive, Scope, Send
+from omen.serving._handle import ServerHandle
+from omen.serving._lifespan import StartupFailed
+from omen.serving._server import serve
+from omen.serving._settings import ServingSettings
+
+__all__ = [
+    "ASGIApp",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "ServerHandle",
+    "ServingSettings",
+    "StartupFailed",
+    "serve",
+]

@@ -1,0 +1,96 @@
+"""One request and its response, and one websocket: hypercorn's streams, cured."""
+
+from __future__ import annotations
+
+import trio
+from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, StreamClosed
+from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.typing import ASGISendEvent
+
+from omen.serving._inbox import Inbox
+
+
+class Exchange(HTTPStream):
+    """One HTTP request and its response.
+
+    **Cancellation.** `app_send` may be cancelled before it has done anything, or while it waits
+    for an HTTP/2 window; bytes that were handed to the connection are always written.
+    """
+
+    app_put: Inbox
+
+    @property
+    def inbox(self) -> Inbox | None:
+        return getattr(self, "app_put", None)
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        if self.closed:
+            # The client has left, or has its whole answer: the handler may go on sending into the
+            # void until it hears of it, but not without letting others run.
+            await trio.lowlevel.checkpoint()
+            return
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await super().app_send(message)
+
+    async def _send_closed(self) -> None:
+        await self.send(EndBody(stream_id=self.stream_id))
+        self.state = ASGIHTTPState.CLOSED
+        # This delivers `http.disconnect`, upon which quart-trio cancels the nursery of the very
+        # task that is here. The connection has still to be recycled or closed.
+        with trio.CancelScope(shield=True):
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+
+class Websocket(WSStream):
+    """One websocket, over HTTP/1.1 or an HTTP/2 stream."""
+
+    app_put: Inbox | None
+    _refused = False
+
+    @property
+    def inbox(self) -> Inbox | None:
+        return self.app_put
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        if self.closed or self._refused:
+            # hypercorn returns here without a checkpoint: a handler that sends in a loop would
+            # never let its reader task run, and so never learn that its client left.
+            await trio.lowlevel.checkpoint()
+            return
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await super().app_send(message)
+
+    async def handle(self, event: Event) -> None:
+        if self.closed:
+            return
+        if isinstance(event, (Body, Data)) and not self.handshake.accepted:
+            await self._refuse_early_bytes()
+        elif isinstance(event, EndBody):
+            # On HTTP/2 this is how a client drops a websocket without a word.
+            await self._end()
+        else:
+            await super().handle(event)
+            await self._after(event)
+
+    async def _after(self, event: Event) -> None:
+        if isinstance(event, Request):
+            # Compression is not offered: chunks of JSON are small, and a frame of 64 KiB may
+            # inflate to 64 MiB before any limit is asked.
+            self.handshake.extensions = None
+            if self.inbox is None:
+                # hypercorn has answered 400 or 404 and would leave the connection as it is.
+                await self._end()
+        elif self.buffer.length > self.buffer.max_length:
+            # It has said that the message is too big and would go on collecting it.
+            await self._end()
+
+    async def _refuse_early_bytes(self) -> None:
+        """Answer 400: RFC 6455 section 4.1 has the client wait for our half of the handshake."""
+        if self.state is ASGIWebsocketState.HANDSHAKE:
+            self._refused = True
+            await self._send_error_response(400)
+        await self._end()
+
+    async def _end(self) -> None:
+        await self.send(StreamClosed(stream_id=self.stream_id))

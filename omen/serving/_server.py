@@ -1,0 +1,159 @@
+"""Binds, accepts, limits, drains."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import trio
+from hypercorn.trio.worker_context import WorkerContext
+
+from omen.serving._asgi import ASGIApp
+from omen.serving._connection import Connection, Service
+from omen.serving._handle import LiveConnections, ServerHandle
+from omen.serving._lifespan import Lifespan
+from omen.serving._settings import BACKLOG, ServingSettings, hypercorn_config
+
+MAX_REFUSING = 100
+"""How many connections are turned away with an answer at the same time; more just get closed."""
+
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"content-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
+)
+
+Listeners = Sequence[trio.abc.Listener[trio.abc.Stream]]
+
+
+async def serve(
+    app: ASGIApp,
+    settings: ServingSettings,
+    *,
+    shutdown: trio.Event,
+    listeners: Listeners | None = None,
+    task_status: trio.TaskStatus[ServerHandle] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve an ASGI application over HTTP/1.1, HTTP/2 (h2c) and websockets until `shutdown` is set.
+
+    Use it as ``handle = await nursery.start(partial(serve, app, settings, shutdown=shutdown))``:
+    that returns once the sockets are bound, the application has started up and connections are
+    accepted. `listeners` are ones that listen already, made by a supervisor or a test; without
+    them `settings` says where to bind.
+
+    **Resource handling.** The listeners are owned from the call on and always closed. A connection
+    is owned by its own task, and a request's handler by its connection: when the socket is closed,
+    which happens on every path, its handlers have been told or cancelled, and when this function
+    returns, none is left. Beyond `max_connections` a new connection is answered ``503`` with
+    ``retry-after`` and closed, unread: better a balancer hears no from here than nothing.
+
+    **Error handling.** What goes wrong in a connection, in the protocol or in a handler, ends that
+    connection at most; it is logged once by ``omen.serving``, as a kind and a place. When `accept`
+    fails because the machine is out of file descriptors or memory, trio logs it and tries again
+    every 0.1 s. Anything else that is raised here ends the server:
+
+    **Raises.** `OSError` when an address cannot be bound. `StartupFailed` when the application did
+    not start up. An exception group when the application's lifespan task fails after that.
+
+    **Shutdown.** Setting `shutdown` closes the listeners, then every connection without a request.
+    A running request has `drain` seconds to end, and its connection is closed when it has; further
+    requests on an HTTP/2 connection are refused so that a client may safely repeat them. Then
+    everything left is cancelled, the application is asked to shut down, and the function returns.
+
+    **Cancellation.** Cancelling it is a shutdown with no drain: sockets are closed and handlers
+    cancelled at once, and the application's lifespan is cancelled, not asked.
+    """
+    if listeners is None:
+        listeners = await trio.open_tcp_listeners(
+            settings.port, host=settings.bind, backlog=BACKLOG
+        )
+    lifespan = Lifespan(app, settings.lifespan_timeout)
+    server = _Server(app, settings, lifespan)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lifespan.run)
+            if await lifespan.start_up():
+                async with server.accepting(listeners):
+                    task_status.started(server.handle(listeners))
+                    await shutdown.wait()
+                await lifespan.shut_down()
+            nursery.cancel_scope.cancel()
+    finally:
+        for listener in listeners:
+            await trio.aclose_forcefully(listener)
+    if lifespan.failure is not None:
+        raise lifespan.failure
+
+
+class _Server:
+    def __init__(self, app: ASGIApp, settings: ServingSettings, lifespan: Lifespan) -> None:
+        self._settings = settings
+        self._context = WorkerContext(None)
+        config = hypercorn_config(settings)
+        self._service = Service(app, settings, config, self._context, lifespan.state)
+        self._live = LiveConnections()
+        self._refusing = 0
+
+    def handle(self, listeners: Listeners) -> ServerHandle:
+        return ServerHandle(_addresses(listeners), self._live)
+
+    @asynccontextmanager
+    async def accepting(self, listeners: Listeners) -> AsyncIterator[None]:
+        """Accept connections while in the block; leaving it drains."""
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                await accepting.start(
+                    partial(
+                        trio.serve_listeners,
+                        self._accept,
+                        list(listeners),
+                        handler_nursery=connections,
+                    )
+                )
+                yield
+                accepting.cancel_scope.cancel()
+            await self._context.terminated.set()
+            for connection in self._live:
+                connection.drain()
+            connections.cancel_scope.deadline = trio.current_time() + self._settings.drain
+
+    async def _accept(self, stream: trio.abc.Stream) -> None:
+        if self._context.terminated.is_set():
+            return  # Accepted in the last moment; trio closes it.
+        if len(self._live) >= self._settings.max_connections:
+            await self._refuse(stream)
+            return
+        connection = Connection(stream, self._service)
+        with self._live.admitted(connection):
+            await connection.run()
+
+    async def _refuse(self, stream: trio.abc.Stream) -> None:
+        """Say 503 and wait a little for the client to hear it; trio closes the stream.
+
+        What the client sent is read and thrown away: closing with unread bytes would reset the
+        connection and destroy the answer.
+        """
+        self._live.refused += 1
+        if self._refusing >= MAX_REFUSING:
+            return
+        self._refusing += 1
+        try:
+            with trio.move_on_after(self._settings.linger):
+                await stream.send_all(_BUSY)
+                if isinstance(stream, trio.abc.HalfCloseableStream):
+                    await stream.send_eof()
+                while await stream.receive_some():
+                    pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._refusing -= 1
+
+
+def _addresses(listeners: Listeners) -> tuple[tuple[str, int], ...]:
+    names = [
+        listener.socket.getsockname()
+        for listener in listeners
+        if isinstance(listener, trio.SocketListener)
+    ]
+    return tuple((host, port) for host, port, *_ in names)

@@ -1,0 +1,124 @@
+"""What the faults look like on the wire, in streams and in answers that are not streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from omen.sim.dialect import HttpReply
+from omen.sim.faults import (
+    DeadConnection,
+    Empty,
+    ErrorIn200,
+    Fault,
+    MidstreamError,
+    PingsOnly,
+    RoleOnly,
+    Status,
+    Truncated,
+    WhitespaceOnly,
+)
+from omen.sim.performance import Performance
+from omen.sim.steps import Abort, Hang, Head, Send, Step, reply
+
+_BROKEN = 500
+
+
+def faulty(performance: Performance, fault: Fault) -> Iterator[Step]:
+    """Give the answer with this fault in it."""
+    if isinstance(fault, Status):
+        return reply(_failure(performance, fault.status, fault.retry_after))
+    if not performance.call.stream:
+        return _faulty_whole(performance, fault)
+    if isinstance(fault, MidstreamError | ErrorIn200 | DeadConnection | Truncated):
+        return _broken_stream(performance, fault)
+    return _useless_stream(performance, fault)
+
+
+def _broken_stream(
+    performance: Performance, fault: MidstreamError | ErrorIn200 | DeadConnection | Truncated
+) -> Iterator[Step]:
+    """Stop too early."""
+    answer, wait_before = performance.answer, performance.wait_before
+    match fault:
+        case ErrorIn200():
+            yield performance.head()
+            yield Send(answer.error(), wait_before(0))
+        case MidstreamError(after_tokens=tokens):
+            yield from performance.begun(tokens)
+            yield Send(answer.error(), wait_before(tokens))
+        case Truncated(after_tokens=tokens):
+            yield from performance.begun(tokens)
+            yield Send(b"", wait_before(tokens))
+        case DeadConnection(before_head=True, reset=reset):
+            yield Abort(performance.fate.first_token, reset)
+        case DeadConnection(after_tokens=tokens, reset=reset):
+            yield from performance.begun(tokens)
+            yield Abort(wait_before(tokens), reset)
+
+
+def _useless_stream(performance: Performance, fault: Fault) -> Iterator[Step]:
+    """Say nothing of use. A server that is stuck sends its head at once, whatever the dialect."""
+    answer = performance.answer
+    match fault:
+        case Empty():
+            yield from performance.begun(0)
+            yield Send(answer.end("stop", 0), performance.wait_before(0))
+        case WhitespaceOnly():
+            yield from _whitespace(performance, fault)
+        case PingsOnly(interval=interval):
+            yield performance.head_now()
+            while True:
+                yield Send(answer.ping(), interval)
+        case RoleOnly():
+            yield performance.head_now()
+            yield Send(answer.start())
+            yield Hang()
+        case _:
+            yield performance.head_now()
+            yield Hang()
+
+
+def _whitespace(performance: Performance, fault: WhitespaceOnly) -> Iterator[Step]:
+    yield from performance.begun(0)
+    tokens = len(performance.words)
+    blank = performance.answer.token(" ")
+    for number in range(tokens) if fault.proper_end else count():
+        yield Send(blank, fault.interval if number else performance.wait_before(0), 1)
+    yield Send(performance.answer.end(performance.reason, tokens))
+
+
+def _faulty_whole(performance: Performance, fault: Fault) -> Iterator[Step]:
+    """Fail where nothing is streamed: what would have been a bad frame is a bad response."""
+    fate = performance.fate
+    match fault:
+        case ErrorIn200():
+            yield from reply(_failure(performance), after=fate.first_token)
+        case MidstreamError(after_tokens=tokens):
+            yield from reply(_failure(performance), after=fate.time_of(tokens))
+        case DeadConnection(after_tokens=tokens, reset=reset):
+            yield Abort(fate.time_of(tokens), reset)
+        case Truncated(after_tokens=tokens):
+            yield from _half(performance, fate.time_of(tokens))
+        case Empty():
+            yield from reply(performance.body(""), after=fate.first_token)
+        case WhitespaceOnly(proper_end=True):
+            blank = performance.body(" " * len(performance.words))
+            yield from reply(blank, after=fate.time_of(fate.tokens), tokens=len(performance.words))
+        case _:
+            yield performance.head_now()
+            yield Hang()
+
+
+def _half(performance: Performance, after: float) -> Iterator[Step]:
+    whole = performance.body()
+    length = ("content-length", str(len(whole.body)))
+    yield Head(whole.status, (*whole.headers, length), after)
+    yield Send(whole.body[: len(whole.body) // 2])
+    yield Abort(reset=False)
+
+
+def _failure(
+    performance: Performance, status: int = _BROKEN, retry_after: float = 0.0
+) -> HttpReply:
+    return performance.dialect.failure(status, retry_after, performance.number)

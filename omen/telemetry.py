@@ -1,0 +1,104 @@
+"""Observers: what happens to attempts, for the log and for whoever watches live."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from omen.plan import AttemptRecord, Moment, RaceRecord
+
+logger = logging.getLogger(__name__)
+LISTENER_BUFFER = 1024
+"""Moments kept for a listener that is slow. It misses what does not fit; no race waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaceMoment:
+    """Something that happened to an attempt. Holds no text of prompt or answer.
+
+    `t_ms` is milliseconds since the race's request was accepted.
+    """
+
+    race_id: str
+    request_id: str
+    moment: Moment
+    attempt: int
+    provider: str
+    model: str
+    t_ms: float
+    tokens: int
+    outcome: str
+    reason: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the fields as they are named."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def tell(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> RaceMoment:
+    """Say what just happened, as plain data."""
+    return RaceMoment(
+        race_id=race.race_id,
+        request_id=race.request_id,
+        moment=moment,
+        attempt=attempt.index,
+        provider=attempt.candidate.provider,
+        model=attempt.candidate.model,
+        t_ms=round((trio.current_time() - race.accepted_at) * 1000, 3),
+        tokens=attempt.tokens,
+        outcome=attempt.outcome,
+        reason=attempt.failure.message if attempt.failure else None,
+    )
+
+
+class LiveFeed:
+    """Hands moments to listeners. Costs a race nothing while nobody listens."""
+
+    def __init__(self) -> None:
+        self._listeners: list[trio.MemorySendChannel[RaceMoment]] = []
+
+    def __repr__(self) -> str:
+        return f"<LiveFeed listeners={len(self._listeners)}>"
+
+    def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+        """Observe a moment."""
+        if not self._listeners:
+            return
+        told = tell(moment, race, attempt)
+        for listener in self._listeners:
+            try:
+                listener.send_nowait(told)
+            except trio.WouldBlock:
+                logger.debug("a listener to the live feed is slow and misses a moment")
+
+    @contextmanager
+    def listen(self) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:
+        """Receive every moment from now on, inside the block."""
+        send, receive = trio.open_memory_channel[RaceMoment](LISTENER_BUFFER)
+        with send, receive:
+            self._listeners.append(send)
+            try:
+                yield receive
+            finally:
+                self._listeners.remove(send)
+
+
+def log_attempts(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+    """Observe attempts in the log: one line when one has ended, with no content in it."""
+    if moment == "ended":
+        kind = f" ({attempt.failure.kind.value})" if attempt.failure else ""
+        logger.info(
+            "race %s attempt %d %s: %s%s after %.0f ms, %d tokens",
+            race.race_id,
+            attempt.index,
+            attempt.candidate.name,
+            attempt.outcome,
+            kind,
+            (trio.current_time() - attempt.started_at) * 1000,
+            attempt.tokens,
+        )

@@ -1,0 +1,107 @@
+"""One connection: a stream over which one exchange at a time is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+import trio
+
+from omen.wire._http1 import ResponseHead, ResponseReader
+
+_GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+@asynccontextmanager
+async def closed_on_failure(stream: trio.abc.Stream) -> AsyncIterator[None]:
+    """Close the stream at once if the block fails or is cancelled; leave it be if not."""
+    try:
+        yield
+    except BaseException:
+        with trio.move_on_after(0, shield=True):
+            await stream.aclose()
+        raise
+
+
+class Connection:
+    """A stream, and whether it may carry another exchange.
+
+    `answered` is true once a byte of the present exchange's response has come; `idle_since` is
+    the time on trio's clock when the last exchange ended.
+    """
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self._send_failure: Exception | None = None
+        self.answered = False
+        self.idle_since = 0.0
+
+    async def send(self, parts: Sequence[bytes]) -> None:
+        """Send a request.
+
+        A break does not raise here: an upstream that refuses a large body answers and closes
+        without having read it all, and that answer says more than the break.
+        """
+        self.answered = False
+        try:
+            for part in parts:
+                await self.stream.send_all(part)
+        except _GONE as error:
+            self._send_failure = error
+
+    async def receive_head(self, response: ResponseReader) -> ResponseHead:
+        """Read until the head is there.
+
+        **Raises.** As `receive_into` and `ResponseReader`; `httpx.WriteError` when there is no
+        head and the request had not got through either.
+        """
+        try:
+            while (head := response.take_head()) is None:
+                await self.receive_into(response)
+        except httpx.TransportError:
+            if self._send_failure is None:
+                raise
+            raise httpx.WriteError("the request did not get through") from self._send_failure
+        return head
+
+    async def receive_into(self, response: ResponseReader) -> None:
+        """Hand the response what comes next.
+
+        **Raises.** `httpx.ReadError` when the connection broke.
+
+        **Cancellation.** Nothing is lost: it can be called again.
+        """
+        try:
+            data = await self.stream.receive_some()
+        except _GONE as error:
+            raise httpx.ReadError("the connection broke") from error
+        if data:
+            self.answered = True
+            response.feed(data)
+        else:
+            response.feed_eof()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether everything that was to be sent has been sent."""
+        return self._send_failure is None
+
+    def is_stale(self) -> bool:
+        """Whether the other side has closed, or spoken out of turn, while the connection was idle.
+
+        A stream that is no socket cannot be asked; there the caller's retry must do.
+        """
+        stream = self.stream
+        while isinstance(stream, trio.SSLStream):
+            stream = stream.transport_stream
+        return isinstance(stream, trio.SocketStream) and stream.socket.is_readable()
+
+    async def close(self) -> None:
+        """Close the socket at once.
+
+        **Cancellation.** It is never cancelled. There is no TLS goodbye and no waiting: a stream
+        whose closing is given no time is closed all the same.
+        """
+        with trio.move_on_after(0, shield=True):
+            await self.stream.aclose()

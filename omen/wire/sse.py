@@ -1,0 +1,115 @@
+"""Server-sent events: bytes to frames, incrementally.
+
+It knows lines and fields, and nothing of what the data says. Lines end at LF, CR or CRLF and
+nowhere else: U+2028 and its like are ordinary characters inside a JSON string.
+
+**Source.** WHATWG HTML, "Server-sent events", section 9.2.6 (read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from omen.errors import FailureKind, UpstreamFailure
+from omen.frames import Frame
+
+DEFAULT_LIMIT = 8 * 1024 * 1024
+"""Bytes of one event. A single delta can be hundreds of kB (tool arguments, images)."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class SSEReader:
+    """Takes one event stream apart.
+
+    **Shape.** `feed` gives the events that its bytes completed, in order, `id` and `retry` left
+    out. An event without data is nothing. What has no blank line behind it at the end is dropped.
+
+    **Raises.** `UpstreamFailure` (`PROTOCOL`) from `feed`, for an event of more than `limit` bytes.
+    """
+
+    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
+        self._limit = limit
+        self._partial = bytearray()  # an event whose blank line has not come yet
+        self._begun = False
+        self._after_cr = False
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take the next bytes; give the frames they completed."""
+        if not self._begun:
+            data = self._without_bom(data)
+        if self._after_cr or b"\r" in data:
+            data = self._with_lf_only(data)
+        if not self._completes_event(data):
+            self._partial += data
+            self._check_size(len(self._partial))
+            return []
+        return self._split(data)
+
+    def end(self) -> list[Frame]:
+        """Drop what is left, as the specification wants it."""
+        self._partial.clear()
+        return []
+
+    def _split(self, data: bytes) -> list[Frame]:
+        if self._partial:
+            data = b"".join((self._partial, data))
+        *blocks, rest = data.split(b"\n\n")
+        self._partial[:] = rest
+        if len(data) > self._limit:
+            self._check_size(max(len(rest), *map(len, blocks)))
+        frames = []
+        for block in blocks:
+            # Nearly every event of nearly every upstream is one line with one space.
+            if block.startswith(b"data: ") and b"\n" not in block:
+                if len(block) > 6:
+                    frames.append(Frame(block[6:]))
+            elif (frame := _parse_event(block)) is not None:
+                frames.append(frame)
+        return frames
+
+    def _completes_event(self, data: bytes) -> bool:
+        """Look for a blank line in the new bytes only: a huge event is not searched again."""
+        return b"\n\n" in data or (data[:1] == b"\n" and self._partial[-1:] == b"\n")
+
+    def _without_bom(self, data: bytes) -> bytes:
+        data = b"".join((self._partial, data))
+        self._partial.clear()
+        if len(data) < len(_BOM) and _BOM.startswith(data):
+            self._partial += data
+            return b""
+        self._begun = True
+        return data.removeprefix(_BOM)
+
+    def _with_lf_only(self, data: bytes) -> bytes:
+        """Make every line end an LF.
+
+        A CR that comes last is an end already; should the other half of a CRLF follow, it goes.
+        """
+        if not data:
+            return data
+        if self._after_cr:
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+            if not data:
+                return data
+        self._after_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limit:
+            raise UpstreamFailure(
+                FailureKind.PROTOCOL, f"the upstream sent an event of more than {self._limit} bytes"
+            )
+
+
+def _parse_event(block: bytes) -> Frame | None:
+    """Read the lines of one event. A comment is a field without a name."""
+    data: list[bytes] = []
+    event = b""
+    for line in block.split(b"\n"):
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            event = value.removeprefix(b" ")
+    joined = b"\n".join(data)
+    return Frame(joined, event.decode("utf-8", "replace")) if joined else None

@@ -1,0 +1,130 @@
+"""One request to an upstream and its response, as a context. Foreign errors are renamed here, once.
+
+It works over any httpx transport: ours, or a `MockTransport` in tests. It knows no provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import lru_cache
+
+import httpx
+import trio
+
+from omen.errors import FailureKind, UpstreamFailure
+from omen.frames import WireRequest
+from omen.wire._http1 import IncompleteResponse
+
+CLOSE_TIMEOUT = 1.0
+"""What a foreign transport may take to close, in seconds. Ours closes at once."""
+
+_Names = tuple[tuple[type[Exception], FailureKind, str], ...]
+
+_BEFORE_BODY: _Names = (
+    (httpx.ConnectTimeout, FailureKind.TIMEOUT, "could not connect in time"),
+    (httpx.TimeoutException, FailureKind.TIMEOUT, "did not answer in time"),
+    (httpx.ConnectError, FailureKind.CONNECTION, "could not connect"),
+    (httpx.ProxyError, FailureKind.CONNECTION, "could not connect through the proxy"),
+    (httpx.NetworkError, FailureKind.CONNECTION, "the connection broke before the answer began"),
+    (IncompleteResponse, FailureKind.CONNECTION, "the connection broke before the answer began"),
+    (httpx.DecodingError, FailureKind.PROTOCOL, "the answer came compressed"),
+    (httpx.RemoteProtocolError, FailureKind.PROTOCOL, "the answer is not proper HTTP"),
+    (Exception, FailureKind.UPSTREAM_MISCONFIGURED, "the request cannot be written as HTTP"),
+)
+
+_IN_BODY: _Names = (
+    (httpx.TimeoutException, FailureKind.TIMEOUT, "the answer did not go on in time"),
+    (httpx.NetworkError, FailureKind.TRUNCATED, "the connection broke in the middle of the answer"),
+    (IncompleteResponse, FailureKind.TRUNCATED, "the connection ended in the middle of the answer"),
+    (Exception, FailureKind.PROTOCOL, "the answer is not proper HTTP"),
+)
+"""The first that fits. The messages are our own: httpx's may quote a URL or a header."""
+
+
+class UpstreamResponse:
+    """A response whose body is still to be read.
+
+    `headers` has lower-case names; a repeated one is joined with a comma.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = dict(response.headers.items())
+        self._stream = response.stream
+        self._iterator: AsyncIterator[bytes] = aiter(response.stream)
+
+    def __repr__(self) -> str:
+        return f"<UpstreamResponse {self.status}>"
+
+    async def receive(self) -> bytes:
+        """Give the next piece of the body, `b""` at its proper end.
+
+        **Raises.** `UpstreamFailure`: `TRUNCATED` when the connection ended first, `PROTOCOL` for
+        what is not HTTP. Another candidate may help.
+
+        **Cancellation.** It may be called again and nothing is lost, if that holds for the
+        transport's stream, as it does for ours.
+        """
+        try:
+            # Some streams have empty pieces; only the iterator's own end is the end.
+            async for piece in self._iterator:
+                if piece:
+                    return piece
+        except httpx.RequestError as error:
+            raise _renamed(error, _IN_BODY) from error
+        return b""
+
+    async def read_body(self, limit: int = 1024 * 1024) -> bytes:
+        """Read the body to its end, or its first `limit` bytes. **Raises** as `receive` does."""
+        body = bytearray()
+        while len(body) < limit and (piece := await self.receive()):
+            body += piece
+        return bytes(body[:limit])
+
+    async def _aclose(self) -> None:
+        if isinstance(self._iterator, AsyncGenerator):  # never so over our own transport
+            await self._iterator.aclose()
+        await self._stream.aclose()
+
+
+@asynccontextmanager
+async def open_response(
+    transport: httpx.AsyncBaseTransport, request: WireRequest
+) -> AsyncIterator[UpstreamResponse]:
+    """Send a request; inside, its response can be read; afterwards nothing of it is left.
+
+    Read to the end (`b""`) to let the connection serve again; leave earlier to close it at once.
+
+    **Raises.** `UpstreamFailure`: `CONNECTION` or `TIMEOUT` when nothing came of it, `PROTOCOL`
+    when the answer is not HTTP, `UPSTREAM_MISCONFIGURED` when the request cannot be written (a bad
+    URL, an API key with a newline). Another candidate may help.
+
+    **Cancellation.** The socket is closed on every way out, before the block is left.
+    """
+    try:
+        response = await transport.handle_async_request(
+            httpx.Request(
+                request.method, _url(request.url), headers=request.headers, content=request.body
+            )
+        )
+    except (httpx.RequestError, httpx.InvalidURL, UnicodeError) as error:
+        raise _renamed(error, _BEFORE_BODY) from error
+    upstream = UpstreamResponse(response)
+    try:
+        yield upstream
+    finally:
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            await upstream._aclose()
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> httpx.URL:
+    """Parse a URL; an upstream has few, and httpx takes its time over one."""
+    return httpx.URL(text)
+
+
+def _renamed(error: Exception, names: _Names) -> UpstreamFailure:
+    kind, message = next((k, m) for foreign, k, m in names if isinstance(error, foreign))
+    return UpstreamFailure(kind, message)

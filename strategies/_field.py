@@ -1,0 +1,165 @@
+"""The field: every entrant of one plan, from its start to the commit and past it.
+
+The strategies differ in *when* somebody starts; what happens to an entrant afterwards is the same
+for all of them, and is this file. Each entrant is one task that owns its attempt in an
+`async with`. Until somebody has won, it holds its events back (its prelude) and asks the gate after
+each batch whether they are useful by now. Then:
+
+- The commit is one synchronous step (`_commit`): the winner is written down and every other
+  entrant's own cancel scope is cancelled. No task runs in between, so there cannot be two
+  winners; an entrant that was about to commit in the same tick finds that it is too late.
+- The losers are cancelled one by one and not by cancelling the nursery, because the winner lives
+  in that nursery too and has only just begun to stream.
+- The winner's own task sends its prelude and then relays what follows. There is no queue and no
+  change of task between the upstream's socket and the client's, and so a slow client slows the
+  upstream instead of filling a buffer.
+
+`max_latency_ms` is the one thing that can force a decision: when it passes, whoever has said
+anything visible commits with what it has, the one with the most first. A task of its own waits
+for it. It wakes the new winner through the scope around that entrant's current `receive`, which
+loses nothing when it is cancelled.
+
+Inside the nursery one decides; outside it one concludes: a lane never raises, it writes down what
+happened, and `conclude` returns or raises once the nursery has closed and every stream with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from math import inf
+
+import trio
+
+from omen.candidates import Candidate
+from omen.errors import AllAttemptsFailed, FailedAttempt, MaxLatencyExceeded, UpstreamFailure
+from omen.events import Event
+from omen.plan import Attempt, OpenAttempt, Output, Plan
+from strategies._useful import Gate
+
+
+@dataclass(slots=True, eq=False)
+class _Entrant:
+    """One attempt in the field. `attempt` is None until its response has begun."""
+
+    candidate: Candidate
+    gate: Gate
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    waiting: trio.CancelScope | None = None
+    attempt: Attempt | None = None
+    prelude: list[Event] = field(default_factory=list)
+
+
+class Field:
+    """Entrants, who won, and who failed, for one run of a plan."""
+
+    def __init__(self, plan: Plan, open_attempt: OpenAttempt, output: Output) -> None:
+        self._plan = plan
+        self._open_attempt = open_attempt
+        self._output = output
+        self._unused = iter(plan.candidates)
+        self._running: list[_Entrant] = []
+        self._failed: list[FailedAttempt] = []
+        self._winner: _Entrant | None = None
+        self._winner_failure: UpstreamFailure | None = None
+        self._too_late: list[Candidate] | None = None
+
+    def unused(self, count: int) -> Iterator[Candidate]:
+        """Take up to `count` candidates nobody has tried yet, in the plan's order."""
+        return islice(self._unused, count)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[trio.Nursery]:
+        """Hold the nursery in which lanes run, and the deadline over it."""
+        async with trio.open_nursery() as watch:
+            async with trio.open_nursery() as lanes:
+                if self._plan.commit_deadline < inf:
+                    watch.start_soon(self._keep_deadline, lanes.cancel_scope)
+                yield lanes
+            watch.cancel_scope.cancel()
+
+    async def lane(self, candidate: Candidate) -> None:
+        """Run one place in the race: it is handed on for as long as its holder fails curably."""
+        holder: Candidate | None = candidate
+        while holder is not None:
+            failure = await self._run(holder)
+            if failure is None or not failure.failover:
+                return
+            holder = next(self._unused, None)
+
+    def conclude(self) -> Candidate:
+        """Say who won, after the nursery has closed.
+
+        **Raises.** The winner's own failure, `MaxLatencyExceeded`, or `AllAttemptsFailed`.
+        """
+        if self._winner_failure is not None:
+            raise self._winner_failure
+        if self._winner is not None:
+            return self._winner.candidate
+        if self._too_late is not None:
+            raise MaxLatencyExceeded(self._failed, self._too_late)
+        causes = [failed.failure for failed in self._failed]
+        raise AllAttemptsFailed(self._failed) from ExceptionGroup("every attempt failed", causes)
+
+    async def _run(self, candidate: Candidate) -> UpstreamFailure | None:
+        """Run one attempt to its end; return its failure when it never committed."""
+        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        entrant = _Entrant(candidate, gate)
+        self._running.append(entrant)
+        try:
+            with entrant.scope:
+                await self._compete(entrant)
+        except UpstreamFailure as failure:
+            if self._winner is entrant:
+                self._winner_failure = failure
+            elif self._winner is None:
+                self._failed.append(FailedAttempt(candidate, failure))
+                return failure
+        finally:
+            self._running.remove(entrant)
+        return None
+
+    async def _compete(self, entrant: _Entrant) -> None:
+        async with self._open_attempt(entrant.candidate) as attempt:
+            entrant.attempt = attempt
+            await self._hold(entrant, attempt)
+            await self._output.send(entrant.prelude)
+            while events := await attempt.receive():
+                await self._output.send(events)
+
+    async def _hold(self, entrant: _Entrant, attempt: Attempt) -> None:
+        """Gather the prelude until this entrant has won; a loser is cancelled in here."""
+        try:
+            while self._winner is not entrant:
+                with trio.CancelScope() as entrant.waiting:
+                    events = await attempt.receive()
+                    entrant.prelude.extend(events)
+                    if entrant.gate.add(events) and self._winner is None:
+                        self._commit(entrant, attempt)
+        finally:
+            entrant.waiting = None  # it has won, or it is on its way out: not to be chosen
+
+    def _commit(self, winner: _Entrant, attempt: Attempt) -> None:
+        attempt.commit()
+        self._winner = winner
+        for entrant in self._running:
+            if entrant is not winner:
+                entrant.scope.cancel()
+
+    async def _keep_deadline(self, lanes: trio.CancelScope) -> None:
+        await trio.sleep_until(self._plan.commit_deadline)
+        if self._winner is not None:
+            return
+        best = max(
+            (entrant for entrant in self._running if entrant.waiting and entrant.gate.characters),
+            key=lambda entrant: (entrant.gate.characters, entrant.candidate.score),
+            default=None,
+        )
+        if best is None or best.attempt is None or best.waiting is None:
+            self._too_late = [entrant.candidate for entrant in self._running]
+            lanes.cancel()
+        else:
+            self._commit(best, best.attempt)
+            best.waiting.cancel()

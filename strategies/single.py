@@ -1,0 +1,21 @@
+"""Single: one candidate at a time.
+
+The plan's first candidate answers. If it fails before it has said anything useful, and fails in a
+way that another candidate may cure, the next one starts; a fatal failure (the request itself is
+at fault) ends it, because asking somebody else would only fail again, later.
+"""
+
+from __future__ import annotations
+
+from omen.candidates import Candidate
+from omen.plan import OpenAttempt, Output, Plan
+from strategies._field import Field
+
+
+async def single(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+    """Run one candidate after the other until one commits; return who answered."""
+    field = Field(plan, open_attempt, output)
+    async with field.open() as nursery:
+        for candidate in field.unused(1):
+            nursery.start_soon(field.lane, candidate)
+    return field.conclude()

@@ -1,0 +1,98 @@
+"""What happens on a connection when a response is complete."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.abc
+
+from tests.serving.apps import Bare, Mounted
+from tests.serving.harness import H1Client, H2Client, MemoryListener, get, read_all, serving
+
+PATHS = ["/ok", "/quart", "/quart-stream"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_client_that_asked_for_close_gets_the_answer_and_the_end(path: str) -> None:
+    async with serving(Mounted()) as server:
+        stream = await server.connect()
+        await stream.send_all(get(path, "connection: close"))
+        answer = await read_all(stream)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in answer.lower()
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(
+    path: str, autojump_clock: trio.abc.Clock
+) -> None:
+    async with serving(Mounted(), memory=MemoryListener(), keep_alive_timeout=300) as server:
+        client = H1Client(await server.connect())
+        await trio.sleep(7)
+        assert (await client.ask(get(path))).status == 200
+        asked = trio.current_time()
+        assert await read_all(client.stream) == b""
+        assert trio.current_time() - asked == 300
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_many_requests_share_a_connection(path: str) -> None:
+    async with serving(Mounted()) as server:
+        client = H1Client(await server.connect())
+        for _ in range(20):
+            assert (await client.ask(get(path))).status == 200
+        assert server.handle.accepted == 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_the_same_on_http_2(path: str) -> None:
+    async with serving(Mounted()) as server:
+        client = H2Client(await server.connect())
+        for _ in range(20):
+            assert (await client.ask(path)).status == 200
+        assert server.handle.accepted == 1
+
+
+async def test_a_bare_handler_whose_nursery_is_cancelled_at_the_disconnect_leaves_a_usable_connection() -> (
+    None
+):
+    app = Bare()
+    app.release.set()
+    async with serving(app) as server:
+        client = H1Client(await server.connect())
+        for _ in range(20):
+            assert (await client.ask(get("/held"))).body == b"held"
+        await client.send(get("/held", "connection: close"))
+        assert b"held" in await read_all(client.stream)
+
+
+async def test_after_the_answer_there_is_always_a_disconnect_and_asking_again_gives_it_again() -> (
+    None
+):
+    heard: list[str] = []
+    finished = trio.Event()
+
+    async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        assert scope["type"] == "http"
+        await receive()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+        heard.extend([(await receive())["type"], (await receive())["type"]])
+        finished.set()
+
+    async with serving(app) as server:
+        client = H1Client(await server.connect())
+        assert (await client.ask(get("/"))).status == 204
+        await finished.wait()
+    assert heard == ["http.disconnect", "http.disconnect"]
+
+
+async def test_there_is_no_server_header() -> None:
+    async with serving(Bare()) as server:
+        first = await H1Client(await server.connect()).ask(get("/ok"))
+        second = await H2Client(await server.connect()).ask("/ok")
+        assert b"server" not in first.headers
+        assert b"server" not in second.headers
+        assert b"date" in first.headers

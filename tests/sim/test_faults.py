@@ -1,0 +1,358 @@
+"""Every way of going wrong, as a naive client on the other end sees it, in virtual time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+
+from omen.sim import (
+    DeadConnection,
+    Empty,
+    ErrorIn200,
+    Fault,
+    Fixed,
+    MidstreamError,
+    PingsOnly,
+    Profile,
+    RoleOnly,
+    Silence,
+    SimulatedUpstream,
+    Status,
+    StreamStats,
+    Truncated,
+    WhitespaceOnly,
+    answer_text,
+)
+from tests.sim.naive import (
+    KINDS,
+    NaiveClient,
+    Received,
+    connect,
+    finish,
+    frames,
+    sse,
+    streamed_text,
+)
+
+DAY = 86_400.0
+
+
+class Scene:
+    """An upstream that always meets the given fault, and a client connected to it."""
+
+    def __init__(self, kind: str, fault: Fault, nursery: trio.Nursery) -> None:
+        profile = Profile(first_token=Fixed(0.5), gap=Fixed(0.25), tokens=6, faults=(fault,))
+        self.kind = kind
+        self.stats = StreamStats()
+        upstream = SimulatedUpstream("sim", kind, profile)
+        self.client: NaiveClient = connect(upstream, nursery, self.stats)
+
+    async def chat(self, **extra: Any) -> Received:
+        return await self.client.chat(self.kind, **extra)
+
+    async def chat_for(self, seconds: float, **extra: Any) -> Received:
+        await self.client.send_chat(self.kind, **extra)
+        return await self.client.receive_for(seconds)
+
+    def now(self) -> float:
+        return trio.current_time() - self.client.start
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("status", [400, 401, 429, 500, 503, 529])
+async def test_a_status_fault_is_the_vendors_error_at_once(
+    kind: str, status: int, stream: bool, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, Status(1, status=status, retry_after=1.5), nursery)
+    got = await scene.chat(stream=stream)
+    assert (got.status, scene.now()) == (status, 0)
+    assert "error" in got.json
+    assert got.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "waits"),
+    [
+        ("openai", 429, {"retry-after": "2", "retry-after-ms": "1500"}),
+        ("openai", 503, {"retry-after": "2", "retry-after-ms": "1500"}),
+        ("openai", 500, {}),
+        ("anthropic", 429, {"retry-after": "2"}),
+        ("anthropic", 529, {}),
+        ("ollama", 429, {}),
+    ],
+)
+async def test_only_vendors_that_send_a_time_to_come_back_send_one(
+    kind: str,
+    status: int,
+    waits: dict[str, str],
+    nursery: trio.Nursery,
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    got = await Scene(kind, Status(1, status=status, retry_after=1.5), nursery).chat()
+    assert {k: v for k, v in got.headers.items() if k.startswith("retry")} == waits
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "words"),
+    [
+        ("openai", 429, {"type": "requests", "code": "rate_limit_exceeded"}),
+        ("openai", 500, {"type": "server_error", "code": None}),
+        ("anthropic", 429, {"type": "rate_limit_error"}),
+        ("anthropic", 500, {"type": "api_error"}),
+        ("anthropic", 529, {"type": "overloaded_error"}),
+    ],
+)
+async def test_errors_bear_the_vendors_types(
+    kind: str,
+    status: int,
+    words: dict[str, Any],
+    nursery: trio.Nursery,
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    got = await Scene(kind, Status(1, status=status), nursery).chat()
+    assert words.items() <= got.json["error"].items()
+
+
+def check_error_frame(kind: str, frame: dict[str, Any]) -> None:
+    match kind:
+        case "openai":
+            assert frame["error"]["type"] == "server_error"
+        case "anthropic":
+            assert (frame["type"], frame["error"]["type"]) == ("error", "overloaded_error")
+        case "ollama":
+            assert isinstance(frame["error"], str)
+
+
+async def test_a_midstream_error_takes_the_place_of_a_token(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, MidstreamError(1, after_tokens=2), nursery)
+    got = await scene.chat()
+    assert (got.status, got.complete, scene.now()) == (200, True, 1.0)
+    assert streamed_text(kind, got.body) == answer_text("sim", 2)
+    check_error_frame(kind, frames(kind, got.body)[-1])
+    assert finish(kind, got.body) is None
+
+
+async def test_a_midstream_error_after_more_tokens_than_there_are_comes_in_place_of_the_end(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, MidstreamError(1, after_tokens=100), nursery).chat()
+    assert streamed_text(kind, got.body) == answer_text("sim", 6)
+    check_error_frame(kind, frames(kind, got.body)[-1])
+    assert finish(kind, got.body) is None
+
+
+async def test_an_error_in_a_200_is_its_first_frame(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, ErrorIn200(1), nursery)
+    got = await scene.chat()
+    assert (got.status, got.complete, scene.now()) == (200, True, 0.5)
+    check_error_frame(kind, frames(kind, got.body)[0])
+    assert len(frames(kind, got.body)) == 1
+
+
+@pytest.mark.parametrize("tokens", [0, 2])
+async def test_a_dead_connection_ends_in_the_middle_of_the_body(
+    kind: str, tokens: int, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, DeadConnection(1, after_tokens=tokens), nursery)
+    got = await scene.chat()
+    assert (got.status, got.complete, scene.now()) == (200, False, 0.5 + 0.25 * tokens)
+    assert streamed_text(kind, got.body) == answer_text("sim", tokens)
+
+
+async def test_a_connection_can_die_before_its_head(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, DeadConnection(1, before_head=True), nursery)
+    got = await scene.chat()
+    assert (got.head, got.arrivals, scene.now()) == ("", [], 0.5)
+
+
+async def test_silence_is_a_200_and_then_nothing(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, Silence(1), nursery).chat_for(DAY)
+    assert (got.status, got.body, got.complete) == (200, b"", False)
+    assert [time for time, _ in got.arrivals] == [0]
+
+
+async def test_role_only_announces_a_message_and_then_says_nothing(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, RoleOnly(1), nursery).chat_for(DAY)
+    assert [time for time, _ in got.arrivals] == [0]
+    assert streamed_text(kind, got.body) == ""
+    first = frames(kind, got.body)[0]
+    match kind:
+        case "openai":
+            assert first["choices"][0]["delta"]["role"] == "assistant"
+        case "anthropic":
+            assert first["type"] == "message_start"
+        case "ollama":
+            assert first["message"] == {"role": "assistant", "content": ""}
+
+
+async def test_pings_only_is_a_200_with_keep_alives_for_ever(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, PingsOnly(1, interval=10), nursery).chat_for(35)
+    assert [time for time, _ in got.arrivals] == [0, 10, 20, 30]
+    assert streamed_text(kind, got.body) == ""
+    match kind:
+        case "openai":
+            assert sse(got.body) == [(":", "keepalive")] * 3
+        case "anthropic":
+            assert sse(got.body) == [("ping", '{"type":"ping"}')] * 3
+        case "ollama":
+            assert [line["message"]["content"] for line in frames(kind, got.body)] == [""] * 3
+
+
+async def test_whitespace_only_goes_on_for_ever(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, WhitespaceOnly(1, interval=1), nursery).chat_for(10)
+    text = streamed_text(kind, got.body)
+    assert (text.isspace(), len(text)) == (True, 10)
+    assert not got.complete
+
+
+async def test_whitespace_only_may_end_properly(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, WhitespaceOnly(1, interval=1, proper_end=True), nursery)
+    got = await scene.chat()
+    assert (streamed_text(kind, got.body), got.complete, scene.now()) == (" " * 6, True, 5.5)
+    assert finish(kind, got.body) in ("stop", "end_turn")
+
+
+async def test_an_empty_answer_ends_properly_with_no_text(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, Empty(1), nursery)
+    got = await scene.chat()
+    assert (streamed_text(kind, got.body), got.complete, scene.now()) == ("", True, 0.5)
+    assert finish(kind, got.body) in ("stop", "end_turn")
+
+
+async def test_a_truncated_answer_ends_cleanly_without_a_finish(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, Truncated(1, after_tokens=2), nursery)
+    got = await scene.chat()
+    assert (got.complete, scene.now()) == (True, 1.0)
+    assert streamed_text(kind, got.body) == answer_text("sim", 2)
+    assert finish(kind, got.body) is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Empty(1), WhitespaceOnly(1, proper_end=True)],
+    ids=lambda fault: fault.kind,
+)
+async def test_useless_text_is_text_even_when_tools_were_offered(
+    kind: str, fault: Fault, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, fault, nursery).chat(tools=True)
+    assert streamed_text(kind, got.body).strip() == ""
+    assert finish(kind, got.body) in ("stop", "end_turn")
+
+
+async def test_a_tool_call_can_be_cut_too(
+    nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene("openai", Truncated(1, after_tokens=2), nursery).chat(tools=True)
+    assert b"tool_calls" in got.body
+    assert finish("openai", got.body) is None
+
+
+@pytest.mark.parametrize("fault", [MidstreamError(1, after_tokens=2), ErrorIn200(1)])
+async def test_unstreamed_an_error_in_the_answer_is_a_500(
+    kind: str, fault: Fault, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, fault, nursery).chat(stream=False)
+    assert (got.status, got.complete) == (500, True)
+    assert "error" in got.json
+
+
+async def test_unstreamed_a_dead_connection_dies_before_its_head(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, DeadConnection(1, after_tokens=2), nursery)
+    got = await scene.chat(stream=False)
+    assert (got.head, scene.now()) == ("", 1.0)
+
+
+async def test_unstreamed_a_truncated_answer_is_half_of_the_length_it_announced(
+    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, Truncated(1), nursery).chat(stream=False)
+    assert len(got.body) == int(got.headers["content-length"]) // 2
+    assert not got.complete
+
+
+@pytest.mark.parametrize("fault", [Empty(1), WhitespaceOnly(1, proper_end=True)])
+async def test_unstreamed_useless_text_is_a_proper_answer(
+    kind: str, fault: Fault, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, fault, nursery).chat(stream=False, tools=True)
+    assert (got.status, got.complete) == (200, True)
+    assert b"sim" not in got.body.replace(b"_sim", b"")
+
+
+@pytest.mark.parametrize("fault", [Silence(1), RoleOnly(1), PingsOnly(1), WhitespaceOnly(1)])
+async def test_unstreamed_everything_endless_is_silence(
+    kind: str, fault: Fault, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await Scene(kind, fault, nursery).chat_for(DAY, stream=False)
+    assert (got.status, got.body, got.complete) == (200, b"", False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "ending", "tokens"),
+    [
+        (Status(1), "fault", 0),
+        (MidstreamError(1, after_tokens=2), "fault", 2),
+        (DeadConnection(1, after_tokens=2), "fault", 2),
+        (Truncated(1, after_tokens=2), "fault", 2),
+        (ErrorIn200(1), "fault", 0),
+        (Empty(1), "fault", 0),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+async def test_the_statistics_say_which_fault_ended_a_stream(
+    fault: Fault,
+    ending: str,
+    tokens: int,
+    kind: str,
+    nursery: trio.Nursery,
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    scene = Scene(kind, fault, nursery)
+    await scene.chat()
+    await scene.stats.wait_until(lambda stats: stats.faulted == 1)
+    (record,) = scene.stats.recent
+    assert (record.ending, record.fault, record.tokens_sent) == (ending, fault.kind, tokens)
+    assert scene.stats.to_json()["faults"] == {fault.kind: 1}
+
+
+@pytest.mark.parametrize("fault", [Silence(1), RoleOnly(1), PingsOnly(1), WhitespaceOnly(1)])
+async def test_an_endless_fault_ends_when_the_peer_closes(
+    fault: Fault, kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    scene = Scene(kind, fault, nursery)
+    await scene.chat_for(7.75)
+    await scene.client.stream.aclose()
+    await scene.stats.wait_until(lambda stats: stats.closed_by_peer == 1)
+    (record,) = scene.stats.recent
+    assert (record.ending, record.fault) == ("closed_by_peer", fault.kind)
+    assert record.ended_at == scene.client.start + 7.75

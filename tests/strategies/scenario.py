@@ -1,0 +1,181 @@
+"""Scripted upstreams in virtual time: a table of (who, when, what) in, what happened out.
+
+A script is a list of steps, each after a delay from the one before. The runner drives a strategy
+over them and writes down when each attempt was opened and closed, what the client was sent and
+when, and how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from math import inf
+
+import trio
+
+from omen.candidates import Candidate, Endpoint
+from omen.errors import FailureKind, OmenError, UpstreamFailure
+from omen.events import AnswerEnd, Event, FinishReason, TextDelta
+from omen.plan import Plan, Strategy
+
+USEFUL = "twenty useful characters, counted without spaces"
+"""More than the five tokens a commit asks for by default."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something an upstream does `after` seconds: events, a failure, or its response headers."""
+
+    after: float
+    does: Sequence[Event] | UpstreamFailure | None
+
+
+def answers(after: float = 0.0) -> Step:
+    """Response headers: the attempt is open."""
+    return Step(after, None)
+
+
+def says(text: str, after: float = 0.0) -> Step:
+    return Step(after, [TextDelta(text)])
+
+
+def sends(*events: Event, after: float = 0.0) -> Step:
+    return Step(after, events)
+
+
+def ends(after: float = 0.0, reason: FinishReason = "stop") -> Step:
+    return Step(after, [AnswerEnd(reason)])
+
+
+def fails(after: float = 0.0, kind: FailureKind = FailureKind.SERVER_ERROR) -> Step:
+    return Step(after, UpstreamFailure(kind, f"{kind.value} as scripted"))
+
+
+def hangs() -> Step:
+    return Step(inf, None)
+
+
+def good(first_token: float, *, more: int = 2, gap: float = 0.1) -> list[Step]:
+    """A healthy answer: headers at once, useful text at `first_token`, then more, then the end."""
+    return [
+        answers(),
+        says(USEFUL, after=first_token),
+        *(says(f" and {n}", after=gap) for n in range(more)),
+        ends(after=gap),
+    ]
+
+
+@dataclass
+class Happened:
+    """What a scenario did. Times are seconds since its start."""
+
+    winner: str | None = None
+    error: OmenError | None = None
+    clock: float = 0.0
+    opened: dict[str, float] = field(default_factory=dict)
+    closed: dict[str, float] = field(default_factory=dict)
+    committed: list[tuple[str, float]] = field(default_factory=list)
+    sent: list[tuple[float, Event]] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for _, event in self.sent if isinstance(event, TextDelta))
+
+    @property
+    def left_open(self) -> set[str]:
+        return set(self.opened) - set(self.closed)
+
+
+class ScriptedAttempt:
+    """Plays one script. A step that was cancelled while it waited goes on from where it was."""
+
+    def __init__(self, name: str, steps: Sequence[Step], happened: Happened, start: float) -> None:
+        self._name = name
+        self._steps = list(steps)
+        self._happened = happened
+        self._start = start
+        self._due = trio.current_time()
+        self._ended = False
+
+    async def step(self) -> Sequence[Event]:
+        if self._ended:
+            return ()
+        step = self._steps[0]
+        await trio.sleep_until(self._due + step.after)
+        self._due += step.after
+        del self._steps[0]
+        if isinstance(step.does, UpstreamFailure):
+            raise step.does
+        events = step.does or ()
+        self._ended = bool(events) and isinstance(events[-1], AnswerEnd)
+        return events
+
+    async def receive(self) -> Sequence[Event]:
+        return await self.step()
+
+    def commit(self) -> None:
+        self._happened.committed.append((self._name, trio.current_time() - self._start))
+
+
+class Recorder:
+    """An output that writes down what it was sent; `slow` makes each send take that long."""
+
+    def __init__(self, happened: Happened, start: float, slow: float) -> None:
+        self._happened = happened
+        self._start = start
+        self._slow = slow
+
+    async def send(self, events: Sequence[Event]) -> None:
+        await trio.sleep(self._slow)
+        now = trio.current_time() - self._start
+        self._happened.sent += [(now, event) for event in events]
+
+
+async def run_scenario(
+    strategy: Strategy,
+    scripts: Mapping[str, Sequence[Step]],
+    *,
+    k: int = 2,
+    max_latency: float = inf,
+    min_useful_tokens: int = 5,
+    reasoning_counts: bool = False,
+    scores: Mapping[str, float] | None = None,
+    client_leaves: float = inf,
+    slow_client: float = 0.0,
+) -> Happened:
+    """Run the strategy over the scripts, in their order, and say what happened."""
+    start = trio.current_time()
+    happened = Happened()
+    plan = Plan(
+        strategy="as given",
+        candidates=tuple(_candidate(name, (scores or {}).get(name, 50.0)) for name in scripts),
+        k=k,
+        min_useful_tokens=min_useful_tokens,
+        reasoning_counts=reasoning_counts,
+        commit_deadline=start + max_latency,
+    )
+
+    @asynccontextmanager
+    async def open_attempt(candidate: Candidate) -> AsyncIterator[ScriptedAttempt]:
+        name = candidate.provider
+        happened.opened[name] = trio.current_time() - start
+        try:
+            attempt = ScriptedAttempt(name, scripts[name], happened, start)
+            await attempt.step()
+            yield attempt
+        finally:
+            happened.closed[name] = trio.current_time() - start
+
+    try:
+        with trio.move_on_at(start + client_leaves):
+            winner = await strategy(plan, open_attempt, Recorder(happened, start, slow_client))
+            happened.winner = winner.provider
+    except OmenError as error:
+        happened.error = error
+    happened.clock = trio.current_time() - start
+    return happened
+
+
+def _candidate(name: str, score: float) -> Candidate:
+    return Candidate(name, "scripted", "m", Endpoint("http://scripted.invalid"), name, score)
