@@ -7,7 +7,7 @@ from collections.abc import Collection
 from omen.config._document import Document
 from omen.config._draft import Draft
 from omen.config._values import KINDS
-from omen.config._wording import KeyPath, shown
+from omen.config._wording import KeyPath
 
 
 def check_race(draft: Draft, document: Document, strategies: Collection[str]) -> None:
@@ -17,7 +17,7 @@ def check_race(draft: Draft, document: Document, strategies: Collection[str]) ->
         path: KeyPath = ("race", "strategy")
         known = sorted(strategies)
         allowed = "one of " + ", ".join(known)
-        draft.problem(path, shown(strategy, path), allowed, word=strategy, words=known)
+        draft.problem(path, draft.shown(strategy, path), allowed, word=strategy, words=known)
     if k > max_k and draft.is_set(("race", "k")) and ("limits", "max_k") not in draft.at_fault:
         draft.problem(("race", "k"), str(k), f"at most limits.max_k, which is {max_k}")
 
@@ -34,7 +34,9 @@ def check_routing(draft: Draft, document: Document) -> None:
             if provider not in known:
                 path = ("routing", "prefer", intent, position)
                 allowed = "a configured provider, or a kind"
-                draft.problem(path, shown(provider, path), allowed, word=provider, words=known)
+                draft.problem(
+                    path, draft.shown(provider, path), allowed, word=provider, words=known
+                )
 
 
 def _check_alias(draft: Draft, name: str, targets: tuple[str, ...]) -> None:
@@ -48,7 +50,7 @@ def _check_alias(draft: Draft, name: str, targets: tuple[str, ...]) -> None:
         if provider not in draft.declared or not model:
             draft.problem(
                 (*path, position),
-                shown(target, path),
+                draft.shown(target, path),
                 "provider/model of a configured provider",
                 word="" if provider in draft.declared else provider,
                 words=draft.declared,

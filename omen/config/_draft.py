@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from omen.config._wording import KeyPath, dotted, nearest
+from omen.config._wording import KeyPath, dotted, nearest, shown
 from omen.config.problems import Problem
 
 
@@ -25,6 +25,8 @@ class Draft:
     """Where a key was read when it was not in the file."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    referenced: set[KeyPath] = field(default_factory=set)
+    """Keys whose value came through `env:NAME`. Secrets are kept there: none is ever shown."""
     unset: dict[str, list[str]] = field(default_factory=dict)
     """By provider, the variables it names that are not set."""
     declared: tuple[str, ...] = ()
@@ -49,6 +51,10 @@ class Draft:
         file = next((self.origins[p] for p in _upwards(path) if p in self.origins), self.file)
         suggestion = nearest(word, words) if word else None
         self.problems.append(Problem(file, dotted(path), found, allowed, suggestion))
+
+    def shown(self, value: object, path: KeyPath) -> str:
+        """Say what stands at a key, as far as that may be said."""
+        return shown(value, path, hidden=any(p in self.referenced for p in _upwards(path)))
 
     def is_set(self, path: KeyPath) -> bool:
         """Whether the operator wrote this key, in the file or as a variable."""

@@ -37,7 +37,8 @@ def warn_of_inactive(draft: Draft) -> None:
 def _matches(table: Any, pattern: tuple[str, ...]) -> Iterator[KeyPath]:
     """Find the paths of a table that a pattern stands for."""
     if not pattern:
-        yield ()
+        if table != {}:  # a section header alone sets nothing
+            yield ()
         return
     if not isinstance(table, dict):
         return

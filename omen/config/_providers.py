@@ -10,7 +10,7 @@ from omen.config._draft import Draft
 from omen.config._environment import VARIABLE_OF
 from omen.config._kinds import TRAITS, URL_KEYS
 from omen.config._values import KINDS, Kind
-from omen.config._wording import KeyPath, dotted, shown
+from omen.config._wording import KeyPath, dotted
 from omen.config.settings import ProviderSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -93,10 +93,12 @@ def _check_path(draft: Draft, name: str, kind: Kind, url: str, position: int) ->
     if traits.url_key == "endpoints":
         path = (*path, position)
     if traits.bare_origin and written not in {"", traits.tolerated_path}:
-        draft.problem(path, shown(url, path), "a URL without a path, as https://host")
+        draft.problem(path, draft.shown(url, path), "a URL without a path, as https://host")
     elif written.endswith(traits.own_paths):
         end = next(end for end in traits.own_paths if written.endswith(end))
-        draft.problem(path, shown(url, path), f"the URL without {end}, which OMEN adds itself")
+        draft.problem(
+            path, draft.shown(url, path), f"the URL without {end}, which OMEN adds itself"
+        )
 
 
 def _unset(draft: Draft, name: str) -> str:

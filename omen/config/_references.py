@@ -9,7 +9,7 @@ from typing import Any
 from omen.config._document import is_provider_key
 from omen.config._draft import Draft
 from omen.config._environment import Environment
-from omen.config._wording import KeyPath, ReferencedText, looks_secret
+from omen.config._wording import EnvText, KeyPath, looks_secret
 
 _Reference = tuple[KeyPath, Any, str]
 """Where an `env:` value stands, the dict or list that holds it, and its text."""
@@ -41,7 +41,8 @@ def _resolve(reference: _Reference, draft: Draft, environment: Environment) -> b
     if _NAME.fullmatch(name) is None:
         draft.problem(path, "env: before what is no name of a variable", "env:NAME")
     elif value is not None:
-        container[path[-1]] = ReferencedText(value)
+        container[path[-1]] = EnvText(value)
+        draft.referenced.add(path)
         return True
     elif is_provider_key(path):
         draft.unset.setdefault(str(path[1]), []).append(_shown(name))

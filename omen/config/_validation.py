@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 from omen.config._document import DOCUMENT, Document, keys_at
 from omen.config._draft import Draft
 from omen.config._values import NOT_ALLOWED
-from omen.config._wording import KeyPath, shown
+from omen.config._wording import KeyPath
 
 
 def validate(draft: Draft) -> Document:
@@ -23,7 +23,7 @@ def validate(draft: Draft) -> Document:
             for item in error.errors(include_url=False):
                 path = tuple(part for part in item["loc"] if part != "[key]")
                 _report(draft, path, item)
-                draft.remove(path[:-1] if item["type"] == "missing" else path)
+                draft.remove(path)
 
 
 def _report(draft: Draft, path: KeyPath, item: ErrorDetails) -> None:
@@ -37,7 +37,7 @@ def _report(draft: Draft, path: KeyPath, item: ErrorDetails) -> None:
         context, value = item["ctx"], item["input"]
         word = value if isinstance(value, str) else ""
         draft.problem(
-            path, shown(value, path), context["allowed"], word=word, words=context["words"]
+            path, draft.shown(value, path), context["allowed"], word=word, words=context["words"]
         )
     else:  # only a section or a mapping can fail otherwise: it is no table
-        draft.problem(path, shown(item["input"], path), "a table")
+        draft.problem(path, draft.shown(item["input"], path), "a table")

@@ -70,6 +70,12 @@ def _split(text: EnvText) -> list[EnvText]:
     return [type(text)(part.strip()) for part in text.split(",") if part.strip()]
 
 
+def _not_empty(value: object) -> object:
+    if value == []:
+        raise ValueError(value)
+    return value
+
+
 def _base_url(text: str) -> str:
     """Check a URL that paths are appended to, and drop its trailing slash.
 
@@ -131,7 +137,7 @@ BaseUrl = Annotated[
     _allowed("an http:// or https:// URL without credentials, query or fragment"),
 ]
 BaseUrls = Annotated[
-    tuple[BaseUrl, ...], Field(min_length=1), _allowed("a list of at least one URL", _split)
+    tuple[BaseUrl, ...], BeforeValidator(_not_empty), _allowed("a list of at least one URL", _split)
 ]
 KindName = Annotated[Kind, _allowed("one of " + ", ".join(KINDS), words=KINDS)]
 IntentName = Annotated[

@@ -38,10 +38,6 @@ class EnvText(str):
     """Text from an environment variable: it has no type yet, so a number is still a string here."""
 
 
-class ReferencedText(EnvText):
-    """What an `env:NAME` value stood for. Secrets are kept there, so it is never shown."""
-
-
 def dotted(path: Iterable[str | int]) -> str:
     """Write a path as TOML writes a dotted key; positions in a list as `[0]`."""
     text = ""
@@ -53,13 +49,13 @@ def dotted(path: Iterable[str | int]) -> str:
     return text
 
 
-def shown(value: object, path: KeyPath) -> str:
+def shown(value: object, path: KeyPath, *, hidden: bool = False) -> str:
     """Say what a value is; its content only when it is not a secret and does not look like one."""
     kind = _kind_of(value)
     if isinstance(value, Mapping | list) or value == "":
         return kind
     names = [part for part in path if isinstance(part, str)]
-    if isinstance(value, ReferencedText) or (names and names[-1] in _SECRET_KEYS):
+    if hidden or (names and names[-1] in _SECRET_KEYS):
         return f"{kind} that is not shown"
     if isinstance(value, str):
         if looks_secret(value):

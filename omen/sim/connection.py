@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import h11
 import trio
@@ -15,6 +16,7 @@ _MOST_HEAD = 64 * 1024
 _MOST_BODY = 64 * 1024 * 1024
 _MOST_AHEAD = 1024 * 1024
 """How much a peer may send while its request is being answered."""
+_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -70,7 +72,10 @@ class Connection:
     def head(self, status: int, headers: Sequence[tuple[str, str]]) -> bytes:
         """Begin a response."""
         fields = [("server", "omen-sim"), *headers]
-        return self._http.send(h11.Response(status_code=status, headers=fields)) or b""
+        response = h11.Response(
+            status_code=status, headers=fields, reason=_REASONS.get(status, b"")
+        )
+        return self._http.send(response) or b""
 
     def data(self, data: bytes) -> bytes:
         """Frame a piece of the body."""

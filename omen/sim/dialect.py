@@ -17,6 +17,9 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 JSON_TYPE = "application/json"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+"""Made once: `json.dumps` would make one for every token."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
@@ -138,7 +141,7 @@ class Dialect(Protocol):
 
 def to_json(value: Any) -> bytes:
     """Write compact JSON, ASCII only: no reader can trip over a raw line separator."""
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:

@@ -101,10 +101,11 @@ def _faulty_whole(performance: Performance, fault: Fault) -> Iterator[Step]:
         case Truncated(after_tokens=tokens):
             yield from _half(performance, fate.time_of(tokens))
         case Empty():
-            yield from reply(performance.body(""), after=fate.first_token)
+            yield from reply(performance.body(()), after=fate.first_token)
         case WhitespaceOnly(proper_end=True):
-            blank = performance.body(" " * len(performance.words))
-            yield from reply(blank, after=fate.time_of(fate.tokens), tokens=len(performance.words))
+            blanks = (" ",) * len(performance.words)
+            after = fate.time_of(fate.tokens)
+            yield from reply(performance.body(blanks), after=after, tokens=len(blanks))
         case _:
             yield performance.head_now()
             yield Hang()

@@ -67,11 +67,10 @@ class Performance:
         tokens = len(self.words)
         return reply(self.body(), after=self.fate.time_of(tokens - 1), tokens=tokens)
 
-    def body(self, text: str | None = None) -> HttpReply:
-        """Make the response of an answer that is not streamed, by default with all its words."""
-        if text is None:
-            text = "".join(self.words)
-        body = self.answer.whole(text, self.reason, len(self.words))
+    def body(self, words: Sequence[str] | None = None) -> HttpReply:
+        """Make the response of an answer that is not streamed, by default with its own words."""
+        words = self.words if words is None else words
+        body = self.answer.whole("".join(words), self.reason, len(words))
         return HttpReply(200, body, self.answer.headers())
 
     def _frames(self) -> Iterator[bytes]:

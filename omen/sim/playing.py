@@ -98,5 +98,7 @@ class _Player:
         data, tokens = b"".join(self._pieces), self._tokens
         self._pieces.clear()
         self._tokens = 0
+        # The time before the write: the peer may read it before this task runs again.
+        moment = self._stats.now()
         await self._connection.write(data)
-        self._stats.sent(self._record, tokens)
+        self._stats.sent(self._record, tokens, at=moment)

@@ -39,7 +39,7 @@ class StreamRecord:
     fault: str | None = None
     """The fault drawn for it, whether or not the peer stayed to see it."""
     first_token_at: float | None = None
-    """When the first generated token, of whatever kind, had been handed to the kernel."""
+    """When the first generated token, of whatever kind, was handed to the kernel."""
     ended_at: float | None = None
     ending: Ending | None = None
     tokens_sent: int = 0
@@ -120,14 +120,18 @@ class StreamStats:
         self._notify()
         return record
 
-    def sent(self, record: StreamRecord, tokens: int) -> None:
-        """Note tokens that have left."""
+    def now(self) -> float:
+        """Read the clock of the records."""
+        return self._clock()
+
+    def sent(self, record: StreamRecord, tokens: int, *, at: float) -> None:
+        """Note tokens that were handed to the kernel at `at` and accepted."""
         if not tokens:
             return
         record.tokens_sent += tokens
         self.tokens_sent += tokens
         if record.first_token_at is None:
-            record.first_token_at = self._clock()
+            record.first_token_at = at
             self._notify()
 
     def end(self, record: StreamRecord, ending: Ending) -> None:

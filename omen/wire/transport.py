@@ -32,11 +32,11 @@ _UNREACHABLE = (OSError, trio.BrokenResourceError, UnicodeError)
 class Transport(httpx.AsyncBaseTransport):
     """Carries out requests, each on a connection of its own while it lasts.
 
-    **Shape.** The response's `stream` gives, at each step, all the body that one read brought. An
-    exchange that ended by its own framing leaves its connection for the next one; any other end
-    (`aclose` before the end, an error, a cancellation) closes the socket at once. Requests are
-    sent whole; redirects are returned, not followed; no deadline but the one for connecting is
-    kept, since a timeout belongs to the caller.
+    **Shape.** The response's `stream` gives, at each step, all the body that one read brought. It
+    must be closed: after an exchange that ended by its own framing that leaves the connection for
+    the next one; after any other (closed before the end, an error, a cancellation) the socket is
+    closed at once. Requests are sent whole; redirects are returned, not followed; no deadline but
+    the one for connecting is kept, since a timeout belongs to the caller.
 
     **Raises.** httpx's errors. `RemoteProtocolError` for what is not HTTP, its subclass
     `IncompleteResponse` for a connection that ended too early.
@@ -66,7 +66,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     @property
     def sockets_in_use(self) -> int:
-        """Exchanges that have not ended, those still connecting included."""
+        """Requests whose responses are not closed yet, those still connecting included."""
         return self._in_use
 
     @property
@@ -175,7 +175,8 @@ class Transport(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """The body of one response. A class, not a generator: a cancelled `__anext__` may be repeated.
 
-    The connection goes back as soon as the end has been read; `aclose` before that closes it.
+    It owns the connection until `aclose`, which keeps it for the next request if the response has
+    ended as it should, and else closes it. An error closes it at once.
     """
 
     def __init__(
@@ -196,7 +197,6 @@ class _Body(httpx.AsyncByteStream):
         try:
             while not (piece := self._response.take_body()):
                 if self._response.complete:
-                    await self.aclose()
                     raise StopAsyncIteration
                 if self._released:
                     raise httpx.StreamClosed

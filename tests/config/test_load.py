@@ -245,8 +245,8 @@ class TestVariables:
         [
             ("OMEN_PROT", "OMEN_PROT is no variable that OMEN knows; did you mean OMEN_PORT?"),
             (
-                "OMEN_OPEN_AI_KEY",
-                "OMEN_OPEN_AI_KEY is no variable that OMEN knows; did you mean OMEN_OPENAI_API_KEY?",
+                "OMEN_XAI_KEY",
+                "OMEN_XAI_KEY is no variable that OMEN knows; did you mean OMEN_XAI_API_KEY?",
             ),
             ("OMEN_ZZZZ", "OMEN_ZZZZ is no variable that OMEN knows"),
         ],

@@ -60,9 +60,7 @@ class Bare:
             if scope["type"] == "websocket":
                 await self.websocket(path, receive, send)
             else:
-                await getattr(self, path.strip("/").replace("-", "_"), self.ok)(
-                    path, receive, send
-                )
+                await getattr(self, path.strip("/").replace("-", "_"), self.ok)(path, receive, send)
         finally:
             self.note(self.ended, path)
 

@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import h2.config
@@ -50,11 +50,16 @@ class Server:
     shutdown: trio.Event
     ended: trio.Event
     memory: MemoryListener | None = None
+    opened: list[Stream] = field(default_factory=list)
 
     async def connect(self) -> Stream:
+        """Open a connection; what the test leaves open is closed after it."""
         if self.memory is not None:
-            return self.memory.connect()
-        return await trio.open_tcp_stream(*self.handle.addresses[0])
+            stream = self.memory.connect()
+        else:
+            stream = await trio.open_tcp_stream(*self.handle.addresses[0])
+        self.opened.append(stream)
+        return stream
 
 
 @asynccontextmanager
@@ -73,7 +78,12 @@ async def serving(
 
     async with trio.open_nursery() as nursery:
         handle = await nursery.start(run)
-        yield Server(handle, shutdown, ended, memory)
+        server = Server(handle, shutdown, ended, memory)
+        try:
+            yield server
+        finally:
+            for stream in server.opened:
+                await trio.aclose_forcefully(stream)
         nursery.cancel_scope.cancel()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import trio
 from trio.testing import memory_stream_pair
 
-from omen.sim import ProviderKind, SimulatedUpstream, StreamStats
+from omen.sim import ProviderKind, RunningUpstream, SimulatedUpstream, StreamStats
 
 KINDS: tuple[ProviderKind, ...] = ("openai", "anthropic", "ollama")
 CHAT_PATH = {
@@ -53,12 +53,29 @@ class Received:
 
 
 class NaiveClient:
-    """One connection. `start` is the clock at its making."""
+    """One connection, closed when its block ends. `start` is the clock at its making."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self.start = trio.current_time()
         self._buffer = b""
+
+    async def __aenter__(self) -> NaiveClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await trio.aclose_forcefully(self.stream)
+
+    async def leave(self) -> None:
+        await self.stream.aclose()
+
+    async def read_until(self, wanted: bytes) -> None:
+        """Read, and throw away, until `wanted` has come."""
+        seen = b""
+        while wanted not in seen:
+            data = await self.stream.receive_some()
+            assert data, f"the stream ended before {wanted!r} came"
+            seen += data
 
     async def send(
         self, method: str, path: str, value: Any = None, *headers: str, body: bytes | None = None
@@ -103,7 +120,9 @@ class NaiveClient:
         return await self.receive()
 
     async def send_chat(self, kind: str, **extra: Any) -> None:
-        await self.send("POST", CHAT_PATH[kind], chat(kind, **extra), "anthropic-version: 2023-06-01")
+        await self.send(
+            "POST", CHAT_PATH[kind], chat(kind, **extra), "anthropic-version: 2023-06-01"
+        )
 
     async def chat(self, kind: str, **extra: Any) -> Received:
         await self.send_chat(kind, **extra)
@@ -220,3 +239,9 @@ def connect(
     client_side, server_side = memory_stream_pair()
     nursery.start_soon(upstream.serve_connection, server_side, stats)
     return NaiveClient(client_side)
+
+
+async def dial(running: RunningUpstream) -> NaiveClient:
+    """Connect over TCP."""
+    host, port = running.base_url.removeprefix("http://").split(":")
+    return NaiveClient(await trio.open_tcp_stream(host, int(port)))

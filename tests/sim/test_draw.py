@@ -38,13 +38,11 @@ def test_the_same_seed_provider_and_question_always_meet_the_same_fate(
     assert draw(profile, seed=seed, provider=provider, key=key) == once
 
 
-@pytest.mark.parametrize(
-    ("seed", "provider", "key"), [(2, "a", "q"), (1, "b", "q"), (1, "a", "r")]
-)
+@pytest.mark.parametrize(("seed", "provider", "key"), [(2, "a", "q"), (1, "b", "q"), (1, "a", "r")])
 def test_seed_provider_and_question_each_make_a_difference(
     seed: int, provider: str, key: str
 ) -> None:
-    profile = Profile(first_token=HOSTED)
+    profile = Profile(first_token=HOSTED, tokens=1)
     known = draw(profile, seed=1, provider="a", key="q").first_token
     assert draw(profile, seed=seed, provider=provider, key=key).first_token != known
 
@@ -54,7 +52,7 @@ def test_a_question_may_hold_anything_json_can_even_half_a_surrogate_pair() -> N
 
 
 def test_half_of_all_first_tokens_come_before_the_median() -> None:
-    drawn = [fate.first_token for fate in fates(Profile(first_token=HOSTED))]
+    drawn = [fate.first_token for fate in fates(Profile(first_token=HOSTED, tokens=1))]
     assert median(drawn) == pytest.approx(1.34, rel=0.04)
     logs = [math.log(value / 1.34) for value in drawn]
     assert math.sqrt(sum(value**2 for value in logs) / len(logs)) == pytest.approx(0.67, rel=0.05)
@@ -62,7 +60,9 @@ def test_half_of_all_first_tokens_come_before_the_median() -> None:
 
 def test_a_stall_tail_stalls_as_often_and_as_long_as_it_says() -> None:
     tail = StallTail(HOSTED, probability=0.1, offset=100, mean=50, cap=300)
-    stalls = [f.first_token for f in fates(Profile(first_token=tail)) if f.first_token >= 100]
+    stalls = [
+        f.first_token for f in fates(Profile(first_token=tail, tokens=1)) if f.first_token >= 100
+    ]
     assert len(stalls) == pytest.approx(400, rel=0.15)
     assert median(stalls) == pytest.approx(100 + 50 * math.log(2), rel=0.05)
     assert max(stalls) == 300
@@ -95,8 +95,8 @@ def test_at_correlation_1_equal_profiles_share_their_whole_fate() -> None:
 
 
 def test_at_correlation_1_different_profiles_are_slow_on_the_same_questions() -> None:
-    quick = fates(Profile(first_token=LogNormal(0.1, 0.2), correlation=1), "a")
-    slow = fates(Profile(first_token=LogNormal(2.0, 0.9), correlation=1), "b")
+    quick = fates(Profile(first_token=LogNormal(0.1, 0.2), tokens=1, correlation=1), "a")
+    slow = fates(Profile(first_token=LogNormal(2.0, 0.9), tokens=1, correlation=1), "b")
     assert sorted(range(4000), key=lambda i: quick[i].first_token) == sorted(
         range(4000), key=lambda i: slow[i].first_token
     )
@@ -104,21 +104,23 @@ def test_at_correlation_1_different_profiles_are_slow_on_the_same_questions() ->
 
 @pytest.mark.parametrize("knob", [0.0, 0.3, 0.7])
 def test_the_knob_is_the_correlation_of_the_luck(knob: float) -> None:
-    profile = Profile(first_token=HOSTED, correlation=knob)
+    profile = Profile(first_token=HOSTED, tokens=1, correlation=knob)
     a = [math.log(fate.first_token) for fate in fates(profile, "a")]
     b = [math.log(fate.first_token) for fate in fates(profile, "b")]
     assert correlation(a, b) == pytest.approx(knob, abs=0.05)
 
 
 def test_faults_are_met_as_often_as_their_probabilities_say_and_one_at_a_time() -> None:
-    profile = Profile(faults=(Status(0.1, status=429), Status(0.2, status=500), Silence(0.3)))
+    profile = Profile(
+        tokens=1, faults=(Status(0.1, status=429), Status(0.2, status=500), Silence(0.3))
+    )
     met = [fate.fault for fate in fates(profile)]
     shares = [met.count(fault) / len(met) for fault in (*profile.faults, None)]
     assert shares == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=0.03)
 
 
 def test_a_fault_of_probability_1_is_always_met() -> None:
-    assert all(fate.fault == Silence(1) for fate in fates(Profile(faults=(Silence(1),))))
+    assert all(fate.fault == Silence(1) for fate in fates(Profile(tokens=1, faults=(Silence(1),))))
 
 
 def test_a_fate_says_when_each_token_is_due() -> None:

@@ -12,52 +12,25 @@ from omen.sim import (
     Empty,
     ErrorIn200,
     Fault,
-    Fixed,
     MidstreamError,
     PingsOnly,
-    Profile,
     RoleOnly,
     Silence,
-    SimulatedUpstream,
     Status,
-    StreamStats,
     Truncated,
     WhitespaceOnly,
     answer_text,
 )
 from tests.sim.naive import (
     KINDS,
-    NaiveClient,
-    Received,
-    connect,
     finish,
     frames,
     sse,
     streamed_text,
 )
+from tests.sim.scene import Scene
 
 DAY = 86_400.0
-
-
-class Scene:
-    """An upstream that always meets the given fault, and a client connected to it."""
-
-    def __init__(self, kind: str, fault: Fault, nursery: trio.Nursery) -> None:
-        profile = Profile(first_token=Fixed(0.5), gap=Fixed(0.25), tokens=6, faults=(fault,))
-        self.kind = kind
-        self.stats = StreamStats()
-        upstream = SimulatedUpstream("sim", kind, profile)
-        self.client: NaiveClient = connect(upstream, nursery, self.stats)
-
-    async def chat(self, **extra: Any) -> Received:
-        return await self.client.chat(self.kind, **extra)
-
-    async def chat_for(self, seconds: float, **extra: Any) -> Received:
-        await self.client.send_chat(self.kind, **extra)
-        return await self.client.receive_for(seconds)
-
-    def now(self) -> float:
-        return trio.current_time() - self.client.start
 
 
 @pytest.fixture(params=KINDS)
@@ -273,86 +246,3 @@ async def test_a_tool_call_can_be_cut_too(
     got = await Scene("openai", Truncated(1, after_tokens=2), nursery).chat(tools=True)
     assert b"tool_calls" in got.body
     assert finish("openai", got.body) is None
-
-
-@pytest.mark.parametrize("fault", [MidstreamError(1, after_tokens=2), ErrorIn200(1)])
-async def test_unstreamed_an_error_in_the_answer_is_a_500(
-    kind: str, fault: Fault, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
-) -> None:
-    got = await Scene(kind, fault, nursery).chat(stream=False)
-    assert (got.status, got.complete) == (500, True)
-    assert "error" in got.json
-
-
-async def test_unstreamed_a_dead_connection_dies_before_its_head(
-    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
-) -> None:
-    scene = Scene(kind, DeadConnection(1, after_tokens=2), nursery)
-    got = await scene.chat(stream=False)
-    assert (got.head, scene.now()) == ("", 1.0)
-
-
-async def test_unstreamed_a_truncated_answer_is_half_of_the_length_it_announced(
-    kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
-) -> None:
-    got = await Scene(kind, Truncated(1), nursery).chat(stream=False)
-    assert len(got.body) == int(got.headers["content-length"]) // 2
-    assert not got.complete
-
-
-@pytest.mark.parametrize("fault", [Empty(1), WhitespaceOnly(1, proper_end=True)])
-async def test_unstreamed_useless_text_is_a_proper_answer(
-    kind: str, fault: Fault, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
-) -> None:
-    got = await Scene(kind, fault, nursery).chat(stream=False, tools=True)
-    assert (got.status, got.complete) == (200, True)
-    assert b"sim" not in got.body.replace(b"_sim", b"")
-
-
-@pytest.mark.parametrize("fault", [Silence(1), RoleOnly(1), PingsOnly(1), WhitespaceOnly(1)])
-async def test_unstreamed_everything_endless_is_silence(
-    kind: str, fault: Fault, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
-) -> None:
-    got = await Scene(kind, fault, nursery).chat_for(DAY, stream=False)
-    assert (got.status, got.body, got.complete) == (200, b"", False)
-
-
-@pytest.mark.parametrize(
-    ("fault", "ending", "tokens"),
-    [
-        (Status(1), "fault", 0),
-        (MidstreamError(1, after_tokens=2), "fault", 2),
-        (DeadConnection(1, after_tokens=2), "fault", 2),
-        (Truncated(1, after_tokens=2), "fault", 2),
-        (ErrorIn200(1), "fault", 0),
-        (Empty(1), "fault", 0),
-    ],
-    ids=lambda value: getattr(value, "kind", None),
-)
-async def test_the_statistics_say_which_fault_ended_a_stream(
-    fault: Fault,
-    ending: str,
-    tokens: int,
-    kind: str,
-    nursery: trio.Nursery,
-    autojump_clock: trio.abc.Clock,
-) -> None:
-    scene = Scene(kind, fault, nursery)
-    await scene.chat()
-    await scene.stats.wait_until(lambda stats: stats.faulted == 1)
-    (record,) = scene.stats.recent
-    assert (record.ending, record.fault, record.tokens_sent) == (ending, fault.kind, tokens)
-    assert scene.stats.to_json()["faults"] == {fault.kind: 1}
-
-
-@pytest.mark.parametrize("fault", [Silence(1), RoleOnly(1), PingsOnly(1), WhitespaceOnly(1)])
-async def test_an_endless_fault_ends_when_the_peer_closes(
-    fault: Fault, kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
-) -> None:
-    scene = Scene(kind, fault, nursery)
-    await scene.chat_for(7.75)
-    await scene.client.stream.aclose()
-    await scene.stats.wait_until(lambda stats: stats.closed_by_peer == 1)
-    (record,) = scene.stats.recent
-    assert (record.ending, record.fault) == ("closed_by_peer", fault.kind)
-    assert record.ended_at == scene.client.start + 7.75

@@ -18,7 +18,8 @@ VERSION = "anthropic-version: 2023-06-01"
 
 async def ask(kind: str, nursery: trio.Nursery, *request: Any, **more: Any) -> Received:
     upstream = SimulatedUpstream("sim", kind, Profile(first_token=Fixed(0)), models=MODELS)
-    return await connect(upstream, nursery).ask(*request, VERSION, **more)
+    method, path, value = (*request, None)[:3]
+    return await connect(upstream, nursery).ask(method, path, value, VERSION, **more)
 
 
 def check_shape(kind: str, got: Received) -> None:
@@ -74,9 +75,7 @@ async def test_an_unknown_openai_model_has_its_code(nursery: trio.Nursery) -> No
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 @pytest.mark.parametrize("messages", [None, [], "hello", [3]])
-async def test_missing_messages_are_a_400(
-    kind: str, messages: Any, nursery: trio.Nursery
-) -> None:
+async def test_missing_messages_are_a_400(kind: str, messages: Any, nursery: trio.Nursery) -> None:
     got = await ask(kind, nursery, "POST", CHAT_PATH[kind], chat(kind, messages=messages))
     assert got.status == 400
     check_shape(kind, got)
@@ -117,9 +116,7 @@ async def test_with_a_key_configured_only_that_key_is_served(
 ) -> None:
     quick = Profile(first_token=Fixed(0), gap=Fixed(0), tokens=1)
     upstream = SimulatedUpstream("sim", kind, quick, api_key="right")
-    got = await connect(upstream, nursery).ask(
-        "POST", CHAT_PATH[kind], chat(kind), VERSION, header
-    )
+    got = await connect(upstream, nursery).ask("POST", CHAT_PATH[kind], chat(kind), VERSION, header)
     assert got.status == status
     if status == 401:
         check_shape(kind, got)
@@ -189,7 +186,10 @@ def test_the_question_is_the_last_user_message_that_has_text() -> None:
         ({}, "{}"),
         ({"type": "object"}, "{}"),
         ({"properties": {"a": {"type": ["null", "string"]}}}, '{"a": null}'),
-        ({"properties": {"a": {"type": "array"}, "b": {"type": "boolean"}}}, '{"a": [], "b": true}'),
+        (
+            {"properties": {"a": {"type": "array"}, "b": {"type": "boolean"}}},
+            '{"a": [], "b": true}',
+        ),
         ({"properties": {"a": {"properties": {"b": {"enum": [7]}}}}}, '{"a": {"b": 7}}'),
         ({"properties": {"a": {"type": {}}, "b": 3}}, '{"a": "simulated", "b": "simulated"}'),
     ],

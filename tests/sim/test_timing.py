@@ -20,9 +20,10 @@ async def test_the_head_and_the_announcement_leave_at_once_and_each_token_when_i
     client = connect(SimulatedUpstream("sim", kind, EVEN), nursery)
     got = await client.chat(kind)
     assert [time for time, _ in got.arrivals] == [0, 0.5, 0.75, 1.0, 1.25]
-    assert [json.dumps(word).encode() in raw for word, (_, raw) in zip(
-        answer_tokens("sim", 4), got.arrivals[1:], strict=True
-    )] == [True] * 4
+    assert [
+        json.dumps(word).encode() in raw
+        for word, (_, raw) in zip(answer_tokens("sim", 4), got.arrivals[1:], strict=True)
+    ] == [True] * 4
 
 
 async def test_ollama_says_nothing_not_even_its_status_before_the_first_token(

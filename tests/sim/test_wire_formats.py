@@ -1,4 +1,4 @@
-"""What the three dialects write, held against the documented formats by readers of the test's own."""
+"""What the three dialects write, held against the documented formats by naive readers."""
 
 from __future__ import annotations
 

@@ -23,12 +23,21 @@ USEFUL = "twenty useful characters, counted without spaces"
 """More than the five tokens a commit asks for by default."""
 
 
+BOUND = 1000.0
+"""Seconds after which a scenario has hung."""
+
+
 @dataclass(frozen=True)
 class Step:
-    """Something an upstream does `after` seconds: events, a failure, or its response headers."""
+    """Something an upstream does `after` seconds: events, a failure, or its response headers.
+
+    With `at` it happens when that event is set instead. Tasks that an event wakes are all on
+    their way when the first of them runs; those that a clock wakes can still be cancelled.
+    """
 
     after: float
     does: Sequence[Event] | UpstreamFailure | None
+    at: trio.Event | None = None
 
 
 def answers(after: float = 0.0) -> Step:
@@ -102,7 +111,10 @@ class ScriptedAttempt:
         if self._ended:
             return ()
         step = self._steps[0]
-        await trio.sleep_until(self._due + step.after)
+        if step.at is None:
+            await trio.sleep_until(self._due + step.after)
+        else:
+            await step.at.wait()
         self._due += step.after
         del self._steps[0]
         if isinstance(step.does, UpstreamFailure):
@@ -143,6 +155,7 @@ async def run_scenario(
     scores: Mapping[str, float] | None = None,
     client_leaves: float = inf,
     slow_client: float = 0.0,
+    slow_close: float = 0.0,
 ) -> Happened:
     """Run the strategy over the scripts, in their order, and say what happened."""
     start = trio.current_time()
@@ -165,10 +178,13 @@ async def run_scenario(
             await attempt.step()
             yield attempt
         finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + slow_close):
+                await trio.sleep_forever()
             happened.closed[name] = trio.current_time() - start
 
     try:
-        with trio.move_on_at(start + client_leaves):
+        # The outer bound turns a loser that nobody cancels into a failure instead of a hang.
+        with trio.fail_at(start + BOUND), trio.move_on_at(start + client_leaves):
             winner = await strategy(plan, open_attempt, Recorder(happened, start, slow_client))
             happened.winner = winner.provider
     except OmenError as error:

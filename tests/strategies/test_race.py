@@ -11,6 +11,7 @@ from omen.events import AnswerEnd, AnswerStart, ReasoningDelta, TextDelta, ToolC
 from strategies.race import race
 from tests.strategies.scenario import (
     USEFUL,
+    Step,
     answers,
     ends,
     fails,
@@ -222,6 +223,20 @@ async def test_a_deadline_with_nothing_visible_cancels_all_and_names_every_attem
     assert happened.closed == {"a": 0.5, "b": 2.0, "c": 2.0}
 
 
+async def test_one_that_has_failed_is_not_chosen_at_the_deadline_while_it_closes(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        race,
+        {"a": [answers(), says("Well", after=0.5), fails(after=0.25)], "b": [hangs()]},
+        max_latency=1.0,
+        slow_close=0.5,
+    )
+    assert isinstance(happened.error, MaxLatencyExceeded)
+    assert happened.sent == []
+    assert happened.clock == 1.5
+
+
 async def test_nothing_after_the_commit_is_cut_by_the_deadline(autojump_clock: MockClock) -> None:
     happened = await run_scenario(race, {"a": good(0.5, more=10, gap=1.0)}, max_latency=1.0)
     assert happened.winner == "a"
@@ -251,11 +266,45 @@ async def test_a_winner_that_dies_after_its_commit_is_the_streams_own_failure(
 async def test_two_that_become_useful_in_the_same_tick_do_not_both_commit(
     autojump_clock: MockClock,
 ) -> None:
-    for _ in range(50):  # the scheduler's order is random: try both
-        happened = await run_scenario(race, {"a": good(1), "b": good(1), "c": good(1)}, k=3)
-        assert len(happened.committed) == 1
-        assert happened.text.count(USEFUL) == 1
+    for _ in range(20):  # the scheduler's order is random: try them all
+        now = trio.Event()
+        useful = Step(0.0, [TextDelta(USEFUL)], at=now)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(set_after, 1.0, now)
+            happened = await run_scenario(
+                race, {name: [answers(), useful, ends(after=1.0)] for name in "abc"}, k=3
+            )
+        assert happened.committed == [(happened.winner, 1.0)]
+        assert happened.text == USEFUL
         assert happened.left_open == set()
+
+
+async def test_one_that_fails_in_the_tick_of_the_commit_is_not_replaced(
+    autojump_clock: MockClock,
+) -> None:
+    for _ in range(20):
+        now = trio.Event()
+        useful = Step(0.0, [TextDelta(USEFUL)], at=now)
+        failure = Step(0.0, UpstreamFailure(FailureKind.OVERLOADED, "as scripted"), at=now)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(set_after, 1.0, now)
+            happened = await run_scenario(
+                race,
+                {
+                    "wins": [answers(), useful, ends(after=1.0)],
+                    "fails": [answers(), failure],
+                    "spare": good(0.1),
+                },
+            )
+        assert happened.committed == [("wins", 1.0)]
+        assert happened.left_open == set()
+        # When the failure came first, the spare had begun and was cut; otherwise it never did.
+        assert happened.closed.get("spare", 1.0) == 1.0
+
+
+async def set_after(seconds: float, event: trio.Event) -> None:
+    await trio.sleep(seconds)
+    event.set()
 
 
 async def test_a_slow_client_slows_the_winner_and_nothing_is_lost(

@@ -44,11 +44,12 @@ class Server:
         self.origin = origin
 
     async def read_request(self) -> bytes:
-        """Read one request, head and body."""
+        """Read one request, head and body; EOFError when there is none any more."""
         data = b""
         while b"\r\n\r\n" not in data:
             piece = await self.stream.receive_some()
-            assert piece, "the connection was closed in the middle of a request"
+            if not piece:
+                raise EOFError
             data += piece
         head, _, body = data.partition(b"\r\n\r\n")
         length = next(

@@ -186,24 +186,26 @@ async def test_a_connection_that_is_not_to_be_kept_is_closed_at_the_end(
     await server.answer(answer)
     start = trio.current_time()
     assert await server.closed_at() == start
+    await trio.testing.wait_all_tasks_blocked()
     assert (transport.sockets_in_use, transport.sockets_idle) == (0, 0)
 
 
-@pytest.mark.parametrize(("idle", "dials"), [(59.5, 1), (60.0, 2)])
+@pytest.mark.parametrize(("idle", "served"), [(59.5, [[OK, OK]]), (60.0, [[OK], [OK]])])
 async def test_an_idle_connection_expires_after_a_minute(
+    *,
     transport: Transport,
     upstream: ScriptedUpstream,
     nursery: trio.Nursery,
     idle: float,
-    dials: int,
+    served: list[list[bytes]],
     autojump_clock: trio.abc.Clock,
 ) -> None:
-    nursery.start_soon(upstream.serve, OK, OK)
-    nursery.start_soon(upstream.serve, OK)
+    for answers in served:
+        nursery.start_soon(upstream.serve, *answers)
     await ask(transport)
     await trio.sleep(idle)
     await ask(transport)
-    assert upstream.dialled == dials
+    assert upstream.dialled == len(served)
     assert transport.sockets_idle == 1
 
 
@@ -458,6 +460,8 @@ async def test_a_cancelled_read_may_be_repeated_and_nothing_is_lost(
     assert await anext(body) == b"late"
     assert trio.current_time() == 2.5
     assert await anext(body, None) is None
+    assert (transport.sockets_in_use, transport.sockets_idle) == (1, 0)  # until it is closed
+    await response.stream.aclose()
     assert (transport.sockets_in_use, transport.sockets_idle) == (0, 1)
 
 
@@ -534,7 +538,7 @@ async def test_cancelled_anywhere_the_socket_is_closed_and_the_counters_are_righ
     nursery.start_soon(serve)
     if kept:
         await ask(transport)
-    with trio.move_on_at(1) as scope:
+    with trio.move_on_after(1) as scope:
         await ask(transport)
     assert scope.cancelled_caught
     await trio.testing.wait_all_tasks_blocked()
@@ -576,6 +580,7 @@ async def test_closing_the_transport_closes_what_is_idle_and_refuses_what_is_new
         await ask(transport)
     await busy.stream.send_all(OK)  # what is under way ends as it will, and is not kept
     assert await busy.stream.receive_some() == b""
+    await trio.testing.wait_all_tasks_blocked()
     assert repr(transport) == "<Transport: closed, 0 in use, 0 idle>"
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: what the gateway costs, measured on real sockets against simulated upstreams."""

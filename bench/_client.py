@@ -1,0 +1,123 @@
+"""The client: one connection, one request at a time, every read with the time it was made.
+
+It shares no code with the gateway, and while an answer runs it does no more than find where it
+ends. What the bytes say is read when the load is over (`bench._answers`), so that reading them
+does not make the next ones late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httptools
+import trio
+
+_MOST_AT_ONCE = 64 * 1024
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what came back. Times are on trio's clock.
+
+    `failure` says why there is no whole response; it is empty when there is one.
+    """
+
+    sent_at: float = 0.0
+    """Just before the first byte of the request was handed to the kernel."""
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    arrivals: list[tuple[float, bytes]] = field(default_factory=list)
+    """The pieces of the body, each with the time at which it had been read."""
+    failure: str = ""
+
+
+class Client:
+    """A connection to one server, opened when it is needed and kept for as long as it lasts."""
+
+    def __init__(self, host: str, port: int, path: str, *, timeout: float) -> None:
+        self._host = host
+        self._port = port
+        self._head = (
+            f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\n"
+            "content-type: application/json\r\ncontent-length: "
+        ).encode("ascii")
+        self._timeout = timeout
+        self._stream: trio.SocketStream | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._close()
+
+    async def ask(self, body: bytes) -> Exchange:
+        """Send one request and read its response to the end; what goes wrong is in the result.
+
+        **Cancellation.** Closes the connection.
+        """
+        exchange = Exchange()
+        keep = False
+        try:
+            with trio.fail_after(self._timeout):
+                keep = await self._exchange(body, exchange)
+        except trio.TooSlowError:
+            exchange.failure = f"not complete within {self._timeout:g} s"
+        except (OSError, trio.BrokenResourceError) as error:
+            exchange.failure = f"the connection failed: {type(error).__name__}"
+        except httptools.HttpParserError as error:
+            exchange.failure = f"not HTTP: {type(error).__name__}"
+        finally:
+            if not keep:
+                await self._close()
+        return exchange
+
+    async def _exchange(self, body: bytes, exchange: Exchange) -> bool:
+        """Carry out one exchange; say whether the connection can be kept."""
+        if self._stream is None:
+            self._stream = await trio.open_tcp_stream(self._host, self._port)
+        stream = self._stream
+        response = _Response(exchange)
+        request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+        exchange.sent_at = trio.current_time()
+        await stream.send_all(request)
+        while not response.complete:
+            data = await stream.receive_some(_MOST_AT_ONCE)
+            if not data:
+                exchange.failure = "the connection ended before the response did"
+                return False
+            response.feed(bytes(data), trio.current_time())
+        return response.keep_alive
+
+    async def _close(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await trio.aclose_forcefully(stream)
+
+
+class _Response:
+    """Takes the framing off one response; its `on_…` methods are httptools' callbacks."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._now = 0.0
+        self.complete = False
+        self.keep_alive = False
+
+    def feed(self, data: bytes, now: float) -> None:
+        self._now = now
+        self._parser.feed_data(data)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._exchange.headers[name.decode("ascii").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._exchange.status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._exchange.arrivals.append((self._now, body))
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+        self.keep_alive = self._parser.should_keep_alive()

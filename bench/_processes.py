@@ -1,0 +1,177 @@
+"""The processes beside the benchmark's own: the simulated upstreams and the gateway.
+
+Each is the command a user would run, on a free loopback port, in a folder and an environment in
+which no configuration of the user's can be found: a benchmark must never reach a real provider.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from omen.sim import SimulatedUpstream
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+_SIMULATED = re.compile(r"^(?P<name>\S+) \(\w+\): http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
+_SERVING = re.compile(r"^omen: serving on http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_CPU_FIELDS = slice(11, 13)
+"""utime and stime, counted behind the command's name (proc_pid_stat(5), fields 14 and 15)."""
+_PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
+"""What the base URL of each kind ends in, behind the origin."""
+
+
+class BenchError(Exception):
+    """The benchmark could not be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The origin."""
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running process and the addresses it announced, by name."""
+
+    pid: int
+    addresses: Mapping[str, Address]
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time it has used so far, in user and system mode."""
+        return cpu_seconds(self.pid)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process, all its threads together.
+
+    **Raises.** `BenchError` where the system has no `/proc`, or the process is gone.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise BenchError(f"no processor time of process {pid} to be had from /proc") from error
+    # The name, in parentheses, may hold anything.
+    ticks = stat.rpartition(")")[2].split()[_CPU_FIELDS]
+    return sum(map(int, ticks)) / _TICKS_PER_SECOND
+
+
+@asynccontextmanager
+async def open_simulators(seed: int, profile: str, folder: Path) -> AsyncIterator[Server]:
+    """Run `omen sim`: three upstreams, whose names, kinds and words are those of the demo."""
+    arguments = ("sim", "--port", "0", "--seed", str(seed), "--profile", profile)
+    async with _running(arguments, folder, _SIMULATED, announcements=3) as server:
+        yield server
+
+
+@asynccontextmanager
+async def open_gateway_process(
+    upstreams: Sequence[SimulatedUpstream], simulators: Server, folder: Path
+) -> AsyncIterator[Server]:
+    """Run `omen serve` on the simulated upstreams, in the order given."""
+    config = folder / "bench.toml"
+    await trio.Path(config).write_text(_configuration(upstreams, simulators), encoding="utf-8")
+    arguments = ("serve", "--config", str(config), "--port", "0")
+    async with _running(arguments, folder, _SERVING, announcements=1) as server:
+        yield server
+
+
+def _configuration(upstreams: Sequence[SimulatedUpstream], simulators: Server) -> str:
+    sections = ['[server]\nbind = "127.0.0.1"\n']
+    for upstream in upstreams:
+        url = simulators.addresses[upstream.name].url + _PATHS[upstream.kind]
+        key = f'endpoints = ["{url}"]' if upstream.kind == "ollama" else f'base_url = "{url}"'
+        models = ", ".join(f'"{model}"' for model in upstream.models)
+        sections.append(
+            f'[providers.{upstream.name}]\nkind = "{upstream.kind}"\n{key}\nmodels = [{models}]\n'
+        )
+    return "\n".join(sections)
+
+
+@asynccontextmanager
+async def _running(
+    arguments: Sequence[str], folder: Path, announcement: re.Pattern[str], *, announcements: int
+) -> AsyncIterator[Server]:
+    """Run one `omen` command for as long as the block lasts.
+
+    **Raises.** `BenchError` when it does not say where it listens; what it complained of goes to
+    our own standard error then.
+    **Cancellation.** The process is told to stop and, when it does not, killed.
+    """
+    complaints = folder / f"{arguments[0]}.stderr"
+    command = [sys.executable, "-m", "omen.cli.main", *arguments]
+    with complaints.open("wb") as stderr:
+        process = await trio.lowlevel.open_process(
+            command, stdout=subprocess.PIPE, stderr=stderr, cwd=folder, env=_environment()
+        )
+    try:
+        try:
+            said = await _announced(process, announcement, announcements)
+        except BenchError:
+            sys.stderr.write(complaints.read_text(encoding="utf-8", errors="replace"))
+            raise
+        yield Server(process.pid, dict(map(_address, said)))
+    finally:
+        await _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """Leave out what would configure a provider, or send loopback traffic through a proxy."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("OMEN_") and not name.lower().endswith("_proxy")
+    }
+
+
+async def _announced(
+    process: trio.Process, announcement: re.Pattern[str], count: int
+) -> list[re.Match[str]]:
+    command = f"omen {process.args[3]}"
+    assert process.stdout is not None  # it is a pipe
+    output = ""
+    with trio.move_on_after(_START_SECONDS):
+        async for data in process.stdout:
+            output += data.decode("utf-8", "replace")
+            # Only whole lines: the last one may end in the middle of a port.
+            said = list(announcement.finditer(output[: output.rfind("\n") + 1]))
+            if len(said) >= count:
+                return said
+        raise BenchError(f"{command} ended before it was ready")
+    raise BenchError(f"{command} was not ready within {_START_SECONDS:g} s")
+
+
+def _address(said: re.Match[str]) -> tuple[str, Address]:
+    named = said.groupdict()
+    return named.get("name", "gateway"), Address(named["host"], int(named["port"]))
+
+
+async def _stop(process: trio.Process) -> None:
+    with trio.CancelScope(shield=True):
+        process.terminate()
+        with trio.move_on_after(_STOP_SECONDS):
+            await process.wait()
+        if process.returncode is None:
+            process.kill()
+            with trio.move_on_after(_STOP_SECONDS):
+                await process.wait()
+        if process.stdout is not None:
+            with trio.move_on_after(_STOP_SECONDS):
+                await process.stdout.aclose()

@@ -1,0 +1,101 @@
+"""Judges what came back and adds it up: one tally for each variant. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hdrh.histogram import HdrHistogram
+
+from bench._answers import Answer, read_answer
+from bench._best import best_possible, useful_after
+from bench._client import Exchange
+from bench._variants import Variant
+from omen.sim import answer_text
+
+_LONGEST_US = 60_000_000
+_DIGITS = 3
+
+
+class BadAnswerError(Exception):
+    """A request that was not answered as it should have been. The text names no content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one good answer comes to. `excess` and `missed_by` in seconds."""
+
+    excess: float
+    """Its first useful token, over the best possible."""
+    missed_by: float
+    """How much sooner the ideal winner was than the one that won; 0 when that was the ideal."""
+    chunks: int
+
+
+def judge(variant: Variant, question: str, exchange: Exchange) -> Verdict:
+    """Hold one exchange against what is known of it beforehand: every word, and the time.
+
+    **Raises.** `BadAnswerError`. A token that comes before it can have been written is one, too:
+    then the draws are not those of the upstreams, and every other number is void.
+    """
+    if exchange.failure:
+        raise BadAnswerError(exchange.failure)
+    if exchange.status != 200:
+        raise BadAnswerError(f"status {exchange.status}")
+    winner = variant.answered_by(exchange)
+    entrant = next((e for e in variant.entrants if e.name == winner), None)
+    if entrant is None:
+        raise BadAnswerError("a winner that did not take part")
+    answer = _answer(exchange)
+    if not answer.done or answer.text != answer_text(winner, entrant.fate(question).tokens):
+        raise BadAnswerError("not the winner's answer, word for word and to its end")
+    best = best_possible(variant.entrants, question, variant.min_useful_tokens)
+    excess = answer.useful_at(variant.min_useful_tokens) - exchange.sent_at - best.after
+    if excess < 0:
+        raise BadAnswerError("sooner than any upstream can have written it")
+    after = useful_after(entrant, question, variant.min_useful_tokens)
+    return Verdict(excess, after - best.after, answer.chunks)
+
+
+def _answer(exchange: Exchange) -> Answer:
+    try:
+        return read_answer(exchange)
+    except ValueError as error:
+        raise BadAnswerError("not a stream of chunks") from error
+
+
+class Tally:
+    """Everything measured of one variant. Seconds, but for the histogram's microseconds."""
+
+    def __init__(self, variant: Variant) -> None:
+        self.variant = variant
+        self.excess = HdrHistogram(1, _LONGEST_US, _DIGITS)
+        self.failures: Counter[str] = Counter()
+        self.answered = 0
+        self.ideal = 0
+        """Answers whose winner was the one that could be first."""
+        self.missed_by = 0.0
+        """The largest lead that was given away where another one won."""
+        self.chunks = 0
+        self.seconds = 0.0
+        """How long the blocks took."""
+        self.cpu: Counter[str] = Counter()
+        """Processor seconds in these blocks, by process."""
+
+    @property
+    def requests(self) -> int:
+        """Requests that were sent, answered or not."""
+        return self.answered + self.failures.total()
+
+    def add(self, question: str, exchange: Exchange) -> None:
+        """Judge one exchange and count it."""
+        try:
+            verdict = judge(self.variant, question, exchange)
+        except BadAnswerError as error:
+            self.failures[str(error)] += 1
+            return
+        self.answered += 1
+        self.excess.record_value(round(verdict.excess * 1_000_000))
+        self.ideal += verdict.missed_by == 0
+        self.missed_by = max(self.missed_by, verdict.missed_by)
+        self.chunks += verdict.chunks

@@ -1,0 +1,79 @@
+"""The ways in which the same questions are asked, so that their numbers can be set side by side.
+
+All of them meet the same draws: fates hang on the question, and every variant asks the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench._client import Exchange
+from omen.config import RaceSettings
+from omen.sim import DEMO_MODEL, SimulatedUpstream
+
+PATH = "/v1/chat/completions"
+USUAL_MIN_USEFUL_TOKENS = RaceSettings().min_useful_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of asking. `hints` is the request's `omen` object; without one, OMEN is not there.
+
+    `aimed_at` says whether the aims of the benchmark hold for it.
+    """
+
+    name: str
+    title: str
+    entrants: tuple[SimulatedUpstream, ...]
+    min_useful_tokens: int
+    hints: Mapping[str, Any] | None = None
+    aimed_at: bool = False
+
+    def body(self, question: str) -> bytes:
+        """Write the request that asks `question`."""
+        body: dict[str, Any] = {
+            "model": DEMO_MODEL,
+            "messages": [{"role": "user", "content": question}],
+            "stream": True,
+        }
+        if self.hints is not None:
+            body["omen"] = self.hints
+        return json.dumps(body).encode("ascii")
+
+    def answered_by(self, exchange: Exchange) -> str:
+        """Name the provider whose answer came; empty when the gateway did not say."""
+        if self.hints is None:
+            return self.entrants[0].name
+        return exchange.headers.get("x-omen-provider", "")
+
+
+def make_variants(fleet: Sequence[SimulatedUpstream], k: int) -> list[Variant]:
+    """Make the variants over the first `k` of `fleet`; the first upstream must speak OpenAI's.
+
+    The first two race nobody: what they need beyond the draw is what everything needs (sockets,
+    wake-ups, this client), and then what a gateway needs. With one useful token a race holds
+    nothing back; with the usual five, the entrants' preludes are read and held until then.
+    """
+    first, entrants = tuple(fleet[:1]), tuple(fleet[:k])
+    usual = USUAL_MIN_USEFUL_TOKENS
+    alone = {"strategy": "single", "providers": [first[0].name], "min_useful_tokens": usual}
+    return [
+        Variant("direct", "one upstream, without OMEN", first, usual),
+        Variant("single", "one upstream, through OMEN", first, usual, alone),
+        _race(entrants, 1, f"race of {k}, the first token decides"),
+        _race(entrants, usual, f"race of {k}, {usual} useful tokens decide"),
+    ]
+
+
+def _race(entrants: tuple[SimulatedUpstream, ...], min_useful_tokens: int, title: str) -> Variant:
+    hints = {
+        "strategy": "race",
+        "k": len(entrants),
+        "min_useful_tokens": min_useful_tokens,
+        "providers": [entrant.name for entrant in entrants],
+    }
+    name = f"race_{min_useful_tokens}"
+    return Variant(name, title, entrants, min_useful_tokens, hints, aimed_at=True)

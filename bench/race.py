@@ -1,0 +1,233 @@
+"""`python -m bench.race`: how close a race comes to the best possible first useful token.
+
+Three processes: the simulated upstreams, the gateway, and this one, which asks. Because every
+upstream's draw is known from the seed, so is the earliest moment at which any entrant of a request
+could have been useful; what was measured beyond it is the excess. The same questions go to one
+upstream directly as well, and what that needs beyond its draw is not the gateway's doing.
+
+The variants take turns in blocks, so that a slow minute of the machine hits all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import trio
+
+from bench._load import Load, open_load
+from bench._processes import (
+    BenchError,
+    Server,
+    cpu_seconds,
+    open_gateway_process,
+    open_simulators,
+)
+from bench._report import Report, make_row
+from bench._tally import Tally
+from bench._variants import make_variants
+from omen.sim import DEFAULT_FLEET, ProfileError, SimulatedUpstream, profile_from_line
+
+USUAL_PROFILE = "first_token=0.08:0.5,gap=0.0075:0.3,tokens=20"
+_MOST_REQUESTS = 100_000
+_MOST_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run. `profile` is written as for `omen sim`, and holds for every upstream."""
+
+    requests: int = 600
+    """Of each variant."""
+    concurrency: int = 16
+    k: int = 3
+    seed: int = 1
+    rounds: int = 3
+    """Blocks in which each variant's requests are sent."""
+    profile: str = USUAL_PROFILE
+
+    def fleet(self) -> list[SimulatedUpstream]:
+        """Make the upstreams whose draws are those of the simulating process.
+
+        **Raises.** `BenchError` for a profile that cannot be read, or by which streams fail.
+        """
+        try:
+            profile = profile_from_line(self.profile)
+        except ProfileError as error:
+            raise BenchError(f"--profile {error}") from error
+        if profile.faults:
+            raise BenchError("--profile: with faults, the best possible is not known")
+        return [replace(upstream, seed=self.seed, profile=profile) for upstream in DEFAULT_FLEET]
+
+
+async def measure(options: Options) -> Report:
+    """Run the benchmark.
+
+    **Raises.** `BenchError` when it cannot be run; requests that fail are in the report.
+    **Cancellation.** No process, connection or file is left behind.
+    """
+    fleet = options.fleet()
+    with TemporaryDirectory(prefix="omen-bench-") as folder:
+        async with (
+            open_simulators(options.seed, options.profile, Path(folder)) as simulators,
+            open_gateway_process(fleet, simulators, Path(folder)) as gateway,
+            _loads(options, fleet, simulators, gateway) as loads,
+        ):
+            processes = {"gateway": gateway.pid, "upstreams": simulators.pid, "client": os.getpid()}
+            for load in loads:
+                await load.ask([f"warm up {n}" for n in range(2 * options.concurrency)])
+            tallies = [Tally(load.variant) for load in loads]
+            for block in _blocks(options):
+                for load, tally in zip(loads, tallies, strict=True):
+                    await _run_block(load, block, tally, processes)
+    return Report(_settings(options), _machine(), [make_row(tally) for tally in tallies])
+
+
+@asynccontextmanager
+async def _loads(
+    options: Options, fleet: Sequence[SimulatedUpstream], simulators: Server, gateway: Server
+) -> AsyncIterator[list[Load]]:
+    """Open the load of every variant, towards whoever answers it."""
+    async with AsyncExitStack() as stack:
+        loads: list[Load] = []
+        for variant in make_variants(fleet, options.k):
+            direct = simulators.addresses[variant.entrants[0].name]
+            address = direct if variant.hints is None else gateway.addresses["gateway"]
+            load = open_load(variant, address, options.concurrency)
+            loads.append(await stack.enter_async_context(load))
+        yield loads
+
+
+def _blocks(options: Options) -> list[list[str]]:
+    questions = [f"race {number}" for number in range(options.requests)]
+    blocks = (questions[start :: options.rounds] for start in range(options.rounds))
+    return [block for block in blocks if block]
+
+
+async def _run_block(
+    load: Load, questions: Sequence[str], tally: Tally, processes: Mapping[str, int]
+) -> None:
+    """Send one block and add up what it took; it is judged after the clocks have been read."""
+    cpu_before = {name: cpu_seconds(pid) for name, pid in processes.items()}
+    began = trio.current_time()
+    answered = await load.ask(questions)
+    tally.seconds += trio.current_time() - began
+    for name, pid in processes.items():
+        tally.cpu[name] += cpu_seconds(pid) - cpu_before[name]
+    for question, exchange in answered:
+        tally.add(question, exchange)
+
+
+def _settings(options: Options) -> dict[str, int | str]:
+    return {
+        "requests": options.requests,
+        "concurrency": options.concurrency,
+        "k": options.k,
+        "seed": options.seed,
+        "rounds": options.rounds,
+        "profile": options.profile,
+    }
+
+
+def _machine() -> dict[str, object]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load_average": list(os.getloadavg()),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run and report; the exit status is 1 when a request failed, and 2 when nothing could run."""
+    args = _parser().parse_args(argv)
+    options = Options(args.requests, args.concurrency, args.k, args.seed, args.rounds, args.profile)
+    try:
+        report = trio.run(_measure_until_told_to_stop, options)
+    except BenchError as error:
+        print(f"bench.race: {error}", file=sys.stderr)
+        return 2
+    if report is None:
+        print("bench.race: stopped", file=sys.stderr)
+        return 130
+    print(report.to_text())
+    if args.json is not None:
+        args.json.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+    if report.failed:
+        print(f"bench.race: {report.failed} requests failed, see above", file=sys.stderr)
+    return 1 if report.failed else 0
+
+
+async def _measure_until_told_to_stop(options: Options) -> Report | None:
+    """Measure; None after a Ctrl-C or SIGTERM, by which nothing may be left behind either."""
+    outcome: Report | BenchError | None = None
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_heed_signals, nursery.cancel_scope)
+        try:
+            outcome = await measure(options)
+        except BenchError as error:
+            outcome = error
+        nursery.cancel_scope.cancel()
+    # Raised out here, because leaving the nursery would wrap it in a group.
+    if isinstance(outcome, BenchError):
+        raise outcome
+    return outcome
+
+
+async def _heed_signals(
+    scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            scope.cancel()
+
+
+def _parser() -> argparse.ArgumentParser:
+    usual = Options()
+    parser = argparse.ArgumentParser(prog="python -m bench.race", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    numbers = {
+        "requests": (_MOST_REQUESTS, "requests of each kind"),
+        "concurrency": (_MOST_AT_ONCE, "how many at once"),
+        "k": (len(DEFAULT_FLEET), "entrants of a race"),
+        "rounds": (_MOST_REQUESTS, "blocks in which the kinds take turns"),
+    }
+    for name, (most, text) in numbers.items():
+        allowed = f"{text}, up to {most} (default %(default)s)"
+        parser.add_argument(
+            f"--{name}", type=_Count(most), default=getattr(usual, name), help=allowed
+        )
+    parser.add_argument("--seed", type=int, default=usual.seed, help="what decides every draw")
+    parser.add_argument(
+        "--profile", default=usual.profile, help="of every upstream (default %(default)s)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Reads a whole number from 1 to `most`."""
+
+    most: int
+
+    def __call__(self, text: str) -> int:
+        if text.isdecimal() and 1 <= int(text) <= self.most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"a number from 1 to {self.most}, found {text!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

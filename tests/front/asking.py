@@ -1,0 +1,27 @@
+"""Writes the bodies of chat requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from omen.front.openai_parse import Asked, parse_chat
+
+HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
+
+
+def body(**fields: Any) -> bytes:
+    """Write a valid request, with these fields added or instead."""
+    return json.dumps({"model": "m", "messages": HELLO, **fields}).encode()
+
+
+def body_with(member: str) -> bytes:
+    """Write a valid request with one more member, given as JSON text."""
+    return b'{"model": "m", "messages": [{"role": "user", "content": "Hello"}], %b}' % (
+        member.encode()
+    )
+
+
+def ask(headers: dict[str, str] | None = None, /, **fields: Any) -> Asked:
+    """Parse a valid request, with these fields added or instead."""
+    return parse_chat(body(**fields), headers or {})

@@ -1,0 +1,356 @@
+"""A chat request's bytes in, the vocabulary out; every mistake is a 400 that names its field."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from omen.chat import (
+    ImagePart,
+    Message,
+    NamedTool,
+    Opaque,
+    Part,
+    ResponseFormat,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from omen.front._asgi import header_map
+from omen.front.openai_parse import parse_chat
+from omen.hints import RaceHints
+from tests.front.asking import HELLO, ask, body, body_with
+
+PNG = "data:image/png;base64,iVBORw0KGgo="
+CACHED = {"mode": "explicit", "ttl": "30m"}
+AUDIO = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+GREP = {"type": "custom", "custom": {"name": "grep", "format": {"type": "text"}}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+
+def message_of(**fields: Any) -> Message:
+    return ask(messages=[fields]).request.messages[0]
+
+
+def test_a_minimal_request_says_nothing_that_the_client_did_not() -> None:
+    asked = ask()
+    assert asked.model == "m"
+    assert asked.hints == RaceHints()
+    assert (asked.stream, asked.include_usage) == (False, False)
+    request = asked.request
+    assert request.messages == (Message("user", (TextPart("Hello"),)),)
+    unsaid = {name: getattr(request, name) for name in request.__slots__ if name != "messages"}
+    assert all(value in (None, (), {}) for value in unsaid.values()), unsaid
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "user", "assistant"])
+def test_a_plain_string_is_one_text_part_that_can_leave_as_a_string(role: Any) -> None:
+    message = message_of(role=role, content="Hello")
+    assert message == Message(role, (TextPart("Hello"),), single_text=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "meant"),
+    [
+        ({"type": "text", "text": "a"}, TextPart("a")),
+        ({"type": "text", "text": ""}, TextPart("")),
+        (
+            {"type": "text", "text": "a", "prompt_cache_breakpoint": CACHED},
+            TextPart("a", {"prompt_cache_breakpoint": CACHED}),
+        ),
+        ({"type": "image_url", "image_url": {"url": PNG}}, ImagePart(PNG)),
+        (
+            {"type": "image_url", "image_url": {"url": PNG, "detail": "low"}, "x": 1},
+            ImagePart(PNG, "low", {"x": 1}),
+        ),
+        (AUDIO, Opaque(AUDIO)),
+        ({"type": "refusal", "refusal": "no"}, Opaque({"type": "refusal", "refusal": "no"})),
+        ({"type": "function", "x": None}, Opaque({"type": "function", "x": None})),
+    ],
+)
+def test_a_part_is_read_by_its_type_and_keeps_what_is_not_understood(
+    part: dict[str, Any], meant: Part
+) -> None:
+    message = message_of(role="user", content=[{"type": "text", "text": "first"}, part])
+    assert message == Message("user", (TextPart("first"), meant), single_text=False)
+
+
+def test_an_assistant_that_only_called_tools_has_no_parts_and_its_calls_as_they_were_generated() -> (
+    None
+):
+    untyped = {"id": "c2", "function": {"name": "g", "arguments": " {not json"}}
+    message = message_of(role="assistant", content=None, tool_calls=[CALL, untyped])
+    calls = (ToolCall("c1", "f", '{"a": 1}'), ToolCall("c2", "g", " {not json"))
+    assert message == Message("assistant", tool_calls=calls)
+
+
+def test_a_tool_result_carries_the_id_of_its_call() -> None:
+    message = message_of(role="tool", tool_call_id="c1", content="42")
+    assert message == Message("tool", (TextPart("42"),), tool_call_id="c1")
+
+
+def test_messages_keep_their_order_and_the_keys_the_vocabulary_lacks() -> None:
+    said = [{"role": "system", "content": "s"}, {"role": "user", "content": "u", "name": "Ada"}]
+    messages = ask(messages=said).request.messages
+    assert [message.role for message in messages] == ["system", "user"]
+    assert [dict(message.extras) for message in messages] == [{}, {"name": "Ada"}]
+
+
+@pytest.mark.parametrize(
+    ("tool", "meant"),
+    [
+        ({"type": "function", "function": {"name": "f"}}, Tool("f")),
+        (
+            {
+                "type": "function",
+                "function": {
+                    "name": "f",
+                    "description": "d",
+                    "parameters": SCHEMA,
+                    "strict": True,
+                },
+            },
+            Tool("f", "d", SCHEMA, True),
+        ),
+        (GREP, Opaque(GREP)),
+        ({"type": "web_search"}, Opaque({"type": "web_search"})),
+    ],
+)
+def test_a_function_is_a_tool_and_any_other_kind_travels_whole(
+    tool: dict[str, Any], meant: Tool | Opaque
+) -> None:
+    assert ask(tools=[tool]).request.tools == (meant,)
+
+
+ALLOWED = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "meant"),
+    [
+        (None, None),
+        ("none", "none"),
+        ("auto", "auto"),
+        ("required", "required"),
+        ({"type": "function", "function": {"name": "f"}}, NamedTool("f")),
+        ({"type": "custom", "custom": {"name": "f"}}, Opaque({"type": "custom", "custom": {"name": "f"}})),
+        (ALLOWED, Opaque(ALLOWED)),
+    ],
+)  # fmt: skip
+def test_a_tool_choice_is_a_word_a_name_or_an_object_for_whoever_understands_it(
+    choice: Any, meant: Any
+) -> None:
+    assert ask(tool_choice=choice).request.tool_choice == meant
+
+
+@pytest.mark.parametrize(
+    ("format_", "meant"),
+    [
+        ({"type": "text"}, ResponseFormat("text")),
+        ({"type": "json_object"}, ResponseFormat("json_object")),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}},
+            ResponseFormat("json_schema", "n", SCHEMA),
+        ),
+        (
+            {
+                "type": "json_schema",
+                "json_schema": {"name": "n", "schema": SCHEMA, "strict": False, "description": "d"},
+            },
+            ResponseFormat("json_schema", "n", SCHEMA, False, "d"),
+        ),
+    ],
+)
+def test_a_response_format_is_read_with_its_schema(
+    format_: dict[str, Any], meant: ResponseFormat
+) -> None:
+    assert ask(response_format=format_).request.response_format == meant
+
+
+@pytest.mark.parametrize(
+    ("stop", "meant"), [("END", ("END",)), (["a", "b"], ("a", "b")), ([], ()), (None, ())]
+)
+def test_stop_is_a_string_or_a_list_of_them(stop: Any, meant: tuple[str, ...]) -> None:
+    assert ask(stop=stop).request.stop == meant
+
+
+@pytest.mark.parametrize(
+    ("fields", "meant"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 7}, 7),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, 7),
+        ({"max_tokens": 5, "max_completion_tokens": None}, 5),
+        ({"max_tokens": 10**30}, 10**30),
+    ],
+)
+def test_the_current_name_of_the_token_limit_wins_over_the_deprecated_one(
+    fields: dict[str, Any], meant: int
+) -> None:
+    assert ask(**fields).request.max_tokens == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", 0),
+        ("temperature", 2),
+        ("temperature", 0.7),
+        ("top_p", 1),
+        ("presence_penalty", -2),
+        ("frequency_penalty", 1.5),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("logprobs", True),
+        ("top_logprobs", 20),
+        ("parallel_tool_calls", False),
+        ("reasoning_effort", "an effort of next year"),
+        ("user", "u1"),
+    ],
+)
+def test_a_field_of_the_vocabulary_is_read_as_it_is(name: str, value: Any) -> None:
+    request = ask(**{name: value}).request
+    assert getattr(request, name) == value
+    assert request.extras == {}
+
+
+def test_fields_the_vocabulary_lacks_pass_through_and_what_is_omens_own_does_not() -> None:
+    unknown = {"service_tier": "flex", "metadata": {"a": "b"}, "logit_bias": {"50256": -100}}
+    asked = ask(**unknown, omen={"k": 3}, tags={"project": "p"}, stream=True, n=1)
+    assert asked.request.extras == unknown
+
+
+@pytest.mark.parametrize("name", ["model_dump", "model_config", "__class__", "schema_", "", "<x>"])
+def test_an_unknown_field_may_have_any_name(name: str) -> None:
+    assert ask(**{name: [1]}).request.extras == {name: [1]}
+
+
+def test_of_a_name_that_is_there_twice_the_last_counts_as_in_every_json_reader() -> None:
+    assert parse_chat(body_with('"model": "last"'), {}).model == "last"
+
+
+def test_text_may_hold_every_character_that_unicode_has() -> None:
+    text = "\x00\x85\u2028\ud7ff\U0001f600\uffff\n"
+    assert ask(messages=[{"role": "user", "content": text}]).request.messages[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "stream", "include_usage"),
+    [
+        ({}, False, False),
+        ({"stream": None, "stream_options": None}, False, False),
+        ({"stream": True}, True, False),
+        ({"stream": True, "stream_options": {}}, True, False),
+        ({"stream": True, "stream_options": {"include_usage": False}}, True, False),
+        ({"stream": True, "stream_options": {"include_usage": True, "x": 1}}, True, True),
+    ],
+)
+def test_usage_is_streamed_only_to_those_who_ask_for_it(
+    fields: dict[str, Any], stream: bool, include_usage: bool
+) -> None:
+    asked = ask(**fields)
+    assert (asked.stream, asked.include_usage) == (stream, include_usage)
+
+
+@pytest.mark.parametrize(
+    ("omen", "meant"),
+    [
+        (None, RaceHints()),
+        ({}, RaceHints()),
+        ({"strategy": "race", "k": 3}, RaceHints(strategy="race", k=3)),
+        ({"intent": "code"}, RaceHints(intent="code")),
+        ({"intent": "refactor"}, RaceHints(intent="code")),
+        ({"intent": "explain"}, RaceHints(intent="explanation")),
+        ({"providers": ["a", "b"]}, RaceHints(providers=("a", "b"))),
+        ({"providers": []}, RaceHints(providers=())),
+        ({"max_latency_ms": 1500}, RaceHints(max_latency=1.5)),
+        ({"total_timeout_ms": 0.5}, RaceHints(total_timeout=0.0005)),
+        ({"min_useful_tokens": 1}, RaceHints(min_useful_tokens=1)),
+        ({"priority_weights": {"a": 2, "b": 0.5}}, RaceHints(priority_weights={"a": 2, "b": 0.5})),
+        ({"explain": True}, RaceHints(explain=True)),
+        ({"on_failure": "error", "budget_usd": None}, RaceHints()),
+    ],
+)
+def test_hints_are_read_from_the_body_in_seconds(
+    omen: dict[str, Any] | None, meant: RaceHints
+) -> None:
+    assert ask(omen=omen).hints == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("x-omen-strategy", "race", RaceHints(strategy="race")),
+        ("x-omen-k", "3", RaceHints(k=3)),
+        ("x-omen-intent", "tests", RaceHints(intent="tests")),
+        ("x-omen-providers", "a, b ,c", RaceHints(providers=("a", "b", "c"))),
+        ("x-omen-max-latency-ms", "250", RaceHints(max_latency=0.25)),
+        ("x-omen-max_latency_ms", "250", RaceHints(max_latency=0.25)),
+        ("x-omen-total-timeout-ms", "1e3", RaceHints(total_timeout=1.0)),
+        ("x-omen-min-useful-tokens", "9", RaceHints(min_useful_tokens=9)),
+        ("x-omen-explain", "true", RaceHints(explain=True)),
+        ("x-omen-explain", "0", RaceHints(explain=False)),
+    ],
+)
+def test_hints_are_read_from_headers_for_clients_that_cannot_change_the_body(
+    name: str, value: str, meant: RaceHints
+) -> None:
+    assert ask({name: value}).hints == meant
+
+
+def test_the_body_wins_over_the_headers_key_by_key() -> None:
+    headers = {"x-omen-strategy": "race", "x-omen-k": "3", "x-omen-explain": "true"}
+    hints = ask(headers, omen={"k": 4, "explain": False}).hints
+    assert hints == RaceHints(strategy="race", k=4, explain=False)
+
+
+def test_a_null_in_the_body_says_nothing_and_leaves_the_header_its_say() -> None:
+    assert ask({"x-omen-k": "3"}, omen={"k": None}).hints.k == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["x-omen-", "x-omen", "x-omenk", "k", "omen-k", "x-omen-race-id", "x-omen-model-fields"]
+)
+def test_a_header_that_is_no_hint_is_nobodys_business(name: str) -> None:
+    assert ask({name: "7"}).hints == RaceHints()
+
+
+def test_of_a_header_that_is_there_twice_the_last_counts() -> None:
+    headers = header_map({"headers": [(b"x-omen-k", b"3"), (b"x-omen-k", b"4"), (b"x", b"\xff")]})
+    assert headers == {"x-omen-k": "4", "x": "\xff"}
+    assert ask(headers).hints.k == 4
+
+
+def test_tags_are_kept_as_labels_and_may_say_the_intent() -> None:
+    tags = {"intent": "architecture", "priority": "low-latency", "project": "p", "": "x"}
+    assert ask(tags=tags).hints == RaceHints(intent="analysis", tags=tags)
+    assert ask(tags={}).hints.tags == {}
+
+
+@pytest.mark.parametrize(
+    ("headers", "omen"), [({"x-omen-intent": "code"}, None), ({}, {"intent": "code"})]
+)
+def test_an_intent_in_the_hints_wins_over_one_in_the_tags(
+    headers: dict[str, str], omen: dict[str, Any] | None
+) -> None:
+    assert ask(headers, omen=omen, tags={"intent": "tests"}).hints.intent == "code"
+
+
+def test_what_is_nested_as_deep_as_json_readers_go_is_kept_whole() -> None:
+    deep: Any = "bottom"
+    for _ in range(150):
+        deep = {"a": deep}
+    assert ask(deep=deep).request.extras == {"deep": deep}
+    part = {"type": "other", "deep": deep}
+    assert message_of(role="user", content=[part]).parts == (Opaque(part),)
+
+
+def test_spaces_and_escapes_of_json_do_not_matter() -> None:
+    plain = parse_chat(body(user="é"), {})
+    spaced = json.dumps(
+        {"user": "é", "messages": HELLO, "model": "m"}, indent=3, ensure_ascii=False
+    )
+    assert parse_chat(f"\r\n\t {spaced} \n".encode(), {}) == plain

@@ -1,0 +1,290 @@
+"""The transport over real sockets on this machine: what the upstream's kernel sees."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import httpx
+import pytest
+import trio
+import trustme
+
+from omen.wire.transport import Origin, Transport
+from tests.wire.scripted import CHUNKED, Server, chunk, post, read_all
+
+Handler = Callable[[Server], Awaitable[None]]
+HERE = "127.0.0.1"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost", HERE).configure_cert(context)
+    return context
+
+
+@asynccontextmanager
+async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve on a free port while the block runs."""
+
+    async def handle(stream: trio.SocketStream) -> None:
+        over = trio.SSLStream(stream, tls, server_side=True) if tls else stream
+        async with stream:
+            await handler(Server(over, Origin("", "", 0)))
+
+    with trio.fail_after(10):  # real time, for a test that would hang
+        async with trio.open_nursery() as nursery:
+            [listener] = await nursery.start(partial(trio.serve_tcp, handle, 0, host=HERE))
+            try:
+                yield listener.socket.getsockname()[1]
+            finally:
+                nursery.cancel_scope.cancel()
+
+
+async def ask(transport: Transport, url: str) -> bytes:
+    return await read_all(await transport.handle_async_request(post(url)))
+
+
+async def serve_for_ever(server: Server) -> None:
+    while True:
+        try:
+            await server.answer()
+        except EOFError:
+            return
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_losing_stream_reaches_the_upstream_as_a_close(
+    tls: bool, authority: trustme.CA, trusting: ssl.SSLContext
+) -> None:
+    closed = trio.Event()
+
+    async def handler(server: Server) -> None:
+        await server.answer(CHUNKED + chunk(b"data: 1\n\n"))
+        with suppress(trio.BrokenResourceError):  # over TLS there was no goodbye
+            await server.closed_at()
+        closed.set()
+
+    scheme, context = ("https", server_context(authority)) if tls else ("http", None)
+    async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
+        response = await transport.handle_async_request(post(f"{scheme}://{HERE}:{port}"))
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        with trio.CancelScope() as loser:
+            async for piece in response.stream:
+                assert piece == b"data: 1\n\n"
+                loser.cancel()
+        with trio.CancelScope(shield=True):
+            await response.stream.aclose()
+        await closed.wait()
+        assert (transport.sockets_in_use, transport.sockets_idle) == (0, 0)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_kept_connection_is_used_again(
+    tls: bool, authority: trustme.CA, trusting: ssl.SSLContext
+) -> None:
+    accepted = []
+
+    async def handler(server: Server) -> None:
+        accepted.append(server)
+        await serve_for_ever(server)
+
+    scheme, context = ("https", server_context(authority)) if tls else ("http", None)
+    async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
+        for _ in range(3):
+            assert await ask(transport, f"{scheme}://{HERE}:{port}") == b"ok"
+        assert len(accepted) == 1
+        assert repr(transport) == (f"<Transport: 0 in use, 1 idle ({scheme}://{HERE}:{port} 1)>")
+
+
+@pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"])
+async def test_a_stale_connection_is_noticed_before_anything_is_sent_on_it(
+    last_words: bytes,
+) -> None:
+    accepted = []
+    left = trio.Event()
+
+    async def handler(server: Server) -> None:
+        accepted.append(server)
+        await server.answer()
+        if len(accepted) == 1:
+            if last_words:
+                await server.stream.send_all(last_words)
+            await server.stream.aclose()
+            left.set()
+
+    async with listening(handler) as port, Transport() as transport:
+        response = await transport.handle_async_request(post(f"http://{HERE}:{port}"))
+        assert await read_all(response) == b"ok"
+        await left.wait()
+        assert await ask(transport, f"http://{HERE}:{port}") == b"ok"
+        assert len(accepted) == 2
+
+
+async def test_a_closed_port_is_a_connect_error() -> None:
+    with trio.socket.socket() as unused:
+        await unused.bind((HERE, 0))
+        async with Transport() as transport:
+            with pytest.raises(httpx.ConnectError) as raised:
+                await ask(transport, f"http://{HERE}:{unused.getsockname()[1]}")
+    assert isinstance(raised.value.__cause__, OSError)
+    assert transport.sockets_in_use == 0
+
+
+async def test_a_certificate_that_the_system_does_not_trust_is_a_connect_error(
+    authority: trustme.CA,
+) -> None:
+    async def handler(server: Server) -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await server.stream.receive_some()
+
+    async with listening(handler, server_context(authority)) as port, Transport() as transport:
+        with pytest.raises(httpx.ConnectError):
+            await ask(transport, f"https://{HERE}:{port}")
+        assert transport.sockets_in_use == 0
+
+
+async def test_a_certificate_for_another_name_is_a_connect_error(
+    authority: trustme.CA, trusting: ssl.SSLContext
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("elsewhere.test").configure_cert(context)
+
+    async def handler(server: Server) -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await server.stream.receive_some()
+
+    async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
+        with pytest.raises(httpx.ConnectError):
+            await ask(transport, f"https://{HERE}:{port}")
+
+
+async def test_cancelled_in_the_handshake_the_socket_is_closed() -> None:
+    hello, closed = trio.Event(), trio.Event()
+
+    async def mute(server: Server) -> None:
+        assert await server.stream.receive_some()
+        hello.set()
+        assert await server.stream.receive_some() == b""
+        closed.set()
+
+    async with listening(mute) as port, Transport() as transport, trio.open_nursery() as nursery:
+        nursery.start_soon(ask, transport, f"https://{HERE}:{port}")
+        await hello.wait()
+        assert repr(transport) == "<Transport: 1 in use, 0 idle>"
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await closed.wait()
+    assert transport.sockets_in_use == 0
+
+
+async def test_a_handshake_that_takes_too_long_is_a_connect_timeout() -> None:
+    async def mute(server: Server) -> None:
+        await server.closed_at()
+
+    async with listening(mute) as port, Transport(connect_timeout=0.05) as transport:
+        with pytest.raises(httpx.ConnectTimeout):
+            await ask(transport, f"https://{HERE}:{port}")
+        assert transport.sockets_in_use == 0
+
+
+# Proxies
+
+
+async def test_a_plain_request_goes_to_the_proxy_in_absolute_form(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    requests = []
+
+    async def proxy(server: Server) -> None:
+        requests.append(await server.answer())
+
+    async with listening(proxy) as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:s%40crt@{HERE}:{port}")
+        async with Transport() as transport:
+            assert await ask(transport, "http://upstream.test:8000/v1?x=1") == b"ok"
+    lines = requests[0].split(b"\r\n")
+    assert lines[:2] == [
+        b"POST http://upstream.test:8000/v1?x=1 HTTP/1.1",
+        b"Host: upstream.test:8000",
+    ]
+    assert b"Proxy-Authorization: Basic bWU6c0BjcnQ=" in lines
+
+
+async def test_a_tls_request_goes_through_a_tunnel(
+    monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, trusting: ssl.SSLContext
+) -> None:
+    asked = []
+
+    async def proxy(server: Server) -> None:
+        asked.append(await server.answer(b"HTTP/1.1 200 Connection established\r\n\r\n"))
+        inside = trio.SSLStream(server.stream, server_context(authority), server_side=True)
+        await Server(inside, server.origin).answer()
+
+    async with listening(proxy) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:s%40crt@{HERE}:{port}")
+        async with Transport(ssl_context=trusting) as transport:
+            assert await ask(transport, "https://localhost:4433/v1") == b"ok"
+    lines = asked[0].split(b"\r\n")
+    assert lines[:2] == [b"CONNECT localhost:4433 HTTP/1.1", b"Host: localhost:4433"]
+    assert b"Proxy-Authorization: Basic bWU6c0BjcnQ=" in lines
+
+
+async def test_the_proxy_itself_may_be_reached_over_tls(
+    monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, trusting: ssl.SSLContext
+) -> None:
+    async def proxy(server: Server) -> None:
+        await server.answer(b"HTTP/1.1 200 OK\r\n\r\n")
+        inside = trio.SSLStream(server.stream, server_context(authority), server_side=True)
+        await Server(inside, server.origin).answer()
+
+    async with listening(proxy, server_context(authority)) as port:
+        monkeypatch.setenv("ALL_PROXY", f"https://{HERE}:{port}")
+        async with Transport(ssl_context=trusting) as transport:
+            assert await ask(transport, "https://localhost:4433/v1") == b"ok"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 2", b"SOCKS?\r\n"]
+)
+async def test_a_proxy_that_refuses_is_a_proxy_error_and_its_socket_is_closed(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    closed = trio.Event()
+
+    async def proxy(server: Server) -> None:
+        await server.answer(answer)
+        if answer == b"HTTP/1.1 2":
+            assert isinstance(server.stream, trio.SocketStream)
+            await server.stream.send_eof()
+        assert await server.stream.receive_some() == b""
+        closed.set()
+
+    async with listening(proxy) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{HERE}:{port}")
+        async with Transport() as transport:
+            with pytest.raises(httpx.ProxyError):
+                await ask(transport, "https://upstream.test")
+            await closed.wait()
+            assert transport.sockets_in_use == 0

@@ -1,0 +1,147 @@
+"""A whole world in virtual time: simulated upstreams, our own transport and a gateway.
+
+The bytes are real and in the vendors' formats; only the sockets are trio's memory streams, so that
+a clock that jumps can carry a year of waiting and every number is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import trio
+from trio.testing import memory_stream_pair
+
+from omen.chat import ChatRequest, Message, TextPart
+from omen.config import ProviderSettings, Settings
+from omen.errors import OmenError
+from omen.events import Event, TextDelta
+from omen.gateway import Gateway, open_gateway
+from omen.hints import RaceHints
+from omen.plan import RaceRecord
+from omen.sim import Fixed, Profile, SimulatedUpstream, StreamStats
+from omen.sim.faults import Fault
+from omen.sim.text import answer_text
+from omen.wire.transport import Origin, Transport
+
+_PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
+KINDS = ("openai", "anthropic", "ollama")
+
+
+def upstream(
+    name: str,
+    kind: str = "openai",
+    *,
+    first_token: float = 0.5,
+    gap: float = 0.1,
+    tokens: int = 10,
+    fault: Fault | None = None,
+) -> SimulatedUpstream:
+    """A simulated upstream whose every stream goes the same way."""
+    profile = Profile(
+        first_token=Fixed(first_token),
+        gap=Fixed(gap),
+        tokens=tokens,
+        faults=() if fault is None else (fault,),
+    )
+    return SimulatedUpstream(name, kind, profile, models=("m",))  # type: ignore[arg-type]
+
+
+@dataclass
+class Received:
+    """What one request's client got, and when (seconds on the test's clock)."""
+
+    race: RaceRecord
+    sent: list[tuple[float, Event]] = field(default_factory=list)
+    error: OmenError | None = None
+    slow: float = 0.0
+
+    async def send(self, events: Sequence[Event]) -> None:
+        await trio.sleep(self.slow)
+        self.sent += [(trio.current_time(), event) for event in events]
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for _, event in self.sent if isinstance(event, TextDelta))
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {a.candidate.provider: a.outcome for a in self.race.attempts}
+
+    @property
+    def winner(self) -> str | None:
+        return self.race.winner.candidate.provider if self.race.winner else None
+
+
+@dataclass
+class World:
+    """A gateway over simulated upstreams."""
+
+    gateway: Gateway
+    transport: Transport
+    stats: dict[str, StreamStats]
+
+    async def ask(
+        self, prompt: str = "hello", *, slow: float = 0.0, model: str = "m", **hints: object
+    ) -> Received:
+        """Ask as a client would; what went wrong is in `error`."""
+        wanted = replace(RaceHints(strategy="race", k=8), **hints)
+        race = self.gateway.plan(model, wanted, trio.current_time())
+        received = Received(race, slow=slow)
+        request = ChatRequest(messages=(Message("user", (TextPart(prompt),)),))
+        try:
+            await self.gateway.run(race, request, received)
+        except OmenError as error:
+            received.error = error
+        return received
+
+    def assert_nothing_left(self) -> None:
+        """No attempt lives, no upstream socket is in use, no upstream still generates."""
+        assert self.gateway.attempts.live == []
+        assert self.transport.sockets_in_use == 0
+        assert {name: stats.open for name, stats in self.stats.items()} == dict.fromkeys(
+            self.stats, 0
+        )
+
+
+@asynccontextmanager
+async def open_world(
+    *upstreams: SimulatedUpstream,
+    first_token_timeout: float = 60.0,
+    stall_timeout: float = 60.0,
+    settings: Settings | None = None,
+) -> AsyncIterator[World]:
+    """Open a gateway over these upstreams, which are its providers in this order."""
+    by_name = {up.name: up for up in upstreams}
+    stats = {up.name: StreamStats() for up in upstreams}
+    providers = {
+        up.name: ProviderSettings(
+            name=up.name,
+            kind=up.kind,
+            base_urls=(f"http://{up.name}{_PATHS[up.kind]}",),
+            models=up.models,
+            first_token_timeout_seconds=first_token_timeout,
+            stall_timeout_seconds=stall_timeout,
+        )
+        for up in upstreams
+    }
+    async with trio.open_nursery() as nursery:
+
+        async def dial(origin: Origin) -> trio.abc.Stream:
+            ours, theirs = memory_stream_pair()
+            serve = partial(by_name[origin.host].serve_connection, stats=stats[origin.host])
+            nursery.start_soon(serve, theirs)
+            return ours
+
+        transport = Transport(dial=dial)
+        chosen = replace(settings or Settings(), providers=providers)
+        async with open_gateway(chosen, transport=transport) as gateway:
+            yield World(gateway, transport, stats)
+        nursery.cancel_scope.cancel()
+
+
+def whole(name: str, tokens: int = 10) -> str:
+    """The text an upstream of this name answers."""
+    return answer_text(name, tokens)
