@@ -125,14 +125,16 @@ class Field:
         async with self._open_attempt(entrant.candidate) as attempt:
             entrant.attempt = attempt
             await self._hold(entrant, attempt)
+            if self._winner is not entrant:
+                return  # it became useful in the very tick in which another one won
             await self._output.send(entrant.prelude)
             while events := await attempt.receive():
                 await self._output.send(events)
 
     async def _hold(self, entrant: _Entrant, attempt: Attempt) -> None:
-        """Gather the prelude until this entrant has won; a loser is cancelled in here."""
+        """Gather the prelude until somebody has won; most losers are cancelled in here."""
         try:
-            while self._winner is not entrant:
+            while self._winner is None:
                 with trio.CancelScope() as entrant.waiting:
                     events = await attempt.receive()
                     entrant.prelude.extend(events)

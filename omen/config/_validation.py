@@ -16,14 +16,15 @@ def validate(draft: Draft) -> Document:
 
     What is wrong is taken out, so that how the rest fits together can be checked all the same.
     """
-    while True:
-        try:
-            return DOCUMENT.validate_python(draft.table)
-        except ValidationError as error:
-            for item in error.errors(include_url=False):
-                path = tuple(part for part in item["loc"] if part != "[key]")
-                _report(draft, path, item)
-                draft.remove(path)
+    try:
+        return DOCUMENT.validate_python(draft.table)
+    except ValidationError as error:
+        complaints = error.errors(include_url=False)
+    for item in complaints:
+        path = tuple(part for part in item["loc"] if part != "[key]")
+        _report(draft, path, item)
+        draft.remove(path[:-1] if item["type"] == "missing" else path)
+    return DOCUMENT.validate_python(draft.table)
 
 
 def _report(draft: Draft, path: KeyPath, item: ErrorDetails) -> None:

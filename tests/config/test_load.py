@@ -307,6 +307,8 @@ class TestReferences:
             kind = "openai_compatible"
             base_url = "env:THIRD"
             api_key = "env:THIRD"
+            [providers.fourth]
+            kind = "env:FOURTH"
             """
         )
         loaded = folder.load()
@@ -314,6 +316,7 @@ class TestReferences:
         assert loaded.warnings == (
             "provider second is disabled: SECOND is not set",
             "provider third is disabled: THIRD is not set",
+            "provider fourth is disabled: FOURTH is not set",
         )
 
     def test_an_unset_one_in_a_disabled_provider_is_not_worth_a_word(self, folder: Folder) -> None:

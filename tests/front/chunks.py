@@ -13,6 +13,13 @@ from typing import Any
 Chunk = dict[str, Any]
 DONE = "[DONE]"
 _TEXTS = ("content", "reasoning_content", "refusal")
+_COUNTS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+)
 Step = tuple[Any, ...]
 
 
@@ -53,7 +60,7 @@ def steps(chunks: Iterable[Chunk]) -> list[Step]:
             for step in _choice_steps(choice):
                 _append(said, step)
         if chunk.get("usage") is not None:
-            said.append(("usage", _plain(chunk["usage"])))
+            said.append(("usage", counts(chunk["usage"])))
     return said
 
 
@@ -66,17 +73,11 @@ def _choice_steps(choice: dict[str, Any]) -> Iterable[Step]:
             yield (kind, delta[kind])
     for fragment in delta.get("tool_calls") or ():
         if fragment.get("id") is not None:
-            yield ("call", fragment["index"], _call_id(fragment), fragment["function"]["name"])
+            yield ("call", fragment["index"], fragment["id"], fragment["function"]["name"])
         if fragment["function"].get("arguments"):
             yield (f"arguments {fragment['index']}", fragment["function"]["arguments"])
     if choice["finish_reason"] is not None:
         yield ("finish", choice["finish_reason"])
-
-
-def _call_id(fragment: dict[str, Any]) -> str:
-    """Take an id as it is, unless the gateway may choose it."""
-    chosen_here = ("$GATEWAY_MADE", "call_omen")
-    return "made here" if fragment["id"].startswith(chosen_here) else fragment["id"]
 
 
 def _append(said: list[Step], step: Step) -> None:
@@ -88,6 +89,15 @@ def _append(said: list[Step], step: Step) -> None:
         said.append(step)
 
 
-def _plain(usage: dict[str, Any]) -> dict[str, Any]:
-    """Keep the counts; what was reported as nothing says nothing."""
-    return {key: value for key, value in usage.items() if value is not None}
+def with_ids_of(made: str, said: list[Step], expected: list[Step]) -> list[Step]:
+    """Take over the ids that the gateway may choose, written `made…` where they are expected."""
+    taken: list[Step] = []
+    for step, wanted in zip(said, expected, strict=False):
+        chosen_here = step[0] == wanted[0] == "call" and wanted[2].startswith(made)
+        taken.append((*step[:2], wanted[2], step[3]) if chosen_here and step[2] else step)
+    return taken + said[len(taken) :]
+
+
+def counts(usage: dict[str, Any]) -> dict[str, Any]:
+    """Keep OpenAI's counts. What was not reported may be missing or null."""
+    return {key: usage[key] for key in _COUNTS if usage.get(key) is not None}

@@ -34,7 +34,7 @@ class Fixture:
 
     @property
     def body(self) -> bytes:
-        return (STREAMS / self.entry["body"]).read_bytes()
+        return (STREAMS / str(self.entry["body"])).read_bytes()
 
     @property
     def pieces(self) -> list[bytes]:

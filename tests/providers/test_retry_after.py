@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omen.providers._retry_after import retry_after
+from tests.providers.patience import patient
 
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
 
@@ -43,6 +44,7 @@ def test_it_is_read_from_headers_first_and_then_from_the_sentence(
     assert retry_after(headers, text) == pytest.approx(seconds)
 
 
+@patient
 @given(value=st.text(max_size=60), date=st.none() | st.text(max_size=60))
 def test_no_header_breaks_it_and_none_gives_a_negative_wait(value: str, date: str | None) -> None:
     headers = {"retry-after": value} | ({"date": date} if date is not None else {})

@@ -15,6 +15,7 @@ from omen.frames import Frame
 from omen.providers import KINDS, provider_spec
 from tests.providers.assemble import Answer
 from tests.providers.fixtures import decode, fixtures
+from tests.providers.patience import patient
 
 STREAMS = fixtures("stream")
 
@@ -28,9 +29,9 @@ values = st.recursive(
 def paths(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """List where something in a JSON value could be replaced."""
     found = [path] if path else []
-    items = value.items() if isinstance(value, dict) else ()
-    items = enumerate(value) if isinstance(value, list) else items
-    for key, inner in items:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    for key, inner in value.items() if isinstance(value, dict) else ():
         found += paths(inner, (*path, key))
     return found
 
@@ -43,7 +44,7 @@ def replaced(value: Any, path: tuple[Any, ...], by: object) -> Any:
     return copy
 
 
-@settings(max_examples=400)
+@settings(patient, max_examples=400)
 @given(data=st.data())
 def test_a_stream_with_any_one_value_replaced_by_another(data: st.DataObject) -> None:
     fixture = data.draw(st.sampled_from(STREAMS))
@@ -61,6 +62,7 @@ def test_a_stream_with_any_one_value_replaced_by_another(data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
+@patient
 @given(status=st.integers(100, 599), body=values | st.fixed_dictionaries({"error": values}))
 def test_an_answer_with_any_body(kind: str, status: int, body: object) -> None:
     failure = provider_spec(kind).classify(status, {}, json.dumps(body).encode())
@@ -69,6 +71,7 @@ def test_an_answer_with_any_body(kind: str, status: int, body: object) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
+@patient
 @given(body=st.binary(max_size=40))
 def test_an_answer_that_is_no_json(kind: str, body: bytes) -> None:
     provider_spec(kind).classify(500, {}, body)

@@ -15,6 +15,7 @@ from omen.events import ToolCallDelta
 from omen.providers._openai_tool_calls import ToolCallMerger
 from omen.providers._tool_ids import made_id, strict_id
 from tests.providers.assemble import assemble
+from tests.providers.patience import patient
 
 Fragment = dict[str, Any]
 Call = dict[str, str]
@@ -116,6 +117,7 @@ def cut_calls(draw: st.DrawFn) -> tuple[list[Call], list[list[str]]]:
     return calls, pieces
 
 
+@patient
 @given(made=cut_calls(), cut=st.sampled_from(CUTS))
 def test_calls_one_after_the_other(made: tuple[list[Call], list[list[str]]], cut: Cut) -> None:
     calls, pieces = made
@@ -124,6 +126,7 @@ def test_calls_one_after_the_other(made: tuple[list[Call], list[list[str]]], cut
     assert merge(*deltas) == calls
 
 
+@patient
 @given(
     made=cut_calls(),
     cut=st.sampled_from([as_openai, repeating_everything, with_empty_repetitions]),
@@ -215,6 +218,7 @@ def test_arguments_of_a_call_that_was_never_named_are_not_the_wire_format() -> N
     assert caught.value.kind is FailureKind.PROTOCOL
 
 
+@patient
 @given(st.text())
 def test_a_strict_id_has_only_letters_digits_underscore_and_hyphen(tool_id: str) -> None:
     rewritten = strict_id(tool_id)
@@ -223,6 +227,7 @@ def test_a_strict_id_has_only_letters_digits_underscore_and_hyphen(tool_id: str)
     assert strict_id(rewritten) == rewritten
 
 
+@patient
 @given(st.lists(st.text("ab:|._-é", max_size=5), unique=True))
 def test_different_ids_stay_different(tool_ids: list[str]) -> None:
     assert len({strict_id(tool_id) for tool_id in tool_ids}) == len(tool_ids)

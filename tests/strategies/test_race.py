@@ -293,7 +293,7 @@ async def test_one_that_fails_in_the_tick_of_the_commit_is_not_replaced(
                 {
                     "wins": [answers(), useful, ends(after=1.0)],
                     "fails": [answers(), failure],
-                    "spare": good(0.1),
+                    "spare": [answers(after=5.0), hangs()],
                 },
             )
         assert happened.committed == [("wins", 1.0)]

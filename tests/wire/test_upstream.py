@@ -159,6 +159,7 @@ async def test_a_request_that_cannot_be_written_is_the_operators_fault(
     request_: WireRequest,
 ) -> None:
     async def dial(origin: Origin) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
         raise AssertionError
 
     with pytest.raises(UpstreamFailure) as raised:
