@@ -22,7 +22,7 @@ test: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async omen strategies tests bench
+	$(BIN)/flake8-async $$(git ls-files "*.py")
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

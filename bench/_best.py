@@ -6,8 +6,10 @@ before a request is sent, exactly, and no gateway can be faster. Pure: no socket
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from omen.sim import SimulatedUpstream, answer_tokens
 
@@ -37,15 +39,12 @@ def visible_characters(text: str) -> int:
 def first_useful(pieces: Iterable[str], min_useful_tokens: int) -> int:
     """Return the position of the piece with which the text becomes useful.
 
-    A text that ends before it has that many tokens is useful at its end: the last piece's
-    position, and -1 when there is no piece at all.
+    A text that ends before it has that many tokens is useful at its end, with its last piece.
+    There must be at least one.
     """
-    characters, position = 0, -1
-    for position, piece in enumerate(pieces):
-        characters += visible_characters(piece)
-        if visible_tokens(characters) >= min_useful_tokens:
-            break
-    return position
+    counts = accumulate(map(visible_characters, pieces))
+    tokens = [visible_tokens(characters) for characters in counts]
+    return min(bisect_left(tokens, min_useful_tokens), len(tokens) - 1)
 
 
 def useful_after(upstream: SimulatedUpstream, question: str, min_useful_tokens: int) -> float:

@@ -23,9 +23,7 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _SIMULATED = re.compile(r"^(?P<name>\S+) \(\w+\): http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
 _SERVING = re.compile(r"^omen: serving on http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-_CPU_FIELDS = slice(11, 13)
-"""utime and stime, counted behind the command's name (proc_pid_stat(5), fields 14 and 15)."""
+_NANOSECONDS = 1e-9
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
 """What the base URL of each kind ends in, behind the origin."""
 
@@ -54,23 +52,35 @@ class Server:
     pid: int
     addresses: Mapping[str, Address]
 
-    def cpu_seconds(self) -> float:
-        """Return the processor time it has used so far, in user and system mode."""
-        return cpu_seconds(self.pid)
+
+@dataclass(frozen=True, slots=True)
+class CpuTimes:
+    """What a process has had of the machine so far, in seconds."""
+
+    running: float
+    """On a core, in user and system mode."""
+    waiting: float
+    """Ready to run, while others had the cores. On a quiet machine next to nothing."""
+
+    def __add__(self, other: CpuTimes) -> CpuTimes:
+        return CpuTimes(self.running + other.running, self.waiting + other.waiting)
+
+    def __sub__(self, earlier: CpuTimes) -> CpuTimes:
+        return CpuTimes(self.running - earlier.running, self.waiting - earlier.waiting)
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process, all its threads together.
+def cpu_times(pid: int) -> CpuTimes:
+    """Read the times of a process's main thread: all of ours do their work in that one.
 
-    **Raises.** `BenchError` where the system has no `/proc`, or the process is gone.
+    **Raises.** `BenchError` where the system does not tell (it takes Linux), or the process ended.
+    **Source.** Documentation/scheduler/sched-stats.rst of the Linux kernel, read 2026-11-23.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
     except OSError as error:
-        raise BenchError(f"no processor time of process {pid} to be had from /proc") from error
-    # The name, in parentheses, may hold anything.
-    ticks = stat.rpartition(")")[2].split()[_CPU_FIELDS]
-    return sum(map(int, ticks)) / _TICKS_PER_SECOND
+        raise BenchError(f"/proc/{pid}/schedstat cannot be read: {error.strerror}") from error
+    running, waiting, _timeslices = map(int, text.split())
+    return CpuTimes(running * _NANOSECONDS, waiting * _NANOSECONDS)
 
 
 @asynccontextmanager
@@ -124,9 +134,9 @@ async def _running(
     try:
         try:
             said = await _announced(process, announcement, announcements)
-        except BenchError:
+        except BenchError as error:
             sys.stderr.write(complaints.read_text(encoding="utf-8", errors="replace"))
-            raise
+            raise BenchError(f"omen {arguments[0]}: {error}") from None
         yield Server(process.pid, dict(map(_address, said)))
     finally:
         await _stop(process)
@@ -144,7 +154,6 @@ def _environment() -> dict[str, str]:
 async def _announced(
     process: trio.Process, announcement: re.Pattern[str], count: int
 ) -> list[re.Match[str]]:
-    command = f"omen {process.args[3]}"
     assert process.stdout is not None  # it is a pipe
     output = ""
     with trio.move_on_after(_START_SECONDS):
@@ -154,8 +163,8 @@ async def _announced(
             said = list(announcement.finditer(output[: output.rfind("\n") + 1]))
             if len(said) >= count:
                 return said
-        raise BenchError(f"{command} ended before it was ready")
-    raise BenchError(f"{command} was not ready within {_START_SECONDS:g} s")
+        raise BenchError("it ended before it was ready")
+    raise BenchError(f"it was not ready within {_START_SECONDS:g} s")
 
 
 def _address(said: re.Match[str]) -> tuple[str, Address]:

@@ -11,12 +11,24 @@ from bench._tally import Tally
 
 AIMS_MS: Mapping[str, float] = MappingProxyType({"p50": 3.0, "p99": 15.0})
 """Of the excess of a race, at 16 requests at once: below this, in milliseconds."""
+_BASE = "direct"
 _PERCENTILES = MappingProxyType({"p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0})
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one process had of the machine while one variant was asked."""
+
+    cpu_us_per_request: float
+    cores_busy: float
+    """1 is a core all of the time."""
+    cores_wanting: float
+    """As much more it would have had, had others not been on the cores."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One variant. The names carry the units; the gateway's shares are 0 where it is not there."""
+    """One variant. The names carry the units."""
 
     name: str
     title: str
@@ -25,9 +37,9 @@ class Row:
     excess_ms: Mapping[str, float]
     ideal_winner_share: float
     missed_by_max_ms: float
-    cpu_us_per_request: Mapping[str, float]
-    gateway_cpu_us_per_chunk: float
-    cores_busy: Mapping[str, float]
+    """The largest lead of an ideal winner that lost."""
+    shares: Mapping[str, Share]
+    chunks_per_request: float
     requests_per_second: float
     aims_met: Mapping[str, bool]
 
@@ -54,7 +66,7 @@ class Report:
         told = ", ".join(f"{name} {value}" for name, value in self.settings.items())
         lines = ["First useful token, over the best possible", told, "", *_HEADING]
         lines += map(_table_line, self.rows)
-        lines += ["", *_own_parts(self.rows), *_aims(self.rows), *_busy(self.rows)]
+        lines += ["", *_own_parts(self.rows), "", *_aims(self.rows), "", *_busy(self.rows)]
         lines += [
             f"FAILED {row.title}: {count} x {reason}"
             for row in self.rows
@@ -69,7 +81,7 @@ def make_row(tally: Tally) -> Row:
         name: tally.excess.get_value_at_percentile(at) / 1000 for name, at in _PERCENTILES.items()
     }
     requests, seconds = max(tally.requests, 1), tally.seconds or 1.0
-    aimed_at = tally.variant.aimed_at
+    aims = AIMS_MS if tally.variant.aimed_at else {}
     return Row(
         name=tally.variant.name,
         title=tally.variant.title,
@@ -78,56 +90,67 @@ def make_row(tally: Tally) -> Row:
         excess_ms=excess,
         ideal_winner_share=tally.ideal / max(tally.answered, 1),
         missed_by_max_ms=tally.missed_by * 1000,
-        cpu_us_per_request={name: s / requests * 1e6 for name, s in tally.cpu.items()},
-        gateway_cpu_us_per_chunk=tally.cpu["gateway"] / max(tally.chunks, 1) * 1e6,
-        cores_busy={name: s / seconds for name, s in tally.cpu.items()},
+        shares={
+            name: Share(t.running / requests * 1e6, t.running / seconds, t.waiting / seconds)
+            for name, t in tally.cpu.items()
+        },
+        chunks_per_request=tally.chunks / max(tally.answered, 1),
         requests_per_second=tally.requests / seconds,
-        aims_met={n: excess[n] < aim for n, aim in AIMS_MS.items()} if aimed_at else {},
+        aims_met={name: excess[name] < aim for name, aim in aims.items()},
     )
 
 
 _HEADING = (
-    f"{'':36} {'excess over the best possible, ms':^31} {'ideal':>6}  {'gateway CPU, us':>17}",
-    f"{'':36} {'p50':>7} {'p90':>7} {'p99':>7} {'max':>7} {'winner':>6} {'request':>9} {'chunk':>8}",
+    f"{'':36}  excess over the best possible, ms   ideal   gateway CPU, us",
+    f"{'':36} {'p50':>8}{'p90':>8}{'p99':>8}{'max':>8}  winner   request   chunk",
 )
 
 
 def _table_line(row: Row) -> str:
-    excess = " ".join(f"{row.excess_ms[name]:7.2f}" for name in _PERCENTILES)
-    line = f"{row.title:36} {excess}"
-    if row.aims_met:
-        line += f" {row.ideal_winner_share:6.1%}"
-    if row.gateway_cpu_us_per_chunk:
-        gateway = row.cpu_us_per_request["gateway"]
-        gap = "" if row.aims_met else " " * 7
-        line += f"{gap} {gateway:9.0f} {row.gateway_cpu_us_per_chunk:8.0f}"
-    return line
+    """Write one row; without OMEN there is nobody to choose a winner, nor to cost anything."""
+    line = f"{row.title:36} " + "".join(f"{row.excess_ms[name]:8.2f}" for name in _PERCENTILES)
+    if row.name == _BASE:
+        return line
+    cpu = row.shares["gateway"].cpu_us_per_request
+    chunk = cpu / max(row.chunks_per_request, 1)
+    return f"{line}{row.ideal_winner_share:8.1%}{cpu:10.0f}{chunk:8.0f}"
 
 
 def _own_parts(rows: Sequence[Row]) -> list[str]:
-    """Set every variant beside the first one, which does without OMEN."""
-    base = rows[0].excess_ms
+    """Set every variant beside the one that does without OMEN, and a race beside a single one."""
+    by_name = {row.name: row for row in rows}
+    base, single = by_name[_BASE], by_name["single"]
+    cost = single.shares["gateway"].cpu_us_per_request
     return [
-        f"own part of {row.title}: "
-        f"p50 {row.excess_ms['p50'] - base['p50']:+.2f} ms, "
-        f"p99 {row.excess_ms['p99'] - base['p99']:+.2f} ms"
-        for row in rows[1:]
+        f"{row.title}: OMEN's own part p50 {row.excess_ms['p50'] - base.excess_ms['p50']:.2f} ms, "
+        f"p99 {row.excess_ms['p99'] - base.excess_ms['p99']:.2f} ms, "
+        f"CPU {row.shares['gateway'].cpu_us_per_request / (cost or 1):.2f} x one upstream's"
+        for row in rows
+        if row is not base
     ]
 
 
 def _aims(rows: Sequence[Row]) -> list[str]:
     return [
-        f"aim for {row.title}: {name} below {AIMS_MS[name]:g} ms: "
-        f"{'met' if met else 'NOT met'} ({row.excess_ms[name]:.2f})"
+        f"{row.title}: aim {name} < {AIMS_MS[name]:g} ms "
+        f"{'met' if met else 'NOT met'} ({row.excess_ms[name]:.2f} ms)"
         for row in rows
         for name, met in row.aims_met.items()
     ]
 
 
 def _busy(rows: Sequence[Row]) -> list[str]:
-    """Say how busy the machine was: near its limit, the numbers are about the machine."""
+    """Say how busy the machine was: near its limit, the times are about the machine."""
+    heading = "cores busy + wanted while others had them"
     return [
-        f"busy in {row.title}: {row.requests_per_second:.0f} requests/s; cores: "
-        + ", ".join(f"{name} {share:.2f}" for name, share in row.cores_busy.items())
-        for row in rows
+        heading,
+        *(
+            f"{row.title:36} "
+            + ", ".join(
+                f"{name} {share.cores_busy:.2f} + {share.cores_wanting:.2f}"
+                for name, share in row.shares.items()
+            )
+            + f" at {row.requests_per_second:.0f} requests/s"
+            for row in rows
+        ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hdrh.histogram import HdrHistogram
@@ -10,6 +11,7 @@ from hdrh.histogram import HdrHistogram
 from bench._answers import Answer, read_answer
 from bench._best import best_possible, useful_after
 from bench._client import Exchange
+from bench._processes import CpuTimes
 from bench._variants import Variant
 from omen.sim import answer_text
 
@@ -79,13 +81,19 @@ class Tally:
         self.chunks = 0
         self.seconds = 0.0
         """How long the blocks took."""
-        self.cpu: Counter[str] = Counter()
-        """Processor seconds in these blocks, by process."""
+        self.cpu: dict[str, CpuTimes] = {}
+        """What each process had of the machine in these blocks."""
 
     @property
     def requests(self) -> int:
         """Requests that were sent, answered or not."""
         return self.answered + self.failures.total()
+
+    def add_block(self, seconds: float, cpu: Mapping[str, CpuTimes]) -> None:
+        """Count what a block took."""
+        self.seconds += seconds
+        for name, times in cpu.items():
+            self.cpu[name] = self.cpu.get(name, CpuTimes(0.0, 0.0)) + times
 
     def add(self, question: str, exchange: Exchange) -> None:
         """Judge one exchange and count it."""

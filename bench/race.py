@@ -29,7 +29,7 @@ from bench._load import Load, open_load
 from bench._processes import (
     BenchError,
     Server,
-    cpu_seconds,
+    cpu_times,
     open_gateway_process,
     open_simulators,
 )
@@ -118,12 +118,11 @@ async def _run_block(
     load: Load, questions: Sequence[str], tally: Tally, processes: Mapping[str, int]
 ) -> None:
     """Send one block and add up what it took; it is judged after the clocks have been read."""
-    cpu_before = {name: cpu_seconds(pid) for name, pid in processes.items()}
+    before = {name: cpu_times(pid) for name, pid in processes.items()}
     began = trio.current_time()
     answered = await load.ask(questions)
-    tally.seconds += trio.current_time() - began
-    for name, pid in processes.items():
-        tally.cpu[name] += cpu_seconds(pid) - cpu_before[name]
+    seconds = trio.current_time() - began
+    tally.add_block(seconds, {n: cpu_times(pid) - before[n] for n, pid in processes.items()})
     for question, exchange in answered:
         tally.add(question, exchange)
 
@@ -198,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     usual = Options()
     parser = argparse.ArgumentParser(prog="python -m bench.race", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    numbers = {
+    numbers: Mapping[str, tuple[int, str]] = {
         "requests": (_MOST_REQUESTS, "requests of each kind"),
         "concurrency": (_MOST_AT_ONCE, "how many at once"),
         "k": (len(DEFAULT_FLEET), "entrants of a race"),

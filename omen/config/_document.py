@@ -93,4 +93,4 @@ def keys_at(path: KeyPath) -> tuple[str, ...]:
 
 def is_provider_key(path: KeyPath) -> bool:
     """Whether a key belongs to a provider, so that a fault in it concerns that provider only."""
-    return len(path) > 2 and path[0] == "providers" and isinstance(path[2], str)
+    return len(path) > 2 and path[0] == "providers"

@@ -24,34 +24,26 @@ def referenced_names(table: dict[str, Any]) -> set[str]:
 
 
 def resolve_references(draft: Draft, environment: Environment) -> None:
-    """Replace each `env:NAME` by what the variable holds, and take out those that hold nothing.
+    """Replace each `env:NAME` by what the variable holds.
 
     A provider with an unset variable is noted in `draft.unset`; elsewhere that is a problem,
-    because there is nothing smaller than the gateway that could be left out.
+    because there is nothing smaller than the gateway that could be left out. The key counts as
+    reported either way: that `env:NAME` is no URL, say, is not worth a second line.
     """
-    for reference in list(_references(draft.table, ())):
-        if not _resolve(reference, draft, environment):
-            draft.remove(reference[0])
-
-
-def _resolve(reference: _Reference, draft: Draft, environment: Environment) -> bool:
-    path, container, text = reference
-    name = text.removeprefix(_MARK)
-    value = environment.get(name)
-    if _NAME.fullmatch(name) is None:
-        draft.problem(path, "env: before what is no name of a variable", "env:NAME")
-    elif value is not None:
-        container[path[-1]] = EnvText(value)
-        draft.referenced.add(path)
-        return True
-    elif is_provider_key(path):
-        draft.unset.setdefault(str(path[1]), []).append(_shown(name))
-        draft.at_fault.add(path)
-    else:
-        draft.problem(
-            path, f"the variable {_shown(name)}, which is not set", "a variable that is set"
-        )
-    return False
+    for path, container, text in list(_references(draft.table, ())):
+        name = text.removeprefix(_MARK)
+        value = environment.get(name)
+        if _NAME.fullmatch(name) is None:
+            draft.problem(path, "env: before what is no name of a variable", "env:NAME")
+        elif value is not None:
+            container[path[-1]] = EnvText(value)
+            draft.referenced.add(path)
+        elif is_provider_key(path):
+            draft.unset.setdefault(str(path[1]), []).append(_shown(name))
+            draft.at_fault.add(path)
+        else:
+            found = f"the variable {_shown(name)}, which is not set"
+            draft.problem(path, found, "a variable that is set")
 
 
 def _shown(name: str) -> str:

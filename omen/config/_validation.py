@@ -23,7 +23,7 @@ def validate(draft: Draft) -> Document:
     for item in complaints:
         path = tuple(part for part in item["loc"] if part != "[key]")
         _report(draft, path, item)
-        draft.remove(path[:-1] if item["type"] == "missing" else path)
+        draft.remove(_removable(path))
     return DOCUMENT.validate_python(draft.table)
 
 
@@ -42,3 +42,8 @@ def _report(draft: Draft, path: KeyPath, item: ErrorDetails) -> None:
         )
     else:  # only a section or a mapping can fail otherwise: it is no table
         draft.problem(path, draft.shown(item["input"], path), "a table")
+
+
+def _removable(path: KeyPath) -> KeyPath:
+    """What to take out for a faulty key: of a price the whole, as its parts have no defaults."""
+    return path[:4] if path[2:3] == ("prices",) else path

@@ -142,7 +142,7 @@ class CacheSettings(Section):
 
     enabled: Flag = False
     """Keep answers at all."""
-    redis_url: Text | None = None
+    redis_url: Text | None = field(default=None, repr=False)
     """Keep them in this Redis. None: in memory."""
 
 

@@ -52,9 +52,8 @@ def retry_after(headers: Mapping[str, str], text: str | None) -> float | None:
 
 
 def _number(value: str | None) -> float | None:
-    if value is None or not _NUMBER.fullmatch(value.strip()):
-        return None
-    return float(value)
+    number = _NUMBER.fullmatch(value.strip()) if value is not None else None
+    return float(number[0]) if number else None
 
 
 def _seconds_until(value: str, date: str | None) -> float | None:
@@ -69,7 +68,7 @@ def _seconds_until(value: str, date: str | None) -> float | None:
 def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import h2.events
 import h2.exceptions
+import trio
 from h2.errors import ErrorCodes
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, Request, StreamClosed
@@ -29,6 +30,9 @@ from omen.serving._exchange import Exchange, Websocket
 MAX_OUTGOING = 64 * 1024
 """Frames that may wait to be written before the connection is no longer read: a client that makes
 us answer (pings, settings) and does not read the answers must wait for itself."""
+
+LAST_BYTES = 1.0
+"""How long a client may take to accept what a handler sent before it failed."""
 
 
 class H2(H2Protocol):
@@ -93,6 +97,9 @@ class H2(H2Protocol):
     async def stream_send(self, event: StreamEvent) -> None:
         if not isinstance(event, StreamClosed):
             await super().stream_send(event)
+            # Nothing above waits while there is room, and a handler that always has something to
+            # send must let others run. It was free to be cancelled before, not after the fact.
+            await trio.lowlevel.cancel_shielded_checkpoint()
             return
         await self._end_unfinished(event.stream_id)
         await self._close_stream(event.stream_id)
@@ -110,8 +117,17 @@ class H2(H2Protocol):
             # Websockets end by a frame of their own, which may be waiting in front of this.
             buffer.set_complete()
         else:
+            # What the handler had sent before it failed goes out if the client takes it.
+            with trio.move_on_after(LAST_BYTES):
+                while buffer.buffer:
+                    await self._wake(stream_id)
+                    await buffer.drain()
             with suppress(h2.exceptions.ProtocolError):  # The client was quicker.
                 self.connection.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
+        await self._wake(stream_id)
+
+    async def _wake(self, stream_id: int) -> None:
+        """Have the writing task look at this stream."""
         with suppress(priority.MissingStreamError):
             self.priority.unblock(stream_id)
         await self._flush()

@@ -96,10 +96,10 @@ class Connection:
         await self._stream.send_all(data)
 
     async def wait_until_peer_leaves(self) -> None:
-        """Return as soon as the peer has closed or reset its side, and not before.
+        """Return as soon as the peer has closed or reset its side.
 
-        What it sends meanwhile (a pipelined request) is kept, up to a bound: reading must not
-        stop, or the end behind it would go unseen.
+        What it sends meanwhile (a pipelined request) is kept: reading must not stop, or the end
+        behind it would go unseen. A peer that sends without measure counts as gone.
 
         **Cancellation.** Loses nothing that was received.
         """

@@ -43,11 +43,11 @@ class _Player:
         self._tokens = 0
 
     async def play(self, script: Iterator[Step]) -> None:
-        last: Step | None = None
+        abort: Abort | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch, nursery.cancel_scope)
             try:
-                last = await self._perform(script)
+                abort = await self._perform(script)
             except trio.BrokenResourceError:
                 self._stats.end(self._record, "closed_by_peer")
             nursery.cancel_scope.cancel()
@@ -55,8 +55,8 @@ class _Player:
             return
         # The last write comes after the watch is over: a peer that has everything may close
         # before this task runs again, and that is not leaving early.
-        if isinstance(last, Abort):
-            await self._connection.abort(reset=last.reset)
+        if abort is not None:
+            await self._connection.abort(reset=abort.reset)
         else:
             self._pieces.append(self._connection.end())
             await self._flush()
@@ -67,7 +67,7 @@ class _Player:
         self._stats.end(self._record, "closed_by_peer")
         scope.cancel()
 
-    async def _perform(self, script: Iterator[Step]) -> Step | None:
+    async def _perform(self, script: Iterator[Step]) -> Abort | None:
         """Play to the end, leaving the last pieces unwritten. Return the `Abort` if there is one.
 
         A `Hang` ends only when the watch ends it.

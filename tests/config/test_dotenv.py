@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omen.config.dotenv import BadLine, parse_dotenv
@@ -61,12 +61,14 @@ def test_a_bad_line_is_numbered_and_the_rest_is_read(line: str, found: str) -> N
     )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, TEXTS))
 def test_double_quotes_can_say_anything(variables: dict[str, str]) -> None:
     lines = [f'{name}="{_escaped(value)}"' for name, value in variables.items()]
     assert parse_dotenv("\n".join(lines)) == (variables, [])
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("A= \t\n'\"#\\n-")))
 def test_any_text_is_read_to_its_end(text: str) -> None:
     variables, bad = parse_dotenv(f"{text}\nLAST=here")

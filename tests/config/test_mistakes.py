@@ -244,6 +244,10 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "[providers.openai]\napi_key = 'env:GONE'\nendpoints = ['http://a']",
         "providers.openai.endpoints: found a key that openai does not have; allowed: base_url",
     ),
+    "a list of sections with an unset variable in it": (
+        "[[providers.openai]]\napi_key = 'env:GONE'",
+        "providers.openai: found a list; allowed: a table",
+    ),
     "a key with a space in it": (
         "[providers.openai]\napi_key = 'two words'",
         "providers.openai.api_key: found a string that is not shown; "

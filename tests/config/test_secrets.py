@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omen.config import ConfigError, Loaded
@@ -23,6 +23,8 @@ SECRETS = st.one_of(
     BODY.map("a1{}".format),
     st.uuids().map(str),
 )
+quick = settings(max_examples=20, deadline=None)
+
 PLACES = [
     "[providers.openai]\napi_key = '{}'",
     "[providers.openai]\napi_key = ['{}']",
@@ -81,12 +83,14 @@ def everything_said(
 
 
 @pytest.mark.parametrize("place", PLACES)
+@quick
 @given(secret=SECRETS)
 def test_wherever_it_stands_in_the_file(place: str, secret: str) -> None:
     assert secret not in everything_said(place.replace("{}", secret))
 
 
 @pytest.mark.parametrize("name", VARIABLES)
+@quick
 @given(secret=SECRETS)
 def test_whichever_variable_holds_it(name: str, secret: str) -> None:
     assert secret not in everything_said(environ={name: secret})
@@ -94,6 +98,7 @@ def test_whichever_variable_holds_it(name: str, secret: str) -> None:
     assert secret not in everything_said(environ={name: f"http://u:{secret}@host"})
 
 
+@quick
 @given(secret=SECRETS, before=st.sampled_from(["", "A='", "A='x'", "A "]))
 def test_whichever_line_of_dotenv_is_broken(secret: str, before: str) -> None:
     assert secret not in everything_said(dotenv=f"{before}{secret}")

@@ -11,6 +11,7 @@ from omen.sim import (
     DEMO_MODEL,
     Fixed,
     Profile,
+    Silence,
     SimulatedUpstream,
     StreamStats,
     answer_text,
@@ -41,6 +42,22 @@ async def test_pipelined_requests_are_answered_in_turn(nursery: trio.Nursery) ->
         await client.send_chat("openai", max_tokens=limit)
     texts = [streamed_text("openai", (await client.receive()).body) for _ in range(3)]
     assert texts == [answer_text("sim", limit) for limit in (1, 2, 3)]
+
+
+async def test_a_request_sent_during_an_answer_is_answered_after_it(
+    nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    slow = Profile(first_token=Fixed(1), gap=Fixed(1), tokens=5)
+    client = connect(SimulatedUpstream("sim", "openai", slow), nursery)
+    await client.send_chat("openai")
+    await trio.sleep(2.5)
+    await client.send_chat("openai")
+    ended = []
+    for _ in range(2):
+        got = await client.receive()
+        assert streamed_text("openai", got.body) == answer_text("sim", 5)
+        ended.append(trio.current_time() - client.start)
+    assert ended == [5, 10]
 
 
 async def test_a_client_that_wants_to_close_is_closed_after_its_answer(
@@ -105,6 +122,28 @@ async def test_nonsense_ends_its_own_connection_and_nobody_elses(
             assert (await bad.stream.receive_some()).startswith(b"HTTP/1.1 4")
         async with await dial(running) as good:
             assert (await good.chat("openai")).complete
+
+
+async def test_a_body_without_measure_is_refused(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omen.sim.connection._MOST_BODY", 1000)
+    client = connect(OPENAI, nursery)
+    got = await client.ask("POST", "/v1/chat/completions", body=b"x" * 1001)
+    assert got.status == 413
+    assert await client.stream.receive_some() == b""
+
+
+async def test_a_peer_that_sends_without_measure_during_an_answer_is_let_go(
+    nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    stats = StreamStats()
+    endless = Profile(faults=(Silence(1),))
+    client = connect(SimulatedUpstream("sim", "openai", endless), nursery, stats)
+    await client.send_chat("openai")
+    await client.stream.send_all(b"x" * 2_000_000)
+    await stats.wait_until(lambda stats: stats.closed_by_peer == 1)
+    assert not (await client.receive()).complete
 
 
 async def test_a_request_cut_short_is_no_failure_of_the_server() -> None:

@@ -57,14 +57,16 @@ async def test_a_stream_keeps_the_times_that_were_drawn_for_its_question(
     assert times == pytest.approx([fate.time_of(token) for token in range(30)], abs=1e-9)
 
 
-async def test_tokens_that_are_due_at_once_leave_together(
+async def test_tokens_that_are_due_at_once_leave_together_but_not_without_bound(
     nursery: trio.Nursery, autojump_clock: trio.abc.Clock
 ) -> None:
     burst = Profile(first_token=Fixed(1), gap=Fixed(0), tokens=200)
     client = connect(SimulatedUpstream("sim", "openai", burst), nursery)
     got = await client.chat("openai")
     assert {time for time, _ in got.arrivals} == {0, 1}
-    assert sum(b'"content":" ' in raw for _, raw in got.arrivals) <= 4
+    at_once = [raw.count(b'"content":" ') for _, raw in got.arrivals]
+    assert sum(at_once) == 199
+    assert 64 <= max(at_once) <= 2 * 64  # this reader may find two writes in one read
     assert len(frames("openai", got.body)) == 1 + 200 + 1
     assert got.complete
 

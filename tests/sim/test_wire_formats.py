@@ -94,6 +94,15 @@ async def test_ollama_streams_lines_the_last_of_which_is_done_and_counts(
     assert (last["prompt_eval_duration"], last["eval_duration"]) == (100_000_000, 200_000_000)
 
 
+async def test_ollama_leaves_out_what_is_zero(
+    nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    got = await connect(upstream("ollama"), nursery).chat("ollama", options={"num_predict": 1})
+    last = frames("ollama", got.body)[-1]
+    assert last["eval_count"] == 1
+    assert "eval_duration" not in last
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_text_is_the_providers_own_streamed_or_not(
     kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock

@@ -1,0 +1,119 @@
+"""OMEN as a user meets it: simulated upstreams and the gateway on real sockets, one trio run.
+
+Clients are blocking ones in threads, as official SDKs are mostly used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import openai
+import trio
+
+from omen.config import ProviderSettings, ServerSettings, Settings
+from omen.front.app import make_app
+from omen.gateway import Gateway, open_gateway
+from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.serving import ServerHandle, ServingSettings, serve
+from omen.sim import RunningUpstream, SimulatedUpstream, StreamStats, open_fleet
+from omen.telemetry import LiveFeed
+from omen.wire.transport import Transport
+
+T = TypeVar("T")
+_PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
+PATIENCE = 60.0
+"""Seconds after which a test has hung. No test waits for it."""
+
+
+class Ends:
+    """An observer that lets a test wait for attempts to end."""
+
+    def __init__(self) -> None:
+        self._ended = trio.Event()
+
+    def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+        if moment == "ended":
+            self._ended.set()
+            self._ended = trio.Event()
+
+    async def wait_until_none(self, gateway: Gateway) -> None:
+        while gateway.attempts.live:
+            await self._ended.wait()
+
+
+@dataclass
+class Served:
+    """A running gateway, seen from outside and from inside."""
+
+    url: str
+    gateway: Gateway
+    transport: Transport
+    handle: ServerHandle
+    stats: dict[str, StreamStats]
+    ends: Ends
+
+    def client(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0)
+
+    async def call(self, work: Callable[[openai.OpenAI], T]) -> T:
+        """Run blocking SDK calls in a thread; the client is closed afterwards."""
+
+        def run() -> T:
+            with self.client() as client:
+                return work(client)
+
+        return await trio.to_thread.run_sync(run)
+
+    async def assert_nothing_left(self) -> None:
+        """Wait until every attempt and every upstream stream has ended; see what is left."""
+        await self.ends.wait_until_none(self.gateway)
+        for stats in self.stats.values():
+            await stats.wait_until(lambda seen: seen.open == 0)
+        assert self.transport.sockets_in_use == 0
+
+
+@asynccontextmanager
+async def open_served(
+    *upstreams: SimulatedUpstream,
+    server: ServerSettings | None = None,
+    first_token_timeout: float = 60.0,
+    stall_timeout: float = 60.0,
+) -> AsyncIterator[Served]:
+    """Serve a gateway over these upstreams; both are gone when the block is left."""
+    server = server or ServerSettings()
+    with trio.fail_after(PATIENCE):
+        async with open_fleet(upstreams) as fleet, trio.open_nursery() as nursery:
+            providers = {
+                up.name: replace(
+                    _provider(up),
+                    first_token_timeout_seconds=first_token_timeout,
+                    stall_timeout_seconds=stall_timeout,
+                )
+                for up in fleet
+            }
+            transport, feed, ends, shutdown = Transport(), LiveFeed(), Ends(), trio.Event()
+            settings = Settings(providers=providers, server=server)
+            observers = [feed, ends]
+            async with open_gateway(settings, transport=transport, observers=observers) as gateway:
+                app = make_app(gateway, feed, server, draining=shutdown.is_set)
+                serving = ServingSettings(bind="127.0.0.1", port=0, drain=5.0)
+                handle: ServerHandle = await nursery.start(
+                    partial(serve, app, serving, shutdown=shutdown)
+                )
+                host, port = handle.addresses[0]
+                stats = {up.name: up.stats for up in fleet}
+                yield Served(f"http://{host}:{port}", gateway, transport, handle, stats, ends)
+                shutdown.set()
+
+
+def _provider(upstream: RunningUpstream) -> ProviderSettings:
+    return ProviderSettings(
+        name=upstream.name,
+        kind=upstream.kind,
+        base_urls=(upstream.base_url + _PATHS[upstream.kind],),
+        models=upstream.models,
+    )
