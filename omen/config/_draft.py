@@ -32,7 +32,6 @@ class Draft:
     declared: tuple[str, ...] = ()
     """Every provider that was written down, whatever is wrong with it."""
     at_fault: set[KeyPath] = field(default_factory=set)
-
     """Keys that were reported, or that went with an unset variable."""
 
     def problem(

@@ -67,7 +67,7 @@ def _exact(value: object) -> object:
 
 
 def _split(text: EnvText) -> list[EnvText]:
-    return [type(text)(part.strip()) for part in text.split(",") if part.strip()]
+    return [EnvText(part.strip()) for part in text.split(",") if part.strip()]
 
 
 def _not_empty(value: object) -> object:

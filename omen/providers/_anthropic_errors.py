@@ -39,6 +39,5 @@ ANTHROPIC_ERRORS = ErrorTable(
             "overloaded_error": FailureKind.OVERLOADED,
         }
     ),
-    failover=MappingProxyType({FailureKind.NOT_FOUND: False}),
     request_ids=("request-id",),
 )

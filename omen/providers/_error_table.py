@@ -67,15 +67,13 @@ class ErrorTable:
     """One dialect's table. A variant of it is another table.
 
     `codes` override the status, `words` replace a missing one; both are lower case, with hyphens
-    for spaces. `failover` holds the kinds for which this dialect differs from the usual answer.
-    `request_ids` are headers, the best first.
+    for spaces. `request_ids` are headers, the best first.
     """
 
     texts: tuple[TextRule, ...] = ()
     codes: Mapping[str, FailureKind] = field(default_factory=dict)
     words: Mapping[str, FailureKind] = field(default_factory=dict)
     statuses: Mapping[int, FailureKind] = field(default_factory=lambda: STATUSES)
-    failover: Mapping[FailureKind, bool] = field(default_factory=dict)
     request_ids: tuple[str, ...] = ()
 
     def kind(self, status: int | None, report: ErrorReport) -> FailureKind:

@@ -100,7 +100,6 @@ def _failure(
     failure = UpstreamFailure(
         kind,
         _message(kind, report.message),
-        failover=table.failover.get(kind),
         retry_after=retry_after(headers, report.message),
         upstream_status=status,
         upstream_code=report.code or report.type,

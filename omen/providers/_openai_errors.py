@@ -97,7 +97,6 @@ OPENAI_ERRORS = ErrorTable(
     codes=_CODES,
     words=_WORDS,
     # A cloud that lacks the model lacks it at every endpoint.
-    failover=MappingProxyType({FailureKind.NOT_FOUND: False}),
     request_ids=("x-request-id",),
 )
 

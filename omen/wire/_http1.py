@@ -95,12 +95,10 @@ class ResponseReader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._bad(error)
+            self._fail(f"not HTTP: {error}", error)
         self._overhead = 0 if self._body else self._overhead + len(data)
-        if self._overhead > MAX_OVERHEAD and not self.complete and self._failure is None:
-            self._failure = httpx.RemoteProtocolError(
-                f"more than {MAX_OVERHEAD} bytes of headers, trailers or chunk extensions"
-            )
+        if self._overhead > MAX_OVERHEAD:
+            self._fail(f"more than {MAX_OVERHEAD} bytes of headers, trailers or chunk extensions")
 
     def feed_eof(self) -> None:
         """Take the end of the bytes, which is a proper end only for a body without a length."""
@@ -126,11 +124,11 @@ class ResponseReader:
         self._body.clear()
         return piece
 
-    # What httptools calls. It may start on a next message when bytes follow the end of this one.
+    # What httptools calls.
 
     def on_message_begin(self) -> None:
         if self.complete:
-            self.reusable = False
+            self.reusable = False  # bytes behind a good answer spoil the connection, not the answer
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head is None:  # else it is a trailer
@@ -141,9 +139,9 @@ class ResponseReader:
         if self._head is not None:
             return
         if self._parser.get_http_version() not in ("1.0", "1.1"):
-            self._failure = httpx.RemoteProtocolError("the answer is not HTTP/1.1")
+            self._fail("the answer is not HTTP/1.1")
         elif status == 101:
-            self._failure = httpx.RemoteProtocolError("the upstream switched protocols unasked")
+            self._fail("the upstream switched protocols unasked")
         elif status < 200:
             self._headers.clear()  # an interim answer: the real one is still to come
         else:
@@ -162,7 +160,7 @@ class ResponseReader:
         fields = {name.lower(): value for name, value in head.headers}
         coding = fields.get(b"transfer-encoding")
         if coding is not None and coding.lower() != b"chunked":
-            self._failure = httpx.RemoteProtocolError("a transfer encoding other than chunked")
+            self._fail("a transfer encoding other than chunked")
             return
         self._head = head
         self._ends_with_connection = coding is None and b"content-length" not in fields
@@ -170,9 +168,8 @@ class ResponseReader:
             # The parser does not know that no body follows, whatever the headers say.
             self.complete = True
 
-    def _bad(self, error: Exception) -> None:
-        if self.complete:
-            self.reusable = False  # bytes behind a good answer: they spoil the connection only
-        elif self._failure is None:
-            self._failure = httpx.RemoteProtocolError(f"not HTTP: {error}")
-            self._failure.__cause__ = error
+    def _fail(self, message: str, cause: Exception | None = None) -> None:
+        """Keep the first fault. What comes behind a complete answer is none of it."""
+        if self._failure is None and not self.complete:
+            self._failure = httpx.RemoteProtocolError(message)
+            self._failure.__cause__ = cause

@@ -146,6 +146,16 @@ async def test_a_bug_is_a_500_that_keeps_its_text_to_itself_and_is_logged_under_
     assert RACE_ID in record.getMessage()
 
 
+async def test_the_log_says_of_a_bug_what_kind_and_where_but_not_its_text(
+    caplog: pytest.LogCaptureFixture, autojump_clock: trio.abc.Clock
+) -> None:
+    """A KeyError quotes its key, a decoding error its bytes: either may be of a prompt."""
+    await ask(FakeGateway(fails(KeyError(SECRET))))
+    assert "KeyError" in caplog.text
+    assert "fake_gateway.py" in caplog.text
+    assert SECRET not in caplog.text
+
+
 async def test_a_bug_in_planning_is_a_500_like_any_other(
     caplog: pytest.LogCaptureFixture, autojump_clock: trio.abc.Clock
 ) -> None:

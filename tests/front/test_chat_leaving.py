@@ -65,23 +65,23 @@ async def test_leaving_without_streaming_cancels_the_race_and_nothing_is_answere
 
 
 @pytest.mark.parametrize(
-    ("script", "reads_until"),
+    ("script", "reads_until", "left_at"),
     [
-        ([sends(START, HELLO, after=1), hangs()], 0.5),  # blocked in the commit's piece
-        ([sends(START, HELLO, after=1), sends(MORE, after=1), hangs()], 1.5),  # in a later one
-        ([hangs()], 14.0),  # in a comment
-        ([waits(16), sends(START, HELLO), hangs()], 14.0),  # in the commit, behind a comment
-        ([fails(BROKEN, after=2)], 1.0),  # in an error with a status
-        ([sends(START, HELLO, after=1), fails(BROKEN, after=1)], 1.5),  # in an error in the stream
+        ([sends(START, HELLO, after=1), hangs()], 0.5, 10.0),  # blocked in the commit's piece
+        ([sends(START, HELLO, after=1), sends(MORE, after=1), hangs()], 1.5, 10.0),  # a later one
+        ([hangs()], 14.0, 20.0),  # in a comment
+        ([waits(16), sends(START, HELLO), hangs()], 14.0, 20.0),  # in the commit behind a comment
+        ([fails(BROKEN, after=2)], 1.0, 10.0),  # in an error with a status
+        ([sends(START, HELLO, after=1), fails(BROKEN, after=1)], 1.5, 10.0),  # in one in the stream
     ],
 )
 async def test_leaving_while_a_piece_is_on_its_way_does_not_wait_for_it(
-    script: list[Step], reads_until: float, autojump_clock: trio.abc.Clock
+    script: list[Step], reads_until: float, left_at: float, autojump_clock: trio.abc.Clock
 ) -> None:
     gateway = FakeGateway(*script)
-    heard = await leave(gateway, 20.0, stream=True, reads_until=reads_until)
+    heard = await leave(gateway, left_at, stream=True, reads_until=reads_until)
     assert gateway.running == 0
-    assert heard.ended_at == 20.0
+    assert heard.ended_at == left_at
     assert not heard.complete
 
 

@@ -14,6 +14,17 @@ from omen.serving import ASGIApp, Message, Receive, Scope, Send
 CHUNK = b"x" * 16 * 1024
 
 
+def http(handler: ASGIApp) -> ASGIApp:
+    """Make an application of a handler that knows nothing of a lifespan."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        await handler(scope, receive, send)
+
+    return app
+
+
 async def answer(send: Send, body: bytes, status: int = 200) -> None:
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [length]})

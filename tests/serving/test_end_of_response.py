@@ -6,7 +6,8 @@ import pytest
 import trio
 import trio.abc
 
-from tests.serving.apps import Bare, Mounted
+from omen.serving import Receive, Scope, Send
+from tests.serving.apps import Bare, Mounted, http
 from tests.serving.harness import H1Client, H2Client, MemoryListener, get, read_all, serving
 
 PATHS = ["/ok", "/quart", "/quart-stream"]
@@ -74,8 +75,8 @@ async def test_after_the_answer_there_is_always_a_disconnect_and_asking_again_gi
     heard: list[str] = []
     finished = trio.Event()
 
-    async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
-        assert scope["type"] == "http"
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})

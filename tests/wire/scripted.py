@@ -47,7 +47,8 @@ class Server:
         """Read one request, head and body; EOFError when there is none any more."""
         data = b""
         while b"\r\n\r\n" not in data:
-            piece = await self.stream.receive_some()
+            with trio.fail_after(3600):  # of virtual time: rather a failed test than a hanging one
+                piece = await self.stream.receive_some()
             if not piece:
                 raise EOFError
             data += piece
