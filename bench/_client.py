@@ -8,7 +8,7 @@ does not make the next ones late.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import httptools
 import trio
@@ -45,12 +45,6 @@ class Client:
         self._timeout = timeout
         self._stream: trio.SocketStream | None = None
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._close()
-
     async def ask(self, body: bytes) -> Exchange:
         """Send one request and read its response to the end; what goes wrong is in the result.
 
@@ -69,8 +63,14 @@ class Client:
             exchange.failure = f"not HTTP: {type(error).__name__}"
         finally:
             if not keep:
-                await self._close()
+                self.close()
         return exchange
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.socket.close()
 
     async def _exchange(self, body: bytes, exchange: Exchange) -> bool:
         """Carry out one exchange; say whether the connection can be kept."""
@@ -88,11 +88,6 @@ class Client:
                 return False
             response.feed(bytes(data), trio.current_time())
         return response.keep_alive
-
-    async def _close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            await trio.aclose_forcefully(stream)
 
 
 class _Response:

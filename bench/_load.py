@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import trio
 
@@ -46,14 +46,14 @@ class Load:
             answered.append((question, await client.ask(self.variant.body(question))))
 
 
-@asynccontextmanager
-async def open_load(variant: Variant, address: Address, concurrency: int) -> AsyncIterator[Load]:
-    """Make the connections of a load; leaving the block closes them."""
-    async with AsyncExitStack() as stack:
+@contextmanager
+def open_load(variant: Variant, address: Address, concurrency: int) -> Iterator[Load]:
+    """Make the clients of a load; leaving the block closes their connections."""
+    with ExitStack() as stack:
         clients = [
-            await stack.enter_async_context(
-                Client(address.host, address.port, PATH, timeout=_REQUEST_TIMEOUT)
-            )
+            Client(address.host, address.port, PATH, timeout=_REQUEST_TIMEOUT)
             for _ in range(concurrency)
         ]
+        for client in clients:
+            stack.callback(client.close)
         yield Load(variant, clients)

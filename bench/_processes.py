@@ -139,7 +139,8 @@ async def _running(
             raise BenchError(f"omen {arguments[0]}: {error}") from None
         yield Server(process.pid, dict(map(_address, said)))
     finally:
-        await _stop(process)
+        with trio.move_on_after(2 * _STOP_SECONDS, shield=True):
+            await _stop(process)
 
 
 def _environment() -> dict[str, str]:
@@ -173,14 +174,11 @@ def _address(said: re.Match[str]) -> tuple[str, Address]:
 
 
 async def _stop(process: trio.Process) -> None:
-    with trio.CancelScope(shield=True):
-        process.terminate()
-        with trio.move_on_after(_STOP_SECONDS):
-            await process.wait()
-        if process.returncode is None:
-            process.kill()
-            with trio.move_on_after(_STOP_SECONDS):
-                await process.wait()
-        if process.stdout is not None:
-            with trio.move_on_after(_STOP_SECONDS):
-                await process.stdout.aclose()
+    process.terminate()
+    with trio.move_on_after(_STOP_SECONDS):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+    if process.stdout is not None:
+        await process.stdout.aclose()

@@ -16,8 +16,8 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,31 +81,38 @@ async def measure(options: Options) -> Report:
         async with (
             open_simulators(options.seed, options.profile, Path(folder)) as simulators,
             open_gateway_process(fleet, simulators, Path(folder)) as gateway,
-            _loads(options, fleet, simulators, gateway) as loads,
         ):
             processes = {"gateway": gateway.pid, "upstreams": simulators.pid, "client": os.getpid()}
-            for load in loads:
-                await load.ask([f"warm up {n}" for n in range(2 * options.concurrency)])
-            tallies = [Tally(load.variant) for load in loads]
-            for block in _blocks(options):
-                for load, tally in zip(loads, tallies, strict=True):
-                    await _run_block(load, block, tally, processes)
+            with _loads(options, fleet, simulators, gateway) as loads:
+                tallies = await _run(options, loads, processes)
     return Report(_settings(options), _machine(), [make_row(tally) for tally in tallies])
 
 
-@asynccontextmanager
-async def _loads(
+@contextmanager
+def _loads(
     options: Options, fleet: Sequence[SimulatedUpstream], simulators: Server, gateway: Server
-) -> AsyncIterator[list[Load]]:
+) -> Iterator[list[Load]]:
     """Open the load of every variant, towards whoever answers it."""
-    async with AsyncExitStack() as stack:
+    with ExitStack() as stack:
         loads: list[Load] = []
         for variant in make_variants(fleet, options.k):
             direct = simulators.addresses[variant.entrants[0].name]
             address = direct if variant.hints is None else gateway.addresses["gateway"]
             load = open_load(variant, address, options.concurrency)
-            loads.append(await stack.enter_async_context(load))
+            loads.append(stack.enter_context(load))
         yield loads
+
+
+async def _run(
+    options: Options, loads: Sequence[Load], processes: Mapping[str, int]
+) -> list[Tally]:
+    for load in loads:
+        await load.ask([f"warm up {number}" for number in range(2 * options.concurrency)])
+    tallies = [Tally(load.variant) for load in loads]
+    for block in _blocks(options):
+        for load, tally in zip(loads, tallies, strict=True):
+            await _run_block(load, block, tally, processes)
+    return tallies
 
 
 def _blocks(options: Options) -> list[list[str]]:
@@ -171,26 +178,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _measure_until_told_to_stop(options: Options) -> Report | None:
     """Measure; None after a Ctrl-C or SIGTERM, by which nothing may be left behind either."""
     outcome: Report | BenchError | None = None
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_heed_signals, nursery.cancel_scope)
-        try:
-            outcome = await measure(options)
-        except BenchError as error:
-            outcome = error
-        nursery.cancel_scope.cancel()
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_heed, signals, nursery.cancel_scope)
+            try:
+                outcome = await measure(options)
+            except BenchError as error:
+                outcome = error
+            nursery.cancel_scope.cancel()
     # Raised out here, because leaving the nursery would wrap it in a group.
     if isinstance(outcome, BenchError):
         raise outcome
     return outcome
 
 
-async def _heed_signals(
-    scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            scope.cancel()
+async def _heed(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
 
 
 def _parser() -> argparse.ArgumentParser:

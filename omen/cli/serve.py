@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(loaded: Loaded) -> int:
     """Serve until told to stop; return the exit status."""
+    status = 0
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
         shutdown = trio.Event()
         await nursery.start(heed_signals, shutdown, nursery.cancel_scope)
@@ -68,7 +69,6 @@ async def _serve(loaded: Loaded) -> int:
                     status = 1
                 else:
                     _announce(handle, settings, loaded)
-                    status = 0
         nursery.cancel_scope.cancel()
     return status
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from omen.errors import RequestError
 from omen.front.openai_parse import Asked, parse_chat
 
 HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
@@ -25,3 +28,12 @@ def body_with(member: str) -> bytes:
 def ask(headers: dict[str, str] | None = None, /, **fields: Any) -> Asked:
     """Parse a valid request, with these fields added or instead."""
     return parse_chat(body(**fields), headers or {})
+
+
+def mistake(raw: bytes, headers: dict[str, str] | None = None) -> RequestError:
+    """Parse a request that has a mistake; give the 400 it came to."""
+    with pytest.raises(RequestError) as caught:
+        parse_chat(raw, headers or {})
+    error = caught.value
+    assert (error.status, error.type, error.code) == (400, "invalid_request_error", None)
+    return error

@@ -39,50 +39,46 @@ def all_failed(*failures: UpstreamFailure) -> AllAttemptsFailed:
 
 
 RATE = failure(FailureKind.RATE_LIMIT, retry_after=7.2)
+RATE_AT_ONCE = failure(FailureKind.RATE_LIMIT, retry_after=0)
 BUSY = failure(FailureKind.OVERLOADED)
-CASES: list[tuple[Exception, int, str, str | None, str | None, str | None]] = [
-    # the error, its status, type and code, retry-after, x-should-retry
-    (failure(FailureKind.CONTEXT_LENGTH), 400, "invalid_request_error", "context_length", None, None),
-    (failure(FailureKind.TOO_LARGE), 413, "invalid_request_error", "too_large", None, None),
-    (failure(FailureKind.UPSTREAM_AUTH), 502, "upstream_error", "upstream_auth", None, None),
-    (failure(FailureKind.TRUNCATED), 502, "upstream_error", "truncated", None, None),
-    (failure(FailureKind.TIMEOUT), 504, "upstream_error", "timeout", None, None),
-    (RATE, 429, "upstream_error", "rate_limit", "8", None),
-    (failure(FailureKind.RATE_LIMIT, retry_after=0), 429, "upstream_error", "rate_limit", "1", None),
-    (failure(FailureKind.RATE_LIMIT), 429, "upstream_error", "rate_limit", "2", None),
-    (failure(FailureKind.QUOTA), 429, "upstream_error", "quota", "2", None),
-    (BUSY, 503, "upstream_error", "overloaded", "2", None),
-    (failure(FailureKind.OVERLOADED, retry_after=120), 503, "upstream_error", "overloaded", "120", None),
-    (all_failed(RATE), 429, "upstream_error", "rate_limit", "8", "false"),
-    (all_failed(failure(FailureKind.TIMEOUT), RATE), 429, "upstream_error", "rate_limit", "8", "false"),
-    (all_failed(BUSY, failure(FailureKind.TIMEOUT)), 503, "upstream_error", "overloaded", "2", "false"),
+BUSY_LONG = failure(FailureKind.OVERLOADED, retry_after=120)
+LATE = failure(FailureKind.TIMEOUT)
+TOO_LONG = failure(FailureKind.CONTEXT_LENGTH)
+NO_TOKEN = MaxLatencyExceeded([FailedAttempt(ALPHA, RATE)], [BETA])
+CASES: list[tuple[OmenError, tuple[int, str, str, str | None, str | None]]] = [
+    # its status, type and code, retry-after, x-should-retry
+    (TOO_LONG, (400, "invalid_request_error", "context_length", None, None)),
+    (failure(FailureKind.TOO_LARGE), (413, "invalid_request_error", "too_large", None, None)),
+    (failure(FailureKind.UPSTREAM_AUTH), (502, "upstream_error", "upstream_auth", None, None)),
+    (failure(FailureKind.TRUNCATED), (502, "upstream_error", "truncated", None, None)),
+    (LATE, (504, "upstream_error", "timeout", None, None)),
+    (RATE, (429, "upstream_error", "rate_limit", "8", None)),
+    (RATE_AT_ONCE, (429, "upstream_error", "rate_limit", "1", None)),
+    (failure(FailureKind.RATE_LIMIT), (429, "upstream_error", "rate_limit", "2", None)),
+    (failure(FailureKind.QUOTA), (429, "upstream_error", "quota", "2", None)),
+    (BUSY, (503, "upstream_error", "overloaded", "2", None)),
+    (BUSY_LONG, (503, "upstream_error", "overloaded", "120", None)),
+    (all_failed(RATE), (429, "upstream_error", "rate_limit", "8", "false")),
+    (all_failed(LATE, RATE), (429, "upstream_error", "rate_limit", "8", "false")),
+    (all_failed(BUSY, LATE), (503, "upstream_error", "overloaded", "2", "false")),
+    (all_failed(RATE, TOO_LONG), (400, "invalid_request_error", "context_length", None, "false")),
+    (NO_TOKEN, (504, "timeout_error", "max_latency_exceeded", None, "false")),
     (
-        all_failed(RATE, failure(FailureKind.CONTEXT_LENGTH)),
-        400, "invalid_request_error", "context_length", None, "false",
+        TotalTimeoutExceeded("time is up"),
+        (504, "timeout_error", "total_timeout_exceeded", None, "false"),
     ),
-    (
-        MaxLatencyExceeded([FailedAttempt(ALPHA, RATE)], [BETA]),
-        504, "timeout_error", "max_latency_exceeded", None, "false",
-    ),
-    (
-        TotalTimeoutExceeded("the request's time is up"),
-        504, "timeout_error", "total_timeout_exceeded", None, "false",
-    ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize(("error", "status", "type_", "code", "retry_after", "should_retry"), CASES)
+@pytest.mark.parametrize(("error", "expected"), CASES)
 async def test_an_error_before_the_commit_has_a_status_and_says_whether_to_come_back(
     error: OmenError,
-    status: int,
-    type_: str,
-    code: str | None,
-    retry_after: str | None,
-    should_retry: str | None,
+    expected: tuple[int, str, str, str | None, str | None],
     stream: bool,
     autojump_clock: trio.abc.Clock,
 ) -> None:
+    status, type_, code, retry_after, should_retry = expected
     heard = await ask(FakeGateway(fails(error, after=2)), stream=stream)
     assert (heard.status, heard.started_at, heard.ended_at) == (status, 2.0, 2.0)
     assert heard.error == {"message": error.message, "type": type_, "param": None, "code": code}

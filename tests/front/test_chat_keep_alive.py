@@ -70,9 +70,9 @@ async def test_a_commit_in_time_is_never_commented_on(autojump_clock: trio.abc.C
 async def test_the_wait_counts_from_the_requests_beginning_not_from_its_last_byte(
     autojump_clock: trio.abc.Clock,
 ) -> None:
-    gateway = FakeGateway(sends(START, HELLO, END, after=20))
+    gateway = FakeGateway(sends(START, HELLO, END, after=10))
     heard = await talk(route(gateway), scope(), (10, piece(STREAM)))
-    assert [at for at, _ in heard.pieces] == [15.0, 30.0]
+    assert [at for at, _ in heard.pieces] == [15.0, 20.0]
 
 
 async def test_the_wait_is_what_the_operator_says(autojump_clock: trio.abc.Clock) -> None:

@@ -14,6 +14,7 @@ from tests.front.chatting import WHOLE, ask, post
 from tests.front.client import piece
 from tests.front.fake_gateway import FakeGateway
 
+
 @pytest.mark.parametrize("given", ["r", "req-1_a.b:c", "0" * 128])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_request_id_that_is_fit_for_a_header_is_the_callers(

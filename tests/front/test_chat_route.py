@@ -14,6 +14,7 @@ from tests.front.chunks import read_chunks, steps
 from tests.front.client import piece, scope, talk
 from tests.front.fake_gateway import RACE_ID, FakeGateway, sends, waits
 
+
 async def test_a_stream_begins_at_the_commit_and_each_piece_goes_out_when_it_is_there(
     autojump_clock: trio.abc.Clock,
 ) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from pydantic import BaseModel
 
 from omen.errors import (
     AllAttemptsFailed,
@@ -33,142 +30,12 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.front.openai_write import ChunkWriter, Completion, error_event, error_object
-from tests.front.chunks import (
-    Chunk,
-    counts,
-    data_lines,
-    read_chunks,
-    steps,
-    strict_json,
-    with_ids_of,
-)
+from omen.front.openai_write import Completion, error_event, error_object
+from tests.front.chunks import data_lines, read_chunks, steps, strict_json
+from tests.front.writing import assembled, completed, strangers, usage_of, writer, written
 from tests.providers.asking import candidate
-from tests.providers.fixtures import Fixture, decode, fixtures
 
-STREAMS = fixtures("stream")
-FINISHED = [fixture for fixture in STREAMS if fixture.expected["outcome"] == "ok"]
-BROKEN = [
-    fixture
-    for fixture in STREAMS
-    if fixture.expected["outcome"] == "error" and not fixture.expected["before_first_content"]
-]
-each_finished = pytest.mark.parametrize("fixture", FINISHED, ids=lambda fixture: fixture.id)
-each_broken = pytest.mark.parametrize("fixture", BROKEN, ids=lambda fixture: fixture.id)
 FINISH = AnswerEnd("stop", Usage(3, 2))
-
-
-def written(events: Iterable[Event], include_usage: bool = True, **omen: Any) -> bytes:
-    writer = ChunkWriter("chatcmpl-1", 1_760_000_000, "a-model", include_usage)
-    return writer.write(list(events), omen or None)
-
-
-def completed(events: Sequence[Event]) -> dict[str, Any]:
-    completion = Completion()
-    trio.run(completion.send, events)
-    return completion.body("chatcmpl-1", 1_760_000_000, "a-model")
-
-
-def events_of(fixture: Fixture) -> list[Event]:
-    return list(decode(fixture.spec.decoder(), fixture.frames(fixture.pieces)))
-
-
-def strangers(model: BaseModel, path: str = "") -> list[str]:
-    """Name every field that OpenAI's own type does not know, `reasoning_content` aside."""
-    found = [f"{path}{name}" for name in model.model_extra or () if name != "reasoning_content"]
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, BaseModel):
-                found += strangers(inner, f"{path}{name}.")
-    return found
-
-
-def assembled(chunks: Iterable[Chunk]) -> dict[str, Any]:
-    """Add chunks up as the official SDK does."""
-    state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
-    for chunk in chunks:
-        state.handle_chunk(ChatCompletionChunk.model_validate(chunk, strict=True))
-    completion = state.current_completion_snapshot
-    choice = completion.choices[0].to_dict()
-    return {**choice["message"], "finish_reason": choice["finish_reason"], "usage": completion.usage}  # type: ignore[dict-item]  # fmt: skip
-
-
-def check_message(message: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Compare what a client has in the end; empty and null are equal."""
-    assert message["role"] == "assistant"
-    assert (message.get("content") or "") == (expected["content"] or "")
-    assert (message.get("reasoning_content") or "") == (expected["reasoning"] or "")
-    assert (message.get("refusal") or "") == (expected["refusal"] or "")
-    calls = message.get("tool_calls") or []
-    assert len({call["id"] for call in calls}) == len(calls)
-    for call, wanted in zip(calls, expected["tool_calls"], strict=True):
-        assert call["type"] == "function"
-        assert call["id"]
-        assert call["id"] == wanted["id"] or wanted["id"].startswith("$GATEWAY_MADE")
-        assert call["function"]["name"] == wanted["name"]
-        assert call["function"]["arguments"] == wanted["arguments"]
-
-
-def usage_of(usage: Any) -> dict[str, Any] | None:
-    """Take OpenAI's counts of a usage object, if there is one."""
-    if isinstance(usage, BaseModel):
-        usage = usage.to_dict()
-    return None if usage is None else counts(usage)
-
-
-@each_finished
-def test_a_recorded_answer_is_written_as_the_chunks_it_should_be(fixture: Fixture) -> None:
-    expected = fixture.expected
-    chunks = read_chunks(written(events_of(fixture), expected["client_request"]["include_usage"]))
-    wanted = steps(expected["chunks"])
-    assert with_ids_of("$GATEWAY_MADE", steps(chunks), wanted) == wanted
-
-
-@each_finished
-def test_the_official_sdk_adds_the_chunks_up_to_the_answer(fixture: Fixture) -> None:
-    expected = fixture.expected
-    body = written(events_of(fixture), expected["client_request"]["include_usage"])
-    message = assembled(read_chunks(body))
-    check_message(message, expected["assembled"])
-    assert message["finish_reason"] == expected["assembled"]["finish_reason"]
-    assert usage_of(message["usage"]) == expected["assembled"]["usage"]
-
-
-@each_finished
-def test_a_completion_is_the_answer_and_always_has_the_usage_that_is_known(
-    fixture: Fixture,
-) -> None:
-    expected = fixture.expected
-    body = completed(events_of(fixture))
-    choice = body["choices"][0]
-    check_message(choice["message"], expected["assembled"])
-    assert choice["finish_reason"] == expected["assembled"]["finish_reason"]
-    assert usage_of(body.get("usage")) == expected["accounting_usage"]
-
-
-@each_finished
-def test_without_opt_in_nothing_is_written_that_openai_would_not_write(fixture: Fixture) -> None:
-    events = events_of(fixture)
-    for chunk in read_chunks(written(events)):
-        assert strangers(ChatCompletionChunk.model_validate(chunk, strict=True)) == []
-    completion = ChatCompletion.model_validate(completed(events), strict=True)
-    assert strangers(completion) == []
-
-
-@each_broken
-def test_an_answer_that_broke_off_is_its_beginning_and_one_error_without_a_finish(
-    fixture: Fixture,
-) -> None:
-    writer = ChunkWriter("chatcmpl-1", 1_760_000_000, "a-model", include_usage=True)
-    body = b""
-    with pytest.raises(UpstreamFailure) as caught:
-        for event in decode(fixture.spec.decoder(), fixture.frames(fixture.pieces)):
-            body += writer.write([event])
-    *chunks, last = map(strict_json, data_lines(body + error_event(caught.value)))
-    assert steps(chunks) == steps(fixture.expected["chunks"])
-    assert all(choice["finish_reason"] is None for chunk in chunks for choice in chunk["choices"])
-    assert list(last) == ["error"]
 
 
 texts = st.text(min_size=1, max_size=20)
@@ -192,7 +59,7 @@ def answers(draw: st.DrawFn) -> list[Event]:
     """Any answer that keeps the order `omen/events.py` promises."""
     events: list[Event] = draw(st.lists(starts, max_size=1))  # type: ignore[arg-type]
     calls = 0
-    for kind in draw(st.lists(st.sampled_from("text reasoning refusal call more".split()))):
+    for kind in draw(st.lists(st.sampled_from(["text", "reasoning", "refusal", "call", "more"]))):
         if kind == "call":
             events.append(ToolCallDelta(calls, f"call_{calls}", draw(texts), draw(st.text())))
             calls += 1
@@ -251,8 +118,8 @@ def test_every_chunk_is_of_one_response_and_of_openais_type(
 def test_how_events_travel_together_does_not_change_what_is_written(
     events: list[Event], include_usage: bool
 ) -> None:
-    writer = ChunkWriter("chatcmpl-1", 1_760_000_000, "a-model", include_usage)
-    assert b"".join(writer.write([event]) for event in events) == written(events, include_usage)
+    one_by_one = writer(include_usage)
+    assert b"".join(one_by_one.write([event]) for event in events) == written(events, include_usage)
 
 
 @given(answers())

@@ -68,7 +68,7 @@ async def serving(
 ) -> AsyncIterator[Server]:
     """Serve `app` on a port of the system's choosing, or on `memory`, and stop without a drain."""
     shutdown, ended = trio.Event(), trio.Event()
-    chosen = ServingSettings(bind="127.0.0.1", port=0, **settings)  # type: ignore[arg-type]
+    chosen = ServingSettings(**{"bind": "127.0.0.1", "port": 0, **settings})  # type: ignore[arg-type]
 
     async def run(task_status: trio.TaskStatus[ServerHandle]) -> None:
         listeners = None if memory is None else [memory]

@@ -1,0 +1,218 @@
+"""The commands as a user runs them: real processes, real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import openai
+import pytest
+
+BOUND = 60
+"""Seconds after which a command has hung; no test waits for it."""
+
+
+def omen(*args: str) -> list[str]:
+    return [sys.executable, "-m", "omen.cli.main", *args]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("OMEN_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **variables}
+
+
+def run(cwd: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        omen(*args),
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+
+
+@contextmanager
+def running(cwd: Path, *args: str, until: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a command until it has printed a line with `until` in it; then it is killed."""
+    process = subprocess.Popen(
+        omen(*args),
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process, read_until(process, until)
+    finally:
+        process.kill()
+        process.communicate(timeout=BOUND)
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if words in line:
+            return printed
+    raise AssertionError(f"it ended without {words!r}: {printed}")
+
+
+def served_at(printed: str) -> str:
+    match = re.search(r"serving on (http://\S+)", printed)
+    assert match, printed
+    return match[1]
+
+
+def test_serve_without_configuration_runs_on_simulated_providers_and_says_so(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, "serve", "--port", "0", until="serving on") as (process, printed):
+        assert "no provider is configured" in printed
+        for name in ("sim-openai", "sim-anthropic", "sim-ollama"):
+            assert name in printed
+        with openai.OpenAI(base_url=served_at(printed) + "/v1", api_key="any") as client:
+            answer = client.chat.completions.create(
+                model="omen-demo",
+                messages=[{"role": "user", "content": "hello"}],
+                extra_body={"omen": {"strategy": "race", "k": 3}},
+            )
+        assert re.match(r"This is sim-\w+ answering\.", answer.choices[0].message.content or "")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(BOUND) == 0
+
+
+def test_a_stream_in_flight_ends_properly_when_told_to_stop(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", until="serving on") as (process, printed):
+        with openai.OpenAI(base_url=served_at(printed) + "/v1", api_key="any") as client:
+            stream = client.chat.completions.create(
+                model="omen-demo", messages=[{"role": "user", "content": "hello"}], stream=True
+            )
+            next(stream)
+            process.send_signal(signal.SIGTERM)
+            reasons = [c.choices[0].finish_reason for c in stream]
+        assert reasons[-1] == "stop"
+        assert process.wait(BOUND) == 0
+
+
+def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path) -> None:
+    (tmp_path / "omen.toml").write_text("[server]\nport = 0\n")
+    with running(tmp_path, "serve", until="serving on") as (process, printed):
+        host, port = served_at(printed).removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            body = b'{"model":"omen-demo","stream":true,"messages":[{"role":"user","content":"x"}]}'
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+            client.sendall(head % len(body) + body)
+            received = client.recv(16)
+            process.send_signal(signal.SIGINT)
+            read_until(process, "once more to stop now")
+            process.send_signal(signal.SIGINT)
+            while data := client.recv(65536):
+                received += data
+        assert received.startswith(b"HTTP/1.1 200")
+        assert b"[DONE]" not in received
+        assert process.wait(BOUND) == 0
+
+
+def test_every_mistake_in_the_configuration_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "omen.toml").write_text(
+        '[server]\nport = "eighty"\n[race]\nstrategy = "sprint"\n[nonsense]\n'
+    )
+    result = run(tmp_path, "serve")
+    assert result.returncode == 2
+    for key in ("server.port", "race.strategy", "nonsense"):
+        assert key in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_in_use_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run(tmp_path, "serve", "--port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert "cannot listen" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_declared_providers_that_are_all_disabled_are_not_replaced_by_simulated_ones(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "omen.toml").write_text('[providers.openai]\napi_key = "env:NOT_SET"\n')
+    with running(tmp_path, "serve", "--port", "0", until="serving on") as (_, printed):
+        assert "simulated" not in printed
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(served_at(printed) + "/ready", timeout=BOUND)
+
+
+def test_race_by_itself_writes_a_line_for_each_thing_that_decides(tmp_path: Path) -> None:
+    result = run(tmp_path, "race", "hello", "--k", "3")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("  started") == 3
+    assert result.stdout.count("  committed with") == 1
+    assert result.stdout.count("  cancelled, ") == 2
+    assert result.stdout.count("  complete, ") == 1
+    (winner,) = re.findall(r"ms  (\S+)/omen-demo  committed", result.stdout)
+    assert f"\nThis is {winner} answering." in result.stdout
+
+
+def test_race_against_a_running_gateway_draws_the_same(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", until="serving on") as (_, printed):
+        result = run(tmp_path, "race", "hello", "--url", served_at(printed), "--k", "2")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("  started") == 2
+    assert result.stdout.count("  committed with") == 1
+    assert result.stdout.count("  cancelled, ") == 1
+    assert "\nThis is sim-" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--strategy", "sprint"], "omen.strategy"),
+        (["--providers", "nobody"], "omen.providers"),
+        (["--k", "99"], "omen.k"),
+        (["--url", "http://127.0.0.1:9"], "could not connect"),
+    ],
+)
+def test_a_race_that_cannot_be_run_says_why(tmp_path: Path, args: list[str], words: str) -> None:
+    result = run(tmp_path, "race", "hello", *args)
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_sim_serves_three_providers_and_tells_what_they_saw(tmp_path: Path) -> None:
+    fast = ["--profile", "fast", "--profile", "sim-ollama=fast,tokens=5"]
+    with running(tmp_path, "sim", "--port", "0", *fast, until="/sim/stats") as (process, printed):
+        found = dict(re.findall(r"(sim-\w+) \(\w+\): (http://\S+)", printed))
+        assert set(found) == {"sim-openai", "sim-anthropic", "sim-ollama"}
+        request = urllib.request.Request(
+            found["sim-ollama"] + "/api/chat",
+            json.dumps({"model": "omen-demo", "messages": []}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=BOUND) as response:
+            assert b'"done":true' in response.read().replace(b" ", b"")
+        with urllib.request.urlopen(found["sim-ollama"] + "/sim/stats", timeout=BOUND) as response:
+            stats = json.load(response)
+        assert stats["streams"]["finished"] == 1
+        assert stats["tokens_sent"] == 5
+        process.send_signal(signal.SIGINT)
+        assert process.wait(BOUND) == 0
+
+
+def test_a_profile_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    result = run(tmp_path, "sim", "--profile", "nonsense")
+    assert result.returncode == 2
+    assert "nonsense" in result.stderr

@@ -1,0 +1,133 @@
+"""Shutting down: nothing new, what runs may end, then nothing is left."""
+
+from __future__ import annotations
+
+import h2.errors
+import h2.events
+import pytest
+import trio
+import trio.abc
+import trio.testing
+
+from tests.serving.apps import Bare, Mounted
+from tests.serving.harness import (
+    H1Client,
+    H2Client,
+    MemoryListener,
+    get,
+    read_all,
+    read_until,
+    serving,
+)
+
+
+async def test_no_connection_is_accepted_any_more() -> None:
+    async with serving(Bare()) as server:
+        client = H1Client(await server.connect())
+        await client.send(get("/held"))
+        server.shutdown.set()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        with pytest.raises(OSError, match="connect"):
+            await server.connect()
+
+
+async def test_idle_connections_are_closed_at_once(autojump_clock: trio.abc.Clock) -> None:
+    async with serving(Bare(), memory=MemoryListener()) as server:
+        fresh = await server.connect()
+        used = H1Client(await server.connect())
+        await used.ask(get("/ok"))
+        two = H2Client(await server.connect())
+        await two.ask("/ok")
+        await server.handle.wait_connections(3)
+        began = trio.current_time()
+        server.shutdown.set()
+        assert await read_all(fresh) == b""
+        assert await read_all(used.stream) == b""
+        await two.until(h2.events.ConnectionTerminated)
+        assert trio.current_time() == began
+        for stream in (fresh, used.stream, two.stream):
+            await stream.aclose()
+        await server.ended.wait()
+        assert trio.current_time() == began
+
+
+async def test_a_running_request_is_answered_and_then_its_connection_closed(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), drain=30) as server:
+        client = H1Client(await server.connect())
+        await client.send(get("/held"))
+        await app.until(app.begun, "/held")
+        began = trio.current_time()
+        server.shutdown.set()
+        await trio.sleep(29)
+        app.release.set()
+        assert (await client.answer()).body == b"held"
+        assert await read_all(client.stream) == b""
+        await client.stream.aclose()
+        await server.ended.wait()
+        assert trio.current_time() - began == 29
+
+
+async def test_on_http_2_too_and_a_new_request_is_refused_so_that_it_may_be_repeated(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), drain=30) as server:
+        client = H2Client(await server.connect())
+        running = [await client.start("/held") for _ in range(5)]
+        await app.until(app.begun, "/held", 5)
+        server.shutdown.set()
+        await trio.testing.wait_all_tasks_blocked()
+        late = await client.start("/ok")
+        await client.until(h2.events.StreamReset, late)
+        (refusal,) = client.seen(h2.events.StreamReset, late)
+        assert isinstance(refusal, h2.events.StreamReset)
+        assert refusal.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
+        app.release.set()
+        for stream_id in running:
+            assert (await client.answer(stream_id)).body == b"held"
+        await client.until(h2.events.ConnectionTerminated)
+        await client.stream.aclose()
+        await server.ended.wait()
+    assert app.begun == ["/held"] * 5
+
+
+@pytest.mark.parametrize("http_2", [False, True])
+async def test_what_still_runs_after_the_drain_is_cancelled(
+    http_2: bool, autojump_clock: trio.abc.Clock
+) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), drain=30) as server:
+        stream = await server.connect()
+        await (H2Client(stream).start("/deaf") if http_2 else stream.send_all(get("/deaf")))
+        await app.until(app.begun, "/deaf")
+        began = trio.current_time()
+        server.shutdown.set()
+        await server.ended.wait()
+        assert trio.current_time() - began == 30
+        assert app.ended == ["/deaf"]
+        assert server.handle.connections == 0
+
+
+async def test_with_nothing_to_do_it_ends_at_once(autojump_clock: trio.abc.Clock) -> None:
+    async with serving(Mounted(), memory=MemoryListener()) as server:
+        began = trio.current_time()
+        server.shutdown.set()
+        await server.ended.wait()
+        assert trio.current_time() == began
+
+
+async def test_over_sockets_a_stream_is_read_to_its_end() -> None:
+    app = Bare()
+    async with serving(app) as server:
+        stream = await server.connect()
+        await stream.send_all(get("/held"))
+        await app.until(app.begun, "/held")
+        server.shutdown.set()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        app.release.set()
+        assert (await read_until(stream, b"held")).endswith(b"held")
+        await stream.aclose()
+        await server.ended.wait()
