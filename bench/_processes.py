@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,6 +24,7 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _SIMULATED = re.compile(r"^(?P<name>\S+) \(\w+\): http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
 _SERVING = re.compile(r"^omen: serving on http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
+_PROPER_ENDS = (0, -signal.SIGTERM)
 _NANOSECONDS = 1e-9
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
 """What the base URL of each kind ends in, behind the origin."""
@@ -121,8 +123,9 @@ async def _running(
 ) -> AsyncIterator[Server]:
     """Run one `omen` command for as long as the block lasts.
 
-    **Raises.** `BenchError` when it does not say where it listens; what it complained of goes to
-    our own standard error then.
+    What it complained of goes to our own standard error, unless it ended as it was told to.
+
+    **Raises.** `BenchError` when it does not say where it listens.
     **Cancellation.** The process is told to stop and, when it does not, killed.
     """
     complaints = folder / f"{arguments[0]}.stderr"
@@ -135,12 +138,13 @@ async def _running(
         try:
             said = await _announced(process, announcement, announcements)
         except BenchError as error:
-            sys.stderr.write(complaints.read_text(encoding="utf-8", errors="replace"))
             raise BenchError(f"omen {arguments[0]}: {error}") from None
         yield Server(process.pid, dict(map(_address, said)))
     finally:
         with trio.move_on_after(2 * _STOP_SECONDS, shield=True):
             await _stop(process)
+        if process.returncode not in _PROPER_ENDS:
+            sys.stderr.write(complaints.read_text(encoding="utf-8", errors="replace"))
 
 
 def _environment() -> dict[str, str]:

@@ -18,7 +18,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 import trio
 
 from bench._load import Load, open_load
+from bench._options import Options, add_options, read_options
 from bench._processes import (
     BenchError,
     Server,
@@ -36,38 +37,7 @@ from bench._processes import (
 from bench._report import Report, make_row
 from bench._tally import Tally
 from bench._variants import make_variants
-from omen.sim import DEFAULT_FLEET, ProfileError, SimulatedUpstream, profile_from_line
-
-USUAL_PROFILE = "first_token=0.08:0.5,gap=0.0075:0.3,tokens=20"
-_MOST_REQUESTS = 100_000
-_MOST_AT_ONCE = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to run. `profile` is written as for `omen sim`, and holds for every upstream."""
-
-    requests: int = 600
-    """Of each variant."""
-    concurrency: int = 16
-    k: int = 3
-    seed: int = 1
-    rounds: int = 3
-    """Blocks in which each variant's requests are sent."""
-    profile: str = USUAL_PROFILE
-
-    def fleet(self) -> list[SimulatedUpstream]:
-        """Make the upstreams whose draws are those of the simulating process.
-
-        **Raises.** `BenchError` for a profile that cannot be read, or by which streams fail.
-        """
-        try:
-            profile = profile_from_line(self.profile)
-        except ProfileError as error:
-            raise BenchError(f"--profile {error}") from error
-        if profile.faults:
-            raise BenchError("--profile: with faults, the best possible is not known")
-        return [replace(upstream, seed=self.seed, profile=profile) for upstream in DEFAULT_FLEET]
+from omen.sim import SimulatedUpstream
 
 
 async def measure(options: Options) -> Report:
@@ -85,7 +55,7 @@ async def measure(options: Options) -> Report:
             processes = {"gateway": gateway.pid, "upstreams": simulators.pid, "client": os.getpid()}
             with _loads(options, fleet, simulators, gateway) as loads:
                 tallies = await _run(options, loads, processes)
-    return Report(_settings(options), _machine(), [make_row(tally) for tally in tallies])
+    return Report(asdict(options), _machine(), [make_row(tally) for tally in tallies])
 
 
 @contextmanager
@@ -134,17 +104,6 @@ async def _run_block(
         tally.add(question, exchange)
 
 
-def _settings(options: Options) -> dict[str, int | str]:
-    return {
-        "requests": options.requests,
-        "concurrency": options.concurrency,
-        "k": options.k,
-        "seed": options.seed,
-        "rounds": options.rounds,
-        "profile": options.profile,
-    }
-
-
 def _machine() -> dict[str, object]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -157,8 +116,15 @@ def _machine() -> dict[str, object]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run and report; the exit status is 1 when a request failed, and 2 when nothing could run."""
-    args = _parser().parse_args(argv)
-    options = Options(args.requests, args.concurrency, args.k, args.seed, args.rounds, args.profile)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.race",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
+    args = parser.parse_args(argv)
+    options = read_options(args)
     try:
         report = trio.run(_measure_until_told_to_stop, options)
     except BenchError as error:
@@ -195,41 +161,6 @@ async def _measure_until_told_to_stop(options: Options) -> Report | None:
 async def _heed(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
     async for _ in signals:
         scope.cancel()
-
-
-def _parser() -> argparse.ArgumentParser:
-    usual = Options()
-    parser = argparse.ArgumentParser(prog="python -m bench.race", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    numbers: Mapping[str, tuple[int, str]] = {
-        "requests": (_MOST_REQUESTS, "requests of each kind"),
-        "concurrency": (_MOST_AT_ONCE, "how many at once"),
-        "k": (len(DEFAULT_FLEET), "entrants of a race"),
-        "rounds": (_MOST_REQUESTS, "blocks in which the kinds take turns"),
-    }
-    for name, (most, text) in numbers.items():
-        allowed = f"{text}, up to {most} (default %(default)s)"
-        parser.add_argument(
-            f"--{name}", type=_Count(most), default=getattr(usual, name), help=allowed
-        )
-    parser.add_argument("--seed", type=int, default=usual.seed, help="what decides every draw")
-    parser.add_argument(
-        "--profile", default=usual.profile, help="of every upstream (default %(default)s)"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
-    return parser
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """Reads a whole number from 1 to `most`."""
-
-    most: int
-
-    def __call__(self, text: str) -> int:
-        if text.isdecimal() and 1 <= int(text) <= self.most:
-            return int(text)
-        raise argparse.ArgumentTypeError(f"a number from 1 to {self.most}, found {text!r}")
 
 
 if __name__ == "__main__":

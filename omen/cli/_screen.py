@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -19,7 +20,9 @@ class LiveScreen:
     def show(self, moment: Mapping[str, Any]) -> None:
         """Take a moment and redraw."""
         self._lanes.take(moment)
-        lines = self._lanes.draw()
+        # A line that wraps would make the way back up wrong.
+        columns = shutil.get_terminal_size().columns
+        lines = [line[:columns] for line in self._lanes.draw()]
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
         self._out.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
         self._out.flush()

@@ -21,11 +21,12 @@ from h2.errors import ErrorCodes
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, Request, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.utils import filter_pseudo_headers
 from priority import priority
 
 from omen.serving._exchange import Exchange, Websocket
+from omen.serving._send_buffer import SendBuffer
 
 MAX_OUTGOING = 64 * 1024
 """Frames that may wait to be written before the connection is no longer read: a client that makes
@@ -44,6 +45,7 @@ class H2(H2Protocol):
     """
 
     streams: dict[int, Exchange | Websocket]  # type: ignore[assignment]
+    stream_buffers: dict[int, SendBuffer]  # type: ignore[assignment]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -111,7 +113,7 @@ class H2(H2Protocol):
         A stream whose end is only waiting for a window is left to the writing task.
         """
         buffer = self.stream_buffers.get(stream_id)
-        if buffer is None or buffer._complete:
+        if buffer is None or buffer.ended:
             return
         if isinstance(self.streams.get(stream_id), Websocket):
             # Websockets end by a frame of their own, which may be waiting in front of this.
@@ -176,7 +178,7 @@ class H2(H2Protocol):
             self.stream_send,
             stream_id,
         )
-        self.stream_buffers[stream_id] = StreamBuffer(self.context.event_class)
+        self.stream_buffers[stream_id] = SendBuffer()
         self.priority.insert_stream(stream_id)
         self.priority.block(stream_id)
         await stream.handle(

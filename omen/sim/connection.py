@@ -103,13 +103,14 @@ class Connection:
 
         **Cancellation.** Loses nothing that was received.
         """
-        ahead = 0
+        ahead = len(self._http.trailing_data[0])
         try:
-            while data := await self._stream.receive_some():
-                self._http.receive_data(bytes(data))
-                ahead += len(data)
-                if ahead > _MOST_AHEAD:
+            while ahead <= _MOST_AHEAD:
+                data = bytes(await self._stream.receive_some())
+                if not data:
                     return
+                self._http.receive_data(data)
+                ahead += len(data)
         except trio.BrokenResourceError:
             return
 

@@ -12,6 +12,12 @@ from omen.cli._lanes import WIDTH, Lanes
 from omen.cli._screen import LiveScreen, PlainScreen, screen_for
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are cut at the terminal's width, which is not that of whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def moment(what: str, t_ms: float, attempt: int = 0, **facts: Any) -> dict[str, Any]:
     names = [("alpha", "m-1"), ("beta", "model-2"), ("c", "m")]
     provider, model = names[attempt]

@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omen.errors import RequestError
@@ -169,12 +169,14 @@ def test_most_places_do_not_take_just_anything() -> None:
     assert sum(error is not None for error in answers) > 0.7 * len(answers)
 
 
+@settings(deadline=None)
 @given(places, st.sampled_from(SHAPES), secrets)
 def test_an_error_never_repeats_a_value_of_the_body(path: Path, shape: str, secret: str) -> None:
     error = refusal(with_secret(path, shape, secret))
     assert error is None or secret not in everything_told(error)
 
 
+@settings(deadline=None)
 @given(secrets, st.integers(min_value=0))
 def test_an_error_never_repeats_a_piece_of_what_is_no_json(secret: str, cut: int) -> None:
     raw = with_secret(("messages", 0, "content"), "string", secret)
@@ -182,6 +184,7 @@ def test_an_error_never_repeats_a_piece_of_what_is_no_json(secret: str, cut: int
     assert secret[:8] not in everything_told(error)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(
         ["k", "intent", "max-latency-ms", "stickiness", "explain", "on-failure", "budget-usd"]

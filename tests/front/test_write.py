@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -57,7 +57,7 @@ LOGPROBS = {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logp
 @st.composite
 def answers(draw: st.DrawFn) -> list[Event]:
     """Any answer that keeps the order `omen/events.py` promises."""
-    events: list[Event] = draw(st.lists(starts, max_size=1))  # type: ignore[arg-type]
+    events: list[Event] = draw(st.lists(starts, max_size=1))
     calls = 0
     for kind in draw(st.lists(st.sampled_from(["text", "reasoning", "refusal", "call", "more"]))):
         if kind == "call":
@@ -76,6 +76,7 @@ def answers(draw: st.DrawFn) -> list[Event]:
     return [*events, AnswerEnd(reason, draw(usages))]  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(answers(), st.booleans())
 def test_the_role_comes_once_and_first_and_the_finish_once_after_all_deltas(
     events: list[Event], include_usage: bool
@@ -86,6 +87,7 @@ def test_the_role_comes_once_and_first_and_the_finish_once_after_all_deltas(
     assert said[said.index("finish") + 1 :] in ([], ["usage"])
 
 
+@settings(deadline=None)
 @given(answers(), st.booleans())
 def test_usage_comes_to_those_who_asked_in_a_last_chunk_of_its_own_if_it_is_known(
     events: list[Event], include_usage: bool
@@ -104,6 +106,7 @@ def test_usage_comes_to_those_who_asked_in_a_last_chunk_of_its_own_if_it_is_know
         assert all(chunk["choices"] for chunk in chunks)
 
 
+@settings(deadline=None)
 @given(answers(), st.booleans())
 def test_every_chunk_is_of_one_response_and_of_openais_type(
     events: list[Event], include_usage: bool
@@ -114,6 +117,7 @@ def test_every_chunk_is_of_one_response_and_of_openais_type(
         assert strangers(ChatCompletionChunk.model_validate(chunk, strict=True)) == []
 
 
+@settings(deadline=None)
 @given(answers(), st.booleans())
 def test_how_events_travel_together_does_not_change_what_is_written(
     events: list[Event], include_usage: bool
@@ -122,6 +126,7 @@ def test_how_events_travel_together_does_not_change_what_is_written(
     assert b"".join(one_by_one.write([event]) for event in events) == written(events, include_usage)
 
 
+@settings(deadline=None)
 @given(answers())
 def test_a_completion_says_what_the_sdk_makes_of_the_chunks(events: list[Event]) -> None:
     streamed = assembled(read_chunks(written(events)))
@@ -142,6 +147,7 @@ def test_a_completion_says_what_the_sdk_makes_of_the_chunks(events: list[Event])
     assert usage_of(body.get("usage")) == usage_of(streamed["usage"])
 
 
+@settings(deadline=None)
 @given(answers(), st.booleans())
 def test_omens_own_object_is_in_the_last_chunk_and_nowhere_else(
     events: list[Event], include_usage: bool
@@ -163,13 +169,13 @@ def test_a_model_is_called_what_the_upstream_calls_it_from_the_first_chunk_on() 
 
 def test_the_upstreams_fingerprint_and_tier_are_passed_on() -> None:
     told = {"system_fingerprint": "fp_1", "service_tier": "default"}
-    events = [AnswerStart("m", told), TextDelta("a"), FINISH]
+    events: list[Event] = [AnswerStart("m", told), TextDelta("a"), FINISH]
     for body in [*read_chunks(written(events)), completed(events)]:
         assert {key: body[key] for key in told} == told
 
 
 def test_only_the_first_fragment_of_a_call_has_its_id_type_and_name() -> None:
-    fragments = [ToolCallDelta(0, "c1", "f"), ToolCallDelta(0, arguments="{"), FINISH]
+    fragments: list[Event] = [ToolCallDelta(0, "c1", "f"), ToolCallDelta(0, arguments="{"), FINISH]
     first, second, *_ = read_chunks(written(fragments))
     assert first["choices"][0]["delta"]["tool_calls"] == [
         {"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}
@@ -180,7 +186,7 @@ def test_only_the_first_fragment_of_a_call_has_its_id_type_and_name() -> None:
 
 
 def test_fragments_of_calls_that_arrive_mixed_end_up_in_their_own_calls_in_order() -> None:
-    mixed = [
+    mixed: list[Event] = [
         ToolCallDelta(0, "c0", "f", "{"),
         ToolCallDelta(1, "c1", "g", "["),
         ToolCallDelta(0, arguments="}"),
@@ -198,7 +204,7 @@ def test_fragments_of_calls_that_arrive_mixed_end_up_in_their_own_calls_in_order
 
 
 def test_logprobs_are_passed_on_in_chunks_and_added_up_in_a_completion() -> None:
-    token = TextDelta("a", {"logprobs": LOGPROBS})
+    token: Event = TextDelta("a", {"logprobs": LOGPROBS})
     events: list[Event] = [token, TextDelta("b"), token, FINISH]
     told = [chunk["choices"][0]["logprobs"] for chunk in read_chunks(written(events))[:4]]
     assert told == [LOGPROBS, None, LOGPROBS, None]

@@ -56,5 +56,5 @@ def assembled(chunks: Iterable[Chunk]) -> dict[str, Any]:
 def usage_of(usage: Any) -> dict[str, Any] | None:
     """Take OpenAI's counts of a usage object, if there is one."""
     if isinstance(usage, BaseModel):
-        usage = usage.to_dict()
+        usage = usage.model_dump(exclude_unset=True)
     return None if usage is None else counts(usage)

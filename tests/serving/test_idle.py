@@ -100,7 +100,7 @@ async def test_an_idle_connection_may_be_used_again_at_any_time_before(
 
 
 async def test_more_than_a_thousand_requests_share_an_http_2_connection() -> None:
-    """hypercorn's own limit would say GOAWAY after 1000 and kill the streams in flight."""
+    """Hypercorn's own limit would say GOAWAY after 1000 and kill the streams in flight."""
     async with serving(Bare()) as server:
         client = H2Client(await server.connect())
         for _ in range(21):

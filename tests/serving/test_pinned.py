@@ -16,7 +16,8 @@ from omen.serving._settings import BACKLOG, hypercorn_config
 
 def test_hypercorn_is_the_version_whose_internals_were_read() -> None:
     """The protocols are subclassed by names that hypercorn does not promise: private methods, and
-    what calls what in which order. Another version needs that reading again, not a new number."""
+    what calls what in which order. Another version needs that reading again, not a new number.
+    """
     assert version("hypercorn") == "0.18.0"
 
 

@@ -134,5 +134,3 @@ async def test_a_cancelled_send_loses_no_byte_of_a_response_that_goes_on(
         await trio.sleep(5)
         body = await read_all(stream)
         assert body == b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n"
-
-

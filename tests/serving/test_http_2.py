@@ -1,0 +1,210 @@
+"""HTTP/2: bodies, windows, and requests that are not ones."""
+
+from __future__ import annotations
+
+import h2.errors
+import h2.events
+import pytest
+import trio
+import trio.abc
+import trio.testing
+
+from omen.serving import Receive, Scope, Send
+from tests.serving.apps import Bare, answer, http
+from tests.serving.harness import H1Client, H2Client, MemoryListener, get, serving
+
+
+async def test_data_for_a_finished_stream_is_dropped_and_its_flow_control_acknowledged() -> None:
+    """GRPC clients do it. Three windows' worth: unacknowledged, the second would never fit."""
+    async with serving(Bare()) as server:
+        client = H2Client(await server.connect())
+        stream_id = await client.start("/early", method="POST", end=False)
+        await client.answer(stream_id)
+        for _ in range(12):
+            other = await client.start("/early", method="POST", end=False)
+            await client.answer(other)
+            client.h2.send_data(other, bytes(16_000))
+            await client.flush()
+            while client.h2.outbound_flow_control_window < 20_000:
+                client.take(bytes(await client.stream.receive_some()))
+        client.h2.end_stream(stream_id)
+        await client.flush()
+        assert (await client.ask("/ok")).body == b"ok"
+
+
+async def test_a_body_larger_than_the_window_is_received_whole() -> None:
+    body = bytes(range(256)) * 2000
+    async with serving(Bare()) as server:
+        client = H2Client(await server.connect())
+        stream_id = await client.start("/echo", method="POST", end=False)
+        sent = 0
+        while sent < len(body):
+            room = min(client.h2.local_flow_control_window(stream_id), 16_384, len(body) - sent)
+            if room:
+                client.h2.send_data(stream_id, body[sent : sent + room])
+                sent += room
+                await client.flush()
+            else:
+                client.take(bytes(await client.stream.receive_some()))
+        client.h2.end_stream(stream_id)
+        await client.flush()
+        assert (await client.answer(stream_id)).body == body
+
+
+async def test_a_handler_that_does_not_read_stops_its_client_and_nobody_else() -> None:
+    """Its window is not opened again beyond the limit, and other streams are answered."""
+    app = Bare()
+    async with serving(app, max_unread=10_000) as server:
+        client = H2Client(await server.connect())
+        stream_id = await client.start("/deaf", method="POST", end=False)
+        client.h2.send_data(stream_id, bytes(16_000))
+        await client.flush()
+        assert (await client.ask("/ok")).body == b"ok"
+        assert client.h2.local_flow_control_window(stream_id) == 65_535 - 16_000
+        client.h2.reset_stream(stream_id)
+        await client.flush()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (await client.ask("/ok")).body == b"ok"
+
+
+async def test_a_client_that_stops_reading_stops_its_handler(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    sent = 0
+
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal sent
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": bytes(1000), "more_body": True})
+            sent += 1000
+
+    async with serving(app, memory=MemoryListener()) as server:
+        client = H2Client(await server.connect())
+        await client.start("/")
+        await trio.testing.wait_all_tasks_blocked()
+        assert 65_535 <= sent <= 65_535 + 33_000
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({":path": "/\u00e9"}, h2.errors.ErrorCodes.PROTOCOL_ERROR),
+        ({":path": "no-slash"}, h2.errors.ErrorCodes.PROTOCOL_ERROR),
+        ({":method": "G\u00c9T"}, h2.errors.ErrorCodes.PROTOCOL_ERROR),
+    ],
+)
+async def test_a_malformed_request_costs_its_stream_only(
+    changed: dict[str, str], code: h2.errors.ErrorCodes
+) -> None:
+    app = Bare()
+    async with serving(app) as server:
+        client = H2Client(await server.connect())
+        usual = {":method": "GET", ":path": "/", ":scheme": "http", ":authority": "x"}
+        client.h2.config.validate_outbound_headers = False
+        client.h2.send_headers(1, list({**usual, **changed}.items()), end_stream=True)
+        await client.flush()
+        await client.until(h2.events.StreamReset, 1)
+        (reset,) = client.seen(h2.events.StreamReset, 1)
+        assert isinstance(reset, h2.events.StreamReset)
+        assert reset.error_code == code
+        assert (await client.ask("/ok")).body == b"ok"
+        assert app.begun == ["/ok"]
+
+
+async def test_a_tunnel_is_not_implemented_and_says_so() -> None:
+    async with serving(Bare()) as server:
+        client = H2Client(await server.connect())
+        client.h2.send_headers(1, [(":method", "CONNECT"), (":authority", "example.com:443")])
+        await client.flush()
+        assert (await client.answer(1)).status == 501
+        assert (await client.ask("/ok")).body == b"ok"
+
+
+async def test_priorities_are_ignored() -> None:
+    async with serving(Bare()) as server:
+        client = H2Client(await server.connect())
+        for stream_id in range(1, 3001, 2):
+            client.h2.prioritize(stream_id, weight=7)
+        await client.flush()
+        assert (await client.ask("/ok")).body == b"ok"
+
+
+async def test_a_client_may_upgrade_from_http_1() -> None:
+    async with serving(Bare()) as server:
+        client = H2Client(await server.connect())
+        client.h2 = type(client.h2)(client.h2.config)
+        settings = client.h2.initiate_upgrade_connection()
+        assert settings is not None
+        upgrade = get(
+            "/ok",
+            "connection: upgrade, http2-settings",
+            "upgrade: h2c",
+            f"http2-settings: {settings.decode()}",
+        )
+        await client.stream.send_all(upgrade + client.h2.data_to_send())
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += await client.stream.receive_some()
+        head, _, rest = got.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        client.take(rest)
+        assert (await client.answer(1)).body == b"ok"
+        assert (await client.ask("/ok")).body == b"ok"
+
+
+async def test_trailers_are_sent_after_the_body() -> None:
+    """What gRPC needs."""
+
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": [], "trailers": True}
+        await send(start)
+        await send({"type": "http.response.body", "body": b"message"})
+        await send({"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]})
+
+    async with serving(app) as server:
+        client = H2Client(await server.connect())
+        stream_id = client.h2.get_next_available_stream_id()
+        usual = {":method": "POST", ":path": "/", ":scheme": "http", ":authority": "x"}
+        client.h2.send_headers(stream_id, [*usual.items(), ("te", "trailers")], end_stream=True)
+        await client.flush()
+        await client.until(h2.events.TrailersReceived, stream_id)
+        assert (await client.answer(stream_id)).body == b"message"
+
+
+async def test_a_hundred_streams_at_once_each_get_their_own() -> None:
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(int(scope["path"].strip("/")) % 5):
+            await trio.lowlevel.checkpoint()
+        await answer(send, scope["path"].encode() * 100)
+
+    async with serving(app) as server:
+        client = H2Client(await server.connect())
+        started = {await client.start(f"/{n}"): f"/{n}".encode() * 100 for n in range(100)}
+        for stream_id, body in started.items():
+            assert (await client.answer(stream_id)).body == body
+
+
+async def test_a_client_that_makes_us_answer_must_read_the_answers(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """Pings without end, and nothing read: the connection is not read either, then given up."""
+    memory = MemoryListener(trio.testing.lockstep_stream_pair)
+    async with serving(Bare(), memory=memory, write_timeout=30) as server:
+        client = H2Client(await server.connect())
+        began = trio.current_time()
+        with pytest.raises(trio.BrokenResourceError):
+            while True:
+                for _ in range(100):
+                    client.h2.ping(b"12345678")
+                await client.flush()
+        assert trio.current_time() - began == 30
+
+
+async def test_http_1_and_2_share_a_port() -> None:
+    async with serving(Bare()) as server:
+        assert (await H1Client(await server.connect()).ask(get("/ok"))).body == b"ok"
+        assert (await H2Client(await server.connect()).ask("/ok")).body == b"ok"

@@ -1,0 +1,186 @@
+"""Websockets, by hand: masked frames with a mask of zeros."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.abc
+import trio.testing
+
+from omen.serving import Receive, Scope, Send
+from omen.serving._server import hypercorn_config
+from omen.serving._settings import ServingSettings
+from tests.serving.apps import Bare, Mounted, http
+from tests.serving.harness import (
+    H1Client,
+    MemoryListener,
+    Stream,
+    get,
+    read_all,
+    read_until,
+    reset,
+    serving,
+)
+from tests.serving.hostile import HANDSHAKE, UPGRADE, ws_frame
+
+
+async def open_websocket(stream: Stream, path: str = "/ws") -> None:
+    await stream.send_all(get(path, *(header.decode() for header in HANDSHAKE)))
+    assert b" 101 " in await read_until(stream, b"\r\n\r\n")
+
+
+async def test_messages_go_both_ways_and_a_close_is_answered() -> None:
+    app = Bare()
+    async with serving(app) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        await stream.send_all(ws_frame(1, b"hello"))
+        assert await read_until(stream, b"hello") == b"\x81\x05hello"
+        await stream.send_all(ws_frame(8, b"\x03\xe8"))
+        assert await read_all(stream) == b"\x88\x02\x03\xe8"
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+        assert app.heard == ["/ws"]
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws-flood"])
+@pytest.mark.parametrize("leave", ["FIN", "RST"])
+async def test_a_client_that_leaves_is_heard_of(path: str, leave: str) -> None:
+    app = Bare()
+    async with serving(app) as server:
+        stream = await server.connect()
+        await open_websocket(stream, path)
+        await (stream.aclose() if leave == "FIN" else reset(stream))
+        await app.until(app.heard, path)
+        await server.handle.wait_connections(0)
+
+
+async def test_quarts_websockets_are_cancelled() -> None:
+    async with serving(Mounted()) as server:
+        stream = await server.connect()
+        await open_websocket_quietly(stream)
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+
+
+async def open_websocket_quietly(stream: Stream) -> None:
+    """Quart accepts when it first sends or receives: this one does neither."""
+    await stream.send_all(get("/quart-ws", *(header.decode() for header in HANDSHAKE)))
+    await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+async def test_sending_in_a_loop_to_a_client_that_left_lets_others_run(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """Without a checkpoint there, this handler would never be cancelled, nor anything else run."""
+    sends: list[int] = []
+
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        # The client has left, and the handler has been told: it sends on all the same.
+        with trio.CancelScope() as scope_of_sending:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stop_after_a_turn, scope_of_sending)
+                while True:
+                    await send({"type": "websocket.send", "text": "x"})
+                    sends.append(1)
+                    assert len(sends) < 1000
+
+    async def stop_after_a_turn(scope: trio.CancelScope) -> None:
+        await trio.lowlevel.checkpoint()
+        scope.cancel()
+
+    async with serving(app, memory=MemoryListener()) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+        assert 0 < len(sends) < 10
+
+
+async def test_bytes_right_behind_the_upgrade_are_answered_400_and_the_connection_closed() -> None:
+    app = Bare()
+    async with serving(app) as server:
+        stream = await server.connect()
+        await stream.send_all(UPGRADE + ws_frame(1, b"too early"))
+        answer = await read_all(stream)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"101" not in answer.partition(b"\r\n")[0]
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+        assert (await H1Client(await server.connect()).ask(get("/ok"))).body == b"ok"
+
+
+async def test_a_refused_handshake_closes_the_connection() -> None:
+    async with serving(Bare()) as server:
+        stream = await server.connect()
+        await stream.send_all(get("/ws", *(header.decode() for header in HANDSHAKE[:2])))
+        assert (await read_all(stream)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_compression_is_not_offered() -> None:
+    """64 KiB of it may inflate to 64 MiB before any limit is asked."""
+    headers = [header.decode() for header in HANDSHAKE]
+    async with serving(Bare()) as server:
+        stream = await server.connect()
+        offer = "sec-websocket-extensions: permessage-deflate"
+        await stream.send_all(get("/ws", *headers, offer))
+        answer = await read_until(stream, b"\r\n\r\n")
+        assert b" 101 " in answer
+        assert b"sec-websocket-extensions" not in answer.lower()
+
+
+async def test_a_message_that_is_too_big_ends_the_websocket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def small(settings: ServingSettings):  # type: ignore[no-untyped-def]
+        config = hypercorn_config(settings)
+        config.websocket_max_message_size = 1000
+        return config
+
+    monkeypatch.setattr("omen.serving._server.hypercorn_config", small)
+    app = Bare()
+    async with serving(app) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        await stream.send_all(ws_frame(1, bytes(900), fin=False) + ws_frame(0, bytes(900)))
+        assert await read_all(stream) == b"\x88\x02\x03\xf1"  # 1009, message too big
+        await app.until(app.heard, "/ws")
+
+
+async def test_a_slow_handler_slows_its_client() -> None:
+    """Messages that are not read wait up to the limit; then the socket is not read either."""
+    received = 0
+    go_on = trio.Event()
+
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal received
+        await receive()
+        await send({"type": "websocket.accept"})
+        await go_on.wait()
+        while (await receive())["type"] == "websocket.receive":
+            received += 1
+
+    async with serving(app, max_unread=100_000) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        many = ws_frame(2, bytes(10_000)) * 2000
+        sent = trio.Event()
+
+        async def send_them() -> None:
+            await stream.send_all(many)
+            sent.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_them)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert not sent.is_set()
+            go_on.set()
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+        assert received == 2000
