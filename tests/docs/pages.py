@@ -9,10 +9,8 @@ from pathlib import Path
 from omen.candidates import Candidate, Endpoint
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("changes/*.md")]
-    + [*ROOT.glob("bench/**/*.md")]
-)
+_WHERE = ("*.md", "docs/**/*.md", "changes/*.md", "bench/**/*.md")
+PAGES = sorted(path for where in _WHERE for path in ROOT.glob(where))
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

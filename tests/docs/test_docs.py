@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_every_layer_that_is_checked_is_on_the_map() -> None:
     assert layers is not None
     lines = layers[1].strip().split("\n")
     places = [{the_map.index(name) for name in re.findall(r"omen\.\w+", line)} for line in lines]
-    assert all(max(above) < min(below) for above, below in zip(places, places[1:], strict=False))
+    assert all(max(above) < min(below) for above, below in pairwise(places))
 
 
 def test_fragments_of_the_changelog_are_named_as_told() -> None:
