@@ -75,12 +75,13 @@ def test_a_hint_has_the_header_form_that_is_told(key: str) -> None:
 
 
 async def test_every_field_that_a_caller_can_see_of_its_race_is_named() -> None:
-    shown = explain(a_race())
-    fields = {*shown, *shown["attempts"][0], *routing_metadata(a_race()), *RaceMoment.__slots__}
+    await trio.lowlevel.checkpoint()  # what is shown is read off trio's clock
+    shown, beside = explain(a_race()), routing_metadata(a_race())
+    fields = {*shown, *shown["attempts"][0], *beside, *RaceMoment.__slots__}
     assert [field for field in sorted(fields) if field not in page(PAGE)] == []
 
 
-async def test_the_object_of_explain_has_exactly_the_fields_that_are_shown() -> None:
+def test_the_object_of_explain_has_exactly_the_fields_that_are_shown() -> None:
     (example,) = (
         json.loads(text) for text in re.findall(r"```json\n(\{\n.*?)```", page(PAGE), re.S)
     )
@@ -89,7 +90,7 @@ async def test_the_object_of_explain_has_exactly_the_fields_that_are_shown() -> 
     assert [list(attempt) for attempt in example["attempts"]] == [list(shown["attempts"][0])] * 2
 
 
-async def test_every_response_header_is_shown_and_no_other() -> None:
+def test_every_response_header_is_shown_and_no_other() -> None:
     failed = FailedAttempt(someone(), UpstreamFailure(FailureKind.RATE_LIMIT, "slow down"))
     sent = [*race_headers(a_race()), *error_headers(AllAttemptsFailed([failed]))]
     shown = {code(row[0]) for row in rows(page(PAGE), "response header")}
@@ -98,7 +99,6 @@ async def test_every_response_header_is_shown_and_no_other() -> None:
 
 def a_race() -> RaceRecord:
     """A race that somebody has won."""
-    now = trio.current_time()
-    attempt = AttemptRecord(0, someone(), now, first_token_at=now, committed_at=now)
+    attempt = AttemptRecord(0, someone(), 0.0, first_token_at=0.5, committed_at=0.6)
     plan = Plan("race", (someone(),))
-    return RaceRecord("r", plan, now, attempts=[attempt], winner=attempt)
+    return RaceRecord("r", plan, 0.0, attempts=[attempt], winner=attempt)

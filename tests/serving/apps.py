@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import trio
 from quart import Response
 from quart_trio import QuartTrio
 
-from omen.serving import ASGIApp, Message, Receive, Scope, Send
+from omen.serving import ASGIApp, Receive, Scope, Send
 
 CHUNK = b"x" * 16 * 1024
 
@@ -118,8 +119,18 @@ class Bare:
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise RuntimeError("an answer is in this text")
 
-    def watching(self, path: str, receive: Receive) -> Watching:
-        return Watching(self, path, receive)
+    @asynccontextmanager
+    async def watching(self, path: str, receive: Receive) -> AsyncIterator[trio.CancelScope]:
+        """Run the block until it is done or the client leaves, as a hot route does."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch, path, receive, nursery.cancel_scope)
+            yield nursery.cancel_scope
+
+    async def _watch(self, path: str, receive: Receive, scope: trio.CancelScope) -> None:
+        while not (await receive())["type"].endswith(".disconnect"):
+            pass
+        self.note(self.heard, path)
+        scope.cancel()
 
     async def websocket(self, path: str, receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "websocket.connect"
@@ -138,42 +149,21 @@ class Bare:
                 await send({"type": "websocket.send", "text": "x"})
 
 
-class Watching:
-    """Runs its block until it is done or the client leaves, as a hot route does."""
-
-    def __init__(self, app: Bare, path: str, receive: Receive) -> None:
-        self._app = app
-        self._path = path
-        self._receive = receive
-        self._manager = trio.open_nursery()
-
-    async def __aenter__(self) -> trio.CancelScope:
-        self._nursery = await self._manager.__aenter__()
-        self._nursery.start_soon(self._watch)
-        return self._nursery.cancel_scope
-
-    async def __aexit__(self, *exc: object) -> bool | None:
-        return await self._manager.__aexit__(*exc)  # type: ignore[arg-type]
-
-    async def _watch(self) -> None:
-        message: Message = {"type": ""}
-        while not message["type"].endswith(".disconnect"):
-            message = await self._receive()
-        self._app.note(self._app.heard, self._path)
-        self._nursery.cancel_scope.cancel()
-
-
 def quart_app() -> QuartTrio:
     app = QuartTrio("quart_app")
 
     @app.route("/quart")
     async def plain() -> str:
+        await trio.lowlevel.checkpoint()
         return "from quart"
 
     @app.route("/quart-stream")
     async def stream() -> Response:
+        await trio.lowlevel.checkpoint()
+
         async def pieces() -> AsyncIterator[bytes]:
             for _ in range(3):
+                await trio.lowlevel.checkpoint()
                 yield b"piece"
 
         response = Response(pieces())

@@ -70,10 +70,11 @@ async def serving(
     shutdown, ended = trio.Event(), trio.Event()
     chosen = ServingSettings(**{"bind": "127.0.0.1", "port": 0, **settings})  # type: ignore[arg-type]
 
-    async def run(task_status: trio.TaskStatus[ServerHandle]) -> None:
-        listeners = None if memory is None else [memory]
-        call = partial(serve, app, chosen, shutdown=shutdown, listeners=listeners)
-        await call(task_status=task_status)
+    async def run(**started: trio.TaskStatus[ServerHandle]) -> None:
+        async with trio.open_nursery() as inner:
+            listeners = None if memory is None else [memory]
+            call = partial(serve, app, chosen, shutdown=shutdown, listeners=listeners)
+            started["task_status"].started(await inner.start(call))
         ended.set()
 
     async with trio.open_nursery() as nursery:

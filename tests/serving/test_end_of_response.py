@@ -56,9 +56,7 @@ async def test_the_same_on_http_2(path: str) -> None:
         assert server.handle.accepted == 1
 
 
-async def test_a_bare_handler_whose_nursery_is_cancelled_at_the_disconnect_leaves_a_usable_connection() -> (
-    None
-):
+async def test_a_nursery_cancelled_at_the_disconnect_leaves_a_usable_connection() -> None:
     app = Bare()
     app.release.set()
     async with serving(app) as server:
@@ -69,9 +67,7 @@ async def test_a_bare_handler_whose_nursery_is_cancelled_at_the_disconnect_leave
         assert b"held" in await read_all(client.stream)
 
 
-async def test_after_the_answer_there_is_always_a_disconnect_and_asking_again_gives_it_again() -> (
-    None
-):
+async def test_after_the_answer_comes_a_disconnect_as_often_as_one_asks() -> None:
     heard: list[str] = []
     finished = trio.Event()
 

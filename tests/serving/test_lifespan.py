@@ -147,10 +147,12 @@ async def test_quart_starts_up_and_shuts_down() -> None:
 
     @app.quart.before_serving
     async def before() -> None:
+        await trio.lowlevel.checkpoint()
         steps.append("before")
 
     @app.quart.after_serving
     async def after() -> None:
+        await trio.lowlevel.checkpoint()
         steps.append("after")
 
     async with serving(app, linger=0) as server:
@@ -166,6 +168,7 @@ async def test_quarts_failure_to_start_is_ours() -> None:
 
     @app.quart.before_serving
     async def before() -> None:
+        await trio.lowlevel.checkpoint()
         raise RuntimeError("no database")
 
     with pytest.raises(StartupFailed, match="no database"):

@@ -15,8 +15,10 @@ from omen.serving._settings import BACKLOG, hypercorn_config
 
 
 def test_hypercorn_is_the_version_whose_internals_were_read() -> None:
-    """The protocols are subclassed by names that hypercorn does not promise: private methods, and
-    what calls what in which order. Another version needs that reading again, not a new number.
+    """Another version needs that reading again, not a new number here.
+
+    The protocols are subclassed by names that hypercorn does not promise: private methods, and
+    what calls what in which order.
     """
     assert version("hypercorn") == "0.18.0"
 

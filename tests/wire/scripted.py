@@ -8,7 +8,7 @@ import httpx
 import trio
 from trio.testing import memory_stream_pair
 
-from omen.wire.transport import Origin
+from omen.wire.transport import Origin, Transport
 
 URL = "http://upstream.test/v1/chat/completions"
 
@@ -34,6 +34,12 @@ async def read_all(response: httpx.Response) -> bytes:
     finally:
         with trio.move_on_after(1, shield=True):
             await response.stream.aclose()
+
+
+async def ask(transport: Transport, request: httpx.Request | None = None) -> bytes:
+    """Send a request and read the whole answer, in an hour of virtual time at most."""
+    with trio.fail_after(3600):
+        return await read_all(await transport.handle_async_request(request or post()))
 
 
 class Server:

@@ -62,7 +62,7 @@ async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> Asyn
                 nursery.cancel_scope.cancel()
 
 
-async def ask(transport: Transport, url: str) -> bytes:
+async def ask_url(transport: Transport, url: str) -> bytes:
     return await read_all(await transport.handle_async_request(post(url)))
 
 
@@ -101,6 +101,31 @@ async def test_a_losing_stream_reaches_the_upstream_as_a_close(
 
 
 @pytest.mark.parametrize("tls", [False, True])
+async def test_a_cancelled_read_may_be_repeated_and_nothing_is_lost(
+    tls: bool, authority: trustme.CA, trusting: ssl.SSLContext
+) -> None:
+    cancelled = trio.Event()
+
+    async def handler(server: Server) -> None:
+        await server.answer(CHUNKED)
+        await cancelled.wait()
+        await server.stream.send_all(chunk(b"late") + b"0\r\n\r\n")
+
+    scheme, context = ("https", server_context(authority)) if tls else ("http", None)
+    async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
+        response = await transport.handle_async_request(post(f"{scheme}://{HERE}:{port}"))
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        body = aiter(response.stream)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(anext, body)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        cancelled.set()
+        assert await read_all(response) == b"late"
+        assert transport.sockets_idle == 1
+
+
+@pytest.mark.parametrize("tls", [False, True])
 async def test_a_kept_connection_is_used_again(
     tls: bool, authority: trustme.CA, trusting: ssl.SSLContext
 ) -> None:
@@ -113,7 +138,7 @@ async def test_a_kept_connection_is_used_again(
     scheme, context = ("https", server_context(authority)) if tls else ("http", None)
     async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
         for _ in range(3):
-            assert await ask(transport, f"{scheme}://{HERE}:{port}") == b"ok"
+            assert await ask_url(transport, f"{scheme}://{HERE}:{port}") == b"ok"
         assert len(accepted) == 1
         assert repr(transport) == (f"<Transport: 0 in use, 1 idle ({scheme}://{HERE}:{port} 1)>")
 
@@ -139,11 +164,11 @@ async def test_a_stale_connection_is_noticed_before_anything_is_sent_on_it(
             heard.append(await server.stream.receive_some())
 
     async with listening(handler) as port, Transport() as transport:
-        assert await ask(transport, f"http://{HERE}:{port}") == b"ok"
+        assert await ask_url(transport, f"http://{HERE}:{port}") == b"ok"
         assert transport.sockets_idle == 1
         kept.set()
         await left.wait()
-        assert await ask(transport, f"http://{HERE}:{port}") == b"ok"
+        assert await ask_url(transport, f"http://{HERE}:{port}") == b"ok"
     assert heard in ([], [b""])
 
 
@@ -152,7 +177,7 @@ async def test_a_closed_port_is_a_connect_error() -> None:
         await unused.bind((HERE, 0))
         async with Transport() as transport:
             with pytest.raises(httpx.ConnectError) as raised:
-                await ask(transport, f"http://{HERE}:{unused.getsockname()[1]}")
+                await ask_url(transport, f"http://{HERE}:{unused.getsockname()[1]}")
     assert isinstance(raised.value.__cause__, OSError)
     assert transport.sockets_in_use == 0
 
@@ -166,7 +191,7 @@ async def test_a_certificate_that_the_system_does_not_trust_is_a_connect_error(
 
     async with listening(handler, server_context(authority)) as port, Transport() as transport:
         with pytest.raises(httpx.ConnectError):
-            await ask(transport, f"https://{HERE}:{port}")
+            await ask_url(transport, f"https://{HERE}:{port}")
         assert transport.sockets_in_use == 0
 
 
@@ -182,7 +207,7 @@ async def test_a_certificate_for_another_name_is_a_connect_error(
 
     async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
         with pytest.raises(httpx.ConnectError):
-            await ask(transport, f"https://{HERE}:{port}")
+            await ask_url(transport, f"https://{HERE}:{port}")
 
 
 async def test_cancelled_in_the_handshake_the_socket_is_closed() -> None:
@@ -195,7 +220,7 @@ async def test_cancelled_in_the_handshake_the_socket_is_closed() -> None:
         closed.set()
 
     async with listening(mute) as port, Transport() as transport, trio.open_nursery() as nursery:
-        nursery.start_soon(ask, transport, f"https://{HERE}:{port}")
+        nursery.start_soon(ask_url, transport, f"https://{HERE}:{port}")
         await hello.wait()
         assert repr(transport) == "<Transport: 1 in use, 0 idle>"
         nursery.cancel_scope.cancel()
@@ -210,7 +235,7 @@ async def test_a_handshake_that_takes_too_long_is_a_connect_timeout() -> None:
 
     async with listening(mute) as port, Transport(connect_timeout=0.05) as transport:
         with pytest.raises(httpx.ConnectTimeout):
-            await ask(transport, f"https://{HERE}:{port}")
+            await ask_url(transport, f"https://{HERE}:{port}")
         assert transport.sockets_in_use == 0
 
 
@@ -228,7 +253,7 @@ async def test_a_plain_request_goes_to_the_proxy_in_absolute_form(
     async with listening(proxy) as port:
         monkeypatch.setenv("HTTP_PROXY", f"http://me:s%40crt@{HERE}:{port}")
         async with Transport() as transport:
-            assert await ask(transport, "http://upstream.test:8000/v1?x=1") == b"ok"
+            assert await ask_url(transport, "http://upstream.test:8000/v1?x=1") == b"ok"
     lines = requests[0].split(b"\r\n")
     assert lines[:2] == [
         b"POST http://upstream.test:8000/v1?x=1 HTTP/1.1",
@@ -250,7 +275,7 @@ async def test_a_tls_request_goes_through_a_tunnel(
     async with listening(proxy) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:s%40crt@{HERE}:{port}")
         async with Transport(ssl_context=trusting) as transport:
-            assert await ask(transport, "https://localhost:4433/v1") == b"ok"
+            assert await ask_url(transport, "https://localhost:4433/v1") == b"ok"
     lines = asked[0].split(b"\r\n")
     assert lines[:2] == [b"CONNECT localhost:4433 HTTP/1.1", b"Host: localhost:4433"]
     assert b"Proxy-Authorization: Basic bWU6c0BjcnQ=" in lines
@@ -267,7 +292,7 @@ async def test_the_proxy_itself_may_be_reached_over_tls(
     async with listening(proxy, server_context(authority)) as port:
         monkeypatch.setenv("ALL_PROXY", f"https://{HERE}:{port}")
         async with Transport(ssl_context=trusting) as transport:
-            assert await ask(transport, "https://localhost:4433/v1") == b"ok"
+            assert await ask_url(transport, "https://localhost:4433/v1") == b"ok"
 
 
 @pytest.mark.parametrize(
@@ -290,6 +315,6 @@ async def test_a_proxy_that_refuses_is_a_proxy_error_and_its_socket_is_closed(
         monkeypatch.setenv("HTTPS_PROXY", f"http://{HERE}:{port}")
         async with Transport() as transport:
             with pytest.raises(httpx.ProxyError):
-                await ask(transport, "https://upstream.test")
+                await ask_url(transport, "https://upstream.test")
             await closed.wait()
             assert transport.sockets_in_use == 0
