@@ -64,7 +64,7 @@ class Field:
         self._failed: list[FailedAttempt] = []
         self._winner: _Entrant | None = None
         self._winner_failure: UpstreamFailure | None = None
-        self._too_late: list[Candidate] | None = None
+        self._too_late: list[Candidate] = []
 
     def unused(self, count: int) -> Iterator[Candidate]:
         """Take up to `count` candidates nobody has tried yet, in the plan's order."""
@@ -76,6 +76,7 @@ class Field:
         async with trio.open_nursery() as watch:
             async with trio.open_nursery() as lanes:
                 if self._plan.commit_deadline < inf:
+                    # It may outlive the lanes: cancelling a scope that has closed does nothing.
                     watch.start_soon(self._keep_deadline, lanes.cancel_scope)
                 yield lanes
             watch.cancel_scope.cancel()
@@ -98,8 +99,11 @@ class Field:
             raise self._winner_failure
         if self._winner is not None:
             return self._winner.candidate
-        if self._too_late is not None:
-            raise MaxLatencyExceeded(self._failed, self._too_late)
+        if self._too_late:
+            # One that had failed was perhaps still closing its stream when the deadline passed.
+            failed = {attempt.candidate for attempt in self._failed}
+            late = [candidate for candidate in self._too_late if candidate not in failed]
+            raise MaxLatencyExceeded(self._failed, late)
         causes = [failed.failure for failed in self._failed]
         raise AllAttemptsFailed(self._failed) from ExceptionGroup("every attempt failed", causes)
 
@@ -116,7 +120,7 @@ class Field:
                 self._winner_failure = failure
             elif self._winner is None:
                 self._failed.append(FailedAttempt(candidate, failure))
-                return failure
+                return None if self._too_late else failure
         finally:
             self._running.remove(entrant)
         return None

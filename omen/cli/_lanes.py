@@ -36,7 +36,8 @@ class Lane:
         if self.ended_ms is None:
             return committed or f"… {self.now_ms:.0f} ms"
         if self.outcome == "won":
-            return f"{committed}, complete {self.ended_ms:.0f} ms"
+            # The feed drops moments for a listener that is slow; the commit may be one of them.
+            return f"{committed or '✔'}, complete {self.ended_ms:.0f} ms"
         if self.outcome == "lost":
             return f"✂ cancelled {self.ended_ms:.0f} ms"
         because = f": {self.reason}" if self.reason else ""
@@ -64,7 +65,7 @@ class Lanes:
             case "ended":
                 lane.ended_ms = t_ms
                 lane.outcome = moment["outcome"]
-                lane.reason = moment["reason"]
+                lane.reason = _printable(moment["reason"])
             case "progressed":
                 return None
         return f"{t_ms:9.1f} ms  {lane.name}  {_WORDS[moment['moment']]}{_rest(lane)}"
@@ -73,6 +74,11 @@ class Lanes:
         """Draw every lane."""
         width = max((len(lane.name) for lane in self._lanes.values()), default=0)
         return [self._lanes[index].draw(width) for index in sorted(self._lanes)]
+
+
+def _printable(reason: str | None) -> str | None:
+    """An upstream's words must not move the cursor."""
+    return reason and "".join(c if c.isprintable() else " " for c in reason)
 
 
 _WORDS = {"started": "started", "committed": "committed", "ended": ""}

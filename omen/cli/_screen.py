@@ -29,8 +29,9 @@ class LiveScreen:
         self._drawn = len(lines)
 
     def note(self, text: str) -> None:
-        """Write a line that is not about a lane."""
+        """Write a line that is not about a lane; the lanes go on below it."""
         print(text, file=self._out, flush=True)
+        self._drawn = 0
 
 
 class PlainScreen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Mistakes in the configuration or on the command line are 2, as argparse has it.
     """
     args = _parser().parse_args(argv)
+    status = 1
+    try:
+        status = _run(args)
+    except* BrokenPipeError:
+        # Whoever read what we print has left, as `head` does: nothing more can be said there,
+        # not even by the interpreter when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args))
     except ConfigError as error:

@@ -77,7 +77,7 @@ class ServerSettings(Section):
     idle_timeout_seconds: Seconds = 300.0
     """How long a connection without a request stays open."""
     max_connections: Count = 10_000
-    """Connections open at once; further ones wait to be accepted."""
+    """Connections open at once; further ones are answered 503 and closed."""
     workers: Single = 1
     """Processes on this machine. Only 1 is there yet."""
 

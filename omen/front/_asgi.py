@@ -34,7 +34,7 @@ def header_map(scope: Scope) -> dict[str, str]:
 
 async def send_json(send: Send, status: int, body: object, headers: Headers = ()) -> None:
     """Send a whole JSON response."""
-    content = to_json(body)
+    content = to_json(body, inf_nan_mode="null")
     await send(
         {
             "type": "http.response.start",

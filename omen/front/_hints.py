@@ -8,22 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from omen.errors import RequestError
-from omen.front._schema import HintsIn
-from omen.front._validation import describe
+from omen.front._schema import HintsIn, intent_of
+from omen.front._validation import Location, describe
 from omen.hints import RaceHints
 
 _PREFIX = "x-omen-"
 _LISTS = frozenset({"providers"})
-_INTENTS = frozenset({"code", "tests", "regex", "analysis", "explanation", "general"})
-_SYNONYMS = {
-    "completion": "code",
-    "refactor": "code",
-    "explain": "explanation",
-    "reason": "analysis",
-    "architecture": "analysis",
-}
 _OBJECTS = frozenset({"priority_weights", "merge"})
 """Hints that a header has no form for."""
 
@@ -31,20 +24,19 @@ _OBJECTS = frozenset({"priority_weights", "merge"})
 def read_hints(
     body: HintsIn | None, tags: Mapping[str, str] | None, headers: Mapping[str, str]
 ) -> RaceHints:
-    """Merge the hints of both places.
+    """Merge the hints of all places.
 
-    **Raises.** `RequestError` (400), naming the key or the header.
+    **Raises.** `RequestError` (400), naming the key, the tag or the header.
     """
     hints = body or HintsIn()
     from_headers = _read_headers(headers)
     if from_headers is not None:
         said = hints.model_dump(exclude_none=True)
         hints = from_headers.model_copy(update={key: getattr(hints, key) for key in said})
-    _refuse_unkept_promises(hints)
     return RaceHints(
         strategy=hints.strategy,
         k=hints.k,
-        intent=_intent(hints.intent or (tags or {}).get("intent")),
+        intent=hints.intent or _intent_of_tags(tags),
         providers=None if hints.providers is None else tuple(hints.providers),
         max_latency=_seconds(hints.max_latency_ms),
         total_timeout=_seconds(hints.total_timeout_ms),
@@ -68,29 +60,19 @@ def _read_headers(headers: Mapping[str, str]) -> HintsIn | None:
         # Lax on purpose: a header can only ever hold text.
         return HintsIn.model_validate(given, strict=False)
     except ValidationError as error:
-        raise describe(error, prefix=_PREFIX) from None
+        raise describe(error, _header_name) from None
 
 
-def _intent(said: str | None) -> str | None:
-    if said is None:
-        return None
-    intent = _SYNONYMS.get(said, said)
-    if intent not in _INTENTS:
-        known = ", ".join(sorted(_INTENTS | set(_SYNONYMS)))
-        raise RequestError(f"omen.intent: must be one of {known}", param="omen.intent")
-    return intent
+def _header_name(location: Location) -> str:
+    return _PREFIX + str(location[0]).replace("_", "-")
 
 
-def _refuse_unkept_promises(hints: HintsIn) -> None:
-    """A cap that is not enforced is worse than one that is refused."""
-    if hints.budget_usd is not None:
-        raise RequestError(
-            "omen.budget_usd: budgets are not available in this version", param="omen.budget_usd"
-        )
-    if hints.on_failure == "restart":
-        raise RequestError(
-            "omen.on_failure: 'restart' is not available in this version", param="omen.on_failure"
-        )
+def _intent_of_tags(tags: Mapping[str, str] | None) -> str | None:
+    said = (tags or {}).get("intent")
+    try:
+        return None if said is None else intent_of(said)
+    except PydanticCustomError as error:
+        raise RequestError(f"tags.intent: {error.message()}", param="tags.intent") from None
 
 
 def _seconds(milliseconds: float | None) -> float | None:

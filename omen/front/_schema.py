@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic_core import PydanticCustomError
 
 
 class _Open(BaseModel):
@@ -150,6 +151,26 @@ StopIn = Annotated[
 Positive = Annotated[float, Field(gt=0)]
 
 
+INTENTS = ("code", "tests", "regex", "analysis", "explanation", "general")
+_SYNONYMS = {
+    "completion": "code",
+    "refactor": "code",
+    "explain": "explanation",
+    "reason": "analysis",
+    "architecture": "analysis",
+}
+
+
+def intent_of(said: str) -> str:
+    """Read an intent, or a synonym that existing clients send. **Raises.** `ValueError`."""
+    intent = _SYNONYMS.get(said, said)
+    if intent not in INTENTS:
+        raise PydanticCustomError(
+            "intent", "must be one of {known}", {"known": ", ".join((*INTENTS, *_SYNONYMS))}
+        )
+    return intent
+
+
 class MergeIn(BaseModel):
     """How `parallel_merge` makes one answer of many."""
 
@@ -180,6 +201,26 @@ class HintsIn(BaseModel):
     merge: MergeIn | None = None
     on_failure: Literal["error", "restart"] | None = None
     explain: bool | None = None
+
+    @field_validator("intent")
+    @classmethod
+    def _read_intent(cls, said: str | None) -> str | None:
+        return None if said is None else intent_of(said)
+
+    @field_validator("budget_usd")
+    @classmethod
+    def _no_budgets_yet(cls, said: float | None) -> float | None:
+        # A cap that is not enforced is worse than one that is refused.
+        if said is not None:
+            raise PydanticCustomError("not_yet", "budgets are not available in this version")
+        return said
+
+    @field_validator("on_failure")
+    @classmethod
+    def _no_restart_yet(cls, said: str | None) -> str | None:
+        if said == "restart":
+            raise PydanticCustomError("not_yet", "'restart' is not available in this version")
+        return said
 
 
 class ChatIn(_Open):

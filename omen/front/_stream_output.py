@@ -22,7 +22,11 @@ _COMMENT = b": waiting for a useful token\n\n"
 
 
 class StreamOutput:
-    """Writes the winner's events; `started` tells whether a status line has gone out."""
+    """Writes the winner's events.
+
+    `started` tells whether a status line has gone out, `finished` whether the answer's own end has
+    been handed over.
+    """
 
     def __init__(
         self,
@@ -40,28 +44,37 @@ class StreamOutput:
         self._explained = explained
         self._writer: ChunkWriter | None = None
         self._turn = trio.Lock()
+        self._silent = False
         self.started = False
         self.finished = False
 
     async def send(self, events: Sequence[Event]) -> None:
         """Send what arrived together as one piece."""
         if self._writer is None:
-            async with self._turn:  # a keep-alive comment may be on its way
-                self._writer = self._make_writer(self._race)
-                await self._start()
+            await self.silence()
+            self._writer = self._make_writer(self._race)
+            await self._start()
         ended = isinstance(events[-1], AnswerEnd)
         told = explain(self._race) if ended and self._explained else None
+        self.finished = ended
         await self._send_body(self._writer.write(events, told), last=ended)
 
     async def keep_alive(self, first: float, every: float) -> None:
-        """Comment at `first` (on trio's clock) and then `every` seconds, until the commit."""
+        """Comment at `first` (on trio's clock) and then `every` seconds, until silenced."""
         await trio.sleep_until(first)
-        while self._writer is None:
+        while True:
             async with self._turn:
-                if self._writer is None:
-                    await self._start()
-                    await self._send_body(_COMMENT)
+                if self._silent:
+                    return
+                await self._start()
+                await self._send_body(_COMMENT)
             await trio.sleep(every)
+
+    async def silence(self) -> None:
+        """Let no further comment go out, and wait for one that is on its way."""
+        self._silent = True
+        async with self._turn:
+            pass
 
     async def fail(self, error: OmenError) -> None:
         """End a stream that has started: exactly one error object, and no made-up finish."""
@@ -81,5 +94,4 @@ class StreamOutput:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def _send_body(self, body: bytes, *, last: bool = False) -> None:
-        self.finished = self.finished or last
         await self._send({"type": "http.response.body", "body": body, "more_body": not last})

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from omen.errors import OmenError, RaceError
+from omen.errors import OmenError, RaceError, RequestError
 from omen.plan import AttemptRecord, RaceRecord
 
 Headers = list[tuple[bytes, bytes]]
@@ -30,6 +30,15 @@ def race_headers(race: RaceRecord) -> Headers:
     return [(name.encode(), _header_value(value)) for name, value in told.items()]
 
 
+class MethodNotAllowed(RequestError):
+    """A hot route was asked with the wrong method; `allowed` is the right one."""
+
+    def __init__(self, method: str, allowed: str) -> None:
+        message = f"{method} is not allowed here; use {allowed}"
+        super().__init__(message, status=405, code="method_not_allowed")
+        self.allowed = allowed
+
+
 def error_headers(error: OmenError) -> Headers:
     """Say when to come back, and that trying again at once would not help.
 
@@ -42,8 +51,8 @@ def error_headers(error: OmenError) -> Headers:
         told.append((b"retry-after", b"%d" % max(1, ceil(wait))))
     if isinstance(error, RaceError):
         told.append((b"x-should-retry", b"false"))
-    if error.status == 405:
-        told.append((b"allow", b"POST"))
+    if isinstance(error, MethodNotAllowed):
+        told.append((b"allow", error.allowed.encode()))
     return told
 
 

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
 from omen.errors import RequestError
 
+Location = Sequence[int | str]
 _MOST = 5
 """Findings told in one message; a caller who made more will be back."""
+_LONGEST = 120
+"""Characters of a field's path that are told. The names of unknown keys are the caller's."""
 _WORDS = {"missing": "is required", "extra_forbidden": "is not a known key"}
 
 
-def describe(error: ValidationError, prefix: str = "") -> RequestError:
-    """Make a 400 of a failed validation. Its `param` is the first field at fault.
+def body_path(location: Location) -> str:
+    """Spell a field of the body: its keys and indexes with dots, unions' tags left out."""
+    steps = [str(step) for step in location]
+    return ".".join(step for step in steps if not step.startswith("<"))[:_LONGEST]
 
-    `prefix` goes before each field's path, as in `omen.`.
-    """
+
+def describe(error: ValidationError, spell: Callable[[Location], str] = body_path) -> RequestError:
+    """Make a 400 of a failed validation. Its `param` is the first field at fault."""
     findings = error.errors(include_url=False, include_context=False, include_input=False)
     told = [
-        _tell(_path(prefix, finding["loc"]), _WORDS.get(finding["type"], finding["msg"]))
+        _tell(spell(finding["loc"]), _WORDS.get(finding["type"], finding["msg"]))
         for finding in findings[:_MOST]
     ]
     further = f"; and {len(findings) - _MOST} more" if len(findings) > _MOST else ""
-    return RequestError("; ".join(told) + further, param=_path(prefix, findings[0]["loc"]) or None)
+    return RequestError("; ".join(told) + further, param=spell(findings[0]["loc"]) or None)
 
 
 def _tell(path: str, message: str) -> str:
     if not path:
         return f"the body: {message}"
     return f"{path}: {message[:1].lower()}{message[1:]}"
-
-
-def _path(prefix: str, location: Sequence[int | str]) -> str:
-    steps = [str(step) for step in location]
-    return prefix + ".".join(step for step in steps if not step.startswith("<"))

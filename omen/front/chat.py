@@ -19,13 +19,22 @@ from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_jso
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
 from omen.front._ids import request_id_of
 from omen.front._stream_output import StreamOutput
-from omen.front._told import error_headers, explain, race_headers, routing_metadata
+from omen.front._told import (
+    MethodNotAllowed,
+    error_headers,
+    explain,
+    race_headers,
+    routing_metadata,
+)
 from omen.front.openai_parse import Asked, parse_chat
 from omen.front.openai_write import ChunkWriter, Completion, error_object
 from omen.gateway import Gateway
 from omen.plan import Output, RaceRecord
+from omen.serving import describe
 
 logger = logging.getLogger(__name__)
+TAIL_SECONDS = 1.0
+"""What may still go on in a request whose client has everything, or is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,9 @@ class ChatRoute:
         except RequestError as error:
             await exchange.refuse(error)
             return
+        except Exception as bug:  # noqa: BLE001  the boundary, see _own_fault
+            await exchange.refuse(_own_fault(bug, f"request {request_id}"))
+            return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope, exchange)
             await exchange.answer(asked, race, nursery)
@@ -63,15 +75,21 @@ class ChatRoute:
 
 def _check_method(scope: Scope) -> None:
     if scope["method"] != "POST":
-        raise RequestError(
-            f"{scope['method']} is not allowed here; use POST",
-            status=405,
-            code="method_not_allowed",
-        )
+        raise MethodNotAllowed(scope["method"], "POST")
+
+
+def _own_fault(bug: Exception, where: str) -> OmenError:
+    """Log a bug, and make the error the caller is told instead of it.
+
+    This is the boundary: whatever went wrong inside, the caller hears that something did, and the
+    log says what kind and where, but not its text, which may quote a prompt.
+    """
+    logger.error("%s: internal error: %s", where, describe(bug))
+    return OmenError(f"internal error in the gateway; its log has more under {where}")
 
 
 class _Exchange:
-    """One request and its response. `finished` once the last byte of it was handed over."""
+    """One request and its response. `finished` once the answer's end was handed over."""
 
     def __init__(self, route: ChatRoute, send: Send, headers: Headers) -> None:
         self._route = route
@@ -102,6 +120,7 @@ class _Exchange:
         pause = self._route.keepalive_after
         nursery.start_soon(output.keep_alive, race.accepted_at + pause, pause)
         error = await self._run(asked, race, output)
+        await output.silence()
         if error is None or output.finished:
             return
         if output.started:
@@ -127,11 +146,8 @@ class _Exchange:
             await self._route.gateway.run(race, asked.request, output)
         except OmenError as error:
             return error
-        except Exception:
-            # The boundary: whatever went wrong inside, the caller is told that something did,
-            # and the log what. No exception of ours carries a prompt or a key.
-            logger.exception("race %s: internal error", race.race_id)
-            return OmenError("internal error; the gateway's log has more under this race's id")
+        except Exception as bug:  # noqa: BLE001  the boundary, see _own_fault
+            return _own_fault(bug, f"race {race.race_id}")
         return None
 
     async def refuse(self, error: OmenError, race: RaceRecord | None = None) -> None:
@@ -143,8 +159,15 @@ class _Exchange:
 
 
 async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope, exchange: _Exchange) -> None:
+    """End the request when its client leaves; "leaving" also follows every normal end.
+
+    After a normal end the upstream may still be read to its own end, so that its connection can
+    be kept; that is bounded, in case the client left while the last piece was on its way to it.
+    """
     await wait_until_gone(receive)
-    if not exchange.finished:  # after a normal end, the upstream may still be read to its own end
+    if exchange.finished:
+        scope.deadline = trio.current_time() + TAIL_SECONDS
+    else:
         scope.cancel()
 
 

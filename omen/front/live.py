@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from omen.errors import RequestError
 from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._told import MethodNotAllowed, error_headers
 from omen.front.openai_write import error_object
 from omen.telemetry import LiveFeed
 
@@ -29,9 +30,9 @@ class LiveRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream moments until the listener leaves."""
-        if not _is_local(scope):
-            refusal = RequestError("only callers on this machine may watch races", status=403)
-            await send_json(send, 403, error_object(refusal))
+        refusal = _refusal(scope)
+        if refusal is not None:
+            await send_json(send, refusal.status, error_object(refusal), error_headers(refusal))
             return
         wanted = parse_qs(scope["query_string"].decode("latin-1")).get("request_id", [""])[0]
         async with trio.open_nursery() as nursery:
@@ -55,6 +56,14 @@ async def _send_piece(send: Send, piece: bytes) -> None:
 async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:
     await wait_until_gone(receive)
     scope.cancel()
+
+
+def _refusal(scope: Scope) -> RequestError | None:
+    if scope["method"] != "GET":
+        return MethodNotAllowed(scope["method"], "GET")
+    if not _is_local(scope):
+        return RequestError("only callers on this machine may watch races", status=403)
+    return None
 
 
 def _is_local(scope: Scope) -> bool:

@@ -27,6 +27,7 @@ from omen.chat import (
 )
 from omen.errors import RequestError
 from omen.front._hints import read_hints
+from omen.front._numbers import refuse_unsayable_numbers
 from omen.front._schema import (
     ChatIn,
     ContentIn,
@@ -63,6 +64,7 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> Asked:
         chat = ChatIn.model_validate_json(body)
     except ValidationError as error:
         raise describe(error) from None
+    refuse_unsayable_numbers(body)
     _check(chat)
     return Asked(
         request=_request(chat),

@@ -92,7 +92,8 @@ class ChunkWriter:
         return b"".join(map(self._chunk, chunks)) + DONE
 
     def _chunk(self, rest: Mapping[str, Any]) -> bytes:
-        return b"data: " + to_json({**self._base, **rest}) + b"\n\n"
+        # An upstream's logprob may be minus infinity, which JSON cannot say.
+        return b"data: " + to_json({**self._base, **rest}, inf_nan_mode="null") + b"\n\n"
 
 
 class Completion:
@@ -178,7 +179,7 @@ class Completion:
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
-    """Write usage as OpenAI does, details only where there are any."""
+    """Write usage as OpenAI does: details only where there are any, and no vendor's extras."""
     body: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -188,7 +189,7 @@ def usage_object(usage: Usage) -> dict[str, Any]:
         body["prompt_tokens_details"] = dict(usage.prompt_details)
     if usage.completion_details:
         body["completion_tokens_details"] = dict(usage.completion_details)
-    return {**usage.extras, **body}
+    return body
 
 
 def error_object(error: OmenError) -> dict[str, Any]:

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from quart import Response
 from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import omen
 from omen.errors import OmenError, RequestError
@@ -16,11 +15,12 @@ from omen.front.openai_write import error_object
 from omen.gateway import Gateway
 
 Answer = tuple[dict[str, Any], int]
+Refusal = tuple[dict[str, Any], int, dict[str, str]]
 
 
 def make_operations(gateway: Gateway, draining: Callable[[], bool], started_at: int) -> QuartTrio:
     """Build the app. `draining` says whether OMEN was told to stop."""
-    app = QuartTrio("omen")
+    app = QuartTrio("omen", static_folder=None)
 
     @app.get("/health")
     async def health() -> Answer:
@@ -43,24 +43,26 @@ def make_operations(gateway: Gateway, draining: Callable[[], bool], started_at: 
     async def model(name: str) -> Answer:
         owner = model_names(gateway).get(name)
         if owner is None:
-            return _refuse(
-                RequestError(
-                    f"the model {name!r} is not listed",
-                    param="model",
-                    status=404,
-                    code="model_not_found",
-                )
-            )
+            words = f"the model {name[:100]!r} is not listed"
+            return error_object(RequestError(words, param="model", code="model_not_found")), 404
         return _model(name, owner, started_at), 200
 
     @app.errorhandler(HTTPException)
-    async def refuse(error: HTTPException) -> Answer | Response:
-        status = error.code or 500
-        return _refuse(
-            RequestError(f"{error.name}: {error.description}", status=status, code="not_found")
-        )
+    async def refuse(error: HTTPException) -> Refusal:
+        return _refused(error)
 
     return app
+
+
+def _refused(error: HTTPException) -> Refusal:
+    status = error.code or 500
+    if status >= 500:
+        return error_object(OmenError("internal error in the gateway")), status, {}
+    code = error.name.lower().replace(" ", "_")
+    body = error_object(RequestError(error.name, status=status, code=code))
+    if isinstance(error, MethodNotAllowed):
+        return body, status, {"allow": ", ".join(sorted(error.valid_methods or ()))}
+    return body, status, {}
 
 
 def model_names(gateway: Gateway) -> dict[str, str]:
@@ -77,7 +79,3 @@ def model_names(gateway: Gateway) -> dict[str, str]:
 
 def _model(name: str, owner: str, created: int) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": created, "owned_by": owner}
-
-
-def _refuse(error: OmenError) -> Answer:
-    return error_object(error), error.status

@@ -19,6 +19,8 @@ from omen.plan import Plan
 from omen.routing.catalog import Catalog
 
 AUTO = "auto"
+_LONGEST = 100
+"""Characters of a name from the caller that an error repeats."""
 _STRATEGY_BY_PRIORITY = {"low-latency": "race"}
 
 
@@ -77,7 +79,7 @@ class Router:
         if hints.strategy is not None and hints.strategy not in self._strategies:
             raise RequestError(
                 f"omen.strategy must be one of {', '.join(self._strategies)}, "
-                f"got {hints.strategy!r}",
+                f"got {_shown(hints.strategy)}",
                 param="omen.strategy",
             )
         self._check_providers("omen.providers", hints.providers or ())
@@ -87,7 +89,7 @@ class Router:
         for name in names:
             if name not in self._catalog:
                 raise RequestError(
-                    f"{param} names {name!r}, which is not configured; configured: "
+                    f"{param} names {_shown(name)}, which is not configured; configured: "
                     f"{', '.join(self._catalog.names) or 'none'}",
                     param=param,
                 )
@@ -109,7 +111,7 @@ class Router:
         if not unique:
             among = f" among omen.providers {', '.join(allowed)}" if allowed is not None else ""
             raise RequestError(
-                f"no provider{among} serves the model {model!r}",
+                f"no provider{among} serves the model {_shown(model)}",
                 param="model",
                 status=404,
                 code="model_not_found",
@@ -129,6 +131,10 @@ class Router:
         if name == AUTO:
             return [c for p in self._catalog if p.models for c in p.candidates(p.models[0])]
         return [c for p in self._catalog if name in p.models for c in p.candidates(name)]
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _LONGEST else name[:_LONGEST] + "…")
 
 
 def _weighted(candidate: Candidate, weights: Mapping[str, float]) -> Candidate:

@@ -15,6 +15,7 @@ Inside, arrows go down:
 """
 
 from omen.serving._asgi import ASGIApp, Message, Receive, Scope, Send
+from omen.serving._failures import describe
 from omen.serving._handle import ServerHandle
 from omen.serving._lifespan import StartupFailed
 from omen.serving._server import serve
@@ -29,5 +30,6 @@ __all__ = [
     "ServerHandle",
     "ServingSettings",
     "StartupFailed",
+    "describe",
     "serve",
 ]

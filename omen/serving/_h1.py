@@ -26,6 +26,11 @@ _WAITING = {h11.DONE, h11.MIGHT_SWITCH_PROTOCOL}  # type: ignore[attr-defined]
 """The client has sent its whole request (in the second case, with an upgrade we may ignore)."""
 
 
+_SILENT = {h11.MUST_CLOSE, h11.CLOSED}
+"""The client has sent its last request, says `Connection: close`, and should say nothing more. The
+stray line end that some send after a body is an error to h11, and would cost them the answer."""
+
+
 class Resume(Event):
     """To the connection: complete bytes may be held here. To the protocol: parse them."""
 
@@ -71,12 +76,10 @@ class H1(H11Protocol):
         if state in _WAITING:
             ahead = len(self._held()) + len(data)
             self._surplus = self._surplus or ahead > self.config.h11_max_incomplete_size
-        # After `Connection: close` a client has nothing to say. h11 takes the stray line end that
-        # some send after a body for an error, which would cost them their response.
-        return self._surplus or state in {h11.MUST_CLOSE, h11.CLOSED}
+        return self._surplus or state in _SILENT
 
     async def _handle_events(self) -> None:
-        while True:
+        while self.connection.their_state not in _SILENT:
             if self.connection.they_are_waiting_for_100_continue:
                 await self._send_h11_event(
                     h11.InformationalResponse(

@@ -30,6 +30,16 @@ class SendBuffer(StreamBuffer):
         """Whether the handler has sent all it will."""
         return self._complete
 
+    def set_complete(self) -> None:
+        """Note that the handler has sent all; `drain` then waits for the end to be written too.
+
+        An empty buffer is not enough. The end of the stream would still be to come, and the
+        goodbye of a draining connection could overtake it.
+        """
+        if not self._complete:
+            self._is_empty = EventWrapper()
+        super().set_complete()
+
     async def push(self, data: bytes) -> None:
         """Take these bytes, and wait while there are too many.
 

@@ -192,6 +192,23 @@ def test_a_race_that_cannot_be_run_says_why(tmp_path: Path, args: list[str], wor
     assert "Traceback" not in result.stderr
 
 
+def test_a_reader_that_leaves_gets_no_traceback(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        omen("race", "hello"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "started" in process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(BOUND) == 1
+
+
 def test_sim_serves_three_providers_and_tells_what_they_saw(tmp_path: Path) -> None:
     fast = ["--profile", "fast", "--profile", "sim-ollama=fast,tokens=5"]
     with running(tmp_path, "sim", "--port", "0", *fast, until="/sim/stats") as (process, printed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import h2.errors
 import h2.events
 import pytest
@@ -9,7 +11,8 @@ import trio
 import trio.abc
 import trio.testing
 
-from tests.serving.apps import Bare, Mounted
+from omen.serving import Receive, Scope, Send
+from tests.serving.apps import Bare, Mounted, http
 from tests.serving.harness import (
     H1Client,
     H2Client,
@@ -92,6 +95,32 @@ async def test_on_http_2_too_and_a_new_request_is_refused_so_that_it_may_be_repe
         await client.stream.aclose()
         await server.ended.wait()
     assert app.begun == ["/held"] * 5
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_every_response_in_flight_ends_before_the_goodbye(
+    seed: int, autojump_clock: trio.abc.Clock, scheduler: random.Random
+) -> None:
+    """In whatever order: the end of a stream must not be overtaken by the GOAWAY."""
+    scheduler.seed(seed)
+    dice = random.Random(seed)
+
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(dice.randrange(5)):
+            await trio.sleep(dice.choice([0, 0.001, 0.002]))
+            await send({"type": "http.response.body", "body": bytes(7000), "more_body": True})
+        await send({"type": "http.response.body", "body": b"end"})
+
+    async with serving(app, memory=MemoryListener()) as server:
+        client = H2Client(await server.connect())
+        running = [await client.start("/") for _ in range(40)]
+        await trio.testing.wait_all_tasks_blocked()
+        server.shutdown.set()
+        await client.until(h2.events.ConnectionTerminated)
+        for stream_id in running:
+            assert client.seen(h2.events.StreamEnded, stream_id)
 
 
 @pytest.mark.parametrize("http_2", [False, True])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.abc
+import trio.testing
 
 from omen.serving import Receive, Scope, Send
+from omen.serving._h1 import H1
 from tests.serving.apps import Bare, Mounted, http
 from tests.serving.harness import H1Client, H2Client, MemoryListener, get, read_all, serving
 
@@ -65,6 +67,24 @@ async def test_a_nursery_cancelled_at_the_disconnect_leaves_a_usable_connection(
             assert (await client.ask(get("/held"))).body == b"held"
         await client.send(get("/held", "connection: close"))
         assert b"held" in await read_all(client.stream)
+
+
+async def test_the_end_is_recorded_even_if_that_takes_a_wait_and_the_handler_is_cancelled_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """quart-trio cancels the sending task when it sees the disconnect that ends the response."""
+    recorded = trio.Event()
+    told = H1._maybe_recycle
+
+    async def slowly(self: H1) -> None:
+        await told(self)
+        await trio.testing.wait_all_tasks_blocked()
+        recorded.set()
+
+    monkeypatch.setattr(H1, "_maybe_recycle", slowly)
+    async with serving(Mounted()) as server:
+        await H1Client(await server.connect()).ask(get("/quart"))
+        await recorded.wait()
 
 
 async def test_after_the_answer_comes_a_disconnect_as_often_as_one_asks() -> None:

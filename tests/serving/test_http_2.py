@@ -10,6 +10,7 @@ import trio.abc
 import trio.testing
 
 from omen.serving import Receive, Scope, Send
+from omen.serving._h2 import H2
 from tests.serving.apps import Bare, answer, http
 from tests.serving.harness import H1Client, H2Client, MemoryListener, get, serving
 
@@ -186,6 +187,28 @@ async def test_a_hundred_streams_at_once_each_get_their_own() -> None:
         started = {await client.start(f"/{n}"): f"/{n}".encode() * 100 for n in range(100)}
         for stream_id, body in started.items():
             assert (await client.answer(stream_id)).body == body
+
+
+async def test_streams_leave_nothing_behind_on_a_long_connection() -> None:
+    """Answered, reset by the client, broken off by us: the tree of streams does not grow."""
+    app = Bare()
+    async with serving(app) as server:
+        client = H2Client(await server.connect())
+        for _ in range(100):
+            await client.ask("/ok")
+            dropped = await client.start("/flood")
+            await client.until(h2.events.DataReceived, dropped)
+            client.h2.reset_stream(dropped)
+            broken = await client.start("/fail-late")
+            await client.until(h2.events.StreamReset, broken)
+            client.events.clear()
+        await app.until(app.ended, "/flood", 100)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        (connection,) = server.handle._live
+        protocol = connection._protocol._protocol
+        assert isinstance(protocol, H2)
+        assert (protocol.streams, protocol.stream_buffers, protocol._owed) == ({}, {}, {})
+        assert list(protocol.priority._streams) == [0]
 
 
 async def test_a_client_that_makes_us_answer_must_read_the_answers(

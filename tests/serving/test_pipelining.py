@@ -9,6 +9,7 @@ import trio
 import trio.abc
 import trio.testing
 
+from omen.serving._h1 import H1
 from tests.serving.apps import Bare, Mounted
 from tests.serving.harness import (
     H1Client,
@@ -70,6 +71,29 @@ async def test_a_flood_ahead_hides_no_disconnect_either() -> None:
         await stream.aclose()
         await app.until(app.heard, "/held")
         await server.handle.wait_connections(0)
+
+
+async def test_what_is_held_is_bounded() -> None:
+    app = Bare()
+    async with serving(app) as server:
+        stream = await server.connect()
+        await stream.send_all(get("/held") + get("/ok") * 100_000)
+        (connection,) = server.handle._live
+        protocol = connection._protocol._protocol
+        assert isinstance(protocol, H1)
+        assert len(protocol._held()) <= 64 * 1024
+
+
+async def test_a_stray_line_end_after_the_last_request_costs_nobody_the_answer() -> None:
+    """Some clients send one after a body. After `Connection: close` h11 takes it for an error."""
+    async with serving(Bare()) as server:
+        stream = await server.connect()
+        await stream.send_all(post("/echo", b"body", "connection: close") + b"\r\n")
+        assert (await read_all(stream)).endswith(b"body")
+        client = H1Client(await server.connect())
+        await client.send(get("/ok", "connection: close"))
+        await client.send(b"\r\n")
+        assert (await client.answer()).body == b"ok"
 
 
 async def test_a_body_that_nobody_reads_hides_no_disconnect_up_to_the_limit() -> None:

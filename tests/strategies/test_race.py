@@ -228,13 +228,21 @@ async def test_one_that_has_failed_is_not_chosen_at_the_deadline_while_it_closes
 ) -> None:
     happened = await run_scenario(
         race,
-        {"a": [answers(), says("Well", after=0.5), fails(after=0.25)], "b": [hangs()]},
+        {
+            "a": [answers(), says("Well", after=0.5), fails(after=0.25)],
+            "b": [hangs()],
+            "c": good(0),
+        },
         max_latency=1.0,
         slow_close=0.5,
     )
     assert isinstance(happened.error, MaxLatencyExceeded)
+    assert happened.error.message == (
+        "no useful token by max_latency_ms: a/m: server_error as scripted; b/m: nothing visible yet"
+    )
     assert happened.sent == []
     assert happened.clock == 1.5
+    assert "c" not in happened.opened  # the time for replacements is over
 
 
 async def test_nothing_after_the_commit_is_cut_by_the_deadline(autojump_clock: MockClock) -> None:
