@@ -77,7 +77,7 @@ class Field:
             async with trio.open_nursery() as lanes:
                 if self._plan.commit_deadline < inf:
                     # It may outlive the lanes: cancelling a scope that has closed does nothing.
-                    watch.start_soon(self._keep_deadline, lanes.cancel_scope)
+                    watch.start_soon(self._keep_deadline, lanes.cancel_scope)  # noqa: ASYNC111
                 yield lanes
             watch.cancel_scope.cancel()
 

@@ -45,7 +45,7 @@ class _RemoteRace:
 
     async def run(self, transport: Transport, body: Mapping[str, Any]) -> str | OmenError:
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._watch, transport)
+            await nursery.start(self._follow_feed, transport)
             try:
                 answer: str | OmenError = await self._ask(transport, body)
             except OmenError as error:
@@ -55,7 +55,7 @@ class _RemoteRace:
             nursery.cancel_scope.cancel()
         return answer
 
-    async def _watch(
+    async def _follow_feed(
         self, transport: Transport, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Show the race's moments. A feed that cannot be had costs the picture, not the race."""

@@ -140,6 +140,10 @@ class H2(H2Protocol):
                 await self._begin(event)
             elif isinstance(event, h2.events.DataReceived):
                 await self._receive_body(event)
+            elif isinstance(event, h2.events.StreamReset):
+                await self._close_stream(event.stream_id)
+                await self._forget(event.stream_id)
+                await self.send(Updated(idle=self.idle))
             else:
                 await super()._handle_events([event])
         await self._flush()
@@ -217,6 +221,19 @@ class H2(H2Protocol):
     async def _close_stream(self, stream_id: int) -> None:
         await super()._close_stream(stream_id)
         await self._repay(stream_id)
+        if stream_id in self.stream_buffers and not self.stream_buffers[stream_id].ended:
+            await self._forget(stream_id)
+
+    async def _forget(self, stream_id: int) -> None:
+        """Take a stream out that has nothing more to write.
+
+        hypercorn does so only when it next tries to write to it, which for a reset stream may be
+        never: then they pile up in the tree until it is full and the connection dies.
+        """
+        buffer = self.stream_buffers.pop(stream_id, None)
+        if buffer is not None:
+            await buffer.close()
+            self.priority.remove_stream(stream_id)
 
     async def _priority_updated(self, event: h2.events.PriorityUpdated) -> None:
         """Ignore it: priorities are deprecated, and 1000 of them used to end the process."""
