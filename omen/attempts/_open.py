@@ -71,7 +71,8 @@ class Attempts:
                     reader=make_reader(spec.FRAMING),
                     decoder=spec.decoder(),
                     patience=patience,
-                    tell=lambda moment: self._tell(moment, race, record),
+                    on_commit=partial(self._commit, race, record),
+                    on_progress=partial(self._tell, "progressed", race, record),
                 )
 
     @contextmanager
@@ -93,18 +94,18 @@ class Attempts:
             self.live.remove(record)
             self._tell("ended", race, record)
 
+    def _commit(self, race: RaceRecord, record: AttemptRecord) -> None:
+        if race.winner is not None:
+            raise RuntimeError(
+                f"a second commit in race {race.race_id}, by {record.candidate.name}"
+            )
+        race.winner = record
+        record.committed_at = trio.current_time()
+        self._tell("committed", race, record)
+
     def _tell(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
-        if moment == "committed":
-            _claim(race, record)
         for observer in self._observers:
             observer(moment, race, record)
-
-
-def _claim(race: RaceRecord, record: AttemptRecord) -> None:
-    if race.winner is not None:
-        raise RuntimeError(f"a second commit, by {record.candidate.name}, in race {race.race_id}")
-    race.winner = record
-    record.committed_at = trio.current_time()
 
 
 def _how_it_ended(race: RaceRecord, record: AttemptRecord) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import trio
 
@@ -17,7 +18,7 @@ from omen.events import (
     ToolCallDelta,
     is_generated,
 )
-from omen.plan import AttemptRecord, Moment
+from omen.plan import AttemptRecord
 from omen.providers import Decoder
 from omen.wire.framing import FrameReader
 from omen.wire.upstream import UpstreamResponse
@@ -40,20 +41,22 @@ class RunningAttempt:
         reader: FrameReader,
         decoder: Decoder,
         patience: Patience,
-        tell: Callable[[Moment], None],
+        on_commit: Callable[[], None],
+        on_progress: Callable[[], None],
     ) -> None:
         self._record = record
         self._response = response
         self._reader = reader
         self._decoder = decoder
         self._patience = patience
-        self._tell = tell
+        self._on_commit = on_commit
+        self._on_progress = on_progress
         self._failure: UpstreamFailure | None = None
         self._characters = 0
 
     def commit(self) -> None:
         """Claim the win of this attempt's race."""
-        self._tell("committed")
+        self._on_commit()
 
     async def receive(self) -> Sequence[Event]:
         """Wait for the next events; empty once the answer was complete.
@@ -107,8 +110,12 @@ class RunningAttempt:
         self._failure = failure
 
     async def _drain(self) -> None:
-        """Read to the end of the response, so that its connection is clean and can be kept."""
-        with trio.move_on_after(DRAIN_SECONDS):
+        """Read to the end of the response, so that its connection is clean and can be kept.
+
+        A response that breaks here broke behind a whole answer: that costs its connection, which
+        is closed on the way out, and nothing else.
+        """
+        with trio.move_on_after(DRAIN_SECONDS), suppress(UpstreamFailure):
             while await self._response.receive():
                 pass
 
@@ -130,4 +137,4 @@ class RunningAttempt:
             self._patience.renew()
             if record.first_token_at is None:
                 record.first_token_at = trio.current_time()
-        self._tell("progressed")
+        self._on_progress()

@@ -172,6 +172,21 @@ async def test_an_answer_that_had_finished_is_whole_whatever_follows(
     assert opened.record.outcome == "won"
 
 
+@pytest.mark.parametrize("after", [httpx.ReadError("reset"), b"more", b": ping\n\n"], ids=str)
+async def test_what_follows_a_whole_answer_can_neither_spoil_nor_hold_it(
+    autojump_clock: MockClock, after: bytes | Exception
+) -> None:
+    whole = text("Yes") + FINISH + USAGE + DONE
+    opened = Opened(Scripted((1.0, whole), *[(0.1, after)] * 9))
+    async with opened.open() as attempt:
+        assert isinstance((await attempt.receive())[-1], AnswerEnd)
+        attempt.commit()
+        assert await attempt.receive() == ()
+    assert opened.record.outcome == "won"
+    assert trio.current_time() <= 1.25
+    opened.assert_closed()
+
+
 @pytest.mark.parametrize("piece", [b"", b": ping\n\n", ROLE, text(" \\n"), chunk("{}")])
 async def test_only_generated_tokens_renew_patience(
     autojump_clock: MockClock, piece: bytes
