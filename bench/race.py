@@ -126,7 +126,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
     args = parser.parse_args(argv)
     options = read_options(args)
-    gc.freeze()  # all that is loaded stays; looking through it again would stop the clocks
     try:
         report = trio.run(_measure_until_told_to_stop, options)
     except BenchError as error:
@@ -166,4 +165,5 @@ async def _heed(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what is loaded stays; collections that look through it would make reads late
     sys.exit(main())

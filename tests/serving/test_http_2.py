@@ -53,19 +53,35 @@ async def test_a_body_larger_than_the_window_is_received_whole() -> None:
 
 
 async def test_a_handler_that_does_not_read_stops_its_client_and_nobody_else() -> None:
-    """Its window is not opened again beyond the limit, and other streams are answered."""
+    """Its window is not opened again beyond the limit; what it held is given back at its end."""
     app = Bare()
     async with serving(app, max_unread=10_000) as server:
         client = H2Client(await server.connect())
-        stream_id = await client.start("/deaf", method="POST", end=False)
-        client.h2.send_data(stream_id, bytes(16_000))
-        await client.flush()
-        assert (await client.ask("/ok")).body == b"ok"
-        assert client.h2.local_flow_control_window(stream_id) == 65_535 - 16_000
+        for _ in range(3):
+            stream_id = await client.start("/deaf", method="POST", end=False)
+            for _ in range(4):
+                client.h2.send_data(stream_id, bytes(15_000))
+            await client.flush()
+            assert (await client.ask("/ok")).body == b"ok"
+            assert client.h2.local_flow_control_window(stream_id) < 6000
+            client.h2.reset_stream(stream_id)
+            await client.flush()
+            while client.h2.outbound_flow_control_window < 60_000:
+                client.take(bytes(await client.stream.receive_some()))
+
+
+async def test_a_reset_lets_go_a_handler_that_has_sent_all_and_waits_for_the_window() -> None:
+    app = Bare()
+    async with serving(app) as server:
+        client = H2Client(await server.connect())
+        client.h2.update_settings({4: 0})  # SETTINGS_INITIAL_WINDOW_SIZE
+        stream_id = await client.start("/ok")
+        await client.until(h2.events.ResponseReceived, stream_id)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert app.ended == []
         client.h2.reset_stream(stream_id)
         await client.flush()
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert (await client.ask("/ok")).body == b"ok"
+        await app.until(app.ended, "/ok")
 
 
 async def test_a_client_that_stops_reading_stops_its_handler(

@@ -73,11 +73,12 @@ async def test_a_flood_ahead_hides_no_disconnect_either() -> None:
         await server.handle.wait_connections(0)
 
 
-async def test_what_is_held_is_bounded() -> None:
+@pytest.mark.parametrize("header", ["connection: keep-alive", "connection: close"])
+async def test_what_is_held_is_bounded(header: str) -> None:
     app = Bare()
     async with serving(app) as server:
         stream = await server.connect()
-        await stream.send_all(get("/held") + get("/ok") * 100_000)
+        await stream.send_all(get("/held", header) + get("/ok") * 100_000)
         (connection,) = server.handle._live
         protocol = connection._protocol._protocol
         assert isinstance(protocol, H1)
