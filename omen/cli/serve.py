@@ -15,6 +15,7 @@ from typing import Any
 import trio
 
 from omen.cli._demo import with_simulated
+from omen.cli._memory import freeze_what_is_built
 from omen.cli._signals import heed_signals
 from omen.config import Loaded, Settings, load_settings
 from omen.engine import load_strategies
@@ -59,6 +60,7 @@ async def _serve(loaded: Loaded) -> int:
         feed = LiveFeed()
         async with open_gateway(settings, observers=[feed, log_attempts]) as gateway:
             app = make_app(gateway, feed, settings.server, draining=shutdown.is_set)
+            freeze_what_is_built()
             server = partial(serve, app, _serving(settings), shutdown=shutdown)
             async with trio.open_nursery() as serving:
                 try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import trio
 
+from omen.cli._memory import freeze_what_is_built
 from omen.cli._signals import heed_signals
 from omen.sim import (
     DEFAULT_FLEET,
@@ -74,6 +75,7 @@ async def _simulate(fleet: Sequence[SimulatedUpstream], bind: str, port: int) ->
     async with trio.open_nursery() as nursery:
         shutdown = trio.Event()
         await nursery.start(heed_signals, shutdown, nursery.cancel_scope)
+        freeze_what_is_built()
         async with open_fleet(fleet, host=bind, ports=ports) as running:
             for upstream in running:
                 print(f"{upstream.name} ({upstream.kind}): {upstream.base_url}", flush=True)

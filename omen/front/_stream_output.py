@@ -73,8 +73,9 @@ class StreamOutput:
     async def silence(self) -> None:
         """Let no further comment go out, and wait for one that is on its way."""
         self._silent = True
-        async with self._turn:
-            pass
+        if self._turn.locked():
+            async with self._turn:
+                pass
 
     async def fail(self, error: OmenError) -> None:
         """End a stream that has started: exactly one error object, and no made-up finish."""

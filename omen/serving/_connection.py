@@ -168,8 +168,16 @@ class Connection:
         and the closing of the socket when the client leaves or the connection is cancelled.
         """
         with self._shield():
-            async with self._sending:
+            try:
+                # Taking a free lock with `acquire` still lets other tasks run, and at the commit
+                # of a race those are the losers unwinding while the client waits.
+                self._sending.acquire_nowait()
+            except trio.WouldBlock:
+                await self._sending.acquire()
+            try:
                 delivered = not self._gone and await self._deliver(memoryview(data))
+            finally:
+                self._sending.release()
         if not delivered:
             await self._lose()
 

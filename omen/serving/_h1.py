@@ -45,6 +45,7 @@ class H1(H11Protocol):
 
     stream: Exchange | Websocket | None
     _surplus = False
+    _unsent = b""
 
     @property
     def head_begun(self) -> bool:
@@ -144,10 +145,25 @@ class H1(H11Protocol):
         )
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        """Write what an event is on the wire; a response's head waits for what comes behind it.
+
+        ASGI has the application send the head and the first of the body apart, but one after the
+        other; together they are one packet, and a client's first token is not behind two turns of
+        the scheduler.
+        """
         # After the application has broken the rules (more body than it announced, say), it has
         # been told by an exception and h11 can send nothing more: the connection is about to close.
-        if self.connection.our_state is not h11.ERROR:
-            await super()._send_h11_event(event)
+        if self.connection.our_state is h11.ERROR:
+            return
+        try:
+            self._unsent += self.connection.send(event) or b""
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        if not isinstance(event, h11.Response):
+            unsent, self._unsent = self._unsent, b""
+            await self.send(RawData(data=unsent))
 
     async def _maybe_recycle(self) -> None:
         if self._surplus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from ipaddress import ip_address
 
 import httpx
 import trio
@@ -37,7 +38,7 @@ class Dialer:
         """Open a stream to the origin, TLS and tunnel included."""
         proxy = self._proxies.find(origin)
         first_hop = origin if proxy is None else proxy.origin
-        socket = await trio.open_tcp_stream(first_hop.host, first_hop.port)
+        socket = await _connect(first_hop.host, first_hop.port)
         async with closed_on_failure(socket):
             return await self._set_up(socket, origin, proxy)
 
@@ -59,6 +60,26 @@ class Dialer:
         tls = trio.SSLStream(stream, self._ssl_context, server_hostname=host, https_compatible=True)
         await tls.do_handshake()
         return tls
+
+
+async def _connect(host: str, port: int) -> trio.SocketStream:
+    """Connect by TCP. A literal address needs no look-up and no race between families.
+
+    That saves a nursery and four turns of the scheduler for a local upstream, whose losers' places
+    are dialled anew in every race.
+    """
+    try:
+        version = ip_address(host).version
+    except ValueError:
+        return await trio.open_tcp_stream(host, port)
+    family = trio.socket.AF_INET6 if version == 6 else trio.socket.AF_INET
+    socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)
+    try:
+        await socket.connect((host, port))
+        return trio.SocketStream(socket)
+    except BaseException:
+        socket.close()
+        raise
 
 
 async def _open_tunnel(stream: trio.abc.Stream, origin: Origin, proxy: Proxy) -> None:

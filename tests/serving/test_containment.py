@@ -14,7 +14,16 @@ from omen.serving import Receive, Scope, Send
 from omen.serving._h1 import H1
 from omen.serving._h2 import H2
 from tests.serving.apps import Bare, http
-from tests.serving.harness import H1Client, H2Client, get, read_all, read_until, serving
+from tests.serving.harness import (
+    H1Client,
+    H2Client,
+    MemoryListener,
+    get,
+    post,
+    read_all,
+    read_until,
+    serving,
+)
 
 SECRET = "the-prompt-itself"
 
@@ -184,6 +193,21 @@ async def test_a_group_of_failures_is_named_by_all_its_kinds(
     assert "KeyError at " in record.getMessage()
     assert "ValueError at " in record.getMessage()
     assert SECRET not in caplog.text
+
+
+async def test_what_a_client_still_sends_after_the_last_answer_is_taken_for_a_while(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """To close with unread bytes would be a reset, and may destroy the answer on its way."""
+    async with serving(Bare(), memory=MemoryListener(), linger=2) as server:
+        stream = await server.connect()
+        await stream.send_all(post("/early", b"half of it")[:-4])
+        assert (await read_all(stream)).endswith(b"early")
+        await trio.sleep(1.5)
+        await stream.send_all(b"f it")
+        await trio.sleep(1)
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_all(b"x")
 
 
 async def test_a_handler_that_answers_early_is_heard_though_the_body_is_still_coming() -> None:

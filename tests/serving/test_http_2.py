@@ -70,7 +70,8 @@ async def test_a_handler_that_does_not_read_stops_its_client_and_nobody_else() -
                 client.take(bytes(await client.stream.receive_some()))
 
 
-async def test_a_reset_lets_go_a_handler_that_has_sent_all_and_waits_for_the_window() -> None:
+@pytest.mark.parametrize("by", ["reset", "end of the connection"])
+async def test_a_handler_that_has_sent_all_and_waits_for_the_window_is_let_go(by: str) -> None:
     app = Bare()
     async with serving(app) as server:
         client = H2Client(await server.connect())
@@ -79,9 +80,57 @@ async def test_a_reset_lets_go_a_handler_that_has_sent_all_and_waits_for_the_win
         await client.until(h2.events.ResponseReceived, stream_id)
         await trio.testing.wait_all_tasks_blocked(0.01)
         assert app.ended == []
-        client.h2.reset_stream(stream_id)
-        await client.flush()
+        if by == "reset":
+            client.h2.reset_stream(stream_id)
+            await client.flush()
+        else:
+            await client.stream.aclose()
         await app.until(app.ended, "/ok")
+
+
+@pytest.mark.parametrize("opened_after", [0.5, None])
+async def test_what_a_handler_sent_before_it_failed_goes_out_if_the_client_takes_it_soon(
+    opened_after: float | None, autojump_clock: trio.abc.Clock
+) -> None:
+    async with serving(Bare(), memory=MemoryListener()) as server:
+        client = H2Client(await server.connect())
+        client.h2.update_settings({4: 0})  # SETTINGS_INITIAL_WINDOW_SIZE
+        stream_id = await client.start("/fail-late")
+        await client.until(h2.events.ResponseReceived, stream_id)
+        began = trio.current_time()
+        if opened_after is not None:
+            await trio.sleep(opened_after)
+            client.h2.increment_flow_control_window(100, stream_id)
+            await client.flush()
+        await client.until(h2.events.StreamReset, stream_id)
+        assert trio.current_time() - began == (opened_after or 1.0)
+        got = [getattr(event, "data", b"") for event in client.seen(h2.events.DataReceived)]
+        assert got == ([b"half"] if opened_after is not None else [])
+
+
+async def test_a_handler_that_always_has_something_to_send_lets_others_run() -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take_turns)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(100):
+                await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            assert turns > 50
+            nursery.cancel_scope.cancel()
+        await send({"type": "http.response.body", "body": b"end"})
+
+    async with serving(app) as server:
+        client = H2Client(await server.connect())
+        assert (await client.ask("/")).body.endswith(b"xend")
 
 
 async def test_a_client_that_stops_reading_stops_its_handler(
