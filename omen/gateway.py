@@ -7,12 +7,14 @@ streams are owned by the request's task, inside `run`.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import inf
 
 import httpx
+import trio
 
 from omen.attempts import Attempts
 from omen.candidates import Endpoint
@@ -77,7 +79,13 @@ class Gateway:
         **Raises.** `RequestError` when the request cannot be served as it stands.
         """
         plan = self._router.plan(model, hints, accepted_at)
-        return RaceRecord(secrets.token_hex(12), plan, accepted_at, request_id)
+        return RaceRecord(
+            race_id=secrets.token_hex(12),
+            plan=plan,
+            accepted_at=accepted_at,
+            accepted_unix=time.time() - (trio.current_time() - accepted_at),
+            request_id=request_id,
+        )
 
     async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
         """Run a planned race; when it returns, the whole answer has been sent to `output`.

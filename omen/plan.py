@@ -68,6 +68,8 @@ class RaceRecord:
     attempts: list[AttemptRecord] = field(default_factory=list)
     winner: AttemptRecord | None = None
     ended_at: float | None = None
+    accepted_unix: float = 0.0
+    """`accepted_at` in Unix time, for those who compare it with another process's clock."""
 
 
 class Attempt(Protocol):

@@ -66,6 +66,7 @@ def explain(race: RaceRecord) -> dict[str, Any]:
         "strategy": race.plan.strategy,
         "intent": race.plan.intent,
         "winner": race.winner.candidate.name if race.winner else None,
+        "accepted_unix": round(race.accepted_unix, 6),
         "committed_ms": _since(race.accepted_at, race.winner.committed_at if race.winner else None),
         "attempts": [_attempt(race, attempt) for attempt in race.attempts],
         "hedge_delay_ms": None,

@@ -14,17 +14,17 @@ from typing import TypeVar
 import openai
 import trio
 
-from omen.config import ProviderSettings, ServerSettings, Settings
+from omen.cli._demo import with_simulated
+from omen.config import ServerSettings, Settings
 from omen.front.app import make_app
 from omen.gateway import Gateway, open_gateway
 from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.serving import ServerHandle, ServingSettings, serve
-from omen.sim import RunningUpstream, SimulatedUpstream, StreamStats, open_fleet
+from omen.sim import SimulatedUpstream, StreamStats, open_fleet
 from omen.telemetry import LiveFeed
 from omen.wire.transport import Transport
 
 T = TypeVar("T")
-_PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
 PATIENCE = 60.0
 """Seconds after which a test has hung. No test waits for it."""
 
@@ -87,16 +87,17 @@ async def open_served(
     server = server or ServerSettings()
     with trio.fail_after(PATIENCE):
         async with open_fleet(upstreams) as fleet, trio.open_nursery() as nursery:
+            told = with_simulated(Settings(server=server), fleet)
             providers = {
-                up.name: replace(
-                    _provider(up),
+                name: replace(
+                    provider,
                     first_token_timeout_seconds=first_token_timeout,
                     stall_timeout_seconds=stall_timeout,
                 )
-                for up in fleet
+                for name, provider in told.providers.items()
             }
             transport, feed, ends, shutdown = Transport(), LiveFeed(), Ends(), trio.Event()
-            settings = Settings(providers=providers, server=server)
+            settings = replace(told, providers=providers)
             observers = [feed, ends]
             async with open_gateway(settings, transport=transport, observers=observers) as gateway:
                 app = make_app(gateway, feed, server, draining=shutdown.is_set)
@@ -108,12 +109,3 @@ async def open_served(
                 stats = {up.name: up.stats for up in fleet}
                 yield Served(f"http://{host}:{port}", gateway, transport, handle, stats, ends)
                 shutdown.set()
-
-
-def _provider(upstream: RunningUpstream) -> ProviderSettings:
-    return ProviderSettings(
-        name=upstream.name,
-        kind=upstream.kind,
-        base_urls=(upstream.base_url + _PATHS[upstream.kind],),
-        models=upstream.models,
-    )

@@ -191,6 +191,13 @@ async def test_explain_tells_every_attempt() -> None:
         assert told["strategy"] == "race"
         metadata = (completion.model_extra or {})["routing_metadata"]
         assert f"{metadata['provider']}/{metadata['model_used']}" == told["winner"]
+        # Anybody can see how soon after the commit the losers' upstreams saw the close.
+        committed = told["accepted_unix"] + told["committed_ms"] / 1000
+        await served.assert_nothing_left()
+        for attempt in told["attempts"]:
+            (seen,) = served.stats[attempt["provider"]].to_json()["recent"]
+            if attempt["outcome"] == "lost":
+                assert seen["ended_unix"] > committed
 
 
 async def test_a_client_that_leaves_in_the_middle_closes_the_upstream() -> None:

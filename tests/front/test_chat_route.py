@@ -127,6 +127,7 @@ EXPLAINED = {
     "strategy": "race",
     "intent": "code",
     "winner": "alpha/model-1",
+    "accepted_unix": 0.0,
     "committed_ms": 1500.0,
     "attempts": [
         {
