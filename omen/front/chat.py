@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import trio
 
@@ -26,6 +27,7 @@ from omen.front._told import (
     race_headers,
     routing_metadata,
 )
+from omen.front._whole_output import WholeOutput
 from omen.front.openai_parse import Asked, parse_chat
 from omen.front.openai_write import ChunkWriter, Completion, error_object
 from omen.gateway import Gateway
@@ -95,7 +97,7 @@ class _Exchange:
         self._route = route
         self._send = send
         self._headers = headers
-        self._output: StreamOutput | None = None
+        self._output: StreamOutput | WholeOutput | None = None
 
     @property
     def finished(self) -> bool:
@@ -129,17 +131,12 @@ class _Exchange:
             await self.refuse(error, race)
 
     async def _whole(self, asked: Asked, race: RaceRecord) -> None:
-        completion = Completion()
-        error = await self._run(asked, race, completion)
-        if error is not None:
+        make_body = partial(_completion_body, asked=asked)
+        output = WholeOutput(self._send, race, make_body, self._headers)
+        self._output = output
+        error = await self._run(asked, race, output)
+        if error is not None and not output.finished:
             await self.refuse(error, race)
-            return
-        body = completion.body(_completion_id(race), int(time.time()), _model(race))
-        if asked.hints.explain:
-            body["omen"] = explain(race)
-        if asked.hints.tags is not None:
-            body["routing_metadata"] = routing_metadata(race)
-        await send_json(self._send, 200, body, [*self._headers, *race_headers(race)])
 
     async def _run(self, asked: Asked, race: RaceRecord, output: Output) -> OmenError | None:
         try:
@@ -173,6 +170,15 @@ async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope, exchange:
 
 def _chunk_writer(race: RaceRecord, *, include_usage: bool) -> ChunkWriter:
     return ChunkWriter(_completion_id(race), int(time.time()), _model(race), include_usage)
+
+
+def _completion_body(race: RaceRecord, completion: Completion, *, asked: Asked) -> dict[str, Any]:
+    body = completion.body(_completion_id(race), int(time.time()), _model(race))
+    if asked.hints.explain:
+        body["omen"] = explain(race)
+    if asked.hints.tags is not None:
+        body["routing_metadata"] = routing_metadata(race)
+    return body
 
 
 def _completion_id(race: RaceRecord) -> str:

@@ -1,0 +1,42 @@
+"""A whole answer on its way to one client: the output of a race, as one JSON response.
+
+It goes out with the answer's end, not when the race returns: by then the winner's upstream has
+been read to its own end, and no client should wait for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from omen.events import AnswerEnd, Event
+from omen.front._asgi import Headers, Send, send_json
+from omen.front._told import race_headers
+from omen.front.openai_write import Completion
+from omen.plan import RaceRecord
+
+
+class WholeOutput:
+    """Gathers the winner's events; `finished` once the response has been handed over."""
+
+    def __init__(
+        self,
+        send: Send,
+        race: RaceRecord,
+        make_body: Callable[[RaceRecord, Completion], Mapping[str, Any]],
+        headers: Headers,
+    ) -> None:
+        self._send = send
+        self._race = race
+        self._make_body = make_body
+        self._headers = headers
+        self._completion = Completion()
+        self.finished = False
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Add events up; at the answer's end, send the whole."""
+        await self._completion.send(events)
+        if isinstance(events[-1], AnswerEnd):
+            self.finished = True
+            body = self._make_body(self._race, self._completion)
+            await send_json(self._send, 200, body, [*self._headers, *race_headers(self._race)])
