@@ -97,6 +97,25 @@ async def test_on_http_2_too_and_a_new_request_is_refused_so_that_it_may_be_repe
     assert app.begun == ["/held"] * 5
 
 
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_connection_that_comes_in_the_last_moment_delays_nothing(
+    seed: int, autojump_clock: trio.abc.Clock, scheduler: random.Random
+) -> None:
+    scheduler.seed(seed)
+    async with serving(Bare(), memory=MemoryListener()) as server:
+        began = trio.current_time()
+        for _ in range(seed % 5):
+            await trio.lowlevel.checkpoint()
+        late = await server.connect()
+        for _ in range(seed % 3):
+            await trio.lowlevel.checkpoint()
+        server.shutdown.set()
+        await trio.testing.wait_all_tasks_blocked()
+        await late.aclose()
+        await server.ended.wait()
+        assert trio.current_time() == began
+
+
 @pytest.mark.parametrize("seed", range(10))
 async def test_every_response_in_flight_ends_before_the_goodbye(
     seed: int, autojump_clock: trio.abc.Clock, scheduler: random.Random

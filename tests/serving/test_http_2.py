@@ -71,21 +71,25 @@ async def test_a_handler_that_does_not_read_stops_its_client_and_nobody_else() -
 
 
 @pytest.mark.parametrize("by", ["reset", "end of the connection"])
-async def test_a_handler_that_has_sent_all_and_waits_for_the_window_is_let_go(by: str) -> None:
+async def test_a_handler_that_has_sent_all_and_waits_for_the_window_is_let_go(
+    by: str, autojump_clock: trio.abc.Clock
+) -> None:
     app = Bare()
-    async with serving(app) as server:
+    async with serving(app, memory=MemoryListener()) as server:
         client = H2Client(await server.connect())
         client.h2.update_settings({4: 0})  # SETTINGS_INITIAL_WINDOW_SIZE
         stream_id = await client.start("/ok")
         await client.until(h2.events.ResponseReceived, stream_id)
-        await trio.testing.wait_all_tasks_blocked(0.01)
+        await trio.testing.wait_all_tasks_blocked()
         assert app.ended == []
+        began = trio.current_time()
         if by == "reset":
             client.h2.reset_stream(stream_id)
             await client.flush()
         else:
             await client.stream.aclose()
         await app.until(app.ended, "/ok")
+        assert trio.current_time() == began
 
 
 @pytest.mark.parametrize("opened_after", [0.5, None])

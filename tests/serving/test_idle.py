@@ -72,6 +72,15 @@ async def test_an_idle_http_2_connection_is_told_goodbye(autojump_clock: trio.ab
         assert (goodbye.error_code, goodbye.last_stream_id) == (0, last)
 
 
+async def test_so_is_one_that_only_ever_said_hello(autojump_clock: trio.abc.Clock) -> None:
+    async with serving(Bare(), memory=MemoryListener(), keep_alive_timeout=300) as server:
+        client = H2Client(await server.connect())
+        began = trio.current_time()
+        await client.flush()
+        await client.until(h2.events.ConnectionTerminated)
+        assert trio.current_time() - began == 300
+
+
 async def test_a_connection_whose_last_request_was_reset_is_idle(
     autojump_clock: trio.abc.Clock,
 ) -> None:

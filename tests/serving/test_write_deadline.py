@@ -66,11 +66,12 @@ async def test_a_slow_client_is_not_a_dead_one(autojump_clock: trio.abc.Clock) -
         stream = await server.connect()
         await stream.send_all(get("/", "connection: close"))
         asked = trio.current_time()
-        got = 0
+        got = bytearray()
         while data := await stream.receive_some(64 * 1024):
-            got += len(data)
+            got += data
             await trio.sleep(20)
-        assert got > len(body)
+        assert got.endswith(b"\0\r\n0\r\n\r\n")
+        assert len(got) > len(body)
         assert trio.current_time() - asked >= 200
 
 
