@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """Load the configuration and serve."""
     level = logging.INFO if args.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It writes header values at DEBUG, keys among them, whatever level the rest is at.
+    logging.getLogger("hpack").setLevel(logging.INFO)
     environ = dict(os.environ)
     if args.bind is not None:
         environ["OMEN_BIND"] = args.bind

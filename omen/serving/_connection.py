@@ -167,23 +167,24 @@ class Connection:
         other requests may share the connection. What bounds the wait is the client's deadline,
         and the closing of the socket when the client leaves or the connection is cancelled.
         """
-        with self._shield():
-            try:
-                # Taking a free lock with `acquire` still lets other tasks run, and at the commit
-                # of a race those are the losers unwinding while the client waits.
-                self._sending.acquire_nowait()
-            except trio.WouldBlock:
+        try:
+            # Taking a free lock with `acquire` still lets other tasks run, and at the commit
+            # of a race those are the losers unwinding while the client waits.
+            self._sending.acquire_nowait()
+        except trio.WouldBlock:
+            with trio.CancelScope(shield=self._held_off()):
                 await self._sending.acquire()
-            try:
-                delivered = not self._gone and await self._deliver(memoryview(data))
-            finally:
-                self._sending.release()
+        try:
+            delivered = not self._gone and await self._deliver(memoryview(data))
+        finally:
+            self._sending.release()
         if not delivered:
             await self._lose()
 
     async def _deliver(self, data: memoryview) -> bool:
+        shield, timeout = self._held_off(), self._settings.write_timeout
         for start in range(0, len(data), SLICE):
-            with trio.move_on_after(self._settings.write_timeout) as patience:
+            with trio.move_on_after(timeout, shield=shield) as patience:
                 try:
                     await self._stream.send_all(data[start : start + SLICE])
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -206,16 +207,19 @@ class Connection:
             return
         self._ending = True
         await self._protocol.handle(Closed())
-        with self._shield():
+        with trio.CancelScope(shield=self._held_off()):
             await self._protocol.flush()
             async with self._sending:
                 await self._send_eof()
         self._reading.cancel()
 
-    def _shield(self) -> trio.CancelScope:
-        # The reading task is cancelled with the whole connection only, and then has to get to
-        # closing the socket, which is what wakes the others.
-        return trio.CancelScope(shield=trio.lowlevel.current_task() is not self._reader)
+    def _held_off(self) -> bool:
+        """Say whether this task's cancel must wait: all but that of the task that reads.
+
+        That one is cancelled with the whole connection only, and then has to get to closing the
+        socket, which is what wakes the others.
+        """
+        return trio.lowlevel.current_task() is not self._reader
 
     async def _send_eof(self) -> None:
         if isinstance(self._stream, trio.abc.HalfCloseableStream):

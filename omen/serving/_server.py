@@ -118,8 +118,6 @@ class _Server:
             connections.cancel_scope.deadline = trio.current_time() + self._settings.drain
 
     async def _accept(self, stream: trio.abc.Stream) -> None:
-        if self._context.terminated.is_set():
-            return  # Accepted in the last moment; trio closes it.
         if len(self._live) >= self._settings.max_connections:
             await self._refuse(stream)
             return

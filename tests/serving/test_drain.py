@@ -102,16 +102,13 @@ async def test_a_connection_that_comes_in_the_last_moment_delays_nothing(
     seed: int, autojump_clock: trio.abc.Clock, scheduler: random.Random
 ) -> None:
     scheduler.seed(seed)
-    async with serving(Bare(), memory=MemoryListener()) as server:
+    async with serving(Bare(), memory=MemoryListener(), linger=0) as server:
         began = trio.current_time()
-        for _ in range(seed % 5):
-            await trio.lowlevel.checkpoint()
-        late = await server.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        await server.connect()
         for _ in range(seed % 3):
             await trio.lowlevel.checkpoint()
         server.shutdown.set()
-        await trio.testing.wait_all_tasks_blocked()
-        await late.aclose()
         await server.ended.wait()
         assert trio.current_time() == began
 

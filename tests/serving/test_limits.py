@@ -8,6 +8,7 @@ import logging
 import pytest
 import trio
 import trio.abc
+import trio.testing
 
 from tests.serving.apps import Bare
 from tests.serving.harness import H1Client, H2Client, MemoryListener, get, post, read_all, serving
@@ -84,7 +85,7 @@ async def test_the_handle_says_what_an_operator_would_ask() -> None:
         await one.send(get("/held"))
         await app.until(app.begun, "/held")
         await two.ask("/ok")
-        await server.handle.wait_connections(2)
+        await trio.testing.wait_all_tasks_blocked(0.01)
         assert repr(server.handle) == (
             f"<ServerHandle 127.0.0.1:{address[1]}; 2 connections, 1 of them idle;"
             " 2 accepted, 0 refused>"

@@ -26,7 +26,10 @@ async def test_messages_go_both_ways_and_a_close_is_answered_before_the_stream_e
     app = Bare()
     async with serving(app) as server:
         client, stream_id = await open_websocket(server)
-        client.h2.send_data(stream_id, ws_frame(1, b"hello") + ws_frame(8, b"\x03\xe8"))
+        client.h2.send_data(stream_id, ws_frame(1, b"hello"))
+        await client.flush()
+        await client.until(h2.events.DataReceived, stream_id)
+        client.h2.send_data(stream_id, ws_frame(8, b"\x03\xe8"))
         await client.flush()
         answer = await client.answer(stream_id)
         assert (answer.status, answer.body) == (200, b"\x81\x05hello\x88\x02\x03\xe8")
