@@ -6,12 +6,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, ReasoningDelta, TextDelta, ToolCallDelta
+from omen.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
+from omen.events import AnswerEnd, AnswerStart, TextDelta
 from strategies.race import race
 from tests.strategies.scenario import (
     USEFUL,
-    Step,
     answers,
     ends,
     fails,
@@ -122,135 +121,6 @@ async def test_when_everybody_failed_the_error_names_every_attempt(
     assert happened.clock == 0.5
 
 
-NOT_USEFUL = {
-    "headers only": [answers(), hangs()],
-    "role only": [answers(), sends(AnswerStart("m"), after=0.01), hangs()],
-    "whitespace": [answers(), *(says(" \n\t", after=0.01) for _ in range(100)), hangs()],
-    "empty deltas": [answers(), *(says("", after=0.01) for _ in range(100)), hangs()],
-    "an empty answer": [answers(), sends(AnswerStart("m"), AnswerEnd("stop"), after=0.01)],
-    "filtered with nothing visible": [answers(), ends(after=0.01, reason="content_filter")],
-    "an error inside the 200": [answers(), fails(after=0.01, kind=FailureKind.OVERLOADED)],
-    "reasoning": [answers(), sends(ReasoningDelta("hm " * 99), after=0.01), hangs()],
-    "too little text": [answers(), says("sixteen chars ok", after=0.01), hangs()],
-    "a tool's name": [answers(), sends(ToolCallDelta(0, "c", "f"), after=0.01), hangs()],
-    "useful, then dead in one breath": [answers(), says("short", after=0.01), fails()],
-}
-
-
-@pytest.mark.parametrize("fast", NOT_USEFUL.values(), ids=NOT_USEFUL.keys())
-async def test_a_fast_upstream_that_says_nothing_useful_never_wins(
-    autojump_clock: MockClock, fast: list
-) -> None:
-    happened = await run_scenario(race, {"fast": fast, "good": good(5)})
-    assert happened.winner == "good"
-    assert happened.committed == [("good", 5.0)]
-    assert happened.text == USEFUL + " and 0 and 1"
-    assert happened.left_open == set()
-
-
-USEFUL_IN_ITSELF = {
-    "a short answer that ended": [answers(), sends(TextDelta("Yes"), AnswerEnd("stop"), after=1)],
-    "a tool call with arguments": [
-        answers(),
-        sends(ToolCallDelta(0, "c", "f"), ToolCallDelta(0, arguments="{"), after=1),
-        ends(after=1, reason="tool_calls"),
-    ],
-    "a tool call that has ended": [
-        answers(),
-        sends(ToolCallDelta(0, "c", "f"), AnswerEnd("tool_calls"), after=1),
-    ],
-    "a second tool call, which ends the first": [
-        answers(),
-        sends(ToolCallDelta(0, "c", "f"), ToolCallDelta(1, "d", "g"), after=1),
-        ends(after=1, reason="tool_calls"),
-    ],
-}
-
-
-@pytest.mark.parametrize("steps", USEFUL_IN_ITSELF.values(), ids=USEFUL_IN_ITSELF.keys())
-async def test_short_answers_and_tool_calls_commit(autojump_clock: MockClock, steps: list) -> None:
-    happened = await run_scenario(race, {"slow": good(5), "fast": steps})
-    assert happened.committed == [("fast", 1.0)]
-
-
-async def test_reasoning_commits_only_where_the_configuration_counts_it(
-    autojump_clock: MockClock,
-) -> None:
-    scripts = {"thinks": [answers(), sends(ReasoningDelta("hm " * 99), after=1), hangs()]}
-    happened = await run_scenario(race, scripts, reasoning_counts=True, client_leaves=2)
-    assert happened.committed == [("thinks", 1.0)]
-
-
-async def test_the_deadline_commits_whoever_has_said_most(autojump_clock: MockClock) -> None:
-    happened = await run_scenario(
-        race,
-        {
-            "little": [answers(), says("one", after=0.1), ends(after=5)],
-            "more": [answers(), says("one two", after=0.9), says(" three", after=1), ends()],
-            "none": good(5),
-        },
-        k=3,
-        max_latency=1.0,
-    )
-    assert happened.winner == "more"
-    assert happened.committed == [("more", 1.0)]
-    assert [round(t, 3) for t, _ in happened.sent] == [1.0, 1.9, 1.9]
-    assert happened.text == "one two three"  # nothing of the interrupted wait was lost
-    assert happened.closed == {"little": 1.0, "none": 1.0, "more": 1.9}
-
-
-async def test_at_the_deadline_the_better_score_breaks_a_tie(autojump_clock: MockClock) -> None:
-    steps = [answers(), says("same", after=0.5), ends(after=5)]
-    happened = await run_scenario(
-        race, {"a": steps, "b": steps}, max_latency=1.0, scores={"a": 40.0, "b": 60.0}
-    )
-    assert happened.committed == [("b", 1.0)]
-
-
-async def test_a_deadline_with_nothing_visible_cancels_all_and_names_every_attempt(
-    autojump_clock: MockClock,
-) -> None:
-    happened = await run_scenario(
-        race, {"a": [fails(after=0.5)], "b": [hangs()], "c": [answers(), hangs()]}, max_latency=2.0
-    )
-    assert isinstance(happened.error, MaxLatencyExceeded)
-    assert happened.error.status == 504
-    assert happened.error.message == (
-        "no useful token by max_latency_ms: a/m: server_error as scripted; "
-        "b/m: nothing visible yet; c/m: nothing visible yet"
-    )
-    assert happened.clock == 2.0
-    assert happened.closed == {"a": 0.5, "b": 2.0, "c": 2.0}
-
-
-async def test_one_that_has_failed_is_not_chosen_at_the_deadline_while_it_closes(
-    autojump_clock: MockClock,
-) -> None:
-    happened = await run_scenario(
-        race,
-        {
-            "a": [answers(), says("Well", after=0.5), fails(after=0.25)],
-            "b": [hangs()],
-            "c": good(0),
-        },
-        max_latency=1.0,
-        slow_close=0.5,
-    )
-    assert isinstance(happened.error, MaxLatencyExceeded)
-    assert happened.error.message == (
-        "no useful token by max_latency_ms: a/m: server_error as scripted; b/m: nothing visible yet"
-    )
-    assert happened.sent == []
-    assert happened.clock == 1.5
-    assert "c" not in happened.opened  # the time for replacements is over
-
-
-async def test_nothing_after_the_commit_is_cut_by_the_deadline(autojump_clock: MockClock) -> None:
-    happened = await run_scenario(race, {"a": good(0.5, more=10, gap=1.0)}, max_latency=1.0)
-    assert happened.winner == "a"
-    assert happened.clock == pytest.approx(11.5)
-
-
 async def test_a_winner_that_dies_before_its_commit_is_no_winner(autojump_clock: MockClock) -> None:
     happened = await run_scenario(
         race, {"dies": [answers(), says("almost", after=0.1), fails(after=0.1)], "b": good(3)}
@@ -269,50 +139,6 @@ async def test_a_winner_that_dies_after_its_commit_is_the_streams_own_failure(
     assert happened.text == USEFUL
     assert happened.closed == {"dies": 0.5, "b": 0.1}
     assert happened.clock == 0.5  # b was not asked again: there is no silent switch
-
-
-async def test_two_that_become_useful_in_the_same_tick_do_not_both_commit(
-    autojump_clock: MockClock,
-) -> None:
-    for _ in range(20):  # the scheduler's order is random: try them all
-        now = trio.Event()
-        useful = Step(0.0, [TextDelta(USEFUL)], at=now)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(set_after, 1.0, now)
-            happened = await run_scenario(
-                race, {name: [answers(), useful, ends(after=1.0)] for name in "abc"}, k=3
-            )
-        assert happened.committed == [(happened.winner, 1.0)]
-        assert happened.text == USEFUL
-        assert happened.left_open == set()
-
-
-async def test_one_that_fails_in_the_tick_of_the_commit_is_not_replaced(
-    autojump_clock: MockClock,
-) -> None:
-    for _ in range(20):
-        now = trio.Event()
-        useful = Step(0.0, [TextDelta(USEFUL)], at=now)
-        failure = Step(0.0, UpstreamFailure(FailureKind.OVERLOADED, "as scripted"), at=now)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(set_after, 1.0, now)
-            happened = await run_scenario(
-                race,
-                {
-                    "wins": [answers(), useful, ends(after=1.0)],
-                    "fails": [answers(), failure],
-                    "spare": [answers(after=5.0), hangs()],
-                },
-            )
-        assert happened.committed == [("wins", 1.0)]
-        assert happened.left_open == set()
-        # When the failure came first, the spare had begun and was cut; otherwise it never did.
-        assert happened.closed.get("spare", 1.0) == 1.0
-
-
-async def set_after(seconds: float, event: trio.Event) -> None:
-    await trio.sleep(seconds)
-    event.set()
 
 
 async def test_a_slow_client_slows_the_winner_and_nothing_is_lost(

@@ -1,0 +1,88 @@
+"""`max_latency_ms`: who commits when it passes, and what is said when nobody can."""
+
+from __future__ import annotations
+
+import pytest
+from trio.testing import MockClock
+
+from omen.errors import MaxLatencyExceeded
+from strategies.race import race
+from tests.strategies.scenario import (
+    answers,
+    ends,
+    fails,
+    good,
+    hangs,
+    run_scenario,
+    says,
+)
+
+
+async def test_the_deadline_commits_whoever_has_said_most(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        race,
+        {
+            "little": [answers(), says("one", after=0.1), ends(after=5)],
+            "more": [answers(), says("one two", after=0.9), says(" three", after=1), ends()],
+            "none": good(5),
+        },
+        k=3,
+        max_latency=1.0,
+    )
+    assert happened.winner == "more"
+    assert happened.committed == [("more", 1.0)]
+    assert [round(t, 3) for t, _ in happened.sent] == [1.0, 1.9, 1.9]
+    assert happened.text == "one two three"  # nothing of the interrupted wait was lost
+    assert happened.closed == {"little": 1.0, "none": 1.0, "more": 1.9}
+
+
+async def test_at_the_deadline_the_better_score_breaks_a_tie(autojump_clock: MockClock) -> None:
+    steps = [answers(), says("same", after=0.5), ends(after=5)]
+    happened = await run_scenario(
+        race, {"a": steps, "b": steps}, max_latency=1.0, scores={"a": 40.0, "b": 60.0}
+    )
+    assert happened.committed == [("b", 1.0)]
+
+
+async def test_a_deadline_with_nothing_visible_cancels_all_and_names_every_attempt(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        race, {"a": [fails(after=0.5)], "b": [hangs()], "c": [answers(), hangs()]}, max_latency=2.0
+    )
+    assert isinstance(happened.error, MaxLatencyExceeded)
+    assert happened.error.status == 504
+    assert happened.error.message == (
+        "no useful token by max_latency_ms: a/m: server_error as scripted; "
+        "b/m: nothing visible yet; c/m: nothing visible yet"
+    )
+    assert happened.clock == 2.0
+    assert happened.closed == {"a": 0.5, "b": 2.0, "c": 2.0}
+
+
+async def test_one_that_has_failed_is_not_chosen_at_the_deadline_while_it_closes(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        race,
+        {
+            "a": [answers(), says("Well", after=0.5), fails(after=0.25)],
+            "b": [hangs()],
+            "c": good(0),
+        },
+        max_latency=1.0,
+        slow_close=0.5,
+    )
+    assert isinstance(happened.error, MaxLatencyExceeded)
+    assert happened.error.message == (
+        "no useful token by max_latency_ms: a/m: server_error as scripted; b/m: nothing visible yet"
+    )
+    assert happened.sent == []
+    assert happened.clock == 1.5
+    assert "c" not in happened.opened  # the time for replacements is over
+
+
+async def test_nothing_after_the_commit_is_cut_by_the_deadline(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(race, {"a": good(0.5, more=10, gap=1.0)}, max_latency=1.0)
+    assert happened.winner == "a"
+    assert happened.clock == pytest.approx(11.5)
