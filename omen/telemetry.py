@@ -61,6 +61,7 @@ class LiveFeed:
 
     def __init__(self) -> None:
         self._listeners: list[trio.MemorySendChannel[RaceMoment]] = []
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"<LiveFeed listeners={len(self._listeners)}>"
@@ -76,16 +77,27 @@ class LiveFeed:
             except trio.WouldBlock:
                 logger.debug("a listener to the live feed is slow and misses a moment")
 
+    def close(self) -> None:
+        """End every listener's feed, now and from now on: a drain must not wait for watchers."""
+        self._closed = True
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
     @contextmanager
     def listen(self) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:
         """Receive every moment from now on, inside the block."""
         send, receive = trio.open_memory_channel[RaceMoment](LISTENER_BUFFER)
         with send, receive:
-            self._listeners.append(send)
+            if self._closed:
+                send.close()
+            else:
+                self._listeners.append(send)
             try:
                 yield receive
             finally:
-                self._listeners.remove(send)
+                if send in self._listeners:
+                    self._listeners.remove(send)
 
 
 def log_attempts(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:

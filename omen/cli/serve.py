@@ -73,6 +73,8 @@ async def _serve(loaded: Loaded) -> int:
                     status = 1
                 else:
                     _announce(handle, settings, loaded)
+                    await shutdown.wait()
+                    feed.close()
         nursery.cancel_scope.cancel()
     return status
 

@@ -29,7 +29,7 @@ class LiveRoute:
     feed: LiveFeed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream moments until the listener leaves."""
+        """Stream moments until the listener leaves, or the feed is closed."""
         refusal = _refusal(scope)
         if refusal is not None:
             await send_json(send, refusal.status, error_object(refusal), error_headers(refusal))
@@ -38,6 +38,7 @@ class LiveRoute:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
             await self._stream(send, wanted)
+            nursery.cancel_scope.cancel()
 
     async def _stream(self, send: Send, wanted: str) -> None:
         headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
@@ -47,10 +48,11 @@ class LiveRoute:
             async for moment in moments:
                 if wanted in ("", moment.request_id):
                     await _send_piece(send, b"data: " + to_json(moment.as_json()) + b"\n\n")
+        await _send_piece(send, b"", last=True)
 
 
-async def _send_piece(send: Send, piece: bytes) -> None:
-    await send({"type": "http.response.body", "body": piece, "more_body": True})
+async def _send_piece(send: Send, piece: bytes, *, last: bool = False) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": not last})
 
 
 async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:

@@ -107,6 +107,16 @@ def test_a_stream_in_flight_ends_properly_when_told_to_stop(tmp_path: Path) -> N
         assert process.wait(BOUND) == 0
 
 
+def test_somebody_who_watches_races_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", until="serving on") as (process, printed):
+        url = served_at(printed) + "/omen/races/live"
+        with urllib.request.urlopen(url, timeout=BOUND) as feed:
+            assert feed.readline() == b": listening\n"
+            process.send_signal(signal.SIGTERM)
+            assert feed.read() == b"\n"  # ended properly, long before the drain's 30 s
+        assert process.wait(BOUND) == 0
+
+
 def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path) -> None:
     (tmp_path / "omen.toml").write_text("[server]\nport = 0\n")
     with running(tmp_path, "serve", until="serving on") as (process, printed):
