@@ -41,11 +41,13 @@ class _RemoteRace:
         self._screen = screen
         self._request_id = f"cli_{secrets.token_hex(8)}"
         self._running: set[int] = set()
+        self._following = trio.Event()
         self._all_ended = trio.Event()
 
     async def run(self, transport: Transport, body: Mapping[str, Any]) -> str | OmenError:
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._follow_feed, transport)
+            nursery.start_soon(self._follow_feed, transport)
+            await self._following.wait()
             try:
                 answer: str | OmenError = await self._ask(transport, body)
             except OmenError as error:
@@ -55,21 +57,24 @@ class _RemoteRace:
             nursery.cancel_scope.cancel()
         return answer
 
-    async def _follow_feed(
-        self, transport: Transport, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def _follow_feed(self, transport: Transport) -> None:
         """Show the race's moments. A feed that cannot be had costs the picture, not the race."""
+        try:
+            await self._show_feed(transport)
+        except OmenError as error:
+            self._screen.note(f"the live feed is not to be had: {error.message}")
+        finally:
+            self._following.set()
+
+    async def _show_feed(self, transport: Transport) -> None:
         path = f"/omen/races/live?request_id={self._request_id}"
         reader = SSEReader()
-        try:
-            async with open_response(transport, self._request("GET", path)) as response:
-                task_status.started()
-                while data := await response.receive():
-                    for frame in reader.feed(data):
-                        self._show(from_json(frame.data))
-        except UpstreamFailure as failure:
-            task_status.started()
-            self._screen.note(f"the live feed is not to be had: {failure.message}")
+        async with open_response(transport, self._request("GET", path)) as response:
+            await _expect_ok(response)
+            self._following.set()
+            while data := await response.receive():
+                for frame in reader.feed(data):
+                    self._show(from_json(frame.data))
 
     def _show(self, moment: Mapping[str, Any]) -> None:
         self._screen.show(moment)
@@ -83,13 +88,25 @@ class _RemoteRace:
     async def _ask(self, transport: Transport, body: Mapping[str, Any]) -> str:
         request = self._request("POST", "/v1/chat/completions", to_json(body))
         async with open_response(transport, request) as response:
-            if response.status != 200:
-                raise _told(from_json(await response.read_body()))
+            await _expect_ok(response)
             return await _read_text(response)
 
     def _request(self, method: str, path: str, body: bytes = b"") -> WireRequest:
         headers = {"content-type": "application/json", "x-request-id": self._request_id}
         return WireRequest(method, self._url + path, headers, body)
+
+
+async def _expect_ok(response: UpstreamResponse) -> None:
+    if response.status == 200:
+        return
+    body = await response.read_body()
+    try:
+        told = from_json(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        told = {"error": {"message": f"status {response.status}, and no word of why"}}
+    raise _told(told)
 
 
 async def _read_text(response: UpstreamResponse) -> str:
@@ -107,5 +124,6 @@ async def _read_text(response: UpstreamResponse) -> str:
 
 
 def _told(body: Mapping[str, Any]) -> OmenError:
-    error = body.get("error") or {}
-    return UpstreamFailure(FailureKind.SERVER_ERROR, str(error.get("message", "no reason given")))
+    error = body.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
+    return UpstreamFailure(FailureKind.SERVER_ERROR, str(message or "no reason given"))

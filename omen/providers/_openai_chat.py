@@ -1,17 +1,24 @@
 """The chat-completions dialect that OpenAI, xAI, Azure and many others share.
 
-A provider that speaks it is an address, a header, a table of errors, and nothing more.
+A provider that speaks it is an address, a header, a table of errors, and nothing more. One that
+differs in the address alone takes `encode`, `decoder` and `classify` from here as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from omen.candidates import Candidate
 from omen.chat import ChatRequest
+from omen.errors import UpstreamFailure
 from omen.frames import WireRequest
+from omen.providers._failures import classify_answer
 from omen.providers._json import json_bytes
+from omen.providers._openai_decoder import ChatDecoder
+from omen.providers._openai_errors import OPENAI_ERRORS
 from omen.providers._openai_models import CLASSIC, ChatTraits
 from omen.providers._openai_request import chat_body
+from omen.providers._spec import Decoder
 
 STREAM_HEADERS: Mapping[str, str] = {
     "content-type": "application/json",
@@ -35,3 +42,23 @@ def chat_request(
 def bearer(api_key: str | None) -> Mapping[str, str]:
     """Write the usual auth header, none without a key."""
     return {"authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
+    """Write a chat-completions request; `base_url` ends in /v1, or wherever the server has it."""
+    return chat_request(
+        request,
+        candidate.model,
+        url=f"{candidate.endpoint.base_url}/chat/completions",
+        auth=bearer(candidate.endpoint.api_key),
+    )
+
+
+def decoder() -> Decoder:
+    """Make a decoder for one answer."""
+    return ChatDecoder(OPENAI_ERRORS)
+
+
+def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+    """Say what an answer that is not a stream means."""
+    return classify_answer(OPENAI_ERRORS, status, headers, body)

@@ -5,18 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
 from omen.frames import Framing, WireRequest
-from omen.providers._failures import classify_answer
-from omen.providers._openai_chat import bearer, chat_request
-from omen.providers._openai_decoder import ChatDecoder
-from omen.providers._openai_errors import OPENAI_ERRORS
+from omen.providers._openai_chat import bearer, chat_request, classify, decoder
 from omen.providers._openai_models import openai_traits
-from omen.providers._spec import Decoder
+
+__all__ = ["BASE_URL", "FRAMING", "NAME", "classify", "decoder", "encode"]
 
 NAME = "openai"
 BASE_URL: str | None = "https://api.openai.com/v1"
@@ -32,13 +27,3 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
         auth=bearer(candidate.endpoint.api_key),
         traits=openai_traits(candidate.model),
     )
-
-
-def decoder() -> Decoder:
-    """Make a decoder for one answer."""
-    return ChatDecoder(OPENAI_ERRORS)
-
-
-def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-    """Say what an answer that is not a stream means."""
-    return classify_answer(OPENAI_ERRORS, status, headers, body)

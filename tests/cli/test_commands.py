@@ -12,7 +12,9 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import openai
 import pytest
@@ -199,6 +201,29 @@ def test_a_race_that_cannot_be_run_says_why(tmp_path: Path, args: list[str], wor
     result = run(tmp_path, "race", "hello", *args)
     assert result.returncode == 1
     assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+class NotOmen(BaseHTTPRequestHandler):
+    """A web server of another kind."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_an_address_that_is_no_gateway_is_told_as_such(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), NotOmen) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        result = run(tmp_path, "race", "hi", "--url", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert result.returncode == 1
+    assert "the live feed is not to be had: status 404" in result.stdout
+    assert "status 404, and no word of why" in result.stderr
     assert "Traceback" not in result.stderr
 
 

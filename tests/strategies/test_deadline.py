@@ -86,3 +86,13 @@ async def test_nothing_after_the_commit_is_cut_by_the_deadline(autojump_clock: M
     happened = await run_scenario(race, {"a": good(0.5, more=10, gap=1.0)}, max_latency=1.0)
     assert happened.winner == "a"
     assert happened.clock == pytest.approx(11.5)
+
+
+async def test_a_deadline_that_passed_before_the_start_is_a_504_like_any_other(
+    autojump_clock: MockClock,
+) -> None:
+    for _ in range(20):  # whoever the scheduler lets run first: the lanes or the deadline
+        happened = await run_scenario(race, {"a": good(1), "b": good(2)}, max_latency=-1.0)
+        assert isinstance(happened.error, MaxLatencyExceeded)
+        assert happened.committed == []
+        assert happened.left_open == set()
