@@ -11,13 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import httptools
 import httpx
 
 MAX_OVERHEAD = 64 * 1024
 """Bytes that may come without being body: a head with the interim answers before it, or chunk
-extensions and trailers."""
+sizes, extensions and trailers."""
+
+BODY_PAYS = 64
+"""How many bytes of overhead each byte of body makes good. Honest upstreams send chunks of one byte
+(six bytes of framing), and some sign each chunk; one byte of body in every 60 KiB of extensions is
+nothing but a way round the limit."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -26,6 +32,9 @@ _FIELD_VALUE = re.compile(rb"[^\x00\r\n]*")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _OURS = frozenset({b"accept-encoding", b"content-length", b"transfer-encoding"})
 _METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "CONNECT"})
+_VERSIONS = {"1.0": b"HTTP/1.0", "1.1": b"HTTP/1.1"}
+_ABOUT_THE_BODY = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
+_UNENCODED = frozenset({b"", b"identity"})
 
 
 class IncompleteResponse(httpx.RemoteProtocolError):
@@ -38,6 +47,8 @@ class ResponseHead:
 
     status: int
     headers: RawHeaders = field(repr=False)
+    reason: bytes = field(default=b"", repr=False)
+    http_version: bytes = b"HTTP/1.1"
 
 
 def write_head(
@@ -72,33 +83,41 @@ class ResponseReader:
     **Shape.** `feed` and `feed_eof` take what the socket gave and never raise; `take_head` gives
     the head once it is there, `take_body` whatever body has come since the last time, as one
     piece. `complete` is true once the response has ended by its own framing, `reusable` if the
-    connection is then fit for another exchange.
+    connection is then fit for another exchange, or for the tunnel that was asked for.
+
+    The parser is left as strict as it is. What it lets pass all the same and must not (statuses
+    below 100, a coding beside `chunked`, other protocols' versions) is refused here.
 
     **Raises.** `httpx.RemoteProtocolError` from the two `take` methods, when all that came before
     the fault has been taken; `IncompleteResponse` is the one that means an early end.
+    `httpx.DecodingError` for a body in an encoding we asked not to get.
     """
 
     def __init__(self, method: str) -> None:
         self._method = method
         self._parser = httptools.HttpResponseParser(self)
         self._head: ResponseHead | None = None
-        self._headers: RawHeaders = []
+        self._begin_head()
         self._body: list[bytes] = []
+        self._body_size = 0
         self._overhead = 0
         self._ends_with_connection = False
-        self._failure: httpx.RemoteProtocolError | None = None
+        self._is_doubtful = False  # HTTP/1.0 knows no chunks (RFC 9112, section 6.1)
+        self._failure: httpx.RequestError | None = None
         self.complete = False
         self.reusable = False
 
     def feed(self, data: bytes | bytearray) -> None:
-        """Take the next bytes."""
+        """Take the next bytes. Behind a fault nothing is looked at any more."""
+        if self._failure is not None:
+            return
+        in_head, body_before = self._head is None, self._body_size
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(f"not HTTP: {error}", error)
-        self._overhead = 0 if self._body else self._overhead + len(data)
-        if self._overhead > MAX_OVERHEAD:
-            self._fail(f"more than {MAX_OVERHEAD} bytes of headers, trailers or chunk extensions")
+        body = self._body_size - body_before
+        self._bound(self._overhead + len(data) - body, 0 if in_head else body, in_head)
 
     def feed_eof(self) -> None:
         """Take the end of the bytes, which is a proper end only for a body without a length."""
@@ -124,52 +143,95 @@ class ResponseReader:
         self._body.clear()
         return piece
 
-    # What httptools calls.
+    # What httptools calls. It stops at an exception and raises one of its own.
 
     def on_message_begin(self) -> None:
         if self.complete:
             self.reusable = False  # bytes behind a good answer spoil the connection, not the answer
 
+    def on_status(self, piece: bytes) -> None:
+        if self._head is None:
+            self._reason += piece
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head is None:  # else it is a trailer
-            self._headers.append((name, value))
+        if self._head is not None:
+            return  # a trailer
+        value = value.rstrip(b" \t")
+        self._headers.append((name, value))
+        if (lowered := name.lower()) in _ABOUT_THE_BODY:
+            self._told.append((lowered, value.lower()))
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
         if self._head is not None:
             return
-        if self._parser.get_http_version() not in ("1.0", "1.1"):
-            self._fail("the answer is not HTTP/1.1")
-        elif status == 101:
-            self._fail("the upstream switched protocols unasked")
-        elif status < 200:
-            self._headers.clear()  # an interim answer: the real one is still to come
+        status, version = self._parser.get_status_code(), self._parser.get_http_version()
+        if version not in _VERSIONS:
+            self._refuse("the answer is not HTTP/1.1")
+        if status == 101:
+            self._refuse("the upstream switched protocols unasked")
+        if status < 100:
+            self._refuse("there is no such status")
+        if status < 200:  # an interim answer: the real one is still to come
+            self._begin_head()
         else:
-            self._begin_body(ResponseHead(status, self._headers))
+            self._begin_body(ResponseHead(status, self._headers, self._reason, _VERSIONS[version]))
 
     def on_body(self, piece: bytes) -> None:
-        if not self.complete:
+        if self.complete:
+            self.reusable = False
+        else:
             self._body.append(piece)
+            self._body_size += len(piece)
 
     def on_message_complete(self) -> None:
         if self._head is not None and not self.complete:
             self.complete = True
-            self.reusable = self._parser.should_keep_alive()
+            self.reusable = self._parser.should_keep_alive() and not self._is_doubtful
+
+    def _begin_head(self) -> None:
+        self._reason = b""
+        self._headers: RawHeaders = []
+        self._told: RawHeaders = []  # those about the body, in small letters
 
     def _begin_body(self, head: ResponseHead) -> None:
-        fields = {name.lower(): value for name, value in head.headers}
-        coding = fields.get(b"transfer-encoding")
-        if coding is not None and coding.lower() != b"chunked":
-            self._fail("a transfer encoding other than chunked")
-            return
+        codings = [value for name, value in self._told if name == b"transfer-encoding"]
+        encodings = [value for name, value in self._told if name == b"content-encoding"]
+        if codings not in ([], [b"chunked"]):
+            self._refuse("a transfer encoding other than chunked, or one given twice")
+        has_body = self._method not in ("HEAD", "CONNECT") and head.status not in (204, 304)
+        if has_body and not _UNENCODED.issuperset(encodings):
+            self._refuse("compressed although identity was asked for", httpx.DecodingError)
         self._head = head
-        self._ends_with_connection = coding is None and b"content-length" not in fields
-        if self._method == "HEAD" or (self._method == "CONNECT" and head.status < 300):
-            # The parser does not know that no body follows, whatever the headers say.
-            self.complete = True
+        self._ends_with_connection = len(self._told) == len(encodings)  # no length, no chunks
+        self._is_doubtful = bool(codings) and head.http_version == b"HTTP/1.0"
+        # The parser does not know that no body follows, whatever the headers say. What comes now
+        # is not ours to frame: after a HEAD we do not look, after a CONNECT it is the tunnel's.
+        is_tunnel = self._method == "CONNECT" and head.status < 300
+        self.complete = is_tunnel or self._method == "HEAD"
+        self.reusable = is_tunnel
+
+    def _bound(self, overhead: int, body: int, in_head: bool) -> None:
+        """Keep account of what was not body, after a read, and end it when it is too much."""
+        overhead -= body * BODY_PAYS
+        self._overhead = overhead if overhead > 0 else 0
+        if overhead > MAX_OVERHEAD:
+            if in_head:  # too long is too long, also when its end came with the last read
+                self._head, self.complete = None, False
+            self._fail(f"more than {MAX_OVERHEAD} bytes of headers, trailers or chunk extensions")
+        elif in_head and self._head is not None:
+            self._overhead = 0  # what comes with the body is counted anew
+
+    def _refuse(
+        self, message: str, kind: type[httpx.RequestError] = httpx.RemoteProtocolError
+    ) -> NoReturn:
+        """Fail out of what the parser calls, so that it looks at nothing behind the fault."""
+        self._failure = kind(message)
+        raise ValueError(message)
 
     def _fail(self, message: str, cause: Exception | None = None) -> None:
         """Keep the first fault. What comes behind a complete answer is none of it."""
-        if self._failure is None and not self.complete:
+        if self.complete:
+            self.reusable = False
+        elif self._failure is None:
             self._failure = httpx.RemoteProtocolError(message)
             self._failure.__cause__ = cause
