@@ -62,7 +62,7 @@ class Attempts:
             async with AsyncExitStack() as stack:
                 with patience.spend():
                     response = await stack.enter_async_context(
-                        open_response(self._transport, wire_request)
+                        open_response(self._transport, wire_request, owner=record)
                     )
                     await _expect_stream(spec, response)
                 yield RunningAttempt(

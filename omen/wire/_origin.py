@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import httpx
 import trio
@@ -11,9 +11,11 @@ import trio
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Scheme, host and port: what two requests must share to share a connection."""
+class Origin(NamedTuple):
+    """Scheme, host and port: what two requests must share to share a connection.
+
+    A tuple, because it is a key that every request looks up several times.
+    """
 
     scheme: str
     host: str
@@ -23,13 +25,16 @@ class Origin:
     def of(cls, url: httpx.URL) -> Origin:
         """Read the origin of a URL; the host comes out in ASCII, and without brackets.
 
-        **Raises.** `httpx.UnsupportedProtocol` unless the scheme is http or https.
+        **Raises.** `httpx.UnsupportedProtocol` unless the scheme is http or https, and the port
+        one that exists.
         """
         if url.scheme not in _DEFAULT_PORTS or not url.raw_host:
             raise httpx.UnsupportedProtocol(
                 "the URL of an upstream begins with http:// or https://"
             )
         port = url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
+        if not 0 < port < 65536:
+            raise httpx.UnsupportedProtocol("the port in the URL of an upstream is out of range")
         return cls(url.scheme, url.raw_host.decode("ascii"), port)
 
     @property

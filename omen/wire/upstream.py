@@ -23,6 +23,7 @@ _Names = tuple[tuple[type[Exception], FailureKind, str], ...]
 
 _BEFORE_BODY: _Names = (
     (httpx.ConnectTimeout, FailureKind.TIMEOUT, "could not connect in time"),
+    (httpx.PoolTimeout, FailureKind.TIMEOUT, "too many requests to it were under way"),
     (httpx.TimeoutException, FailureKind.TIMEOUT, "did not answer in time"),
     (httpx.ConnectError, FailureKind.CONNECTION, "could not connect"),
     (httpx.ProxyError, FailureKind.CONNECTION, "could not connect through the proxy"),
@@ -91,11 +92,13 @@ class UpstreamResponse:
 
 @asynccontextmanager
 async def open_response(
-    transport: httpx.AsyncBaseTransport, request: WireRequest
+    transport: httpx.AsyncBaseTransport, request: WireRequest, owner: object | None = None
 ) -> AsyncIterator[UpstreamResponse]:
     """Send a request; inside, its response can be read; afterwards nothing of it is left.
 
-    Read to the end (`b""`) to let the connection serve again; leave earlier to close it at once.
+    `owner` is who asks: our own transport names it with the exchange, from its first step to its
+    last. Read to the end (`b""`) to let the connection serve again; leave earlier to close it at
+    once.
 
     **Raises.** `UpstreamFailure`: `CONNECTION` or `TIMEOUT` when nothing came of it, `PROTOCOL`
     when the answer is not HTTP, `UPSTREAM_MISCONFIGURED` when the request cannot be written (a bad
@@ -106,7 +109,11 @@ async def open_response(
     try:
         response = await transport.handle_async_request(
             httpx.Request(
-                request.method, _url(request.url), headers=request.headers, content=request.body
+                request.method,
+                _url(request.url),
+                headers=request.headers,
+                content=request.body,
+                extensions={"omen.owner": owner},
             )
         )
     except (httpx.RequestError, httpx.InvalidURL, UnicodeError) as error:

@@ -48,23 +48,27 @@ class Server:
     def __init__(self, stream: trio.abc.Stream, origin: Origin) -> None:
         self.stream = stream
         self.origin = origin
+        self._unread = bytearray()
 
     async def read_request(self) -> bytes:
         """Read one request, head and body; EOFError when there is none any more."""
-        data = b""
-        while b"\r\n\r\n" not in data:
-            with trio.fail_after(3600):  # of virtual time: rather a failed test than a hanging one
-                piece = await self.stream.receive_some()
-            if not piece:
-                raise EOFError
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = next(
-            (int(line[15:]) for line in head.split(b"\r\n") if line[:15] == b"Content-Length:"), 0
-        )
-        while len(body) < length:
-            body += await self.stream.receive_some()
-        return head + b"\r\n\r\n" + body
+        while (end := self._unread.find(b"\r\n\r\n")) < 0:
+            await self.read_on()
+        lines = bytes(self._unread[:end]).split(b"\r\n")
+        length = next((int(line[15:]) for line in lines if line[:15] == b"Content-Length:"), 0)
+        while len(self._unread) < end + 4 + length:
+            await self.read_on()
+        request = bytes(self._unread[: end + 4 + length])
+        del self._unread[: end + 4 + length]
+        return request
+
+    async def read_on(self, most: int | None = None) -> None:
+        """Read a bit more of a request, for `read_request` to give."""
+        with trio.fail_after(3600):  # of virtual time: rather a failed test than a hanging one
+            piece = await self.stream.receive_some(most)
+        if not piece:
+            raise EOFError
+        self._unread += piece
 
     async def answer(self, data: bytes = OK) -> bytes:
         """Read one request and answer it."""

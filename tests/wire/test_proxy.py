@@ -72,3 +72,14 @@ def test_a_password_never_shows() -> None:
 )
 def test_an_origin_is_scheme_host_and_port(url: str, expected: str) -> None:
     assert str(Origin.of(httpx.URL(url))) == expected
+
+
+@pytest.mark.parametrize("url", ["http://a.test:0", "https://a.test:65536", "http://a.test:-1"])
+def test_a_port_that_does_not_exist_is_no_origin(url: str) -> None:
+    with pytest.raises(httpx.UnsupportedProtocol, match="port"):
+        Origin.of(httpx.URL(url))
+
+
+def test_a_proxy_at_a_port_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(httpx.ProxyError):
+        found({"all": "http://p:99999"}, "https://a.test")

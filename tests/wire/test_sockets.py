@@ -3,63 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from contextlib import suppress
 
 import httpx
 import pytest
 import trio
 import trustme
 
-from omen.wire.transport import Origin, Transport
-from tests.wire.scripted import CHUNKED, Server, chunk, post, read_all
-
-Handler = Callable[[Server], Awaitable[None]]
-HERE = "127.0.0.1"
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost", HERE).configure_cert(context)
-    return context
-
-
-@asynccontextmanager
-async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve on a free port while the block runs."""
-
-    async def handle(stream: trio.SocketStream) -> None:
-        over = trio.SSLStream(stream, tls, server_side=True) if tls else stream
-        async with stream:
-            await handler(Server(over, Origin("", "", 0)))
-
-    with trio.fail_after(10):  # real time, for a test that would hang
-        async with trio.open_nursery() as nursery:
-            [listener] = await nursery.start(partial(trio.serve_tcp, handle, 0, host=HERE))
-            try:
-                yield listener.socket.getsockname()[1]
-            finally:
-                nursery.cancel_scope.cancel()
+from omen.wire.transport import Transport
+from tests.wire.scripted import CHUNKED, OK, Server, chunk, post, read_all
+from tests.wire.sockets import HERE, gone, listening
 
 
 async def ask_url(transport: Transport, url: str) -> bytes:
@@ -76,7 +29,7 @@ async def serve_for_ever(server: Server) -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_losing_stream_reaches_the_upstream_as_a_close(
-    tls: bool, authority: trustme.CA, trusting: ssl.SSLContext
+    tls: bool, certified: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
     closed = trio.Event()
 
@@ -86,7 +39,7 @@ async def test_a_losing_stream_reaches_the_upstream_as_a_close(
             await server.closed_at()
         closed.set()
 
-    scheme, context = ("https", server_context(authority)) if tls else ("http", None)
+    scheme, context = ("https", certified) if tls else ("http", None)
     async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
         response = await transport.handle_async_request(post(f"{scheme}://{HERE}:{port}"))
         assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -102,7 +55,7 @@ async def test_a_losing_stream_reaches_the_upstream_as_a_close(
 
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_cancelled_read_may_be_repeated_and_nothing_is_lost(
-    tls: bool, authority: trustme.CA, trusting: ssl.SSLContext
+    tls: bool, certified: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
     cancelled = trio.Event()
 
@@ -111,7 +64,7 @@ async def test_a_cancelled_read_may_be_repeated_and_nothing_is_lost(
         await cancelled.wait()
         await server.stream.send_all(chunk(b"late") + b"0\r\n\r\n")
 
-    scheme, context = ("https", server_context(authority)) if tls else ("http", None)
+    scheme, context = ("https", certified) if tls else ("http", None)
     async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
         response = await transport.handle_async_request(post(f"{scheme}://{HERE}:{port}"))
         assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -127,7 +80,7 @@ async def test_a_cancelled_read_may_be_repeated_and_nothing_is_lost(
 
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_kept_connection_is_used_again(
-    tls: bool, authority: trustme.CA, trusting: ssl.SSLContext
+    tls: bool, certified: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
     accepted = []
 
@@ -135,12 +88,14 @@ async def test_a_kept_connection_is_used_again(
         accepted.append(server)
         await serve_for_ever(server)
 
-    scheme, context = ("https", server_context(authority)) if tls else ("http", None)
+    scheme, context = ("https", certified) if tls else ("http", None)
     async with listening(handler, context) as port, Transport(ssl_context=trusting) as transport:
         for _ in range(3):
             assert await ask_url(transport, f"{scheme}://{HERE}:{port}") == b"ok"
         assert len(accepted) == 1
-        assert repr(transport) == (f"<Transport: 0 in use, 1 idle ({scheme}://{HERE}:{port} 1)>")
+        assert repr(transport) == (
+            f"<Transport: 0 in use (0 waiting), 1 idle ({scheme}://{HERE}:{port} 1)>"
+        )
 
 
 @pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"])
@@ -172,6 +127,22 @@ async def test_a_stale_connection_is_noticed_before_anything_is_sent_on_it(
     assert heard in ([], [b""])
 
 
+async def test_a_refusal_of_a_request_that_is_still_being_sent_is_heard() -> None:
+    """Whoever closes with something unread resets; what was said before counts all the same."""
+
+    async def refuse(server: Server) -> None:
+        await server.read_on(100)
+        await server.stream.send_all(OK.replace(b"200 OK", b"413 Too Large"))
+        await server.stream.aclose()
+
+    async with listening(refuse) as port, Transport() as transport:
+        for _ in range(20):
+            request = post(f"http://{HERE}:{port}", b"x" * 8_000_000)
+            response = await transport.handle_async_request(request)
+            assert (response.status_code, await read_all(response)) == (413, b"ok")
+            assert (transport.sockets_in_use, transport.sockets_idle) == (0, 0)
+
+
 async def test_a_closed_port_is_a_connect_error() -> None:
     with trio.socket.socket() as unused:
         await unused.bind((HERE, 0))
@@ -183,13 +154,13 @@ async def test_a_closed_port_is_a_connect_error() -> None:
 
 
 async def test_a_certificate_that_the_system_does_not_trust_is_a_connect_error(
-    authority: trustme.CA,
+    certified: ssl.SSLContext,
 ) -> None:
     async def handler(server: Server) -> None:
         with pytest.raises(trio.BrokenResourceError):
             await server.stream.receive_some()
 
-    async with listening(handler, server_context(authority)) as port, Transport() as transport:
+    async with listening(handler, certified) as port, Transport() as transport:
         with pytest.raises(httpx.ConnectError):
             await ask_url(transport, f"https://{HERE}:{port}")
         assert transport.sockets_in_use == 0
@@ -222,7 +193,7 @@ async def test_cancelled_in_the_handshake_the_socket_is_closed() -> None:
     async with listening(mute) as port, Transport() as transport, trio.open_nursery() as nursery:
         nursery.start_soon(ask_url, transport, f"https://{HERE}:{port}")
         await hello.wait()
-        assert repr(transport) == "<Transport: 1 in use, 0 idle>"
+        assert repr(transport) == "<Transport: 1 in use (0 waiting), 0 idle>"
         nursery.cancel_scope.cancel()
         with trio.fail_after(5, shield=True):
             await closed.wait()
@@ -263,13 +234,13 @@ async def test_a_plain_request_goes_to_the_proxy_in_absolute_form(
 
 
 async def test_a_tls_request_goes_through_a_tunnel(
-    monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, trusting: ssl.SSLContext
+    monkeypatch: pytest.MonkeyPatch, certified: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
     asked = []
 
     async def proxy(server: Server) -> None:
         asked.append(await server.answer(b"HTTP/1.1 200 Connection established\r\n\r\n"))
-        inside = trio.SSLStream(server.stream, server_context(authority), server_side=True)
+        inside = trio.SSLStream(server.stream, certified, server_side=True)
         await Server(inside, server.origin).answer()
 
     async with listening(proxy) as port:
@@ -282,14 +253,14 @@ async def test_a_tls_request_goes_through_a_tunnel(
 
 
 async def test_the_proxy_itself_may_be_reached_over_tls(
-    monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, trusting: ssl.SSLContext
+    monkeypatch: pytest.MonkeyPatch, certified: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
     async def proxy(server: Server) -> None:
         await server.answer(b"HTTP/1.1 200 OK\r\n\r\n")
-        inside = trio.SSLStream(server.stream, server_context(authority), server_side=True)
+        inside = trio.SSLStream(server.stream, certified, server_side=True)
         await Server(inside, server.origin).answer()
 
-    async with listening(proxy, server_context(authority)) as port:
+    async with listening(proxy, certified) as port:
         monkeypatch.setenv("ALL_PROXY", f"https://{HERE}:{port}")
         async with Transport(ssl_context=trusting) as transport:
             assert await ask_url(transport, "https://localhost:4433/v1") == b"ok"
@@ -317,4 +288,20 @@ async def test_a_proxy_that_refuses_is_a_proxy_error_and_its_socket_is_closed(
             with pytest.raises(httpx.ProxyError):
                 await ask_url(transport, "https://upstream.test")
             await closed.wait()
+            assert transport.sockets_in_use == 0
+
+
+async def test_a_name_that_no_certificate_could_be_about_is_a_connect_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def proxy(server: Server) -> None:
+        await server.answer(b"HTTP/1.1 200 OK\r\n\r\n")
+        await gone(server)
+
+    async with listening(proxy) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{HERE}:{port}")
+        async with Transport() as transport:
+            for host in (".a.test", "a" * 300 + ".test"):
+                with pytest.raises(httpx.ConnectError):
+                    await ask_url(transport, f"https://{host}/")
             assert transport.sockets_in_use == 0

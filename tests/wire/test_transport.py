@@ -123,6 +123,8 @@ async def test_a_body_cut_short_is_an_error_after_what_came(
     assert await anext(body) == b"hel"
     with pytest.raises(httpx.RemoteProtocolError):
         await anext(body)
+    assert transport.sockets_in_use == 1  # the socket is closed, but somebody holds the response
+    await response.stream.aclose()
     assert (transport.sockets_in_use, transport.sockets_idle) == (0, 0)
 
 
@@ -231,7 +233,9 @@ async def test_closing_the_transport_closes_what_is_idle_and_refuses_what_is_new
     nursery.start_soon(ask, transport, post("http://busy.test"))
     busy = await upstream.accept()
     await busy.read_request()
-    assert repr(transport) == "<Transport: 1 in use, 1 idle (http://upstream.test:80 1)>"
+    assert (
+        repr(transport) == "<Transport: 1 in use (0 waiting), 1 idle (http://upstream.test:80 1)>"
+    )
     await transport.aclose()
     await idle.closed_at()
     with pytest.raises(httpx.ConnectError, match="closed"):
@@ -239,7 +243,7 @@ async def test_closing_the_transport_closes_what_is_idle_and_refuses_what_is_new
     await busy.stream.send_all(OK)  # what is under way ends as it will, and is not kept
     await busy.closed_at()
     await trio.testing.wait_all_tasks_blocked()
-    assert repr(transport) == "<Transport: closed, 0 in use, 0 idle>"
+    assert repr(transport) == "<Transport: closed, 0 in use (0 waiting), 0 idle>"
 
 
 async def test_it_serves_as_the_transport_of_an_httpx_client(

@@ -54,7 +54,7 @@ async def test_closing_an_unfinished_answer_closes_the_socket_in_the_same_instan
 
     nursery.start_soon(serve)
     response = await transport.handle_async_request(post())
-    assert repr(transport) == "<Transport: 1 in use, 0 idle>"
+    assert repr(transport) == "<Transport: 1 in use (0 waiting), 0 idle>"
     await trio.sleep(3)
     assert isinstance(response.stream, httpx.AsyncByteStream)
     await response.stream.aclose()

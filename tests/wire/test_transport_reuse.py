@@ -116,7 +116,7 @@ async def test_expired_connections_of_other_origins_go_with_the_next_request(
     nursery.start_soon(upstream.serve, OK)
     await ask(transport, post("http://b.test"))
     assert await a.closed_at() == 100
-    assert repr(transport) == "<Transport: 0 in use, 1 idle (http://b.test:80 1)>"
+    assert repr(transport) == "<Transport: 0 in use (0 waiting), 1 idle (http://b.test:80 1)>"
 
 
 async def test_no_more_than_so_many_stay_idle_and_the_longest_idle_goes(
