@@ -10,6 +10,7 @@ import trio
 
 from omen.wire._connection import Connection, closed_on_failure
 from omen.wire._http1 import ResponseReader, write_head
+from omen.wire._names import Names
 from omen.wire._origin import Origin
 from omen.wire._proxy import Proxies, Proxy
 
@@ -33,12 +34,13 @@ class Dialer:
     def __init__(self, proxies: Proxies, ssl_context: ssl.SSLContext) -> None:
         self._proxies = proxies
         self._ssl_context = ssl_context
+        self._names = Names()
 
     async def __call__(self, origin: Origin) -> trio.abc.Stream:
         """Open a stream to the origin, TLS and tunnel included."""
         proxy = self._proxies.find(origin)
         first_hop = origin if proxy is None else proxy.origin
-        socket = await _connect(first_hop.host, first_hop.port)
+        socket = await self._connect(first_hop.host, first_hop.port)
         async with closed_on_failure(socket):
             return await self._set_up(socket, origin, proxy)
 
@@ -54,6 +56,19 @@ class Dialer:
             stream = await self._start_tls(stream, origin.host)
         return stream
 
+    async def _connect(self, host: str, port: int) -> trio.SocketStream:
+        """Connect by TCP. A literal address needs no look-up and no race between families.
+
+        That saves a nursery and four turns of the scheduler for a local upstream, whose losers'
+        places are dialled anew in every race.
+        """
+        try:
+            version = ip_address(host).version
+        except ValueError:
+            self._names.serve_this_run()
+            return await trio.open_tcp_stream(host, port)
+        return await _connect_to_address(host, port, version)
+
     async def _start_tls(self, stream: trio.abc.Stream, host: str) -> trio.abc.Stream:
         # https_compatible: many servers close without a close_notify. Bodies that end with the
         # connection are then believed; the decoders judge the end of an answer by its content.
@@ -62,16 +77,7 @@ class Dialer:
         return tls
 
 
-async def _connect(host: str, port: int) -> trio.SocketStream:
-    """Connect by TCP. A literal address needs no look-up and no race between families.
-
-    That saves a nursery and four turns of the scheduler for a local upstream, whose losers' places
-    are dialled anew in every race.
-    """
-    try:
-        version = ip_address(host).version
-    except ValueError:
-        return await trio.open_tcp_stream(host, port)
+async def _connect_to_address(host: str, port: int, version: int) -> trio.SocketStream:
     family = trio.socket.AF_INET6 if version == 6 else trio.socket.AF_INET
     socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)
     try:
@@ -87,11 +93,13 @@ async def _open_tunnel(stream: trio.abc.Stream, origin: Origin, proxy: Proxy) ->
     authority = origin.authority.encode("ascii")
     # The URL is a stand-in: the target of a CONNECT is the authority alone.
     request = httpx.Request("CONNECT", str(origin), headers={"Host": origin.authority})
-    connection = Connection(stream)
+    connection, response = Connection(stream), ResponseReader("CONNECT")
     try:
         await connection.send([write_head(request, authority, proxy.headers)])
-        head = await connection.receive_head(ResponseReader("CONNECT"))
+        head = await connection.receive_head(response)
     except httpx.TransportError as error:
         raise httpx.ProxyError("the proxy did not answer CONNECT properly") from error
     if not 200 <= head.status < 300:
         raise httpx.ProxyError(f"the proxy answered {head.status} to CONNECT")
+    if not response.reusable:  # in a tunnel to a TLS server it is for us to speak first
+        raise httpx.ProxyError("the proxy said more than its answer to CONNECT")
