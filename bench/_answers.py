@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench._best import first_useful
 from bench._client import Exchange
@@ -30,6 +31,8 @@ class Answer:
     """Frames of any kind: role, content, finish, `[DONE]`."""
     done: bool
     """Whether it ended with `[DONE]`."""
+    omen: Mapping[str, Any] | None = None
+    """What `explain` had the gateway tell of the race."""
 
     @property
     def text(self) -> str:
@@ -45,14 +48,17 @@ class Answer:
 def read_answer(exchange: Exchange) -> Answer:
     """Read a streamed answer. **Raises.** `ValueError` when it is none."""
     pieces: list[Piece] = []
-    chunks, done = 0, False
+    chunks, done, omen = 0, False, None
     for at, data in _frames(exchange.arrivals):
         chunks += 1
         done = data == _DONE
-        text = "" if done else _content(data)
+        if done:
+            continue
+        text, told = _read_chunk(data)
+        omen = told or omen
         if text:
             pieces.append(Piece(at, text))
-    return Answer(pieces, chunks, done)
+    return Answer(pieces, chunks, done, omen)
 
 
 def _frames(arrivals: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
@@ -65,9 +71,11 @@ def _frames(arrivals: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, by
                 yield at, block.removeprefix(_DATA)
 
 
-def _content(data: bytes) -> str:
+def _read_chunk(data: bytes) -> tuple[str, Mapping[str, Any] | None]:
+    """Return its visible text, and its `omen` object if there is one."""
     try:
-        choices = json.loads(data)["choices"]
-        return "".join(choice["delta"].get("content") or "" for choice in choices)
+        chunk = json.loads(data)
+        deltas = [choice["delta"] for choice in chunk["choices"]]
+        return "".join(delta.get("content") or "" for delta in deltas), chunk.get("omen")
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("a frame that is no chunk of an answer") from error

@@ -7,6 +7,8 @@ does not make the next ones late.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +22,8 @@ _MOST_AT_ONCE = 64 * 1024
 class Exchange:
     """One request and what came back. Times are on trio's clock.
 
-    `failure` says why there is no whole response; it is empty when there is one.
+    `failure` says why there is no whole response; it is empty when there is one. `on_head` is
+    called once the head of the response has been read.
     """
 
     sent_at: float = 0.0
@@ -29,28 +32,42 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict)
     arrivals: list[tuple[float, bytes]] = field(default_factory=list)
     """The pieces of the body, each with the time at which it had been read."""
+    complete: bool = False
     failure: str = ""
+    on_head: Callable[[], None] | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The body, as far as it has come."""
+        return b"".join(data for _, data in self.arrivals)
 
 
 class Client:
     """A connection to one server, opened when it is needed and kept for as long as it lasts."""
 
-    def __init__(self, host: str, port: int, path: str, *, timeout: float) -> None:
+    def __init__(
+        self, host: str, port: int, path: str, *, timeout: float, method: str = "POST"
+    ) -> None:
         self._host = host
         self._port = port
         self._head = (
-            f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: {host}:{port}\r\n"
             "content-type: application/json\r\ncontent-length: "
         ).encode("ascii")
         self._timeout = timeout
         self._stream: trio.SocketStream | None = None
+        self.closed_unix = 0.0
+        """Just before the connection was last closed from this side, in Unix time: for those who
+        compare it with another process's clock."""
 
-    async def ask(self, body: bytes) -> Exchange:
+    async def ask(self, body: bytes = b"", exchange: Exchange | None = None) -> Exchange:
         """Send one request and read its response to the end; what goes wrong is in the result.
+
+        That is `exchange`, which is filled as things come, so that whoever cancels still has them.
 
         **Cancellation.** Closes the connection.
         """
-        exchange = Exchange()
+        exchange = Exchange() if exchange is None else exchange
         keep = False
         try:
             with trio.fail_after(self._timeout):
@@ -70,6 +87,7 @@ class Client:
         """Close the connection, if there is one."""
         stream, self._stream = self._stream, None
         if stream is not None:
+            self.closed_unix = time.time()
             stream.socket.close()
 
     async def _exchange(self, body: bytes, exchange: Exchange) -> bool:
@@ -81,7 +99,7 @@ class Client:
         request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
         exchange.sent_at = trio.current_time()
         await stream.send_all(request)
-        while not response.complete:
+        while not exchange.complete:
             data = await stream.receive_some(_MOST_AT_ONCE)
             if not data:
                 exchange.failure = "the connection ended before the response did"
@@ -97,7 +115,6 @@ class _Response:
         self._exchange = exchange
         self._parser: Any = httptools.HttpResponseParser(self)
         self._now = 0.0
-        self.complete = False
         self.keep_alive = False
 
     def feed(self, data: bytes, now: float) -> None:
@@ -109,10 +126,12 @@ class _Response:
 
     def on_headers_complete(self) -> None:
         self._exchange.status = self._parser.get_status_code()
+        if self._exchange.on_head is not None:
+            self._exchange.on_head()
 
     def on_body(self, body: bytes) -> None:
         self._exchange.arrivals.append((self._now, body))
 
     def on_message_complete(self) -> None:
-        self.complete = True
+        self._exchange.complete = True
         self.keep_alive = self._parser.should_keep_alive()

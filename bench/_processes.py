@@ -2,6 +2,7 @@
 
 Each is the command a user would run, on a free loopback port, in a folder and an environment in
 which no configuration of the user's can be found: a benchmark must never reach a real provider.
+What stands in for a command, or around it, is a module of `bench` and run in the same way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import trio
 
+from bench._errors import BenchError
 from omen.sim import SimulatedUpstream
 
 _START_SECONDS = 60.0
@@ -25,13 +27,10 @@ _STOP_SECONDS = 5.0
 _SIMULATED = re.compile(r"^(?P<name>\S+) \(\w+\): http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
 _SERVING = re.compile(r"^omen: serving on http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
 _PROPER_ENDS = (0, -signal.SIGTERM)
-_NANOSECONDS = 1e-9
+_ROOT = Path(__file__).parents[1]
+_COMMAND_LINE = ("omen.cli.main",)
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
 """What the base URL of each kind ends in, behind the origin."""
-
-
-class BenchError(Exception):
-    """The benchmark could not be run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,60 +54,47 @@ class Server:
     addresses: Mapping[str, Address]
 
 
-@dataclass(frozen=True, slots=True)
-class CpuTimes:
-    """What a process has had of the machine so far, in seconds."""
-
-    running: float
-    """On a core, in user and system mode."""
-    waiting: float
-    """Ready to run, while others had the cores. On a quiet machine next to nothing."""
-
-    def __add__(self, other: CpuTimes) -> CpuTimes:
-        return CpuTimes(self.running + other.running, self.waiting + other.waiting)
-
-    def __sub__(self, earlier: CpuTimes) -> CpuTimes:
-        return CpuTimes(self.running - earlier.running, self.waiting - earlier.waiting)
-
-
-def cpu_times(pid: int) -> CpuTimes:
-    """Read the times of a process's main thread: all of ours do their work in that one.
-
-    **Raises.** `BenchError` where the system does not tell (it takes Linux), or the process ended.
-    **Source.** Documentation/scheduler/sched-stats.rst of the Linux kernel, read 2026-11-23.
-    """
-    try:
-        text = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
-    except OSError as error:
-        raise BenchError(f"/proc/{pid}/schedstat cannot be read: {error.strerror}") from error
-    running, waiting, _timeslices = map(int, text.split())
-    return CpuTimes(running * _NANOSECONDS, waiting * _NANOSECONDS)
-
-
 @asynccontextmanager
 async def open_simulators(seed: int, profile: str, folder: Path) -> AsyncIterator[Server]:
     """Run `omen sim`: three upstreams, whose names, kinds and words are those of the demo."""
-    arguments = ("sim", "--port", "0", "--seed", str(seed), "--profile", profile)
-    async with _running(arguments, folder, _SIMULATED, announcements=3) as server:
+    options = ("--port", "0", "--seed", str(seed), "--profile", profile)
+    command = (*_COMMAND_LINE, "sim", *options)
+    async with _running("omen sim", command, folder, _SIMULATED, announcements=3) as server:
         yield server
 
 
 @asynccontextmanager
 async def open_gateway_process(
-    upstreams: Sequence[SimulatedUpstream], simulators: Server, folder: Path
+    upstreams: Sequence[SimulatedUpstream],
+    addresses: Mapping[str, Address],
+    folder: Path,
+    *,
+    through: Sequence[str] = (),
 ) -> AsyncIterator[Server]:
-    """Run `omen serve` on the simulated upstreams, in the order given."""
+    """Run `omen serve` on the simulated upstreams, in the order given.
+
+    `addresses` says where each one listens, by its name. `through` is a module that hands the rest
+    of its command line to `omen`, with what it wants to know itself; without, it is `omen`'s own.
+    """
     config = folder / "bench.toml"
-    await trio.Path(config).write_text(_configuration(upstreams, simulators), encoding="utf-8")
-    arguments = ("serve", "--config", str(config), "--port", "0")
-    async with _running(arguments, folder, _SERVING, announcements=1) as server:
+    await trio.Path(config).write_text(_configuration(upstreams, addresses), encoding="utf-8")
+    command = (*(through or _COMMAND_LINE), "serve", "--config", str(config), "--port", "0")
+    async with _running("omen serve", command, folder, _SERVING, announcements=1) as server:
         yield server
 
 
-def _configuration(upstreams: Sequence[SimulatedUpstream], simulators: Server) -> str:
+@asynccontextmanager
+async def open_stand_in(module: str, *arguments: str, folder: Path) -> AsyncIterator[Server]:
+    """Run a module of ours in the gateway's place, which says where it serves as that does."""
+    command = (module, *arguments)
+    async with _running(module, command, folder, _SERVING, announcements=1) as server:
+        yield server
+
+
+def _configuration(upstreams: Sequence[SimulatedUpstream], addresses: Mapping[str, Address]) -> str:
     sections = ['[server]\nbind = "127.0.0.1"\n']
     for upstream in upstreams:
-        url = simulators.addresses[upstream.name].url + _PATHS[upstream.kind]
+        url = addresses[upstream.name].url + _PATHS[upstream.kind]
         key = f'endpoints = ["{url}"]' if upstream.kind == "ollama" else f'base_url = "{url}"'
         models = ", ".join(f'"{model}"' for model in upstream.models)
         sections.append(
@@ -119,26 +105,34 @@ def _configuration(upstreams: Sequence[SimulatedUpstream], simulators: Server) -
 
 @asynccontextmanager
 async def _running(
-    arguments: Sequence[str], folder: Path, announcement: re.Pattern[str], *, announcements: int
+    title: str,
+    command: Sequence[str],
+    folder: Path,
+    announcement: re.Pattern[str],
+    *,
+    announcements: int,
 ) -> AsyncIterator[Server]:
-    """Run one `omen` command for as long as the block lasts.
+    """Run a module, with its arguments, for as long as the block lasts.
 
     What it complained of goes to our own standard error, unless it ended as it was told to.
 
     **Raises.** `BenchError` when it does not say where it listens.
     **Cancellation.** The process is told to stop and, when it does not, killed.
     """
-    complaints = folder / f"{arguments[0]}.stderr"
-    command = [sys.executable, "-m", "omen.cli.main", *arguments]
+    complaints = folder / f"{title}.stderr"
     with complaints.open("wb") as stderr:
         process = await trio.lowlevel.open_process(
-            command, stdout=subprocess.PIPE, stderr=stderr, cwd=folder, env=_environment()
+            [sys.executable, "-m", *command],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            cwd=folder,
+            env=_environment(),
         )
     try:
         try:
             said = await _announced(process, announcement, announcements)
         except BenchError as error:
-            raise BenchError(f"omen {arguments[0]}: {error}") from None
+            raise BenchError(f"{title}: {error}") from None
         yield Server(process.pid, dict(map(_address, said)))
     finally:
         with trio.move_on_after(2 * _STOP_SECONDS, shield=True):
@@ -148,12 +142,16 @@ async def _running(
 
 
 def _environment() -> dict[str, str]:
-    """Leave out what would configure a provider, or send loopback traffic through a proxy."""
-    return {
+    """Leave out what would configure a provider, or send loopback traffic through a proxy.
+
+    `omen` is installed; `bench` is found because its folder's place is named.
+    """
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("OMEN_") and not name.lower().endswith("_proxy")
     }
+    return {**inherited, "PYTHONPATH": str(_ROOT)}
 
 
 async def _announced(

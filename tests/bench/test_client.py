@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+import time
 
 import pytest
 import trio
 
-from bench._client import Client
-
-HEAD = b"HTTP/1.1 200 OK\r\nx-omen-provider: sim\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-class Scripted:
-    """Answers every request with the same pieces, each a write of its own, then maybe hangs up."""
-
-    def __init__(self, *pieces: bytes, then_close: bool = False) -> None:
-        self._pieces = pieces
-        self._then_close = then_close
-        self.connections = 0
-
-    async def serve_connection(self, stream: trio.SocketStream) -> None:
-        self.connections += 1
-        async with stream:
-            while await stream.receive_some():
-                for piece in self._pieces:
-                    await stream.send_all(piece)
-                if self._then_close:
-                    return
-
-
-@asynccontextmanager
-async def asking(server: Scripted, patience: float = 30.0) -> AsyncIterator[Client]:
-    async with trio.open_nursery() as nursery:
-        serve = partial(trio.serve_tcp, server.serve_connection, 0, host="127.0.0.1")
-        listeners = await nursery.start(serve)
-        port = listeners[0].socket.getsockname()[1]
-        client = Client("127.0.0.1", port, "/ask", timeout=patience)
-        yield client
-        client.close()
-        nursery.cancel_scope.cancel()
+from bench._client import Client, Exchange
+from tests.bench.scripted import HEAD, Scripted, asking
 
 
 async def test_a_response_comes_with_its_head_and_the_text_of_its_chunks() -> None:
@@ -60,6 +27,20 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
         for _ in range(3):
             assert (await client.ask(b"{}")).failure == ""
     assert server.connections == 1
+
+
+async def test_whoever_leaves_has_what_had_come_and_knows_when_the_connection_was_closed() -> None:
+    server = Scripted(HEAD + b"3\r\nabc\r\n")
+    before = time.time()
+    async with asking(server) as client:
+        with trio.CancelScope() as scope:
+            exchange = Exchange(on_head=scope.cancel)
+            await client.ask(b"{}", exchange)
+        closed = client.closed_unix
+        await server.ended.wait()
+    assert scope.cancelled_caught
+    assert (exchange.status, exchange.body, exchange.complete) == (200, b"abc", False)
+    assert before <= closed <= time.time()
 
 
 @pytest.mark.parametrize(

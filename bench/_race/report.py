@@ -7,23 +7,14 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bench._tally import Tally
+from bench._main import told_settings
+from bench._percentiles import PERCENTILES
+from bench._race.tally import Tally
+from bench._shares import Share, busy_lines
 
 AIMS_MS: Mapping[str, float] = MappingProxyType({"p50": 3.0, "p99": 15.0})
 """Of the excess of a race, at 16 requests at once: below this, in milliseconds."""
 _BASE = "direct"
-_PERCENTILES = MappingProxyType({"p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0})
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one process had of the machine while one variant was asked."""
-
-    cpu_us_per_request: float
-    cores_busy: float
-    """1 is a core all of the time."""
-    cores_wanting: float
-    """As much more it would have had, had others not been on the cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +48,21 @@ class Report:
         """Requests that were not answered as they should have been."""
         return sum(sum(row.failures.values()) for row in self.rows)
 
+    @property
+    def complaint(self) -> str:
+        """Say that requests failed, if any did."""
+        return f"{self.failed} requests failed" if self.failed else ""
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {"benchmark": "race", "aims_ms": dict(AIMS_MS), **asdict(self)}
 
     def to_text(self) -> str:
         """Write the table and what follows from it."""
-        told = ", ".join(f"{name} {value}" for name, value in self.settings.items())
-        lines = ["First useful token, over the best possible", told, "", *_HEADING]
+        title = "First useful token, over the best possible"
+        lines = [title, told_settings(self.settings), "", *_HEADING]
         lines += map(_table_line, self.rows)
-        lines += ["", *_own_parts(self.rows), "", *_aims(self.rows), "", *_busy(self.rows)]
+        lines += ["", *_own_parts(self.rows), "", *_aims(self.rows), "", *busy_lines(self.rows)]
         lines += [
             f"FAILED {row.title}: {count} x {reason}"
             for row in self.rows
@@ -77,10 +73,7 @@ class Report:
 
 def make_row(tally: Tally) -> Row:
     """Turn what was added up into the numbers that are reported."""
-    excess = {
-        name: tally.excess.get_value_at_percentile(at) / 1000 for name, at in _PERCENTILES.items()
-    }
-    requests, seconds = max(tally.requests, 1), tally.seconds or 1.0
+    excess = tally.excess.to_ms()
     aims = AIMS_MS if tally.variant.aimed_at else {}
     return Row(
         name=tally.variant.name,
@@ -90,12 +83,9 @@ def make_row(tally: Tally) -> Row:
         excess_ms=excess,
         ideal_winner_share=tally.ideal / max(tally.answered, 1),
         missed_by_max_ms=tally.missed_by * 1000,
-        shares={
-            name: Share(t.running / requests * 1e6, t.running / seconds, t.waiting / seconds)
-            for name, t in tally.cpu.items()
-        },
+        shares=tally.spent.shares(tally.requests),
         chunks_per_request=tally.chunks / max(tally.answered, 1),
-        requests_per_second=tally.requests / seconds,
+        requests_per_second=tally.spent.rate(tally.requests),
         aims_met={name: excess[name] < aim for name, aim in aims.items()},
     )
 
@@ -108,7 +98,7 @@ _HEADING = (
 
 def _table_line(row: Row) -> str:
     """Write one row; without OMEN there is nobody to choose a winner, nor to cost anything."""
-    line = f"{row.title:36} " + "".join(f"{row.excess_ms[name]:8.2f}" for name in _PERCENTILES)
+    line = f"{row.title:36} " + "".join(f"{row.excess_ms[name]:8.2f}" for name in PERCENTILES)
     if row.name == _BASE:
         return line
     cpu = row.shares["gateway"].cpu_us_per_request
@@ -136,21 +126,4 @@ def _aims(rows: Sequence[Row]) -> list[str]:
         f"{'met' if met else 'NOT met'} ({row.excess_ms[name]:.2f} ms)"
         for row in rows
         for name, met in row.aims_met.items()
-    ]
-
-
-def _busy(rows: Sequence[Row]) -> list[str]:
-    """Say how busy the machine was: near its limit, the times are about the machine."""
-    heading = "cores busy + wanted while others had them"
-    return [
-        heading,
-        *(
-            f"{row.title:36} "
-            + ", ".join(
-                f"{name} {share.cores_busy:.2f} + {share.cores_wanting:.2f}"
-                for name, share in row.shares.items()
-            )
-            + f" at {row.requests_per_second:.0f} requests/s"
-            for row in rows
-        ),
     ]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from hdrh.histogram import HdrHistogram
 
 from bench._answers import Answer, read_answer
 from bench._best import best_possible, useful_after
 from bench._client import Exchange
-from bench._processes import CpuTimes
-from bench._variants import Variant
+from bench._percentiles import Durations
+from bench._race.variants import Variant
+from bench._shares import Spent
 from omen.sim import answer_text
-
-_LONGEST_US = 60_000_000
-_DIGITS = 3
 
 
 class BadAnswerError(Exception):
@@ -67,11 +62,11 @@ def _answer(exchange: Exchange) -> Answer:
 
 
 class Tally:
-    """Everything measured of one variant. Seconds, but for the histogram's microseconds."""
+    """Everything measured of one variant. Times are in seconds."""
 
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
-        self.excess = HdrHistogram(1, _LONGEST_US, _DIGITS)
+        self.excess = Durations()
         self.failures: Counter[str] = Counter()
         self.answered = 0
         self.ideal = 0
@@ -79,21 +74,12 @@ class Tally:
         self.missed_by = 0.0
         """The largest lead that was given away where another one won."""
         self.chunks = 0
-        self.seconds = 0.0
-        """How long the blocks took."""
-        self.cpu: dict[str, CpuTimes] = {}
-        """What each process had of the machine in these blocks."""
+        self.spent = Spent()
 
     @property
     def requests(self) -> int:
         """Requests that were sent, answered or not."""
         return self.answered + self.failures.total()
-
-    def add_block(self, seconds: float, cpu: Mapping[str, CpuTimes]) -> None:
-        """Count what a block took."""
-        self.seconds += seconds
-        for name, times in cpu.items():
-            self.cpu[name] = self.cpu.get(name, CpuTimes(0.0, 0.0)) + times
 
     def add(self, question: str, exchange: Exchange) -> None:
         """Judge one exchange and count it."""
@@ -103,7 +89,7 @@ class Tally:
             self.failures[str(error)] += 1
             return
         self.answered += 1
-        self.excess.record_value(round(verdict.excess * 1_000_000))
+        self.excess.add(verdict.excess)
         self.ideal += verdict.missed_by == 0
         self.missed_by = max(self.missed_by, verdict.missed_by)
         self.chunks += verdict.chunks

@@ -10,10 +10,11 @@ import pytest
 
 from bench._answers import read_answer
 from bench._client import Exchange
-from bench._processes import CpuTimes
-from bench._report import Report, Share, make_row
-from bench._tally import BadAnswerError, Tally, Verdict, judge
-from bench._variants import make_variants
+from bench._machine import CpuTimes
+from bench._race.report import Report, make_row
+from bench._race.tally import BadAnswerError, Tally, Verdict, judge
+from bench._race.variants import make_variants
+from bench._shares import Share
 from omen.sim import Fixed, Profile, SimulatedUpstream, answer_tokens
 
 SENT_AT = 100.0
@@ -130,8 +131,8 @@ def tallied() -> Tally:
         tally.add("any", answered(late=late / 1000))
     tally.add("any", answered("sim-anthropic"))
     tally.add("any", Exchange(SENT_AT, 503))
-    tally.add_block(1.5, {"gateway": CpuTimes(0.25, 0.5)})
-    tally.add_block(0.5, {"gateway": CpuTimes(0.25, 0.0)})
+    tally.spent.add(1.5, {"gateway": CpuTimes(0.25, 0.5)})
+    tally.spent.add(0.5, {"gateway": CpuTimes(0.25, 0.0)})
     return tally
 
 
@@ -161,7 +162,7 @@ def test_the_report_reads_as_a_table_with_what_follows_from_it() -> None:
     tallies[0].add("any", answered(late=0.001))
     tallies[1].add("any", answered(late=0.002))
     for tally in tallies[:2]:
-        tally.add_block(1.0, gateway)
+        tally.spent.add(1.0, gateway)
     report = Report({"seed": 1}, {}, [make_row(tally) for tally in tallies])
     lines = report.to_text().splitlines()
     assert lines[1] == "seed 1"

@@ -1,33 +1,22 @@
-"""The benchmark as a whole: small, but with its processes and sockets."""
+"""`bench.race` as a whole: small, but with its processes and sockets."""
 
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
 
 from bench import race
-from bench._options import Options
-from bench._processes import BenchError, open_simulators
+from bench._errors import BenchError
+from bench._processes import open_simulators
+from bench._race.options import Options
+from tests.bench.children import children
 
 SMALL = Options(
     requests=12, concurrency=4, rounds=2, profile="first_token=0.02:0.5,gap=0.001,tokens=8"
 )
-
-
-def children() -> set[int]:
-    """Every process whose parent is this one."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it may end while we look
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid():
-                found.add(int(stat.parent.name))
-    return found
 
 
 def test_a_small_run_fails_nothing_and_reports_every_variant(

@@ -5,16 +5,15 @@ All of them meet the same draws: fates hang on the question, and every variant a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench._chat import chat_body
 from bench._client import Exchange
 from omen.config import RaceSettings
-from omen.sim import DEMO_MODEL, SimulatedUpstream
+from omen.sim import SimulatedUpstream
 
-PATH = "/v1/chat/completions"
 USUAL_MIN_USEFUL_TOKENS = RaceSettings().min_useful_tokens
 
 
@@ -34,14 +33,7 @@ class Variant:
 
     def body(self, question: str) -> bytes:
         """Write the request that asks `question`."""
-        body: dict[str, Any] = {
-            "model": DEMO_MODEL,
-            "messages": [{"role": "user", "content": question}],
-            "stream": True,
-        }
-        if self.hints is not None:
-            body["omen"] = self.hints
-        return json.dumps(body).encode("ascii")
+        return chat_body(question, self.hints)
 
     def answered_by(self, exchange: Exchange) -> str:
         """Name the provider whose answer came; empty when the gateway did not say."""
