@@ -12,7 +12,11 @@ CHAT_PATH = "/v1/chat/completions"
 
 
 def chat_body(
-    question: str, hints: Mapping[str, Any] | None = None, *, stream: bool = True
+    question: str,
+    hints: Mapping[str, Any] | None = None,
+    *,
+    stream: bool = True,
+    max_tokens: int | None = None,
 ) -> bytes:
     """Write the request that asks `question`. `hints` is its `omen` object; upstreams have none."""
     body: dict[str, Any] = {
@@ -22,4 +26,6 @@ def chat_body(
     }
     if hints is not None:
         body["omen"] = hints
+    if max_tokens is not None:
+        body["max_tokens"] = max_tokens
     return json.dumps(body).encode("ascii")

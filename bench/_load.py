@@ -18,6 +18,7 @@ _RAMP_SECONDS = 0.25
 """Over which the workers of a block start. All at once they would queue behind one another in
 lockstep, and the first requests of a block would measure that and nothing else."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 Ask = Callable[[Client, str], Awaitable[T]]
 """Puts one question over one connection and tells what came of it."""
@@ -62,7 +63,7 @@ class Load(Generic[T]):
                 await trio.sleep_until(due)
 
 
-def in_blocks(questions: Sequence[str], rounds: int) -> list[Sequence[str]]:
+def in_blocks(questions: Sequence[S], rounds: int) -> list[Sequence[S]]:
     """Deal the questions out, so that the ways of asking can take turns. No block is empty."""
     blocks = (questions[start::rounds] for start in range(rounds))
     return [block for block in blocks if block]

@@ -1,0 +1,69 @@
+"""What can be chosen about a run of `bench.cancel`, with the choices of an ordinary one."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields
+
+from bench._options import MOST_AT_ONCE, MOST_REQUESTS, Count, Counts, add_counts, add_seed
+from omen.sim import DEFAULT_FLEET
+
+USUAL_PROFILE = "first_token=0.08:0.5,gap=0.0075:0.3,tokens=100"
+"""Answers go on for 0.7 s behind the commit, or for 0.2 s where they are waited for: nobody has
+finished by the time it is to be closed, and a client that leaves late is still in the middle."""
+_MOST_IN_A_BLOCK = 1000
+"""An upstream remembers its last 4096 streams, and they are read after each block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run. `profile` is written as for `omen sim`, and holds for every upstream."""
+
+    requests: int = 300
+    """Of each way, at each concurrency."""
+    concurrency: tuple[int, ...] = (1, 16)
+    k: int = 3
+    seed: int = 1
+    rounds: int = 3
+    """Blocks in which each way's requests are sent, at least."""
+    profile: str = USUAL_PROFILE
+
+    @property
+    def blocks(self) -> int:
+        """In how many blocks, so that no upstream forgets a stream before it is read."""
+        return max(self.rounds, -(-self.requests // _MOST_IN_A_BLOCK))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add an argument for each option."""
+    usual = Options()
+    add_counts(
+        parser,
+        usual,
+        {
+            "requests": (MOST_REQUESTS, "requests of each kind, at each concurrency"),
+            "rounds": (MOST_REQUESTS, "blocks in which the kinds take turns"),
+        },
+    )
+    parser.add_argument(
+        "--k",
+        type=Count(len(DEFAULT_FLEET), least=2),  # a race of one has no losers
+        default=usual.k,
+        help="entrants of a race, 2 or 3 (default %(default)s)",
+    )
+    parser.add_argument(
+        "--concurrency",
+        type=Counts(MOST_AT_ONCE),
+        default=usual.concurrency,
+        help=f"how many clients at once, one number after the other, up to {MOST_AT_ONCE} each "
+        "(default 1,16)",
+    )
+    add_seed(parser, usual.seed)
+    parser.add_argument(
+        "--profile", default=usual.profile, help="of every upstream (default %(default)s)"
+    )
+
+
+def read_options(args: argparse.Namespace) -> Options:
+    """Take the options out of what was parsed."""
+    return Options(**{field.name: getattr(args, field.name) for field in fields(Options)})
