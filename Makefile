@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals
 
-.PHONY: setup run test check bench clean
+.PHONY: setup run test check bench bench-race bench-cancel bench-overhead clean
 
 setup: $(STAMP)
 
@@ -32,8 +32,10 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(STAMP)
-	$(BIN)/python -m bench.race
+bench: bench-race bench-cancel bench-overhead
+
+bench-race bench-cancel bench-overhead: bench-%: $(STAMP)
+	$(BIN)/python -m bench.$*
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,85 @@
+"""Whose work a frame is: the layers of the gateway, and which modules belong to each.
+
+The innermost frame that belongs to a layer decides. Everything else is seen through, to whoever
+called it: the standard library, pydantic, the vocabulary (an event is made for a decoder or for a
+strategy), and trio's own functions, so that a layer pays for the sockets, scopes and nurseries it
+uses. What is left of trio is the loop that runs between the tasks, its waiting for events included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import FrameType, MappingProxyType
+from typing import Literal, get_args
+
+Layer = Literal["serving", "front", "engine", "providers", "transport", "trio", "other"]
+LAYERS: Sequence[Layer] = get_args(Layer)
+"""From the client's socket to the upstream's, then what belongs to neither."""
+
+_SEEN_THROUGH: Layer | None = None
+
+_MODULES: Mapping[str, Layer | None] = MappingProxyType(
+    {
+        # accepting, reading, parsing and writing HTTP for clients, with the kernel's part of it
+        "omen.serving": "serving",
+        "hypercorn": "serving",
+        "h11": "serving",
+        "h2": "serving",
+        "hpack": "serving",
+        "hyperframe": "serving",
+        "priority": "serving",
+        "wsproto": "serving",
+        # reading requests and writing answers in the client's dialect
+        "omen.front": "front",
+        "quart": "front",
+        "quart_trio": "front",
+        "werkzeug": "front",
+        # planning, starting, choosing, bookkeeping
+        "omen": "engine",
+        "strategies": "engine",
+        # the vendors' formats, and frames out of bytes
+        "omen.providers": "providers",
+        "omen.wire.sse": "providers",
+        "omen.wire.ndjson": "providers",
+        "omen.wire.framing": "providers",
+        # HTTP towards upstreams, with the kernel's part of it
+        "omen.wire": "transport",
+        "httptools": "transport",
+        "httpx": "transport",
+        # the process around it all
+        "omen.cli": "other",
+        # the vocabulary
+        "omen.candidates": _SEEN_THROUGH,
+        "omen.chat": _SEEN_THROUGH,
+        "omen.errors": _SEEN_THROUGH,
+        "omen.events": _SEEN_THROUGH,
+        "omen.frames": _SEEN_THROUGH,
+        "omen.hints": _SEEN_THROUGH,
+    }
+)
+"""By the name of a module or of a package around it; the longest name decides."""
+
+_LOOP = frozenset({("trio._core._run", "unrolled_run"), ("trio._core._run", "run")})
+"""The first runs what is ready, the second waits for more."""
+
+
+@lru_cache(maxsize=4096)
+def layer_of_module(name: str) -> Layer | None:
+    """Say to which layer a module belongs; None when it is to be seen through."""
+    while name and name not in _MODULES:
+        name = name.rpartition(".")[0]
+    return _MODULES.get(name)
+
+
+def layer_of(frame: FrameType | None) -> Layer:
+    """Say whose work was being done in `frame`, walking outwards from it."""
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        layer = layer_of_module(module)
+        if layer is not None:
+            return layer
+        if (module, frame.f_code.co_name) in _LOOP:
+            return "trio"
+        frame = frame.f_back
+    return "other"

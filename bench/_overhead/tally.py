@@ -1,0 +1,95 @@
+"""Adds up one cell of the table: a kind of request at a number of connections."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bench._answers import read_answer
+from bench._client import Exchange
+from bench._overhead.kinds import SPEAKER, TOKENS, Kind
+from bench._overhead.layers import Layer
+from bench._overhead.sampler import Span
+from bench._shares import Share, Spent
+from omen.sim import answer_text
+
+EXPECTED = answer_text(SPEAKER.name, TOKENS)
+"""What every answer says."""
+
+
+@dataclass(slots=True)
+class Run:
+    """The requests of one cell in one run of it, and what each process had for them."""
+
+    requests: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    pieces: int = 0
+    """Of bodies, as they came to the client: as a rule one for each write of the gateway."""
+    spent: Spent = field(default_factory=Spent)
+    spans: list[Span] = field(default_factory=list)
+    """When its blocks ran."""
+
+    @property
+    def shares(self) -> dict[str, Share]:
+        """Share out what each process had among the requests."""
+        return self.spent.shares(self.requests)
+
+    def cpu_us(self, process: str) -> float:
+        """Say how many microseconds of processor a request cost one process."""
+        share = self.shares.get(process)
+        return share.cpu_us_per_request if share else 0.0
+
+    def add(self, kind: Kind, exchange: Exchange) -> None:
+        """Count one exchange, and look whether it was answered as it should have been."""
+        self.requests += 1
+        self.pieces += len(exchange.arrivals)
+        reason = complaint(kind, exchange)
+        if reason:
+            self.failures[reason] += 1
+
+
+@dataclass(slots=True)
+class Cell:
+    """A kind at a number of connections, with everything that was measured of it."""
+
+    kind: Kind
+    connections: int
+    gateway: Run = field(default_factory=Run)
+    """The gateway as it is: the processor times that count."""
+    sampled: Run = field(default_factory=Run)
+    """The gateway once more, while it is sampled."""
+    layers: Counter[Layer] = field(default_factory=Counter)
+    """What the samples say."""
+    serving: Run = field(default_factory=Run)
+    """The same bytes from serving alone."""
+    transport_us: float | None = None
+    """What a request costs the transport alone; for answers that clients have streamed."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run in which requests could fail."""
+        return (self.gateway, self.sampled, self.serving)
+
+
+def complaint(kind: Kind, exchange: Exchange) -> str:
+    """Say what is wrong with an answer, without naming its content; empty if nothing is."""
+    if exchange.failure:
+        return exchange.failure
+    if exchange.status != 200:
+        return f"status {exchange.status}"
+    try:
+        text, ended = _streamed(exchange) if kind.stream else _whole(exchange)
+    except (ValueError, LookupError, TypeError):
+        return "not an answer in OpenAI's format"
+    return "" if ended and text == EXPECTED else "not the answer, word for word and to its end"
+
+
+def _streamed(exchange: Exchange) -> tuple[str, bool]:
+    answer = read_answer(exchange)
+    return answer.text, answer.done
+
+
+def _whole(exchange: Exchange) -> tuple[str, bool]:
+    choice = json.loads(exchange.body)["choices"][0]
+    return choice["message"]["content"], choice["finish_reason"] == "stop"
