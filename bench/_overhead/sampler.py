@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from bench._errors import BenchError
 from bench._overhead.layers import Layer, layer_of
 
 INTERVAL_SECONDS = 0.004
@@ -57,8 +58,15 @@ def write_samples(path: Path, samples: Sequence[Sample]) -> None:
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """Read what `write_samples` wrote."""
-    return [(moment, layer) for moment, layer in json.loads(path.read_text(encoding="utf-8"))]
+    """Read what `write_samples` wrote.
+
+    **Raises.** `BenchError` when it wrote nothing: whoever was sampled did not end in good order.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise BenchError("the sampled gateway left no samples") from error
+    return [(moment, layer) for moment, layer in json.loads(text)]
 
 
 def count_layers(samples: Iterable[Sample], spans: Sequence[Span]) -> Counter[Layer]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bench._errors import BenchError
 from bench._overhead.layers import Layer
 from bench._overhead.sampler import (
     Sample,
@@ -92,3 +93,8 @@ def test_samples_survive_the_way_from_one_process_to_another(tmp_path: Path) -> 
     samples: list[Sample] = [(1.5, "serving"), (2.5, "trio")]
     write_samples(tmp_path / "samples.json", samples)
     assert read_samples(tmp_path / "samples.json") == samples
+
+
+def test_a_gateway_that_left_no_samples_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="left no samples"):
+        read_samples(tmp_path / "samples.json")
