@@ -18,35 +18,18 @@ from omen.events import TextDelta
 from omen.hints import RaceHints
 from omen.sim import SimulatedUpstream
 from omen.sim.faults import ErrorIn200
+from tests.steps import at_step
 from tests.world import KINDS, World, open_world, upstream, whole
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("hello"),)),))
 RACE = RaceHints(strategy="race", k=2)
 
 
-class LeaveAtStep(trio.abc.Instrument):
-    """Cancels a scope just before the scheduler's n-th step from now."""
-
-    def __init__(self, scope: trio.CancelScope, step: float) -> None:
-        self.steps = 0
-        self._scope = scope
-        self._step = step
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self.steps += 1
-        if self.steps == self._step:
-            self._scope.cancel()
-
-
-async def ask_and_leave(world: World, step: float, slow: float = 0.0) -> LeaveAtStep:
-    with trio.CancelScope() as client:
-        leave = LeaveAtStep(client, step)
-        trio.lowlevel.add_instrument(leave)
-        try:
-            await world.ask(slow=slow, k=2)
-        finally:
-            trio.lowlevel.remove_instrument(leave)
-    return leave
+async def ask_and_leave(world: World, step: float, slow: float = 0.0) -> int:
+    """Ask, and leave before that step; return how many steps there were."""
+    with trio.CancelScope() as client, at_step(step, client.cancel) as counted:
+        await world.ask(slow=slow, k=2)
+    return counted.steps
 
 
 def scene(kind: str) -> Sequence[SimulatedUpstream]:
@@ -61,7 +44,7 @@ def scene(kind: str) -> Sequence[SimulatedUpstream]:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_at_every_step_of_the_scheduler(autojump_clock: MockClock, kind: str) -> None:
     async with open_world(*scene(kind)) as world:
-        counted = (await ask_and_leave(world, float("inf"))).steps
+        counted = await ask_and_leave(world, float("inf"))
     assert counted > 50
     for step in range(1, counted + 1):
         async with open_world(*scene(kind)) as world:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import ssl
-from collections.abc import Iterator
 
 import httpx
 import pytest
-import trio._core._run
 import trustme
 
 from omen.wire.transport import Transport
@@ -25,15 +22,6 @@ def upstream() -> ScriptedUpstream:
 def transport(upstream: ScriptedUpstream) -> Transport:
     """A transport whose every dial leads to the scripted upstream."""
     return Transport(dial=upstream.dial)
-
-
-@pytest.fixture
-def scheduler() -> Iterator[random.Random]:
-    """The dice by which trio orders its ready tasks. Seed it, and the order is the seed's."""
-    dice = trio._core._run._r
-    before = dice.getstate()
-    yield dice
-    dice.setstate(before)
 
 
 @pytest.fixture(autouse=True)

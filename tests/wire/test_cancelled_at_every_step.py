@@ -20,23 +20,10 @@ import trio
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 from omen.wire.transport import Origin, Transport
+from tests.steps import at_step
 from tests.wire.scripted import CHUNKED, URL, Server, chunk, post
 
 BODY = b"one two"
-
-
-class CancelAtStep(trio.abc.Instrument):
-    """Cancels a scope just before the scheduler's n-th step from now."""
-
-    def __init__(self, scope: trio.CancelScope, step: float) -> None:
-        self.steps = 0
-        self._scope = scope
-        self._step = step
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self.steps += 1
-        if self.steps == self._step:
-            self._scope.cancel()
 
 
 class Upstream:
@@ -172,15 +159,13 @@ async def play(scene: Scene, step: float) -> int:
             others.append("served")
 
         victim = trio.CancelScope()
-        instrument = CancelAtStep(victim, step)
-        trio.lowlevel.add_instrument(instrument)
-        async with trio.open_nursery() as asking:
-            for number in range(scene.others + 1):
-                if number == scene.others // 2:
-                    asking.start_soon(run_in, victim, scene.does, stage)
-                else:
-                    asking.start_soon(another)
-        trio.lowlevel.remove_instrument(instrument)
+        with at_step(step, victim.cancel) as counted:
+            async with trio.open_nursery() as asking:
+                for number in range(scene.others + 1):
+                    if number == scene.others // 2:
+                        asking.start_soon(run_in, victim, scene.does, stage)
+                    else:
+                        asking.start_soon(another)
         await wait_all_tasks_blocked()
         assert others == ["served"] * scene.others
         assert (transport.exchanges, transport._exchanges.origins) == ((), frozenset())
@@ -192,7 +177,7 @@ async def play(scene: Scene, step: float) -> int:
         await transport.aclose()
         await wait_all_tasks_blocked()
         assert upstream.open == 0
-    return instrument.steps
+    return counted.steps
 
 
 async def run_in(scope: trio.CancelScope, act: Act, stage: Stage) -> None:
