@@ -6,7 +6,8 @@ it exists, and what it takes from hypercorn, is in docs/decisions.
 Inside, arrows go down:
 
     _server       bind, accept, limit, drain, lifespan
-    _connection   one connection: reading, writing with a deadline, idling, ending
+    _connection   one connection: opening, idling, ending
+    _wire, _tls   its bytes: reading, writing with a deadline
     _switch       which protocol a connection speaks
     _h1, _h2      hypercorn's protocols, cured
     _exchange     one request, one websocket
@@ -18,11 +19,14 @@ from omen.serving._asgi import ASGIApp, Message, Receive, Scope, Send
 from omen.serving._failures import describe
 from omen.serving._handle import ServerHandle
 from omen.serving._lifespan import StartupFailed
+from omen.serving._live import LiveConnections
 from omen.serving._server import serve
 from omen.serving._settings import ServingSettings
+from omen.serving._tls import server_context
 
 __all__ = [
     "ASGIApp",
+    "LiveConnections",
     "Message",
     "Receive",
     "Scope",
@@ -32,4 +36,5 @@ __all__ = [
     "StartupFailed",
     "describe",
     "serve",
+    "server_context",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -15,14 +16,18 @@ from hypercorn.typing import ConnectionState
 from omen.serving._asgi import ASGIApp
 from omen.serving._failures import LOGGER, describe
 from omen.serving._h1 import Resume
+from omen.serving._live import LiveConnections
 from omen.serving._settings import ServingSettings
-from omen.serving._sockets import abort, addresses
 from omen.serving._switch import Switch
 from omen.serving._tasks import ConnectionTasks
+from omen.serving._tls import is_tls
+from omen.serving._wire import Wire
 
-MAX_RECV = 64 * 1024
-SLICE = 64 * 1024
-"""What the write deadline is about: a large body to a slow client may take longer than that."""
+_NOT_PLAIN = (
+    b"HTTP/1.1 400 Bad Request\r\n"
+    b"content-type: text/plain\r\ncontent-length: 38\r\nconnection: close\r\n\r\n"
+    b"This port speaks HTTPS, and only that\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,11 @@ class Service:
     """hypercorn's: its protocols ask it for events, and whether the server drains."""
     state: dict[str, Any]
     """What the application's lifespan put aside; every request gets a copy."""
+    live: LiveConnections
 
 
 class Connection:
-    """Reads, writes, idles and ends one connection, whichever protocol it speaks.
+    """Opens, feeds, idles and ends one connection, whichever protocol it speaks.
 
     One task reads the socket and feeds the protocol; each request's handler is a task beside it
     and writes through `_send`. Nothing but the reading task decides that the connection is over.
@@ -52,14 +58,12 @@ class Connection:
     `run`.
     """
 
-    def __init__(self, stream: trio.abc.Stream, service: Service) -> None:
+    def __init__(self, wire: Wire, service: Service) -> None:
         self.idle = True
-        self._stream = stream
+        self._wire = wire
         self._service = service
         self._settings = service.settings
-        self._protocol: Switch
-        self._reader: trio.lowlevel.Task
-        self._sending = trio.Lock()
+        self._protocol: Switch | None = None
         self._reading = trio.CancelScope()
         self._deadline = trio.current_time() + self._settings.header_timeout
         self._head_timed = False
@@ -69,7 +73,8 @@ class Connection:
 
     def __repr__(self) -> str:
         doing = "ending" if self._ending or self._gone else "idle" if self.idle else "busy"
-        return f"<Connection {self._protocol.name} {doing}>"
+        name = self._protocol.name if self._protocol else "nothing yet"
+        return f"<Connection {'TLS, ' if self._wire.is_tls else ''}{name} {doing}>"
 
     async def run(self) -> None:
         """Serve this connection until it is over.
@@ -79,79 +84,122 @@ class Connection:
         kind and its place. Its text is not logged, it may quote what the client sent.
         **Cancellation.** Closes the socket without ceremony and cancels the handlers.
         """
-        self._reader = trio.lowlevel.current_task()
         try:
             async with trio.open_nursery() as nursery:
                 try:
-                    self._protocol = self._make_protocol(nursery)
-                    await self._converse()
+                    await self._serve(nursery)
                     # A handler that does not heed `http.disconnect` is not waited for much longer.
                     nursery.cancel_scope.deadline = (
                         trio.current_time() + self._settings.abandon_timeout
                     )
                 finally:
                     # Whoever writes is shielded from cancellation, not from this.
-                    await trio.aclose_forcefully(self._stream)
+                    await trio.aclose_forcefully(self._wire)
         except* Exception as failure:  # noqa: BLE001  (containing it is what this is for)
             LOGGER.error("connection ended by a failure: %s", describe(failure))
 
-    def drain(self) -> None:
-        """End as soon as no request runs; at once, if none does."""
+    @property
+    def outlasts_a_drain(self) -> bool:
+        """Whether an idle connection may stay while the server finishes what it is doing.
+
+        Over HTTP/1.1, yes: a request may be on its way already. It is served, with `Connection:
+        close`. Over HTTP/2 one that comes too late is refused so that its client may repeat it.
+        """
+        return self._protocol is not None and self._protocol.name == "http/1.1"
+
+    def end_if_idle(self) -> None:
+        """Close the connection in good order, unless a request runs."""
         if self.idle:
             self._set_deadline(trio.current_time())
 
-    def _make_protocol(self, nursery: trio.Nursery) -> Switch:
-        client, server = addresses(self._stream)
-        tasks = ConnectionTasks(nursery, self._settings.max_unread)
+    async def _serve(self, nursery: trio.Nursery) -> None:
+        protocol = await self._open(nursery)
+        if protocol is not None:
+            await self._converse(protocol)
+            await protocol.flush()
+        if not self._gone:
+            await self._wire.finish()
+
+    async def _open(self, nursery: trio.Nursery) -> Switch | None:
+        """Find out what the client speaks; None when it is nothing that can be answered."""
+        tls = self._settings.tls
+        if tls is None:
+            return self._speak(nursery)
+        first = await self._receive()
+        if not first:
+            self._gone = first is not None
+            return None
+        if is_tls(first):
+            return await self._open_tls(nursery, first, tls)
+        if not self._settings.plain_beside_tls:
+            await self._wire.write(_NOT_PLAIN)
+            return None
+        protocol = self._speak(nursery)
+        await self._take(protocol, first)
+        return protocol
+
+    async def _open_tls(
+        self, nursery: trio.Nursery, first: bytes, context: ssl.SSLContext
+    ) -> Switch | None:
+        agreed: str | None = None
+        with trio.CancelScope(deadline=self._deadline) as self._reading:
+            try:
+                agreed = await self._wire.start_tls(context, first)
+            except trio.BrokenResourceError:
+                return None
+        if self._reading.cancelled_caught:
+            return None
+        protocol = self._speak(nursery)
+        if agreed == "h2":
+            await protocol.speak_h2()
+        return protocol
+
+    def _speak(self, nursery: trio.Nursery) -> Switch:
+        client, server = self._wire.addresses
         shared = self._service
-        return Switch(
+        self._protocol = Switch(
             shared.app,
             shared.config,
             shared.context,
-            tasks,
+            ConnectionTasks(nursery, self._settings.max_unread),
             ConnectionState(shared.state),
-            False,  # Over TLS: not yet.
+            self._wire.is_tls,
             client,
             server,
             self._send,
         )
+        return self._protocol
 
-    async def _converse(self) -> None:
+    async def _converse(self, protocol: Switch) -> None:
         while not self._ending and not self._gone:
             if self._resume:
                 self._resume = False
-                await self._protocol.handle(Resume())
+                await protocol.handle(Resume())
                 continue
             data = await self._receive()
             if data:
-                await self._protocol.handle(RawData(data))
-                self._time_head()
+                await self._take(protocol, data)
             elif data is not None:
                 await self._lose()
             elif trio.current_time() >= self._deadline:
-                await self._protocol.expire()
+                await protocol.expire()
                 await self._end()
-        if not self._gone:
-            with trio.move_on_after(self._settings.linger):
-                while await self._receive_some():
-                    pass
+
+    async def _take(self, protocol: Switch, data: bytes) -> None:
+        await protocol.handle(RawData(data))
+        self._time_head(protocol)
 
     async def _receive(self) -> bytes | None:
         """Wait for bytes; b"" when the client has left, None when there is something else to do."""
         with trio.CancelScope(deadline=self._deadline) as self._reading:
-            return await self._receive_some()
+            return await self._wire.receive()
         return None
-
-    async def _receive_some(self) -> bytes:
-        try:
-            return bytes(await self._stream.receive_some(MAX_RECV))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
 
     async def _send(self, event: Event) -> None:
         """Do what the protocol asks for. Any task of this connection may be here."""
         if isinstance(event, RawData):
-            await self._write(event.data)
+            if self._gone or not await self._wire.write(event.data):
+                await self._lose()
         elif isinstance(event, Closed):
             await self._end()
         elif isinstance(event, Updated):
@@ -160,76 +208,26 @@ class Connection:
             self._resume = True
             self._reading.cancel()
 
-    async def _write(self, data: bytes) -> None:
-        """Write it all, or find out that the client has gone.
-
-        **Cancellation.** A handler's is held off: the protocol takes these bytes for sent, and
-        other requests may share the connection. What bounds the wait is the client's deadline,
-        and the closing of the socket when the client leaves or the connection is cancelled.
-        """
-        try:
-            # Taking a free lock with `acquire` still lets other tasks run, and at the commit
-            # of a race those are the losers unwinding while the client waits.
-            self._sending.acquire_nowait()
-        except trio.WouldBlock:
-            with trio.CancelScope(shield=self._held_off()):
-                await self._sending.acquire()
-        try:
-            delivered = not self._gone and await self._deliver(memoryview(data))
-        finally:
-            self._sending.release()
-        if not delivered:
-            await self._lose()
-
-    async def _deliver(self, data: memoryview) -> bool:
-        shield, timeout = self._held_off(), self._settings.write_timeout
-        for start in range(0, len(data), SLICE):
-            with trio.move_on_after(timeout, shield=shield) as patience:
-                try:
-                    await self._stream.send_all(data[start : start + SLICE])
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    return False
-            if patience.cancelled_caught:
-                await abort(self._stream)
-                return False
-        return True
-
     async def _lose(self) -> None:
         """Note that the client has gone and tell the handlers."""
         if not self._gone:
             self._gone = True
-            await self._protocol.handle(Closed())
-            self._reading.cancel()
+            await self._tell_closed()
 
     async def _end(self) -> None:
-        """End in good order: handlers first, then the last bytes, then the EOF."""
-        if self._ending:
-            return
-        self._ending = True
-        await self._protocol.handle(Closed())
-        with trio.CancelScope(shield=self._held_off()):
-            await self._protocol.flush()
-            async with self._sending:
-                await self._send_eof()
+        """End in good order: the handlers are told, then the reading task sends the last bytes."""
+        if not self._ending:
+            self._ending = True
+            await self._tell_closed()
+
+    async def _tell_closed(self) -> None:
+        self._service.live.note(self, idle=True)  # Nobody is served here any more.
+        if self._protocol is not None:
+            await self._protocol.handle(Closed())
         self._reading.cancel()
 
-    def _held_off(self) -> bool:
-        """Say whether this task's cancel must wait: all but that of the task that reads.
-
-        That one is cancelled with the whole connection only, and then has to get to closing the
-        socket, which is what wakes the others.
-        """
-        return trio.lowlevel.current_task() is not self._reader
-
-    async def _send_eof(self) -> None:
-        if isinstance(self._stream, trio.abc.HalfCloseableStream):
-            with trio.move_on_after(self._settings.write_timeout):
-                try:
-                    await self._stream.send_eof()
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    self._gone = True
-
     def _update(self, *, idle: bool) -> None:
+        self._service.live.note(self, idle=idle)
         self.idle = idle
         self._head_timed = False
         if not idle:
@@ -239,12 +237,16 @@ class Connection:
         else:
             self._set_deadline(trio.current_time() + self._settings.keep_alive_timeout)
 
-    def _time_head(self) -> None:
+    def _time_head(self, protocol: Switch) -> None:
         """Start the clock when the first part of a request has come and not the rest."""
-        if self.idle and not self._head_timed and self._protocol.head_begun:
+        if not self.idle:
+            return
+        if protocol.head_begun and not self._head_timed:
             self._head_timed = True
             limit = trio.current_time() + self._settings.header_timeout
             self._set_deadline(min(self._deadline, limit))
+        elif self._head_timed and not protocol.head_begun:
+            self._update(idle=True)  # The rest has come, and it was no request.
 
     def _set_deadline(self, deadline: float) -> None:
         self._deadline = deadline

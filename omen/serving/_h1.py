@@ -12,11 +12,13 @@ complete, and a cure that parses wherever it notices held bytes has two tasks in
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 import h11
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, Data, EndBody, Request
+from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.typing import H11SendableEvent
 
@@ -29,6 +31,9 @@ _WAITING = {h11.DONE, h11.MIGHT_SWITCH_PROTOCOL}  # type: ignore[attr-defined]
 _SILENT = {h11.MUST_CLOSE, h11.CLOSED}
 """The client has sent its last request, says `Connection: close`, and should say nothing more. The
 stray line end that some send after a body is an error to h11, and would cost them the answer."""
+
+
+_CLOSE = (b"connection", b"close")
 
 
 class Resume(Event):
@@ -79,6 +84,12 @@ class H1(H11Protocol):
             self._surplus = self._surplus or ahead > self.config.h11_max_incomplete_size
         return self._surplus or state in _SILENT
 
+    async def stream_send(self, event: StreamEvent) -> None:
+        draining = self.context.terminated.is_set()
+        if draining and isinstance(event, Response) and event.status_code >= 200:
+            event = replace(event, headers=[*event.headers, _CLOSE])
+        await super().stream_send(event)
+
     async def _handle_events(self) -> None:
         while self.connection.their_state not in _SILENT:
             if self.connection.they_are_waiting_for_100_continue:
@@ -96,7 +107,20 @@ class H1(H11Protocol):
                 return
             if isinstance(event, (type, h11.ConnectionClosed)):
                 return  # NEED_DATA and PAUSED are classes.
+            if (
+                isinstance(event, h11.Request)
+                and _size(event) > self.config.h11_max_incomplete_size
+            ):
+                # h11 counts what is incomplete, so one whose last part is large gets through.
+                await self._send_error_response(431)
+                await self.send(Closed())
+                return
             await self._deliver(event)
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        # RFC 9113, section 3.1: over TLS there is no upgrade, HTTP/2 is agreed on in the handshake.
+        if not self.ssl or event.method == b"PRI":
+            await super()._check_protocol(event)
 
     async def _deliver(self, event: h11.Event | Data) -> None:
         if isinstance(event, h11.Request):
@@ -173,6 +197,11 @@ class H1(H11Protocol):
         await super()._maybe_recycle()
         if self.connection.their_state is h11.IDLE and self._held():
             await self.send(Resume())
+
+
+def _size(request: h11.Request) -> int:
+    fields = sum(len(name) + len(value) + 4 for name, value in request.headers)
+    return len(request.method) + len(request.target) + fields
 
 
 def _path(request: h11.Request) -> bytes | None:

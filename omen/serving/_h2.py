@@ -1,11 +1,10 @@
-"""HTTP/2: hypercorn's protocol over h2, cured.
+"""HTTP/2: hypercorn's protocol over h2, cured. This is what it receives; see `_h2_sending`.
 
-One rule makes it simple: while the connection lives, one task writes. Whoever produces frames
-leaves them in `_outgoing` and wakes that task, so frames keep the order in which h2 made them (and
-its header compression depends on that order), a cancelled handler never takes half of them away
-with it, and the task that reads the socket does not wait for one that cannot write.
+A client can make work for us that costs it next to nothing: streams that it opens and resets, or
+that it has us reset because they are malformed. What is normal for clients that hedge and cancel is
+allowed; beyond it the connection ends with ENHANCE_YOUR_CALM.
 
-**Source.** RFC 9113 sections 5.1, 5.3.2, 6.9, 8.1.1, 8.5, read 2026-11-22.
+**Source.** RFC 9113 sections 4.2, 5.1.2, 5.3.2, 6.8, 6.9, 10.5, read 2026-11-22 and 2026-11-26.
 """
 
 from __future__ import annotations
@@ -16,27 +15,37 @@ from typing import Any
 
 import h2.events
 import h2.exceptions
-import trio
 from h2.errors import ErrorCodes
-from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, Request, StreamClosed
-from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.h2 import H2Protocol
+from h2.settings import SettingCodes, Settings
+from hypercorn.events import Closed, Event, Updated
+from hypercorn.protocol.events import Body, Request
 from hypercorn.utils import filter_pseudo_headers
-from priority import priority
 
+from omen.serving._allowance import Allowance
 from omen.serving._exchange import Exchange, Websocket
+from omen.serving._frames import MAX_FRAME, has_begun_a_head, is_greeted, is_oversized
+from omen.serving._h2_refusal import NOT_NOW, Refusal, refusal_of
+from omen.serving._h2_sending import SendingSide
 from omen.serving._send_buffer import SendBuffer
+from omen.serving._turns import Turns
 
 MAX_OUTGOING = 64 * 1024
 """Frames that may wait to be written before the connection is no longer read: a client that makes
 us answer (pings, settings) and does not read the answers must wait for itself."""
 
-LAST_BYTES = 1.0
-"""How long a client may take to accept what a handler sent before it failed."""
+RESETS_AT_ONCE = 500
+RESETS_PER_SECOND = 50
+"""How many streams of a connection may end by a reset. An editor that cancels with every key
+pressed resets a few a second; a proxy may bring many of them over one connection."""
+
+_NO_LIMIT = 2**31 - 1
 
 
-class H2(H2Protocol):
+class _TooManyResetsError(Exception):
+    """The client has spent its allowance."""
+
+
+class H2(SendingSide):
     """One HTTP/2 connection.
 
     **Shape.** A malformed request costs its stream, an unknown or finished stream's data is
@@ -44,30 +53,49 @@ class H2(H2Protocol):
     its handler reads it, so that what one client may have waiting here is bounded by its windows.
     """
 
-    streams: dict[int, Exchange | Websocket]  # type: ignore[assignment]
-    stream_buffers: dict[int, SendBuffer]  # type: ignore[assignment]
-
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._outgoing = bytearray()
         self._owed: dict[int, int] = {}
-        # Room for the streams that are allowed and as many that are not yet taken out.
-        self.priority = priority.PriorityTree(
-            maximum_streams=2 * self.config.h2_max_concurrent_streams
-        )
+        self._begun: set[int] = set()
+        self._greeted = False
+        self._resets = Allowance(RESETS_AT_ONCE, RESETS_PER_SECOND)
+        self.connection.max_inbound_frame_size = MAX_FRAME
+        self.priority = Turns()
 
     @property
     def head_begun(self) -> bool:
-        """Pings and settings come between requests, so no bytes here mean that one has begun."""
-        return False
+        """Whether the client has begun to greet, or a request, and does not go on."""
+        return not self._greeted or has_begun_a_head(self.connection)
+
+    async def initiate(
+        self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None
+    ) -> None:
+        """Greet, and begin the request that an upgrade brought along."""
+        await super().initiate(headers, settings)
+        # The limit of streams has been told. h2 would end the connection, and every stream on it,
+        # over one too many, which any client may send before it has read what we allow.
+        kept = {SettingCodes(key): value for key, value in self.connection.local_settings.items()}
+        kept[SettingCodes.MAX_CONCURRENT_STREAMS] = _NO_LIMIT
+        self.connection.local_settings = Settings(client=False, initial_values=kept)
 
     async def handle(self, event: Event) -> None:
-        await super().handle(event)
+        try:
+            await super().handle(event)
+        except _TooManyResetsError:
+            await self._give_up(ErrorCodes.ENHANCE_YOUR_CALM)
+            return
         if isinstance(event, Closed):
             # Wakes the handlers that wait for a window that will never open.
             for buffer in list(self.stream_buffers.values()):
                 await buffer.close()
-        elif len(self._outgoing) > MAX_OUTGOING:
+        if self.closed:
+            return
+        if is_oversized(self.connection):
+            await self._give_up(ErrorCodes.FRAME_SIZE_ERROR)
+        elif not self._greeted and is_greeted(self.connection):
+            self._greeted = True
+            await self.send(Updated(idle=self.idle))
+        if len(self._outgoing) > MAX_OUTGOING:
             await self.flush()
 
     async def expire(self) -> None:
@@ -75,64 +103,11 @@ class H2(H2Protocol):
         self.connection.close_connection()
         await self._flush()
 
-    async def flush(self) -> None:
-        """Write what waits to be written."""
-        if self._outgoing:
-            data, self._outgoing = bytes(self._outgoing), bytearray()
-            await self.send(RawData(data))
-
-    async def _flush(self) -> None:
-        self._outgoing += self.connection.data_to_send()
-        await self.has_data.set()
-
-    async def send_task(self) -> None:
-        while not self.closed:
-            await self.flush()
-            try:
-                stream_id = next(self.priority)
-            except priority.DeadlockError:
-                await self.has_data.wait()
-                await self.has_data.clear()
-            else:
-                await self._send_data(stream_id)
-
-    async def stream_send(self, event: StreamEvent) -> None:
-        if not isinstance(event, StreamClosed):
-            await super().stream_send(event)
-            # Nothing above waits while there is room, and a handler that always has something to
-            # send must let others run. It was free to be cancelled before, not after the fact.
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return
-        await self._end_unfinished(event.stream_id)
-        await self._close_stream(event.stream_id)
-        await self.send(Updated(idle=self.idle))
-
-    async def _end_unfinished(self, stream_id: int) -> None:
-        """Tell the client that no more comes on a stream whose handler ended before its response.
-
-        A stream whose end is only waiting for a window is left to the writing task.
-        """
-        buffer = self.stream_buffers.get(stream_id)
-        if buffer is None or buffer.ended:
-            return
-        if isinstance(self.streams.get(stream_id), Websocket):
-            # Websockets end by a frame of their own, which may be waiting in front of this.
-            buffer.set_complete()
-        else:
-            # What the handler had sent before it failed goes out if the client takes it.
-            with trio.move_on_after(LAST_BYTES):
-                while buffer.buffer:
-                    await self._wake(stream_id)
-                    await buffer.drain()
-            with suppress(h2.exceptions.ProtocolError):  # The client was quicker.
-                self.connection.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
-        await self._wake(stream_id)
-
-    async def _wake(self, stream_id: int) -> None:
-        """Have the writing task look at this stream."""
-        with suppress(priority.MissingStreamError):
-            self.priority.unblock(stream_id)
+    async def _give_up(self, why: ErrorCodes) -> None:
+        """End the connection, and say why."""
+        self.connection.close_connection(why)
         await self._flush()
+        await self.send(Closed())
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         for event in events:
@@ -141,31 +116,49 @@ class H2(H2Protocol):
             elif isinstance(event, h2.events.DataReceived):
                 await self._receive_body(event)
             elif isinstance(event, h2.events.StreamReset):
-                await self._close_stream(event.stream_id)
-                await self._forget(event.stream_id)
-                await self.send(Updated(idle=self.idle))
+                await self._drop(event.stream_id)
+                self._count_reset()
             else:
                 await super()._handle_events([event])
         await self._flush()
 
     async def _begin(self, event: h2.events.RequestReceived) -> None:
-        pseudo = {name: value for name, value in event.headers if name.startswith(b":")}
+        refusal = self._refusal_of(event)
+        if refusal is None:
+            self._begun.add(event.stream_id)
+            await self.send(Updated(idle=False))
+            await self._create_stream(event)
+            return
         # The frame that ends the stream again may have come together with the one that opened it,
         # and h2 has seen both: then there is nobody to answer.
         with suppress(h2.exceptions.ProtocolError):
-            if self.context.terminated.is_set():
-                self.connection.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
-                return
-            if pseudo.get(b":method") == b"CONNECT" and pseudo.get(b":protocol") != b"websocket":
-                self.connection.send_headers(
-                    event.stream_id, [(b":status", b"501")], end_stream=True
-                )
-                return
-            if not _well_formed(pseudo):
-                self.connection.reset_stream(event.stream_id, ErrorCodes.PROTOCOL_ERROR)
-                return
-        await self.send(Updated(idle=False))
-        await self._create_stream(event)
+            if refusal.reset is None:
+                status = [(b":status", refusal.status)]
+                self.connection.send_headers(event.stream_id, status, end_stream=True)
+            else:
+                self.connection.reset_stream(event.stream_id, refusal.reset)
+        self._count_reset()
+
+    def _refusal_of(self, event: h2.events.RequestReceived) -> Refusal | None:
+        if self.context.terminated.is_set() or self._is_full():
+            return NOT_NOW
+        return refusal_of({k: v for k, v in event.headers if k.startswith(b":")})
+
+    def _is_full(self) -> bool:
+        """Whether as many streams are open as may be.
+
+        A stream that is answered counts until its client has said all it wants to. h2 counts, too,
+        but it has seen a whole read's requests when we begin with the first of them.
+        """
+        limit = self.config.h2_max_concurrent_streams
+        if len(self._begun) >= limit:
+            known = self.connection.streams
+            self._begun = {s for s in self._begun if s in known and not known[s].closed}
+        return len(self._begun) >= limit
+
+    def _count_reset(self) -> None:
+        if not self._resets.spend():
+            raise _TooManyResetsError
 
     async def _create_stream(self, request: h2.events.RequestReceived) -> None:
         pseudo = dict(request.headers)
@@ -182,7 +175,9 @@ class H2(H2Protocol):
             self.stream_send,
             stream_id,
         )
-        self.stream_buffers[stream_id] = SendBuffer()
+        self.stream_buffers[stream_id] = SendBuffer(
+            self.config.write_timeout, partial(self._stalled, stream_id)
+        )
         self.priority.insert_stream(stream_id)
         self.priority.block(stream_id)
         await stream.handle(
@@ -235,11 +230,17 @@ class H2(H2Protocol):
             await buffer.close()
             self.priority.remove_stream(stream_id)
 
+    async def _stalled(self, stream_id: int) -> None:
+        """Give up a stream whose client is there and takes nothing of it."""
+        with suppress(h2.exceptions.ProtocolError):
+            self.connection.reset_stream(stream_id, ErrorCodes.CANCEL)
+        await self._drop(stream_id)
+        await self._flush()
+
+    async def _drop(self, stream_id: int) -> None:
+        await self._close_stream(stream_id)
+        await self._forget(stream_id)
+        await self.send(Updated(idle=self.idle))
+
     async def _priority_updated(self, event: h2.events.PriorityUpdated) -> None:
         """Ignore it: priorities are deprecated, and 1000 of them used to end the process."""
-
-
-def _well_formed(pseudo: dict[bytes, bytes]) -> bool:
-    """Say whether an application can be asked this: h2 lets bytes through that are not text."""
-    method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
-    return method.isascii() and path.isascii() and (path.startswith(b"/") or path == b"*")

@@ -2,44 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import trio
-
-from omen.serving._connection import Connection
-
-
-class LiveConnections:
-    """The connections that have a task, and how many there ever were."""
-
-    def __init__(self) -> None:
-        self.accepted = 0
-        self.refused = 0
-        self._live: set[Connection] = set()
-        self._changes = trio.lowlevel.ParkingLot()
-
-    def __len__(self) -> int:
-        return len(self._live)
-
-    def __iter__(self) -> Iterator[Connection]:
-        return iter(self._live)
-
-    @contextmanager
-    def admitted(self, connection: Connection) -> Iterator[None]:
-        """Count this connection while its task is in the block."""
-        self.accepted += 1
-        self._live.add(connection)
-        self._changes.unpark_all()
-        try:
-            yield
-        finally:
-            self._live.remove(connection)
-            self._changes.unpark_all()
-
-    async def wait(self, count: int) -> None:
-        while len(self._live) != count:
-            await self._changes.park()
+from omen.serving._live import LiveConnections
 
 
 class ServerHandle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import trio
 from hypercorn.protocol.h2 import (
     BUFFER_HIGH_WATER,
@@ -21,9 +23,17 @@ class SendBuffer(StreamBuffer):
     can be taken for another, and none can be missed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float, on_stall: Callable[[], Awaitable[None]]) -> None:
+        """Make one.
+
+        `on_stall` is called, in the handler's task, when it has waited for `patience` seconds in
+        which the client took nothing: its connection may be alive, but this stream is not.
+        """
         super().__init__(EventWrapper)
+        self._patience = patience
+        self._on_stall = on_stall
         self._readers_progress = trio.lowlevel.ParkingLot()
+        self._taken_at = trio.current_time()
 
     @property
     def ended(self) -> bool:
@@ -50,11 +60,16 @@ class SendBuffer(StreamBuffer):
         self.buffer.extend(data)
         await self._is_empty.clear()
         if len(self.buffer) >= BUFFER_HIGH_WATER:
-            while len(self.buffer) > BUFFER_LOW_WATER and not self._complete:
-                await self._readers_progress.park()
+            await self._wait_patiently(self._room)
+
+    async def drain(self) -> None:
+        """Wait until all of it has been taken."""
+        await self._wait_patiently(super().drain)
 
     async def pop(self, max_length: int) -> bytes:
         data = await super().pop(max_length)
+        if data:
+            self._taken_at = trio.current_time()
         if len(self.buffer) <= BUFFER_LOW_WATER:
             self._readers_progress.unpark_all()
         return data
@@ -62,3 +77,16 @@ class SendBuffer(StreamBuffer):
     async def close(self) -> None:
         await super().close()
         self._readers_progress.unpark_all()
+
+    async def _room(self) -> None:
+        while len(self.buffer) > BUFFER_LOW_WATER and not self._complete:
+            await self._readers_progress.park()
+
+    async def _wait_patiently(self, wait: Callable[[], Awaitable[None]]) -> None:
+        """Wait for as long as the client takes something now and then."""
+        began = trio.current_time()
+        while (until := max(began, self._taken_at) + self._patience) > trio.current_time():
+            with trio.move_on_at(until):
+                await wait()
+                return
+        await self._on_stall()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,9 +12,12 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from omen.serving._asgi import ASGIApp
 from omen.serving._connection import Connection, Service
-from omen.serving._handle import LiveConnections, ServerHandle
+from omen.serving._handle import ServerHandle
 from omen.serving._lifespan import Lifespan
+from omen.serving._live import LiveConnections
 from omen.serving._settings import BACKLOG, ServingSettings, hypercorn_config
+from omen.serving._tls import is_tls
+from omen.serving._wire import Wire
 
 MAX_REFUSING = 100
 """How many connections are turned away with an answer at the same time; more just get closed."""
@@ -32,14 +36,20 @@ async def serve(
     *,
     shutdown: trio.Event,
     listeners: Listeners | None = None,
+    connections: LiveConnections | None = None,
     task_status: trio.TaskStatus[ServerHandle] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve an ASGI application over HTTP/1.1, HTTP/2 (h2c) and websockets until `shutdown` is set.
+    """Serve an ASGI application over HTTP/1.1, HTTP/2 and websockets until `shutdown` is set.
+
+    All on one port: HTTP/2 by its preface, by an upgrade, or as agreed on in TLS. With
+    `settings.tls` the first byte of a connection tells whether it is TLS; one that is not is told
+    so and closed, or served as well (`plain_beside_tls`).
 
     Use it as ``handle = await nursery.start(partial(serve, app, settings, shutdown=shutdown))``:
     that returns once the sockets are bound, the application has started up and connections are
     accepted. `listeners` are ones that listen already, made by a supervisor or a test; without
-    them `settings` says where to bind.
+    them `settings` says where to bind. `connections` is where the connections are counted, for one
+    who has to know them before there is a handle.
 
     **Resource handling.** The listeners are owned from the call on and always closed. A connection
     is owned by its own task, and a request's handler by its connection: when the socket is closed,
@@ -55,10 +65,12 @@ async def serve(
     **Raises.** `OSError` when an address cannot be bound. `StartupFailed` when the application did
     not start up. An exception group when the application's lifespan task fails after that.
 
-    **Shutdown.** Setting `shutdown` closes the listeners, then every connection without a request.
-    A running request has `drain` seconds to end, and its connection is closed when it has; further
-    requests on an HTTP/2 connection are refused so that a client may safely repeat them. Then
-    everything left is cancelled, the application is asked to shut down, and the function returns.
+    **Shutdown.** Setting `shutdown` closes the listeners. Running requests have `drain` seconds to
+    end, and each connection is closed when its last one has. Connections without a request are
+    closed when no request runs any more: until then one that comes on HTTP/1.1 is still served,
+    because its client could not know better, and told `Connection: close`. On HTTP/2 it is refused
+    in the way that lets a client safely repeat it. Then everything left is cancelled, the
+    application is asked to shut down, and the function returns.
 
     **Cancellation.** Cancelling it is a shutdown with no drain: sockets are closed and handlers
     cancelled at once, and the application's lifespan is cancelled, not asked.
@@ -68,7 +80,8 @@ async def serve(
             settings.port, host=settings.bind, backlog=BACKLOG
         )
     lifespan = Lifespan(app, settings.lifespan_timeout)
-    server = _Server(app, settings, lifespan)
+    live = LiveConnections() if connections is None else connections
+    server = _Server(app, settings, lifespan, live)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lifespan.run)
@@ -86,12 +99,20 @@ async def serve(
 
 
 class _Server:
-    def __init__(self, app: ASGIApp, settings: ServingSettings, lifespan: Lifespan) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServingSettings, lifespan: Lifespan, live: LiveConnections
+    ) -> None:
         self._settings = settings
         self._context = WorkerContext(None)
-        config = hypercorn_config(settings)
-        self._service = Service(app, settings, config, self._context, lifespan.state)
-        self._live = LiveConnections()
+        self._live = live
+        self._service = Service(
+            app=app,
+            settings=settings,
+            config=hypercorn_config(settings),
+            context=self._context,
+            state=lifespan.state,
+            live=self._live,
+        )
         self._refusing = 0
 
     def handle(self, listeners: Listeners) -> ServerHandle:
@@ -112,40 +133,49 @@ class _Server:
                 )
                 yield
                 accepting.cancel_scope.cancel()
-            await self._context.terminated.set()
-            for connection in self._live:
-                connection.drain()
             connections.cancel_scope.deadline = trio.current_time() + self._settings.drain
+            await self._drain()
+
+    async def _drain(self) -> None:
+        await self._context.terminated.set()
+        for connection in self._live:
+            if not connection.outlasts_a_drain:
+                connection.end_if_idle()
+        await self._live.wait_until_none_is_busy()
+        for connection in self._live:
+            connection.end_if_idle()
 
     async def _accept(self, stream: trio.abc.Stream) -> None:
-        if len(self._live) >= self._settings.max_connections:
-            await self._refuse(stream)
+        settings = self._settings
+        wire = Wire(stream, write_timeout=settings.write_timeout, linger=settings.linger)
+        if len(self._live) >= settings.max_connections:
+            await self._refuse(wire)
             return
-        connection = Connection(stream, self._service)
+        connection = Connection(wire, self._service)
         with self._live.admitted(connection):
             await connection.run()
 
-    async def _refuse(self, stream: trio.abc.Stream) -> None:
-        """Say 503 and wait a little for the client to hear it; trio closes the stream.
-
-        What the client sent is read and thrown away: closing with unread bytes would reset the
-        connection and destroy the answer.
-        """
+    async def _refuse(self, wire: Wire) -> None:
+        """Say 503 and wait a little for the client to hear it; trio closes the stream."""
         self._live.refused += 1
         if self._refusing >= MAX_REFUSING:
             return
         self._refusing += 1
         try:
             with trio.move_on_after(self._settings.linger):
-                await stream.send_all(_BUSY)
-                if isinstance(stream, trio.abc.HalfCloseableStream):
-                    await stream.send_eof()
-                while await stream.receive_some():
-                    pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
+                if self._settings.tls is not None:
+                    await self._greet(wire, self._settings.tls)
+                await wire.write(_BUSY)
+                await wire.finish()
+        except trio.BrokenResourceError:
+            pass  # It does not even speak TLS.
         finally:
             self._refusing -= 1
+
+    async def _greet(self, wire: Wire, context: ssl.SSLContext) -> None:
+        first = await wire.receive()
+        if is_tls(first):
+            await wire.start_tls(context, first)
 
 
 def _addresses(listeners: Listeners) -> tuple[tuple[str, int], ...]:

@@ -34,9 +34,11 @@ class Switch:
         try:
             await self._protocol.handle(event)
         except H2ProtocolAssumedError as wanted:
-            await self._speak_h2(wanted.data)
+            # What looked like a request to the HTTP/1.1 side was (part of) a greeting.
+            await self._send(Updated(idle=True))
+            await self.speak_h2(wanted.data)
         except H2CProtocolRequiredError as wanted:
-            await self._speak_h2(wanted.data, wanted.headers, wanted.settings)
+            await self.speak_h2(wanted.data, wanted.headers, wanted.settings)
 
     async def expire(self) -> None:
         """Say a last word before the connection is closed for being quiet or slow."""
@@ -46,15 +48,14 @@ class Switch:
         """Write what waits to be written."""
         await self._protocol.flush()
 
-    async def _speak_h2(
+    async def speak_h2(
         self,
-        data: bytes,
+        data: bytes = b"",
         headers: list[tuple[bytes, bytes]] | None = None,
         settings: bytes | None = None,
     ) -> None:
+        """Go over to HTTP/2: agreed on in TLS, or asked for by a preface or an upgrade."""
         self._protocol = H2(*self._arguments)
         await self._protocol.initiate(headers, settings)
-        # The preface looked like a request to the HTTP/1.1 side. Only an upgrade brings one along.
-        await self._send(Updated(idle=self._protocol.idle))
         if data:
             await self._protocol.handle(RawData(data))

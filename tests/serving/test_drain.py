@@ -54,6 +54,65 @@ async def test_idle_connections_are_closed_at_once(autojump_clock: trio.abc.Cloc
         assert trio.current_time() == began
 
 
+async def test_an_idle_one_is_kept_while_a_request_runs_and_served_once_more(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """Its client may have sent a request before it could know: /ready, say, which then is a 503."""
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), drain=30) as server:
+        busy, idle = H1Client(await server.connect()), H1Client(await server.connect())
+        await idle.ask(get("/ok"))
+        await busy.send(get("/held"))
+        await app.until(app.begun, "/held")
+        server.shutdown.set()
+        await trio.sleep(5)
+        told = await idle.ask(get("/ok"))
+        assert (told.body, told.headers[b"connection"]) == (b"ok", b"close")
+        assert await read_all(idle.stream) == b""
+        app.release.set()
+        assert (await busy.answer()).headers[b"connection"] == b"close"
+
+
+async def test_and_closed_when_the_last_request_has_ended(autojump_clock: trio.abc.Clock) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), drain=30) as server:
+        busy, idle = H1Client(await server.connect()), H1Client(await server.connect())
+        mute, half = await server.connect(), await server.connect()
+        await idle.ask(get("/ok"))
+        await busy.send(get("/held"))
+        await half.send_all(b"GET /o")
+        await app.until(app.begun, "/held")
+        began = trio.current_time()
+        server.shutdown.set()
+        await trio.sleep(7)
+        app.release.set()
+        for stream in (idle.stream, mute, half):
+            assert b" 200 " not in await read_all(stream)
+            assert trio.current_time() - began == 7
+            await stream.aclose()
+        await busy.answer()
+        await busy.stream.aclose()
+        await server.ended.wait()
+        assert trio.current_time() - began == 7
+
+
+async def test_an_idle_http_2_connection_is_closed_at_once_because_nothing_more_is_taken_on_it(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), drain=30) as server:
+        busy, idle = H1Client(await server.connect()), H2Client(await server.connect())
+        await idle.ask("/ok")
+        await busy.send(get("/held"))
+        await app.until(app.begun, "/held")
+        began = trio.current_time()
+        server.shutdown.set()
+        await idle.until(h2.events.ConnectionTerminated)
+        assert trio.current_time() == began
+        app.release.set()
+        await busy.answer()
+
+
 async def test_a_running_request_is_answered_and_then_its_connection_closed(
     autojump_clock: trio.abc.Clock,
 ) -> None:

@@ -13,6 +13,14 @@ from hypercorn.protocol.h2 import BUFFER_HIGH_WATER, BUFFER_LOW_WATER, BufferCom
 from omen.serving._send_buffer import SendBuffer
 
 
+async def never() -> None:
+    pytest.fail("the client takes something now and then")
+
+
+def make_buffer() -> SendBuffer:
+    return SendBuffer(30, never)
+
+
 @pytest.mark.parametrize("seed", range(100))
 async def test_whatever_the_order_nothing_is_lost_no_one_hangs_and_it_stays_bounded(
     seed: int, autojump_clock: trio.abc.Clock, scheduler: random.Random
@@ -20,7 +28,7 @@ async def test_whatever_the_order_nothing_is_lost_no_one_hangs_and_it_stays_boun
     """A lost wake-up would leave both sides waiting, and the deadline would pass."""
     scheduler.seed(seed)
     dice = random.Random(seed)
-    buffer = SendBuffer()
+    buffer = make_buffer()
     sent, got = bytearray(), bytearray()
     largest = 0
 
@@ -48,7 +56,7 @@ async def test_whatever_the_order_nothing_is_lost_no_one_hangs_and_it_stays_boun
 
 
 async def test_a_handler_that_has_filled_it_goes_on_at_the_low_mark_not_before() -> None:
-    buffer = SendBuffer()
+    buffer = make_buffer()
     went_on = trio.Event()
 
     async def handler() -> None:
@@ -68,10 +76,49 @@ async def test_a_handler_that_has_filled_it_goes_on_at_the_low_mark_not_before()
 
 
 async def test_closing_lets_the_handler_go_and_refuses_more() -> None:
-    buffer = SendBuffer()
+    buffer = make_buffer()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(buffer.push, bytes(BUFFER_HIGH_WATER))
         await trio.testing.wait_all_tasks_blocked()
         await buffer.close()
     with pytest.raises(BufferCompleteError):
         await buffer.push(b"x")
+
+
+@pytest.mark.parametrize("part", ["push", "drain"])
+async def test_a_client_that_takes_nothing_is_given_up_and_one_that_takes_a_little_is_not(
+    part: str, autojump_clock: trio.abc.Clock
+) -> None:
+    stalled_at: list[float] = []
+
+    async def give_up() -> None:
+        stalled_at.append(trio.current_time())
+        await buffer.close()
+
+    buffer = SendBuffer(30, give_up)
+    async with trio.open_nursery() as nursery:
+        if part == "push":
+            nursery.start_soon(buffer.push, bytes(BUFFER_HIGH_WATER))
+        else:
+            await buffer.push(b"all of it")
+            buffer.set_complete()
+            nursery.start_soon(buffer.drain)
+        for _ in range(3):
+            await trio.sleep(29)
+            await buffer.pop(1)
+    assert stalled_at == [3 * 29 + 30]
+
+
+async def test_two_tasks_that_wait_are_each_as_patient_as_one(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """Handlers of websockets send from several."""
+    buffer = make_buffer()
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(buffer.push, bytes(BUFFER_HIGH_WATER))
+            await trio.sleep(3)
+        for _ in range(10):
+            await trio.sleep(20)
+            await buffer.pop(5000)
+        await buffer.pop(len(buffer.buffer))
