@@ -109,6 +109,11 @@ Seconds = Annotated[
     Field(strict=True, gt=0, allow_inf_nan=False),
     _allowed("a number of seconds above 0", float),
 ]
+Delay = Annotated[
+    float,
+    Field(strict=True, ge=0, allow_inf_nan=False),
+    _allowed("a number of seconds, at least 0", float),
+]
 Milliseconds = Annotated[
     float,
     Field(strict=True, gt=0, allow_inf_nan=False),

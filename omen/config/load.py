@@ -18,6 +18,7 @@ from omen.config._files import read_dotenv, read_toml
 from omen.config._inactive import warn_of_inactive
 from omen.config._providers import build_provider
 from omen.config._references import referenced_names, resolve_references
+from omen.config._tls_files import check_tls
 from omen.config._validation import validate
 from omen.config._wording import dotted
 from omen.config.problems import ConfigError, Problem
@@ -61,6 +62,7 @@ def load_settings(
     draft.declared = draft.provider_names()
     resolve_references(draft, environment)
     document = validate(draft)
+    check_tls(draft, document, cwd)
     check_race(draft, document, strategies)
     check_routing(draft, document)
     providers = _providers(draft, document)

@@ -19,6 +19,7 @@ from pydantic import ConfigDict
 
 from omen.config._values import (
     Count,
+    Delay,
     Flag,
     IntentName,
     Intents,
@@ -66,6 +67,9 @@ class ServerSettings(Section):
     """Silence before a stream's status line goes out with SSE comments; then errors are in-band."""
     drain_seconds: Seconds = 30.0
     """How long running requests may take to finish once OMEN was told to stop."""
+    drain_delay_seconds: Delay = 0.0
+    """How long OMEN goes on as before when it was told to stop, but for `/ready`, so that a
+    balancer can look elsewhere first."""
     write_timeout_seconds: Seconds = 30.0
     """How long one write may wait for a client that does not read before its connection closes."""
     max_body_bytes: Count = 32 * 1024 * 1024
@@ -78,6 +82,17 @@ class ServerSettings(Section):
     """How long a connection without a request stays open."""
     max_connections: Count = 10_000
     """Connections open at once; further ones are answered 503 and closed."""
+    max_streams_per_connection: Count = 1000
+    """Requests running at once on one HTTP/2 connection; further ones are refused."""
+    tls_certificate: Text | None = None
+    """PEM file of the certificate chain, OMEN's own first. With it and `tls_key` the port speaks
+    TLS."""
+    tls_key: Text | None = None
+    """PEM file of the certificate's key, without a password."""
+    tls_only: Flag = True
+    """Whether a port that speaks TLS refuses what is not TLS, instead of serving it too."""
+    audit: Flag = False
+    """Check at the end of every request that nothing of it is left. For tests and trials."""
     workers: Single = 1
     """Processes on this machine. Only 1 is there yet."""
 

@@ -18,6 +18,7 @@ from omen.config._environment import VARIABLES
 from omen.config._inactive import ANY, INACTIVE
 from omen.config._kinds import TRAITS
 from tests.config.written import Folder
+from tests.serving.tls import write_certificate
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "omen.toml.example").read_text(encoding="utf-8")
@@ -123,7 +124,9 @@ def test_the_example_loads_with_everything_in_it_enabled(folder: Folder) -> None
         "OMEN_OLLAMA_ENDPOINTS": "http://o",
         "OMEN_ROUTER_PREFER_LOCAL_FOR": "code",
     }
-    loaded = folder.write(ENABLED).load({**variables, **endpoints})
+    chain, key = write_certificate(folder.path)
+    here = ENABLED.replace("/etc/omen/chain.pem", str(chain)).replace("/etc/omen/key.pem", str(key))
+    loaded = folder.write(here).load({**variables, **endpoints})
     assert set(loaded.settings.providers) == set(tomllib.loads(ENABLED)["providers"])
     assert len(loaded.warnings) == 1  # the keys without effect
     loaded = folder.load()
