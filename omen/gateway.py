@@ -11,12 +11,14 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 import httpx
 import trio
 
 from omen.attempts import Attempts
+from omen.audit import RequestAudit
 from omen.candidates import Endpoint
 from omen.chat import ChatRequest
 from omen.config import ProviderSettings, Settings
@@ -25,6 +27,7 @@ from omen.hints import RaceHints
 from omen.plan import Observer, Output, RaceRecord, Strategy
 from omen.providers import KINDS
 from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
+from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
 
 
@@ -36,6 +39,14 @@ class ServedModel:
     model: str
 
 
+@dataclass(frozen=True, slots=True)
+class UpstreamSockets:
+    """How many there are to upstreams. One in use belongs to one live attempt, at every moment."""
+
+    in_use: int
+    idle: int
+
+
 class Gateway:
     """Plans races and runs them."""
 
@@ -45,17 +56,32 @@ class Gateway:
         router: Router,
         strategies: Mapping[str, Strategy],
         attempts: Attempts,
+        transport: httpx.AsyncBaseTransport,
+        *,
         aliases: Sequence[str] = (),
+        cancel_times: CancelTimes,
+        audit: RequestAudit | None = None,
     ) -> None:
         self._catalog = catalog
         self._router = router
         self._strategies = strategies
+        self._transport = transport
         self.attempts = attempts
         self.aliases = tuple(aliases)
         """Names that stand for a list of models, and can be asked for like one."""
+        self.cancel_times = cancel_times
+        self.audit = audit
+        """To be run around each request, when there is one."""
 
     def __repr__(self) -> str:
         return f"<Gateway providers={list(self._catalog.names)} {self.attempts!r}>"
+
+    @property
+    def upstream_sockets(self) -> UpstreamSockets | None:
+        """Count the sockets to upstreams; None over a foreign transport, which does not tell."""
+        if not isinstance(self._transport, Transport):
+            return None
+        return UpstreamSockets(self._transport.sockets_in_use, self._transport.sockets_idle)
 
     @property
     def models(self) -> tuple[ServedModel, ...]:
@@ -112,8 +138,26 @@ async def open_gateway(
     strategies = load_strategies()
     router = Router(catalog, _plan_defaults(settings), strategies)
     async with transport or Transport() as upstream:
-        attempts = Attempts(upstream, KINDS, observers)
-        yield Gateway(catalog, router, strategies, attempts, tuple(settings.routing.aliases))
+        cancel_times = CancelTimes()
+        audit = RequestAudit(partial(_owners, upstream)) if settings.server.audit else None
+        own = [cancel_times] if audit is None else [cancel_times, audit]
+        attempts = Attempts(upstream, KINDS, [*own, *observers])
+        yield Gateway(
+            catalog,
+            router,
+            strategies,
+            attempts,
+            upstream,
+            aliases=tuple(settings.routing.aliases),
+            cancel_times=cancel_times,
+            audit=audit,
+        )
+
+
+def _owners(transport: httpx.AsyncBaseTransport) -> list[object]:
+    """Say what the sockets in use are in use for."""
+    exchanges = transport.exchanges if isinstance(transport, Transport) else ()
+    return [exchange.owner for exchange in exchanges]
 
 
 def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:

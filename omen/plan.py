@@ -19,6 +19,9 @@ from omen.events import Event, Usage
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled"]
 Moment = Literal["started", "progressed", "committed", "ended"]
+CutReason = Literal["lost", "client_left", "max_latency", "total_timeout", "shutdown"]
+"""Why a running attempt was cut off from outside. `shutdown` is whatever else cancels a request:
+the server has drained for long enough, or was told to stop at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,15 @@ class Plan:
     total_deadline: float = inf
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class AttemptRecord:
     """How one attempt went, kept up to date while it runs. Times are on trio's clock."""
 
     index: int
     candidate: Candidate
     started_at: float
+    responded_at: float | None = None
+    """When the upstream's response had begun and was a stream."""
     first_token_at: float | None = None
     committed_at: float | None = None
     ended_at: float | None = None
@@ -55,9 +60,13 @@ class AttemptRecord:
     """Whether the whole answer arrived."""
     usage: Usage | None = None
     failure: UpstreamFailure | None = None
+    cut: CutReason | None = None
+    """Set with `ended_at`, if something else had it end."""
+    cut_at: float | None = None
+    """When that was decided. From here to `ended_at` its upstream was not rid of us yet."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RaceRecord:
     """One request's race: its plan, every attempt in starting order, and who won."""
 
@@ -68,6 +77,8 @@ class RaceRecord:
     attempts: list[AttemptRecord] = field(default_factory=list)
     winner: AttemptRecord | None = None
     ended_at: float | None = None
+    client_left_at: float | None = None
+    """When the client was seen to have left before it had its answer."""
     accepted_unix: float = 0.0
     """`accepted_at` in Unix time, for those who compare it with another process's clock."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -38,6 +39,7 @@ def upstream(
     gap: float = 0.1,
     tokens: int = 10,
     fault: Fault | None = None,
+    model: str = "m",
 ) -> SimulatedUpstream:
     """A simulated upstream whose every stream goes the same way."""
     profile = Profile(
@@ -46,7 +48,7 @@ def upstream(
         tokens=tokens,
         faults=() if fault is None else (fault,),
     )
-    return SimulatedUpstream(name, kind, profile, models=("m",))  # type: ignore[arg-type]
+    return SimulatedUpstream(name, kind, profile, models=(model,))  # type: ignore[arg-type]
 
 
 @dataclass
@@ -99,7 +101,7 @@ class World:
 
     def assert_nothing_left(self) -> None:
         """No attempt lives, no upstream socket is in use, no upstream still generates."""
-        assert self.gateway.attempts.live == []
+        assert self.gateway.attempts.live == {}
         assert self.transport.sockets_in_use == 0
         assert {name: stats.open for name, stats in self.stats.items()} == dict.fromkeys(
             self.stats, 0
@@ -132,7 +134,8 @@ async def open_world(
         async def dial(origin: Origin) -> trio.abc.Stream:
             ours, theirs = memory_stream_pair()
             serve = partial(by_name[origin.host].serve_connection, stats=stats[origin.host])
-            nursery.start_soon(serve, theirs)
+            # Another machine's task: it inherits nothing of the request that dials.
+            Context().run(nursery.start_soon, serve, theirs)
             return ours
 
         transport = Transport(dial=dial)

@@ -2,5 +2,6 @@
 
 from omen.attempts._open import Attempts
 from omen.attempts._running import RunningAttempt
+from omen.attempts._state import State, state_of
 
-__all__ = ["Attempts", "RunningAttempt"]
+__all__ = ["Attempts", "RunningAttempt", "State", "state_of"]

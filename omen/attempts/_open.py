@@ -15,12 +15,13 @@ from functools import partial
 import httpx
 import trio
 
+from omen.attempts._ending import conclude
 from omen.attempts._patience import Patience
 from omen.attempts._running import RunningAttempt
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.errors import FailureKind, UpstreamFailure
-from omen.plan import AttemptRecord, Moment, Observer, OpenAttempt, Outcome, RaceRecord
+from omen.plan import AttemptRecord, Moment, Observer, OpenAttempt, RaceRecord
 from omen.providers import ProviderSpec
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
@@ -40,12 +41,16 @@ class Attempts:
         self._transport = transport
         self._providers = providers
         self._observers = tuple(observers)
-        self.live: list[AttemptRecord] = []
-        """Every attempt that may still hold an upstream stream, oldest first."""
+        self._live: dict[AttemptRecord, RaceRecord] = {}
 
     def __repr__(self) -> str:
         names = ", ".join(record.candidate.name for record in self.live)
         return f"<Attempts {len(self.live)} live{': ' + names if names else ''}>"
+
+    @property
+    def live(self) -> Mapping[AttemptRecord, RaceRecord]:
+        """Every attempt that may still hold an upstream stream, oldest first, and its race."""
+        return self._live
 
     def opener(self, race: RaceRecord, request: ChatRequest) -> OpenAttempt:
         """Make the `OpenAttempt` of one race: what it opens is written into `race.attempts`."""
@@ -65,6 +70,7 @@ class Attempts:
                         open_response(self._transport, wire_request, owner=record)
                     )
                     await _expect_stream(spec, response)
+                record.responded_at = trio.current_time()
                 yield RunningAttempt(
                     record,
                     response,
@@ -79,10 +85,13 @@ class Attempts:
     def _recorded(self, race: RaceRecord, candidate: Candidate) -> Iterator[AttemptRecord]:
         record = AttemptRecord(len(race.attempts), candidate, trio.current_time())
         race.attempts.append(record)
-        self.live.append(record)
+        self._live[record] = race
         self._tell("started", race, record)
         try:
             yield record
+        except trio.Cancelled:
+            record.cut_at = trio.current_time()
+            raise
         except UpstreamFailure as failure:
             record.failure = failure
             record.outcome = "timed_out" if failure.kind is FailureKind.TIMEOUT else "failed"
@@ -90,8 +99,8 @@ class Attempts:
         finally:
             record.ended_at = trio.current_time()
             if record.outcome == "running":
-                record.outcome = _how_it_ended(race, record)
-            self.live.remove(record)
+                conclude(race, record)
+            del self._live[record]
             self._tell("ended", race, record)
 
     def _commit(self, race: RaceRecord, record: AttemptRecord) -> None:
@@ -106,20 +115,6 @@ class Attempts:
     def _tell(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
         for observer in self._observers:
             observer(moment, race, record)
-
-
-def _how_it_ended(race: RaceRecord, record: AttemptRecord) -> Outcome:
-    """Say how an attempt ended that did not fail: the scopes that cut one do not tell."""
-    if race.winner is not None and race.winner is not record:
-        return "lost"
-    if record.complete:
-        return "won"
-    now = trio.current_time()
-    if now >= race.plan.total_deadline:
-        return "timed_out"
-    if race.winner is None and now >= race.plan.commit_deadline:
-        return "timed_out"
-    return "client_cancelled"
 
 
 async def _expect_stream(spec: ProviderSpec, response: UpstreamResponse) -> None:

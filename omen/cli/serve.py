@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,11 @@ import trio
 from omen.cli._demo import with_simulated
 from omen.cli._memory import freeze_what_is_built
 from omen.cli._signals import heed_signals
-from omen.config import Loaded, Settings, load_settings
+from omen.config import Loaded, ServerSettings, Settings, load_settings
 from omen.engine import load_strategies
 from omen.front.app import make_app
 from omen.gateway import open_gateway
-from omen.serving import ServerHandle, ServingSettings, serve
+from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve, server_context
 from omen.sim import open_fleet
 from omen.telemetry import LiveFeed, log_attempts
 
@@ -32,6 +34,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--config", type=Path, help="a configuration file (else ./omen.toml)")
     parser.add_argument("--bind", help="address to listen on, over the configuration's")
     parser.add_argument("--port", type=int, help="port to listen on, over the configuration's")
+    parser.add_argument(
+        "--audit", action="store_true", help="look for what is left at the end of every request"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log every attempt")
     parser.set_defaults(run=run)
 
@@ -48,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
     if args.port is not None:
         environ["OMEN_PORT"] = str(args.port)
     loaded = load_settings(args.config, environ, cwd=Path.cwd(), strategies=load_strategies())
+    if args.audit:
+        server = replace(loaded.settings.server, audit=True)
+        loaded = replace(loaded, settings=replace(loaded.settings, server=server))
     for warning in loaded.warnings:
         print(f"omen: warning: {warning}", file=sys.stderr)
     return trio.run(_serve, loaded)
@@ -57,13 +65,15 @@ async def _serve(loaded: Loaded) -> int:
     """Serve until told to stop; return the exit status."""
     status = 0
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
-        shutdown = trio.Event()
-        await nursery.start(heed_signals, shutdown, nursery.cancel_scope)
-        feed = LiveFeed()
+        told_to_stop, shutdown = trio.Event(), trio.Event()
+        await nursery.start(heed_signals, told_to_stop, nursery.cancel_scope)
+        feed, connections = LiveFeed(), LiveConnections()
         async with open_gateway(settings, observers=[feed, log_attempts]) as gateway:
-            app = make_app(gateway, feed, settings.server, draining=shutdown.is_set)
+            app = make_app(gateway, feed, settings.server, told_to_stop.is_set, connections)
             freeze_what_is_built()
-            server = partial(serve, app, _serving(settings), shutdown=shutdown)
+            server = partial(
+                serve, app, _serving(settings), shutdown=shutdown, connections=connections
+            )
             async with trio.open_nursery() as serving:
                 try:
                     handle = await serving.start(server)
@@ -73,8 +83,10 @@ async def _serve(loaded: Loaded) -> int:
                     status = 1
                 else:
                     _announce(handle, settings, loaded)
-                    await shutdown.wait()
+                    await told_to_stop.wait()
+                    await trio.sleep(settings.server.drain_delay_seconds)
                     feed.close()
+                    shutdown.set()
         nursery.cancel_scope.cancel()
     return status
 
@@ -99,7 +111,16 @@ def _serving(settings: Settings) -> ServingSettings:
         header_timeout=server.header_timeout_seconds,
         drain=server.drain_seconds,
         max_connections=server.max_connections,
+        max_streams=server.max_streams_per_connection,
+        tls=_tls(server),
+        plain_beside_tls=not server.tls_only,
     )
+
+
+def _tls(server: ServerSettings) -> ssl.SSLContext | None:
+    if server.tls_certificate is None or server.tls_key is None:
+        return None
+    return server_context(server.tls_certificate, server.tls_key)
 
 
 def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded) -> None:
@@ -110,5 +131,6 @@ def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded) -> None:
     for provider in settings.providers.values():
         models = ", ".join(provider.models) or "any model, as provider/model"
         print(f"omen:   {provider.name} ({provider.kind}) {provider.base_urls[0]}: {models}")
+    scheme = "https" if settings.server.tls_certificate else "http"
     for host, port in handle.addresses:
-        print(f"omen: serving on http://{host}:{port}", flush=True)
+        print(f"omen: serving on {scheme}://{host}:{port}", flush=True)

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from omen.config import ServerSettings
 from omen.front._asgi import App, Receive, Scope, Send
 from omen.front._body import BodyLimits
+from omen.front.audit import Audited
 from omen.front.chat import ChatRoute
 from omen.front.live import LiveRoute
+from omen.front.metrics import Connections, Metrics
 from omen.front.operations import make_operations
 from omen.gateway import Gateway
+from omen.serving import LiveConnections
 from omen.telemetry import LiveFeed
 
 _UNNORMALISED = {"/v1/../health": "/health"}
@@ -23,14 +26,19 @@ def make_app(
     feed: LiveFeed,
     server: ServerSettings,
     draining: Callable[[], bool] = lambda: False,
+    connections: Connections | None = None,
 ) -> App:
-    """Mount every route over one gateway."""
+    """Mount every route over one gateway.
+
+    `connections` are those of the server that will serve the app, for its metrics.
+    """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, limits, server.keepalive_after_seconds),
         "/omen/races/live": LiveRoute(feed),
     }
-    rest = make_operations(gateway, draining, int(time.time()))
+    metrics = Metrics(gateway, LiveConnections() if connections is None else connections)
+    rest = make_operations(gateway, metrics, draining, int(time.time()))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -43,4 +51,4 @@ def make_app(
             scope = {**scope, "path": path}
         await rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own typed dicts
 
-    return app
+    return app if gateway.audit is None else Audited(app, gateway.audit)

@@ -70,7 +70,7 @@ class ChatRoute:
             await exchange.refuse(_own_fault(bug, f"request {request_id}"))
             return
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope, exchange)
+            nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope, exchange, race)
             await exchange.answer(asked, race, nursery)
             nursery.cancel_scope.cancel()
 
@@ -155,7 +155,9 @@ class _Exchange:
         await send_json(self._send, error.status, error_object(error), headers)
 
 
-async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope, exchange: _Exchange) -> None:
+async def _cancel_when_gone(
+    receive: Receive, scope: trio.CancelScope, exchange: _Exchange, race: RaceRecord
+) -> None:
     """End the request when its client leaves; "leaving" also follows every normal end.
 
     After a normal end the upstream may still be read to its own end, so that its connection can
@@ -165,6 +167,7 @@ async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope, exchange:
     if exchange.finished:
         scope.deadline = trio.current_time() + TAIL_SECONDS
     else:
+        race.client_left_at = trio.current_time()
         scope.cancel()
 
 

@@ -7,19 +7,17 @@ routes answer loopback callers only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import parse_qs
 
 import trio
 from pydantic_core import to_json
 
 from omen.errors import RequestError
-from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._asgi import Receive, Scope, Send, send_json, wait_until_gone
+from omen.front._local import is_local
 from omen.front._told import MethodNotAllowed, error_headers
 from omen.front.openai_write import error_object
 from omen.telemetry import LiveFeed
-
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +61,6 @@ async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:
 def _refusal(scope: Scope) -> RequestError | None:
     if scope["method"] != "GET":
         return MethodNotAllowed(scope["method"], "GET")
-    if not _is_local(scope):
+    if not is_local(scope):
         return RequestError("only callers on this machine may watch races", status=403)
     return None
-
-
-def _is_local(scope: Scope) -> bool:
-    client = scope.get("client")
-    if client is None or any(name in header_map(scope) for name in _FORWARDED):
-        return False
-    try:
-        return ip_address(client[0]).is_loopback
-    except ValueError:
-        return False

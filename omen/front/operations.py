@@ -1,4 +1,4 @@
-"""The routes that are not hot, on quart-trio: models, health, readiness."""
+"""The routes that are not hot, on quart-trio: models, health, readiness, and what is going on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import omen
 from omen.errors import OmenError, RequestError
+from omen.front._local import is_local
+from omen.front.attempts import describe_attempts
+from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.openai_write import error_object
 from omen.gateway import Gateway
 
@@ -18,10 +22,23 @@ Answer = tuple[dict[str, Any], int]
 Refusal = tuple[dict[str, Any], int, dict[str, str]]
 
 
-def make_operations(gateway: Gateway, draining: Callable[[], bool], started_at: int) -> QuartTrio:
+def make_operations(
+    gateway: Gateway, metrics: Metrics, draining: Callable[[], bool], started_at: int
+) -> QuartTrio:
     """Build the app. `draining` says whether OMEN was told to stop."""
     app = QuartTrio("omen", static_folder=None)
+    _add_health(app, gateway, draining)
+    _add_audit(app, gateway, metrics)
+    _add_models(app, gateway, started_at)
 
+    @app.errorhandler(HTTPException)
+    async def refuse(error: HTTPException) -> Refusal:
+        return _refused(error)
+
+    return app
+
+
+def _add_health(app: QuartTrio, gateway: Gateway, draining: Callable[[], bool]) -> None:
     @app.get("/health")
     async def health() -> Answer:
         return {"status": "ok", "version": omen.__version__}, 200
@@ -34,6 +51,21 @@ def make_operations(gateway: Gateway, draining: Callable[[], bool], started_at: 
             return {"status": "no provider is configured"}, 503
         return {"status": "ready"}, 200
 
+
+def _add_audit(app: QuartTrio, gateway: Gateway, metrics: Metrics) -> None:
+    @app.get("/metrics")
+    async def scrape() -> Response:
+        return Response(metrics.render(), content_type=CONTENT_TYPE)
+
+    @app.get("/omen/attempts")
+    async def attempts() -> Answer:
+        if not is_local(dict(request.scope)):
+            words = "only callers on this machine may see what is going on"
+            return error_object(RequestError(words, status=403)), 403
+        return describe_attempts(gateway), 200
+
+
+def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
     @app.get("/v1/models")
     async def models() -> Answer:
         data = [_model(name, owner, started_at) for name, owner in model_names(gateway).items()]
@@ -46,12 +78,6 @@ def make_operations(gateway: Gateway, draining: Callable[[], bool], started_at: 
             words = f"the model {name[:100]!r} is not listed"
             return error_object(RequestError(words, param="model", code="model_not_found")), 404
         return _model(name, owner, started_at), 200
-
-    @app.errorhandler(HTTPException)
-    async def refuse(error: HTTPException) -> Refusal:
-        return _refused(error)
-
-    return app
 
 
 def _refused(error: HTTPException) -> Refusal:

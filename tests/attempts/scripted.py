@@ -105,6 +105,6 @@ class Opened:
         return record
 
     def assert_closed(self) -> None:
-        assert self.attempts.live == []
+        assert self.attempts.live == {}
         assert self.transport.body is not None
         assert self.transport.body.closed

@@ -28,7 +28,7 @@ async def test_events_that_arrive_together_are_received_together(
 ) -> None:
     opened = Opened(Scripted((1.0, ROLE + text("a") + text("b")), (1.0, FINISH + USAGE + DONE)))
     async with opened.open() as attempt:
-        assert opened.attempts.live == [opened.record]
+        assert list(opened.attempts.live) == [opened.record]
         first = await attempt.receive()
         assert [type(event) for event in first] == [AnswerStart, TextDelta, TextDelta]
         assert trio.current_time() == opened.record.first_token_at == 1.0

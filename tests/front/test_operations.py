@@ -13,11 +13,14 @@ from quart import Response
 from quart_trio import QuartTrio
 
 import omen
+from omen.audit import RequestAudit
 from omen.config import ServerSettings
 from omen.front._asgi import App
 from omen.front.app import make_app
+from omen.front.metrics import Metrics
 from omen.front.operations import make_operations
 from omen.gateway import Gateway, ServedModel
+from omen.serving import LiveConnections
 from omen.telemetry import LiveFeed
 from tests.front.client import GONE, Conversation, piece, scope, talk
 
@@ -47,9 +50,12 @@ class Listing:
     aliases: tuple[str, ...] = ("fast",)
     ready: bool = True
     draining: bool = False
+    audit: RequestAudit | None = None
 
     def operations(self) -> QuartTrio:
-        return make_operations(cast(Gateway, self), lambda: self.draining, 1_760_000_000)
+        gateway = cast(Gateway, self)
+        metrics = Metrics(gateway, LiveConnections())
+        return make_operations(gateway, metrics, lambda: self.draining, 1_760_000_000)
 
     def app(self) -> App:
         server = ServerSettings()

@@ -1,4 +1,4 @@
-"""Observers: what happens to attempts, for the log and for whoever watches live."""
+"""What happens to attempts, for whoever watches live."""
 
 from __future__ import annotations
 
@@ -98,19 +98,3 @@ class LiveFeed:
             finally:
                 if send in self._listeners:
                     self._listeners.remove(send)
-
-
-def log_attempts(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-    """Observe attempts in the log: one line when one has ended, with no content in it."""
-    if moment == "ended":
-        kind = f" ({attempt.failure.kind.value})" if attempt.failure else ""
-        logger.info(
-            "race %s attempt %d %s: %s%s after %.0f ms, %d tokens",
-            race.race_id,
-            attempt.index,
-            attempt.candidate.name,
-            attempt.outcome,
-            kind,
-            (trio.current_time() - attempt.started_at) * 1000,
-            attempt.tokens,
-        )

@@ -1,0 +1,35 @@
+"""How an attempt ended that did not fail: the scopes that cut one do not tell why.
+
+The record of its race does: who has committed and when, which deadlines there were, whether the
+client had left. The first of these that holds is the reason, in the order in which one of them
+makes the next one moot.
+"""
+
+from __future__ import annotations
+
+from omen.plan import AttemptRecord, CutReason, Outcome, RaceRecord
+
+
+def conclude(race: RaceRecord, record: AttemptRecord) -> None:
+    """Write down the outcome of an attempt whose `ended_at` is now, and what cut it off, if so."""
+    assert record.ended_at is not None
+    if record.complete and race.winner in (None, record):
+        record.outcome = "won"
+        record.cut_at = None
+        return
+    record.outcome, record.cut, record.cut_at = _what_cut_it(race, record, record.ended_at)
+
+
+def _what_cut_it(
+    race: RaceRecord, record: AttemptRecord, now: float
+) -> tuple[Outcome, CutReason, float]:
+    plan, winner = race.plan, race.winner
+    if winner is not None and winner is not record and winner.committed_at is not None:
+        return "lost", "lost", winner.committed_at
+    if race.client_left_at is not None:
+        return "client_cancelled", "client_left", race.client_left_at
+    if now >= plan.total_deadline:
+        return "timed_out", "total_timeout", plan.total_deadline
+    if winner is None and now >= plan.commit_deadline:
+        return "timed_out", "max_latency", plan.commit_deadline
+    return "client_cancelled", "shutdown", now if record.cut_at is None else record.cut_at

@@ -1,0 +1,26 @@
+"""What a live attempt is doing, for those who look at it from outside."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from omen.plan import AttemptRecord, RaceRecord
+
+State = Literal["opening", "waiting", "prelude", "answering", "closing", "ended"]
+"""`opening`: no response yet. `waiting`: a response, and no token. `prelude`: tokens, held back.
+`answering`: it has won, and its events go to the client. `closing`: it is complete or was cut off,
+and its socket is about to be kept or closed."""
+
+
+def state_of(race: RaceRecord, record: AttemptRecord) -> State:
+    """Say what this attempt of this race is doing now."""
+    if record.ended_at is not None:
+        return "ended"
+    lost = race.winner is not None and race.winner is not record
+    if lost or record.complete or race.client_left_at is not None:
+        return "closing"
+    if race.winner is record:
+        return "answering"
+    if record.first_token_at is not None:
+        return "prelude"
+    return "opening" if record.responded_at is None else "waiting"
