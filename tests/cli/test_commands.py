@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,63 +15,7 @@ from threading import Thread
 import openai
 import pytest
 
-BOUND = 60
-"""Seconds after which a command has hung; no test waits for it."""
-
-
-def omen(*args: str) -> list[str]:
-    return [sys.executable, "-m", "omen.cli.main", *args]
-
-
-def environment(**variables: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("OMEN_")}
-    return {**kept, "PYTHONUNBUFFERED": "1", **variables}
-
-
-def run(cwd: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        omen(*args),
-        cwd=cwd,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
-
-
-@contextmanager
-def running(cwd: Path, *args: str, until: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a command until it has printed a line with `until` in it; then it is killed."""
-    process = subprocess.Popen(
-        omen(*args),
-        cwd=cwd,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process, read_until(process, until)
-    finally:
-        process.kill()
-        process.communicate(timeout=BOUND)
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    assert process.stdout is not None
-    printed = ""
-    for line in process.stdout:
-        printed += line
-        if words in line:
-            return printed
-    raise AssertionError(f"it ended without {words!r}: {printed}")
-
-
-def served_at(printed: str) -> str:
-    match = re.search(r"serving on (http://\S+)", printed)
-    assert match, printed
-    return match[1]
+from tests.cli.commands import BOUND, environment, omen, read_until, run, running, served_at
 
 
 def test_serve_without_configuration_runs_on_simulated_providers_and_says_so(

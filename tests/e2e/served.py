@@ -5,9 +5,10 @@ Clients are blocking ones in threads, as official SDKs are mostly used.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,10 +20,12 @@ from omen.config import ServerSettings, Settings
 from omen.front.app import make_app
 from omen.gateway import Gateway, open_gateway
 from omen.plan import AttemptRecord, Moment, RaceRecord
-from omen.serving import ServerHandle, ServingSettings, serve
+from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
 from omen.sim import SimulatedUpstream, StreamStats, open_fleet
 from omen.telemetry import LiveFeed
 from omen.wire.transport import Transport
+from tests.serving.harness import Stream
+from tests.serving.tls import TLSClient
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -55,6 +58,18 @@ class Served:
     handle: ServerHandle
     stats: dict[str, StreamStats]
     ends: Ends
+    shutdown: trio.Event
+    opened: list[Stream] = field(default_factory=list)
+
+    async def connect(self) -> Stream:
+        """Open a connection to speak by hand; what a test leaves open is closed after it."""
+        stream = await trio.open_tcp_stream(*self.handle.addresses[0])
+        self.opened.append(stream)
+        return stream
+
+    async def connect_tls(self, *protocols: str) -> TLSClient:
+        """The same, greeted in TLS."""
+        return await TLSClient.greet(await self.connect(), *protocols)
 
     def client(self) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0)
@@ -74,6 +89,8 @@ class Served:
         for stats in self.stats.values():
             await stats.wait_until(lambda seen: seen.open == 0)
         assert self.transport.sockets_in_use == 0
+        if self.gateway.audit is not None:
+            assert self.gateway.audit.failed == 0
 
 
 @asynccontextmanager
@@ -82,6 +99,7 @@ async def open_served(
     server: ServerSettings | None = None,
     first_token_timeout: float = 60.0,
     stall_timeout: float = 60.0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Served]:
     """Serve a gateway over these upstreams; both are gone when the block is left."""
     server = server or ServerSettings()
@@ -100,12 +118,27 @@ async def open_served(
             settings = replace(told, providers=providers)
             observers = [feed, ends]
             async with open_gateway(settings, transport=transport, observers=observers) as gateway:
-                app = make_app(gateway, feed, server, draining=shutdown.is_set)
-                serving = ServingSettings(bind="127.0.0.1", port=0, drain=5.0)
+                connections = LiveConnections()
+                app = make_app(gateway, feed, server, shutdown.is_set, connections)
+                serving = ServingSettings(
+                    bind="127.0.0.1",
+                    port=0,
+                    drain=5.0,
+                    write_timeout=server.write_timeout_seconds,
+                    header_timeout=server.header_timeout_seconds,
+                    tls=tls,
+                )
                 handle: ServerHandle = await nursery.start(
-                    partial(serve, app, serving, shutdown=shutdown)
+                    partial(serve, app, serving, shutdown=shutdown, connections=connections)
                 )
                 host, port = handle.addresses[0]
                 stats = {up.name: up.stats for up in fleet}
-                yield Served(f"http://{host}:{port}", gateway, transport, handle, stats, ends)
+                served = Served(
+                    f"http://{host}:{port}", gateway, transport, handle, stats, ends, shutdown
+                )
+                try:
+                    yield served
+                finally:
+                    for stream in served.opened:
+                        await trio.aclose_forcefully(stream)
                 shutdown.set()
