@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +42,25 @@ def told_settings(settings: Mapping[str, Any]) -> str:
 
 def _told(value: Any) -> str:
     return " and ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+class Row(Protocol):
+    """One row of a table."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def failures(self) -> Mapping[str, int]: ...
+
+
+def failed_lines(rows: Iterable[Row]) -> list[str]:
+    """Say what failed, and how often: nothing, if nothing did."""
+    return [
+        f"FAILED {row.title}: {count} x {reason}"
+        for row in rows
+        for reason, count in row.failures.items()
+    ]
 
 
 def make_parser(name: str, description: str | None) -> argparse.ArgumentParser:

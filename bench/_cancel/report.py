@@ -9,7 +9,7 @@ from typing import Any
 
 from bench._cancel.metrics import OwnAccount
 from bench._cancel.tally import Tally
-from bench._main import told_settings
+from bench._main import failed_lines, told_settings
 from bench._percentiles import PERCENTILES
 from bench._shares import Share, busy_lines
 
@@ -72,11 +72,7 @@ class Report:
         lines += map(_table_line, self.rows)
         lines += ["", *_own_parts(self.rows), "", *_aims(self.rows)]
         lines += ["", *self._accounts(), "", *busy_lines(self.rows, _WIDTH)]
-        lines += [
-            f"FAILED {row.title}: {count} x {reason}"
-            for row in self.rows
-            for reason, count in row.failures.items()
-        ]
+        lines += failed_lines(self.rows)
         return "\n".join(lines)
 
     def _accounts(self) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bench._main import told_settings
+from bench._main import failed_lines, told_settings
 from bench._overhead.kinds import TOKENS
 from bench._overhead.layers import LAYERS, Layer
 from bench._overhead.tally import Cell
@@ -88,11 +88,7 @@ class Report:
         lines += [f"expected, on another machine: {', '.join(_references())}"]
         lines += [f"the main thread had {self.main_thread_share:.1%} of the gateway's time", ""]
         lines += busy_lines(self.rows, _WIDTH)
-        lines += [
-            f"FAILED {row.title}: {count} x {reason}"
-            for row in self.rows
-            for reason, count in row.failures.items()
-        ]
+        lines += failed_lines(self.rows)
         return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from bench._main import told_settings
+from bench._main import failed_lines, told_settings
 from bench._percentiles import PERCENTILES
 from bench._race.tally import Tally
 from bench._shares import Share, busy_lines
@@ -63,11 +63,7 @@ class Report:
         lines = [title, told_settings(self.settings), "", *_HEADING]
         lines += map(_table_line, self.rows)
         lines += ["", *_own_parts(self.rows), "", *_aims(self.rows), "", *busy_lines(self.rows)]
-        lines += [
-            f"FAILED {row.title}: {count} x {reason}"
-            for row in self.rows
-            for reason, count in row.failures.items()
-        ]
+        lines += failed_lines(self.rows)
         return "\n".join(lines)
 
 
