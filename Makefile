@@ -23,7 +23,7 @@ run: $(STAMP)
 	$(BIN)/omen serve
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
