@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+from omen.cards import UNKNOWN, ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,27 @@ class Endpoint:
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """In what one configured provider departs from its kind. All of it is configuration."""
+
+    api_version: str | None = None
+    """Azure: ask by the dated API of this version, deployment in the path, not by the v1 API."""
+    token_limit: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """What the limit of generated tokens is called. None: as the model's traits say."""
+    stream_usage: bool = True
+    """Whether `stream_options.include_usage` may be sent."""
+    developer_role: bool = True
+    """Whether there is a `developer` role; else such messages go as `system`."""
+    think_tags: bool = False
+    """Whether reasoning comes inside the text, between `<think>` and `</think>`."""
+    drop: frozenset[str] = frozenset()
+    """Fields of a request that it refuses, and that are left out."""
+
+
+PLAIN = Quirks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +61,15 @@ class Candidate:
     """Bound of one attempt as a whole."""
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
+    base_model: str = ""
+    """What the model is known as to its vendor, where `model` is a deployment's name; the same
+    name otherwise. Traits and prices go by it."""
+    card: ModelCard = UNKNOWN
+    quirks: Quirks = PLAIN
+
+    def __post_init__(self) -> None:
+        if not self.base_model:
+            object.__setattr__(self, "base_model", self.model)
 
     @property
     def name(self) -> str:

@@ -40,7 +40,29 @@ class ImagePart:
     extras: Extras = field(default_factory=dict)
 
 
-Part = TextPart | ImagePart | Opaque
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A document: `url` is http(s) or a `data:` URL, `name` what the client calls it."""
+
+    url: str
+    name: str | None = None
+    extras: Extras = field(default_factory=dict)
+
+
+Part = TextPart | ImagePart | FilePart | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningBlock:
+    """Reasoning in the form in which its own kind of provider wants it back, unchanged.
+
+    It stands before the tool calls that followed from it, and means nothing to anybody else:
+    `kind` is the kind of provider and `model` the model that made it, `value` its wire object.
+    """
+
+    kind: str
+    model: str
+    value: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +85,10 @@ class Message:
     parts: tuple[Part, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    is_error: bool = False
+    """Whether a tool's result says that the call failed."""
+    reasoning: tuple[ReasoningBlock, ...] = ()
+    """What an assistant's turn began with, in the order in which it came."""
     single_text: bool = True
     extras: Extras = field(default_factory=dict)
 
@@ -104,6 +130,19 @@ class ResponseFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Verbatim:
+    """The request as the client wrote it, for an upstream that speaks the same dialect.
+
+    `dialect` is the kind of provider (`anthropic`). `body` is without what is OMEN's own, `headers`
+    are those of the dialect (`anthropic-beta`), lower case.
+    """
+
+    dialect: str
+    body: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One question, as any provider's `encode` takes it.
 
@@ -127,4 +166,5 @@ class ChatRequest:
     top_logprobs: int | None = None
     reasoning_effort: str | None = None
     user: str | None = None
+    verbatim: Verbatim | None = None
     extras: Extras = field(default_factory=dict)

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
+
+from omen.chat import ReasoningBlock
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -29,6 +32,10 @@ class Usage:
     prompt_details: Mapping[str, int] = field(default_factory=dict)
     completion_details: Mapping[str, int] = field(default_factory=dict)
     extras: Mapping[str, Any] = field(default_factory=dict)
+    cache_write_1h_tokens: int = 0
+    """Of the `cache_write_tokens`, those that are kept for an hour."""
+    billed_usd: Decimal | None = None
+    """The bill itself, from the few providers that send one."""
 
     @property
     def total_tokens(self) -> int:
@@ -85,6 +92,27 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningEnd:
+    """A stretch of reasoning is complete. `block` is what has to come back with its tool calls."""
+
+    block: ReasoningBlock
+
+
+@dataclass(frozen=True, slots=True)
+class WireEvent:
+    """An upstream's own words, for a client of its own dialect, who loses nothing that way.
+
+    It stands before the events that say the same to everybody else, in the order of the stream.
+    `dialect` is the kind of provider, `name` the event's name and `data` its JSON, as it came.
+    Only an answer to a `Verbatim` request of that dialect has any.
+    """
+
+    dialect: str
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerEnd:
     """The answer is complete. `usage` is None when the provider did not report any."""
 
@@ -93,7 +121,7 @@ class AnswerEnd:
 
 
 Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
-Event = AnswerStart | Delta | AnswerEnd
+Event = AnswerStart | Delta | ReasoningEnd | WireEvent | AnswerEnd
 
 
 def is_generated(event: Event) -> bool:

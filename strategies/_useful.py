@@ -25,6 +25,7 @@ from omen.events import (
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
+    WireEvent,
 )
 
 CHARACTERS_PER_TOKEN = 4
@@ -81,6 +82,8 @@ class Gate:
                 return self._call(event)
             case AnswerEnd():
                 return self._end(event)
+            case WireEvent(data=data):
+                self._held += len(data)
         return False
 
     def _count(self, text: str) -> bool:

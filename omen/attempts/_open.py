@@ -75,7 +75,7 @@ class Attempts:
                     record,
                     response,
                     reader=make_reader(spec.FRAMING),
-                    decoder=spec.decoder(),
+                    decoder=spec.decoder(request, candidate),
                     patience=patience,
                     on_commit=partial(self._commit, race, record),
                     on_progress=partial(self._tell, "progressed", race, record),

@@ -7,18 +7,16 @@ status is 200 and an error has to be told in-band.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import trio
 
 from omen.errors import OmenError
 from omen.events import AnswerEnd, Event
 from omen.front._asgi import Headers, Send
+from omen.front._dialect import Asked, Dialect, Writer
 from omen.front._told import explain, race_headers
-from omen.front.openai_write import ChunkWriter, error_event
 from omen.plan import RaceRecord
-
-_COMMENT = b": waiting for a useful token\n\n"
 
 
 class StreamOutput:
@@ -32,17 +30,16 @@ class StreamOutput:
         self,
         send: Send,
         race: RaceRecord,
-        make_writer: Callable[[RaceRecord], ChunkWriter],
+        dialect: Dialect,
+        asked: Asked,
         headers: Headers,
-        *,
-        explained: bool,
     ) -> None:
         self._send = send
         self._race = race
-        self._make_writer = make_writer
+        self._dialect = dialect
+        self._asked = asked
         self._headers = headers
-        self._explained = explained
-        self._writer: ChunkWriter | None = None
+        self._writer: Writer | None = None
         self._turn = trio.Lock()
         self._silent = False
         self.started = False
@@ -52,22 +49,22 @@ class StreamOutput:
         """Send what arrived together as one piece."""
         if self._writer is None:
             await self.silence()
-            self._writer = self._make_writer(self._race)
+            self._writer = self._dialect.writer(self._race, self._asked)
             await self._start()
         ended = isinstance(events[-1], AnswerEnd)
-        told = explain(self._race) if ended and self._explained else None
+        told = explain(self._race) if ended and self._asked.hints.explain else None
         self.finished = ended
         await self._send_body(self._writer.write(events, told), last=ended)
 
     async def keep_alive(self, first: float, every: float) -> None:
-        """Comment at `first` (on trio's clock) and then `every` seconds, until silenced."""
+        """Say something at `first` (on trio's clock) and then `every` seconds, until silenced."""
         await trio.sleep_until(first)
         while True:
             async with self._turn:
                 if self._silent:
                     return
                 await self._start()
-                await self._send_body(_COMMENT)
+                await self._send_body(self._dialect.keep_alive)
             await trio.sleep(every)
 
     async def silence(self) -> None:
@@ -79,7 +76,8 @@ class StreamOutput:
 
     async def fail(self, error: OmenError) -> None:
         """End a stream that has started: exactly one error object, and no made-up finish."""
-        await self._send_body(error_event(error), last=True)
+        event = self._dialect.error_event(error, self._race.request_id)
+        await self._send_body(event, last=True)
 
     async def _start(self) -> None:
         if self.started:

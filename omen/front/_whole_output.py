@@ -6,13 +6,12 @@ been read to its own end, and no client should wait for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from omen.events import AnswerEnd, Event
 from omen.front._asgi import Headers, Send, send_json
+from omen.front._dialect import Collector
 from omen.front._told import race_headers
-from omen.front.openai_write import Completion
 from omen.plan import RaceRecord
 
 
@@ -23,20 +22,19 @@ class WholeOutput:
         self,
         send: Send,
         race: RaceRecord,
-        make_body: Callable[[RaceRecord, Completion], Mapping[str, Any]],
+        collector: Collector,
         headers: Headers,
     ) -> None:
         self._send = send
         self._race = race
-        self._make_body = make_body
+        self._collector = collector
         self._headers = headers
-        self._completion = Completion()
         self.finished = False
 
     async def send(self, events: Sequence[Event]) -> None:
         """Add events up; at the answer's end, send the whole."""
-        await self._completion.send(events)
+        await self._collector.send(events)
         if isinstance(events[-1], AnswerEnd):
             self.finished = True
-            body = self._make_body(self._race, self._completion)
+            body = self._collector.body(self._race)
             await send_json(self._send, 200, body, [*self._headers, *race_headers(self._race)])

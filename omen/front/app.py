@@ -12,6 +12,7 @@ from omen.front.audit import Audited
 from omen.front.chat import ChatRoute
 from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
+from omen.front.openai_api import ChatCompletions
 from omen.front.operations import make_operations
 from omen.gateway import Gateway
 from omen.serving import LiveConnections
@@ -34,7 +35,9 @@ def make_app(
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
     hot: dict[str, App] = {
-        "/v1/chat/completions": ChatRoute(gateway, limits, server.keepalive_after_seconds),
+        "/v1/chat/completions": ChatRoute(
+            gateway, ChatCompletions(), limits, server.keepalive_after_seconds
+        ),
         "/omen/races/live": LiveRoute(feed),
     }
     metrics = Metrics(gateway, LiveConnections() if connections is None else connections)

@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`: a bare ASGI callable, because it is the hot route.
+"""A chat request's road through OMEN, in any dialect: a bare ASGI callable, as it is the hot route.
 
 One request is one nursery: it holds the race, with every upstream stream inside it, and a task
 that waits for the client to leave. Whichever ends first ends the other, so no upstream outlives
@@ -8,28 +8,18 @@ the client, and none is ever owned by a response generator that somebody might f
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 import trio
 
 from omen.errors import OmenError, RequestError
-from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
+from omen.front._dialect import Asked, Dialect
 from omen.front._ids import request_id_of
 from omen.front._stream_output import StreamOutput
-from omen.front._told import (
-    MethodNotAllowed,
-    error_headers,
-    explain,
-    race_headers,
-    routing_metadata,
-)
+from omen.front._told import MethodNotAllowed, error_headers, race_headers
 from omen.front._whole_output import WholeOutput
-from omen.front.openai_parse import Asked, parse_chat
-from omen.front.openai_write import ChunkWriter, Completion, error_object
 from omen.gateway import Gateway
 from omen.plan import Output, RaceRecord
 from omen.serving import describe
@@ -41,9 +31,10 @@ TAIL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ChatRoute:
-    """The route, over one gateway. `keepalive_after` is in seconds."""
+    """The route of one dialect, over one gateway. `keepalive_after` is in seconds."""
 
     gateway: Gateway
+    dialect: Dialect
     body_limits: BodyLimits = field(default_factory=BodyLimits)
     keepalive_after: float = 15.0
 
@@ -55,11 +46,11 @@ class ChatRoute:
         accepted_at = trio.current_time()
         headers = header_map(scope)
         request_id = request_id_of(headers)
-        exchange = _Exchange(self, send, [(b"x-request-id", request_id.encode())])
+        exchange = _Exchange(self, send, request_id)
         try:
             _check_method(scope)
             body = await read_json_body(receive, headers, self.body_limits)
-            asked = parse_chat(body, headers)
+            asked = self.dialect.parse(body, headers)
             race = self.gateway.plan(asked.model, asked.hints, accepted_at, request_id)
         except ClientGoneError:
             return
@@ -93,10 +84,12 @@ def _own_fault(bug: Exception, where: str) -> OmenError:
 class _Exchange:
     """One request and its response. `finished` once the answer's end was handed over."""
 
-    def __init__(self, route: ChatRoute, send: Send, headers: Headers) -> None:
+    def __init__(self, route: ChatRoute, send: Send, request_id: str) -> None:
         self._route = route
+        self._dialect = route.dialect
         self._send = send
-        self._headers = headers
+        self._request_id = request_id
+        self._headers = self._dialect.headers(request_id)
         self._output: StreamOutput | WholeOutput | None = None
 
     @property
@@ -111,13 +104,7 @@ class _Exchange:
             await self._whole(asked, race)
 
     async def _stream(self, asked: Asked, race: RaceRecord, nursery: trio.Nursery) -> None:
-        output = StreamOutput(
-            self._send,
-            race,
-            partial(_chunk_writer, include_usage=asked.include_usage),
-            self._headers,
-            explained=asked.hints.explain,
-        )
+        output = StreamOutput(self._send, race, self._dialect, asked, self._headers)
         self._output = output
         pause = self._route.keepalive_after
         nursery.start_soon(output.keep_alive, race.accepted_at + pause, pause)
@@ -131,8 +118,7 @@ class _Exchange:
             await self.refuse(error, race)
 
     async def _whole(self, asked: Asked, race: RaceRecord) -> None:
-        make_body = partial(_completion_body, asked=asked)
-        output = WholeOutput(self._send, race, make_body, self._headers)
+        output = WholeOutput(self._send, race, self._dialect.collector(asked), self._headers)
         self._output = output
         error = await self._run(asked, race, output)
         if error is not None and not output.finished:
@@ -152,7 +138,11 @@ class _Exchange:
         headers = [*self._headers, *error_headers(error)]
         if race is not None:
             headers += race_headers(race)
-        await send_json(self._send, error.status, error_object(error), headers)
+        status, body = (
+            self._dialect.status(error),
+            self._dialect.error_body(error, self._request_id),
+        )
+        await send_json(self._send, status, body, headers)
 
 
 async def _cancel_when_gone(
@@ -169,24 +159,3 @@ async def _cancel_when_gone(
     else:
         race.client_left_at = trio.current_time()
         scope.cancel()
-
-
-def _chunk_writer(race: RaceRecord, *, include_usage: bool) -> ChunkWriter:
-    return ChunkWriter(_completion_id(race), int(time.time()), _model(race), include_usage)
-
-
-def _completion_body(race: RaceRecord, completion: Completion, *, asked: Asked) -> dict[str, Any]:
-    body = completion.body(_completion_id(race), int(time.time()), _model(race))
-    if asked.hints.explain:
-        body["omen"] = explain(race)
-    if asked.hints.tags is not None:
-        body["routing_metadata"] = routing_metadata(race)
-    return body
-
-
-def _completion_id(race: RaceRecord) -> str:
-    return f"chatcmpl-{race.race_id}"
-
-
-def _model(race: RaceRecord) -> str:
-    return race.winner.candidate.model if race.winner else ""

@@ -7,7 +7,6 @@ enter an error's text: they may be prompts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +25,7 @@ from omen.chat import (
     ToolChoice,
 )
 from omen.errors import RequestError
+from omen.front._dialect import Asked
 from omen.front._hints import read_hints
 from omen.front._numbers import refuse_unsayable_numbers
 from omen.front._schema import (
@@ -41,18 +41,6 @@ from omen.front._schema import (
     ToolIn,
 )
 from omen.front._validation import describe
-from omen.hints import RaceHints
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What one chat request asked for: the question, of whom, and how to answer it."""
-
-    request: ChatRequest
-    model: str
-    hints: RaceHints
-    stream: bool
-    include_usage: bool
 
 
 def parse_chat(body: bytes, headers: Mapping[str, str]) -> Asked:

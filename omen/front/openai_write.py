@@ -21,10 +21,12 @@ from omen.events import (
     AnswerStart,
     Event,
     ReasoningDelta,
+    ReasoningEnd,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
     Usage,
+    WireEvent,
 )
 
 DONE = b"data: [DONE]\n\n"
@@ -65,6 +67,8 @@ class ChunkWriter:
                 return self._delta({"refusal": text})
             case ToolCallDelta():
                 return self._delta({"tool_calls": [_fragment(event)]})
+            case ReasoningEnd() | WireEvent():
+                return b""
 
     def _start(self, start: AnswerStart) -> bytes:
         self._base["model"] = start.model or self._base["model"]

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, takewhile
 from typing import Any
 
-from omen.chat import ImagePart, Message, Opaque, Part, TextPart
+from omen.chat import FilePart, ImagePart, Message, Opaque, Part, TextPart
 from omen.providers._failures import unsupported
 from omen.providers._images import inline_image
 from omen.providers._tool_arguments import arguments_object
 from omen.providers._tool_ids import strict_id
 
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_FILE_TYPES = frozenset({"application/pdf"})
 _INSTRUCTING = frozenset({"system", "developer"})
 
 Block = dict[str, Any]
@@ -83,15 +84,17 @@ def _block(part: Part) -> Block:
         case TextPart(text=text):
             return {"type": "text", "text": text}
         case ImagePart(url=url):
-            return {"type": "image", "source": _image_source(url)}
+            return {"type": "image", "source": _source(url, _IMAGE_TYPES)}
+        case FilePart(url=url):
+            return {"type": "document", "source": _source(url, _FILE_TYPES)}
         case Opaque(value=value):
             raise unsupported(f"a content part of the type {value.get('type')!s:.40}")
 
 
-def _image_source(url: str) -> dict[str, str]:
-    inline = inline_image(url, _IMAGE_TYPES)
+def _source(url: str, types: frozenset[str]) -> dict[str, str]:
+    inline = inline_image(url, types)
     if inline is not None:
         return {"type": "base64", "media_type": inline.media_type, "data": inline.data}
     if not url.startswith(("http://", "https://")):
-        raise unsupported("an image that is neither a data URL nor on the web")
+        raise unsupported("an image or a file that is neither a data URL nor on the web")
     return {"type": "url", "url": url}

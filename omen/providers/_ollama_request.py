@@ -13,7 +13,16 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from omen.chat import ChatRequest, ImagePart, Message, Opaque, ResponseFormat, TextPart, Tool
+from omen.chat import (
+    ChatRequest,
+    FilePart,
+    ImagePart,
+    Message,
+    Opaque,
+    ResponseFormat,
+    TextPart,
+    Tool,
+)
 from omen.providers._failures import unsupported
 from omen.providers._images import inline_image
 from omen.providers._ollama_models import think
@@ -96,6 +105,8 @@ def _images(message: Message) -> list[str]:
                 if inline is None:
                     raise unsupported("an image it would have to fetch")
                 images.append(inline.data)
+            case FilePart():
+                raise unsupported("a file")
             case Opaque(value=value):
                 raise unsupported(f"a content part of the type {value.get('type')!s:.40}")
             case TextPart():

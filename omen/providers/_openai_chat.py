@@ -54,7 +54,7 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     )
 
 
-def decoder() -> Decoder:
+def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
     return ChatDecoder(OPENAI_ERRORS)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from omen.chat import (
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     NamedTool,
@@ -23,6 +24,7 @@ from omen.chat import (
     Tool,
     ToolChoice,
 )
+from omen.providers._failures import unsupported
 from omen.providers._openai_models import ChatTraits
 
 _NEVER_FROM_EXTRAS = frozenset({"omen", "tags", "stream", "stream_options", "model", "n"})
@@ -94,8 +96,17 @@ def _part(part: Part) -> dict[str, Any]:
         case ImagePart(url=url, detail=detail, extras=extras):
             image = {"url": url, **_said({"detail": detail})}
             return {**extras, "type": "image_url", "image_url": image}
+        case FilePart():
+            return _file(part)
         case Opaque(value=value):
             return dict(value)
+
+
+def _file(part: FilePart) -> dict[str, Any]:
+    if not part.url.startswith("data:"):
+        raise unsupported("a file by its address")
+    said = {"file_data": part.url, **_said({"filename": part.name})}
+    return {**part.extras, "type": "file", "file": said}
 
 
 def _tool(tool: Tool | Opaque) -> dict[str, Any]:

@@ -54,8 +54,8 @@ class ProviderSpec(Protocol):
         """
         ...
 
-    def decoder(self) -> Decoder:
-        """Make a decoder for one answer."""
+    def decoder(self, request: ChatRequest, candidate: Candidate) -> Decoder:
+        """Make a decoder for the answer to one request, as `encode` wrote it."""
         ...
 
     def classify(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

@@ -39,7 +39,7 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     return WireRequest("POST", f"{candidate.endpoint.base_url}/v1/messages", headers, body)
 
 
-def decoder() -> Decoder:
+def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
     return MessagesDecoder()
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from omen.errors import RequestError
-from omen.front.openai_parse import Asked, parse_chat
+from omen.front._dialect import Asked
+from omen.front.openai_parse import parse_chat
 
 HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
 

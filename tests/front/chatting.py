@@ -7,6 +7,7 @@ from typing import Any, cast
 from omen.events import AnswerEnd, AnswerStart, TextDelta, Usage
 from omen.front._body import BodyLimits
 from omen.front.chat import ChatRoute
+from omen.front.openai_api import ChatCompletions
 from omen.gateway import Gateway
 from tests.front.asking import body
 from tests.front.client import Conversation, Timed, piece, scope, talk
@@ -20,7 +21,7 @@ WHOLE = sends(START, HELLO, END)
 
 
 def route(gateway: FakeGateway, limits: BodyLimits | None = None) -> ChatRoute:
-    return ChatRoute(cast(Gateway, gateway), limits or BodyLimits())
+    return ChatRoute(cast(Gateway, gateway), ChatCompletions(), limits or BodyLimits())
 
 
 async def ask(gateway: FakeGateway, /, headers: Any = (), **fields: Any) -> Conversation:

@@ -10,6 +10,7 @@ import trio
 from omen.errors import FailureKind, OmenError, UpstreamFailure
 from omen.events import TextDelta
 from omen.front.chat import ChatRoute
+from omen.front.openai_api import ChatCompletions
 from omen.gateway import Gateway
 from tests.front.asking import body
 from tests.front.chatting import END, HELLO, START, ask, route
@@ -77,7 +78,7 @@ async def test_the_wait_counts_from_the_requests_beginning_not_from_its_last_byt
 
 async def test_the_wait_is_what_the_operator_says(autojump_clock: trio.abc.Clock) -> None:
     gateway = FakeGateway(sends(START, HELLO, END, after=2))
-    app = ChatRoute(cast(Gateway, gateway), keepalive_after=0.75)
+    app = ChatRoute(cast(Gateway, gateway), ChatCompletions(), keepalive_after=0.75)
     heard = await talk(app, scope(), (0, piece(STREAM)))
     assert [at for at, _ in heard.pieces] == [0.75, 1.5, 2.0]
 

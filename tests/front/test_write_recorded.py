@@ -26,7 +26,7 @@ each_broken = pytest.mark.parametrize("fixture", BROKEN, ids=lambda fixture: fix
 
 
 def events_of(fixture: Fixture) -> list[Event]:
-    return list(decode(fixture.spec.decoder(), fixture.frames(fixture.pieces)))
+    return list(decode(fixture.decoder(), fixture.frames(fixture.pieces)))
 
 
 def check_message(message: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -90,7 +90,7 @@ def test_an_answer_that_broke_off_is_its_beginning_and_one_error_without_a_finis
 ) -> None:
     chunk_writer, body = writer(), b""
     with pytest.raises(UpstreamFailure) as caught:
-        for event in decode(fixture.spec.decoder(), fixture.frames(fixture.pieces)):
+        for event in decode(fixture.decoder(), fixture.frames(fixture.pieces)):
             body += chunk_writer.write([event])
     *chunks, last = map(strict_json, data_lines(body + error_event(caught.value)))
     assert steps(chunks) == steps(fixture.expected["chunks"])

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omen.candidates import Candidate, Endpoint
+from omen.chat import ChatRequest
 from omen.events import Event
 from omen.frames import Frame
 from omen.providers import Decoder, ProviderSpec, provider_spec
@@ -31,6 +33,10 @@ class Fixture:
     @property
     def spec(self) -> ProviderSpec:
         return provider_spec(self.entry["provider"])
+
+    def decoder(self) -> Decoder:
+        """Make a decoder, as for a plain question to a model without traits."""
+        return new_decoder(self.entry["provider"])
 
     @property
     def body(self) -> bytes:
@@ -57,6 +63,12 @@ class Fixture:
         for piece in pieces:
             yield from reader.feed(piece)
         yield from reader.end()
+
+
+def new_decoder(kind: str, model: str = "some-model") -> Decoder:
+    """Make a decoder of a kind of provider for the answer to a plain question."""
+    asked = Candidate(kind, kind, model, Endpoint("http://up.test"), kind)
+    return provider_spec(kind).decoder(ChatRequest(()), asked)
 
 
 def fixtures(kind: str) -> list[Fixture]:

@@ -10,16 +10,15 @@ import pytest
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta, Usage
 from omen.frames import Frame
-from omen.providers import provider_spec
 from tests.providers.assemble import assemble
-from tests.providers.fixtures import decode
+from tests.providers.fixtures import decode, new_decoder
 
 STOP = {"type": "message_stop"}
 
 
 def events_of(*events: dict[str, Any]) -> list[Event]:
     frames = [Frame(json.dumps(event).encode(), event["type"]) for event in events]
-    return list(decode(provider_spec("anthropic").decoder(), frames))
+    return list(decode(new_decoder("anthropic"), frames))
 
 
 def start(**usage: Any) -> dict[str, Any]:

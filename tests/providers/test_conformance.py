@@ -32,7 +32,7 @@ each_failed = pytest.mark.parametrize("fixture", FAILED, ids=lambda fixture: fix
 def replay(fixture: Fixture, frames: Iterable[Frame]) -> tuple[Answer, UpstreamFailure | None]:
     answer = Answer()
     try:
-        for event in decode(fixture.spec.decoder(), frames):
+        for event in decode(fixture.decoder(), frames):
             answer.add(event)
     except UpstreamFailure as failure:
         return answer, failure
@@ -102,7 +102,7 @@ def test_an_error_before_the_first_content_comes_before_any_generated_event(
 ) -> None:
     events: list[Event] = []
     with pytest.raises(UpstreamFailure):
-        events.extend(decode(fixture.spec.decoder(), fixture.frames([fixture.body])))
+        events.extend(decode(fixture.decoder(), fixture.frames([fixture.body])))
     assert any(map(is_generated, events)) or fixture.expected["before_first_content"]
 
 
@@ -125,7 +125,7 @@ def test_a_stream_cut_anywhere_succeeds_only_if_its_finish_had_been_seen(fixture
 
 @each_finished
 def test_after_the_end_further_frames_give_nothing(fixture: Fixture) -> None:
-    decoder = fixture.spec.decoder()
+    decoder = fixture.decoder()
     frames = list(fixture.frames([fixture.body]))
     answer = assemble(decode(decoder, frames))
     assert answer.finish_reason is not None
@@ -139,7 +139,7 @@ def test_after_the_end_further_frames_give_nothing(fixture: Fixture) -> None:
 def test_a_frame_that_is_no_json_object_is_not_the_wire_format(provider: str, data: bytes) -> None:
     fixture = next(f for f in STREAMS if f.entry["provider"] == provider)
     with pytest.raises(UpstreamFailure) as caught:
-        fixture.spec.decoder().feed(Frame(data))
+        fixture.decoder().feed(Frame(data))
     assert caught.value.kind is FailureKind.PROTOCOL
 
 
@@ -147,5 +147,5 @@ def test_a_frame_that_is_no_json_object_is_not_the_wire_format(provider: str, da
 def test_a_stream_without_a_single_frame_is_truncated(provider: str) -> None:
     fixture = next(f for f in STREAMS if f.entry["provider"] == provider)
     with pytest.raises(UpstreamFailure) as caught:
-        fixture.spec.decoder().end()
+        fixture.decoder().end()
     assert caught.value.kind is FailureKind.TRUNCATED

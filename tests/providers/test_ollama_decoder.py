@@ -10,14 +10,13 @@ import pytest
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta
 from omen.frames import Frame
-from omen.providers import provider_spec
 from tests.providers.assemble import assemble
-from tests.providers.fixtures import decode
+from tests.providers.fixtures import decode, new_decoder
 
 
 def events_of(*lines: dict[str, Any]) -> list[Event]:
     frames = [Frame(json.dumps(line).encode()) for line in lines]
-    return list(decode(provider_spec("ollama").decoder(), frames))
+    return list(decode(new_decoder("ollama"), frames))
 
 
 def line(done: bool = False, **message: Any) -> dict[str, Any]:

@@ -19,8 +19,7 @@ from omen.events import (
     Usage,
 )
 from omen.frames import Frame
-from omen.providers import Decoder, provider_spec
-from tests.providers.fixtures import decode
+from tests.providers.fixtures import decode, new_decoder
 
 DONE = Frame(b"[DONE]")
 
@@ -34,13 +33,9 @@ def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **rest
     return frame({"model": "m", "choices": [choice], **rest})
 
 
-def new_decoder() -> Decoder:
-    return provider_spec("openai_compatible").decoder()
-
-
 def events_of(*frames: Frame) -> list[Event]:
     """Give the events of a whole answer, the start left out."""
-    events = list(decode(new_decoder(), frames))
+    events = list(decode(new_decoder("openai_compatible"), frames))
     return [event for event in events if not isinstance(event, AnswerStart)]
 
 
@@ -55,11 +50,11 @@ def counts(prompt: int, completion: int) -> dict[str, int]:
 def test_the_start_says_which_model_answers_and_what_clients_may_want_to_see() -> None:
     first = chunk({"role": "assistant"}, system_fingerprint="fp", service_tier="flex", id="x")
     expected = AnswerStart("m", {"system_fingerprint": "fp", "service_tier": "flex"})
-    assert list(new_decoder().feed(first)) == [expected]
+    assert list(new_decoder("openai_compatible").feed(first)) == [expected]
 
 
 def test_chunks_without_choices_or_model_start_nothing() -> None:
-    decoder = new_decoder()
+    decoder = new_decoder("openai_compatible")
     for odd in ({}, {"choices": None}, {"choices": [], "model": ""}, {"type": "ping"}):
         assert list(decoder.feed(frame(odd))) == []
     assert decoder.feed(chunk({"content": "Hi"})) == [AnswerStart("m"), TextDelta("Hi")]
@@ -128,23 +123,23 @@ class TestTheEnd:
     """The answer ends as soon as it is known how, with the usage where there is one."""
 
     def test_it_does_not_wait_for_done_when_usage_follows_the_finish(self) -> None:
-        decoder = new_decoder()
+        decoder = new_decoder("openai_compatible")
         assert not any(isinstance(e, AnswerEnd) for e in decoder.feed(chunk(finish="stop")))
         usage = frame({"choices": [], "usage": counts(3, 4)})
         assert decoder.feed(usage) == [AnswerEnd("stop", Usage(3, 4))]
 
     def test_it_comes_at_done_when_there_is_no_usage(self) -> None:
-        decoder = new_decoder()
+        decoder = new_decoder("openai_compatible")
         decoder.feed(chunk(finish="stop"))
         assert list(decoder.feed(DONE)) == [AnswerEnd("stop")]
 
     def test_it_comes_at_the_end_of_the_bytes_when_there_is_no_done(self) -> None:
-        decoder = new_decoder()
+        decoder = new_decoder("openai_compatible")
         decoder.feed(chunk(finish="stop"))
         assert list(decoder.end()) == [AnswerEnd("stop")]
 
     def test_done_without_a_finish_is_a_truncated_answer(self) -> None:
-        decoder = new_decoder()
+        decoder = new_decoder("openai_compatible")
         decoder.feed(chunk({"content": "Half an ans"}))
         with pytest.raises(UpstreamFailure) as caught:
             decoder.feed(DONE)

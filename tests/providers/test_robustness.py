@@ -56,7 +56,7 @@ def test_a_stream_with_any_one_value_replaced_by_another(data: st.DataObject) ->
         frames[at] = Frame(json.dumps(changed).encode(), frames[at].event)
     answer = Answer()
     with suppress(UpstreamFailure):
-        for event in decode(fixture.spec.decoder(), frames):
+        for event in decode(fixture.decoder(), frames):
             answer.add(event)
     assert isinstance(answer.content, str)
 

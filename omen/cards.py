@@ -1,0 +1,93 @@
+"""What is known of a model: what it costs, how much it can read and what it can do.
+
+Plain values. Where they come from (the catalogue that is shipped, the configuration, a provider's
+own list) is not for this module to know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from omen.events import Usage
+
+_MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """US dollars per million tokens. What is None costs what stands in its place."""
+
+    input: Decimal
+    """Prompt tokens that no cache gave."""
+    output: Decimal
+    """Generated tokens, reasoning included."""
+    cached_input: Decimal | None = None
+    """Prompt tokens read from the provider's cache. None: as `input`."""
+    cache_write: Decimal | None = None
+    """Prompt tokens written to it. None: as `input`."""
+    cache_write_1h: Decimal | None = None
+    """Those of them that are kept for an hour. None: as `cache_write`."""
+
+    def cost(self, usage: Usage) -> Decimal:
+        """Say what an answer cost, in US dollars, unrounded."""
+        read = usage.prompt_details.get("cached_tokens", 0)
+        written = usage.prompt_details.get("cache_write_tokens", 0)
+        kept = min(usage.cache_write_1h_tokens, written)
+        fresh = max(0, usage.prompt_tokens - read - written)
+        write_rate = _first(self.cache_write, self.input)
+        total = (
+            fresh * self.input
+            + read * _first(self.cached_input, self.input)
+            + (written - kept) * write_rate
+            + kept * _first(self.cache_write_1h, write_rate)
+            + usage.completion_tokens * self.output
+        )
+        return total / _MILLION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a model costs, and what it costs when the prompt is long."""
+
+    rates: Rates
+    long_above: int | None = None
+    """Prompt tokens above which `long_rates` hold, for the whole request."""
+    long_rates: Rates | None = None
+
+    def cost(self, usage: Usage) -> Decimal:
+        """Say what an answer cost, in US dollars: the provider's own bill, where it sent one."""
+        if usage.billed_usd is not None:
+            return usage.billed_usd
+        return self.rates_at(usage.prompt_tokens).cost(usage)
+
+    def rates_at(self, prompt_tokens: int) -> Rates:
+        """Give the rates for a prompt of this length."""
+        if self.long_rates and self.long_above is not None and prompt_tokens > self.long_above:
+            return self.long_rates
+        return self.rates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """One model of one kind of provider. None means that it is not known."""
+
+    price: Price | None = None
+    context: int | None = None
+    """Tokens of prompt and answer together."""
+    max_input: int | None = None
+    max_output: int | None = None
+    abilities: frozenset[str] | None = None
+    """`tools`, `parallel_tools`, `vision`, `pdf`, `reasoning`, `json_schema`, `prompt_cache`,
+    `embeddings`."""
+    retires: str | None = None
+    """The day on which the vendor switches it off, as YYYY-MM-DD."""
+    source: str = ""
+    """Where this is from."""
+
+
+UNKNOWN = ModelCard()
+
+
+def _first(rate: Decimal | None, otherwise: Decimal) -> Decimal:
+    return otherwise if rate is None else rate
