@@ -16,7 +16,7 @@ import openai
 import trio
 
 from omen.cli._demo import with_simulated
-from omen.config import ServerSettings, Settings
+from omen.config import ProviderSettings, ServerSettings, Settings
 from omen.front.app import make_app
 from omen.gateway import Gateway, open_gateway
 from omen.plan import AttemptRecord, Moment, RaceRecord
@@ -100,15 +100,19 @@ async def open_served(
     first_token_timeout: float = 60.0,
     stall_timeout: float = 60.0,
     tls: ssl.SSLContext | None = None,
+    configure: Callable[[ProviderSettings], ProviderSettings] = lambda provider: provider,
 ) -> AsyncIterator[Served]:
-    """Serve a gateway over these upstreams; both are gone when the block is left."""
+    """Serve a gateway over these upstreams; both are gone when the block is left.
+
+    `configure` changes each provider from what its upstream would be served as by default.
+    """
     server = server or ServerSettings()
     with trio.fail_after(PATIENCE):
         async with open_fleet(upstreams) as fleet, trio.open_nursery() as nursery:
             told = with_simulated(Settings(server=server), fleet)
             providers = {
                 name: replace(
-                    provider,
+                    configure(provider),
                     first_token_timeout_seconds=first_token_timeout,
                     stall_timeout_seconds=stall_timeout,
                 )
