@@ -20,13 +20,15 @@ import trio
 from omen.attempts import Attempts
 from omen.audit import RequestAudit
 from omen.candidates import Endpoint
+from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
 from omen.config import ProviderSettings, Settings
+from omen.config.cards import configured_cards
 from omen.engine import load_strategies, run_race
 from omen.hints import RaceHints
 from omen.plan import Observer, Output, RaceRecord, Strategy
 from omen.providers import KINDS
-from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
+from omen.routing import Cards, Catalog, CatalogProvider, PlanDefaults, Router
 from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
 
@@ -37,6 +39,7 @@ class ServedModel:
 
     provider: str
     model: str
+    card: ModelCard = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Gateway:
     def models(self) -> tuple[ServedModel, ...]:
         """Every model that is listed, in the order of the configuration."""
         return tuple(
-            ServedModel(provider.name, model)
+            ServedModel(provider.name, model, provider.card(model))
             for provider in self._catalog
             for model in provider.models
         )
@@ -170,6 +173,8 @@ def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
         timeout=provider.timeout_seconds,
         first_token_timeout=provider.first_token_timeout_seconds,
         stall_timeout=provider.stall_timeout_seconds,
+        cards=Cards(provider.kind, provider.base_models, configured_cards(provider)),
+        quirks=provider.quirks,
     )
 
 

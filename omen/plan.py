@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import inf
 from typing import Literal, Protocol
 
@@ -65,6 +66,12 @@ class AttemptRecord:
     cut_at: float | None = None
     """When that was decided. From here to `ended_at` its upstream was not rid of us yet."""
 
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What it cost, by the provider's own count; None where that or the price is not known."""
+        price = self.candidate.card.price
+        return None if price is None or self.usage is None else price.cost(self.usage)
+
 
 @dataclass(slots=True, eq=False)
 class RaceRecord:
@@ -81,6 +88,18 @@ class RaceRecord:
     """When the client was seen to have left before it had its answer."""
     accepted_unix: float = 0.0
     """`accepted_at` in Unix time, for those who compare it with another process's clock."""
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What the attempts cost together, as far as it is known; None where nothing is."""
+        known = [a.cost_usd for a in self.attempts if a.cost_usd is not None]
+        return sum(known, Decimal(0)) if known else None
+
+    @property
+    def premium_usd(self) -> Decimal | None:
+        """What of it is not the winner's: the price of having raced, as far as it is known."""
+        won = self.winner.cost_usd if self.winner else None
+        return None if self.cost_usd is None or won is None else self.cost_usd - won
 
 
 class Attempt(Protocol):

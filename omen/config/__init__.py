@@ -10,6 +10,7 @@ from omen.config.problems import ConfigError, Problem
 from omen.config.settings import (
     AuthSettings,
     CacheSettings,
+    Card,
     HealthSettings,
     LedgerSettings,
     LimitsSettings,
@@ -25,6 +26,7 @@ __all__ = [
     "KINDS",
     "AuthSettings",
     "CacheSettings",
+    "Card",
     "ConfigError",
     "HealthSettings",
     "Kind",

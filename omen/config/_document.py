@@ -13,10 +13,12 @@ from omen.config._wording import KeyPath
 from omen.config.settings import (
     AuthSettings,
     CacheSettings,
+    Card,
     HealthSettings,
     LedgerSettings,
     LimitsSettings,
     Price,
+    QuirkSettings,
     RaceSettings,
     RoutingSettings,
     Section,
@@ -54,6 +56,14 @@ class ProviderTable(Section):
     """Attempts running at once."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     """Prices by model, where the built-in ones are not what is paid."""
+    cards: Mapping[str, Card] = field(default_factory=dict)
+    """What models can do, where the built-in catalogue does not know it."""
+    base_models: Mapping[str, Text] = field(default_factory=dict)
+    """What the vendor calls a model that has a name of its own here, as an Azure deployment has."""
+    api_version: Text | None = None
+    """Date of the API that `azure` is asked by. None: its v1 API."""
+    quirks: QuirkSettings = field(default_factory=QuirkSettings)
+    """In what the server departs from its kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,10 @@ def keys_at(path: KeyPath) -> tuple[str, ...]:
             section = ProviderTable
         case ("providers", _, "prices", _):
             section = Price
+        case ("providers", _, "cards", _):
+            section = Card
+        case ("providers", _, "quirks"):
+            section = QuirkSettings
         case (str(name),):
             section = get_type_hints(Document)[name]
         case _:

@@ -18,7 +18,6 @@ INACTIVE: tuple[tuple[str, ...], ...] = (
     ("routing", "budget_monthly_usd"),
     ("routing", "prefer"),
     ("providers", ANY, "max_concurrency"),
-    ("providers", ANY, "prices"),
     ("auth", "allow_anonymous"),
     ("cache", "enabled"),
     ("cache", "redis_url"),

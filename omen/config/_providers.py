@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from omen.candidates import Quirks
 from omen.config._document import ProviderTable
 from omen.config._draft import Draft
 from omen.config._environment import VARIABLE_OF
 from omen.config._kinds import TRAITS, URL_KEYS
 from omen.config._values import KINDS, Kind
 from omen.config._wording import KeyPath, dotted
-from omen.config.settings import ProviderSettings
+from omen.config.settings import ProviderSettings, QuirkSettings
 
+_WITH_QUIRKS: tuple[Kind, ...] = ("openai", "openai_compatible", "xai", "azure")
+"""The kinds that speak chat completions, of which there are as many as there are servers."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -42,6 +45,29 @@ def build_provider(draft: Draft, name: str, table: ProviderTable) -> ProviderSet
         stall_timeout_seconds=table.stall_timeout_seconds,
         max_concurrency=table.max_concurrency,
         prices=table.prices,
+        cards=table.cards,
+        base_models=table.base_models,
+        quirks=_quirks(draft, name, kind, table),
+    )
+
+
+def _quirks(draft: Draft, name: str, kind: Kind, table: ProviderTable) -> Quirks:
+    """Put together in what this provider departs from its kind, where its kind allows it."""
+    if table.api_version is not None and kind != "azure":
+        draft.problem(
+            ("providers", name, "api_version"), f"a key that {kind} does not have", "none"
+        )
+    said = table.quirks
+    if said != QuirkSettings() and kind not in _WITH_QUIRKS:
+        allowed = f"none with {kind}, which has one way to be spoken to"
+        draft.problem(("providers", name, "quirks"), "a table of quirks", allowed)
+    return Quirks(
+        api_version=table.api_version,
+        token_limit=said.token_limit,
+        stream_usage=said.stream_usage,
+        developer_role=said.developer_role,
+        think_tags=said.think_tags,
+        drop=frozenset(said.drop),
     )
 
 

@@ -21,6 +21,17 @@ from omen.config._wording import EnvText
 Kind = Literal["openai", "openai_compatible", "anthropic", "ollama", "xai", "azure"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 INTENTS = ("code", "tests", "regex", "analysis", "explanation", "general")
+ABILITIES = (
+    "tools",
+    "parallel_tools",
+    "vision",
+    "pdf",
+    "reasoning",
+    "json_schema",
+    "prompt_cache",
+    "web_search",
+    "embeddings",
+)
 
 NOT_ALLOWED = "not_allowed"
 """The type of every error made here; its `ctx` has `allowed` and `words` (to suggest from)."""
@@ -149,6 +160,18 @@ IntentName = Annotated[
     str,
     Field(strict=True, pattern=f"^({'|'.join(INTENTS)})$"),
     _allowed("one of " + ", ".join(INTENTS), words=INTENTS),
+]
+AbilityName = Annotated[
+    str,
+    Field(strict=True, pattern=f"^({'|'.join(ABILITIES)})$"),
+    _allowed("one of " + ", ".join(ABILITIES), words=ABILITIES),
+]
+Abilities = Annotated[
+    frozenset[AbilityName], _allowed("a list of abilities: " + ", ".join(ABILITIES), _split)
+]
+TokenLimit = Annotated[
+    Literal["max_tokens", "max_completion_tokens"],
+    _allowed("max_tokens or max_completion_tokens", words=("max_tokens", "max_completion_tokens")),
 ]
 Intents = Annotated[
     tuple[IntentName, ...], _allowed("a list of intents: " + ", ".join(INTENTS), _split)

@@ -17,7 +17,9 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
+from omen.candidates import PLAIN, Quirks
 from omen.config._values import (
+    Abilities,
     Count,
     Delay,
     Flag,
@@ -31,6 +33,7 @@ from omen.config._values import (
     Share,
     Single,
     Text,
+    TokenLimit,
     Usd,
 )
 
@@ -187,6 +190,48 @@ class Price(Section):
     """Generated tokens, reasoning included."""
     cached_input: Usd | None = None
     """Prompt tokens read from the provider's cache. None: as `input`."""
+    cache_write: Usd | None = None
+    """Prompt tokens written to it. None: as `input`."""
+    cache_write_1h: Usd | None = None
+    """Those kept for an hour. None: as `cache_write`."""
+    long_above: Count | None = None
+    """Prompt tokens above which the `long_` prices hold, for the whole request."""
+    long_input: Usd | None = None
+    """As `input`, for a long prompt. None: as `input`."""
+    long_output: Usd | None = None
+    """As `output`, for a long prompt. None: as `output`."""
+    long_cached_input: Usd | None = None
+    """As `cached_input`, for a long prompt. None: as `long_input`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card(Section):
+    """What one model can do, where the built-in catalogue does not know it or is wrong."""
+
+    context: Count | None = None
+    """Tokens of prompt and answer together."""
+    max_input: Count | None = None
+    """Tokens of a prompt."""
+    max_output: Count | None = None
+    """Tokens of an answer."""
+    abilities: Abilities | None = None
+    """All that it can do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuirkSettings(Section):
+    """In what a server departs from the API it speaks."""
+
+    token_limit: TokenLimit | None = None
+    """What the limit of generated tokens is called. None: as the model is known to want it."""
+    stream_usage: Flag = True
+    """Whether it takes `stream_options.include_usage`."""
+    developer_role: Flag = True
+    """Whether it knows the role `developer`; else such messages are sent as `system`."""
+    think_tags: Flag = False
+    """Whether its reasoning comes inside the text, between `<think>` and `</think>`."""
+    drop: Names = ()
+    """Fields of a request that it refuses, and that are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +251,9 @@ class ProviderSettings:
     stall_timeout_seconds: float = 60.0
     max_concurrency: int = 256
     prices: Mapping[str, Price] = field(default_factory=dict)
+    cards: Mapping[str, Card] = field(default_factory=dict)
+    base_models: Mapping[str, str] = field(default_factory=dict)
+    quirks: Quirks = PLAIN
 
     def __post_init__(self) -> None:
         if not self.domain:

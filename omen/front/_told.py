@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from math import ceil
 from typing import Any
 
@@ -59,7 +60,8 @@ def error_headers(error: OmenError) -> Headers:
 def explain(race: RaceRecord) -> dict[str, Any]:
     """Write the `omen` object: every attempt, with its times in milliseconds from accept.
 
-    Costs are null until prices are known; an attempt that still runs has no `ended_ms`.
+    A cost is null where the provider did not report usage, or its price is not known; an attempt
+    that still runs has no `ended_ms`.
     """
     return {
         "race_id": race.race_id,
@@ -70,8 +72,8 @@ def explain(race: RaceRecord) -> dict[str, Any]:
         "committed_ms": _since(race.accepted_at, race.winner.committed_at if race.winner else None),
         "attempts": [_attempt(race, attempt) for attempt in race.attempts],
         "hedge_delay_ms": None,
-        "cost_usd": None,
-        "race_premium_usd": None,
+        "cost_usd": dollars(race.cost_usd),
+        "race_premium_usd": dollars(race.premium_usd),
     }
 
 
@@ -83,7 +85,7 @@ def routing_metadata(race: RaceRecord) -> dict[str, Any]:
         "model_used": candidate.model if candidate else None,
         "latency_ms": _since(race.accepted_at, trio.current_time()),
         "was_cached": False,
-        "cost_usd": None,
+        "cost_usd": dollars(race.cost_usd),
         "routing_reason": f"{race.plan.strategy}: first useful of {len(race.attempts)} started",
     }
 
@@ -98,10 +100,21 @@ def _attempt(race: RaceRecord, attempt: AttemptRecord) -> dict[str, Any]:
         "first_token_ms": _since(race.accepted_at, attempt.first_token_at),
         "ended_ms": _since(race.accepted_at, attempt.ended_at),
         "tokens": attempt.tokens,
-        "cost_usd": None,
+        "cost_usd": dollars(attempt.cost_usd),
         "provenance": _provenance(attempt),
         "reason": attempt.failure.message if attempt.failure else None,
     }
+
+
+def dollars(amount: Decimal | None) -> float | None:
+    """Write an amount as a JSON number: to a ten-thousandth of a millionth, xAI's own unit."""
+    return None if amount is None else float(round(amount, 10))
+
+
+def cost_headers(race: RaceRecord) -> Headers:
+    """Tell what an answer cost, once it is whole."""
+    cost = race.cost_usd
+    return [] if cost is None else [(b"x-omen-cost-usd", f"{round(cost, 10):f}".encode())]
 
 
 def _provenance(attempt: AttemptRecord) -> str:

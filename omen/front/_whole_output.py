@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from omen.events import AnswerEnd, Event
 from omen.front._asgi import Headers, Send, send_json
 from omen.front._dialect import Collector
-from omen.front._told import race_headers
+from omen.front._told import cost_headers, race_headers
 from omen.plan import RaceRecord
 
 
@@ -37,4 +37,5 @@ class WholeOutput:
         if isinstance(events[-1], AnswerEnd):
             self.finished = True
             body = self._collector.body(self._race)
-            await send_json(self._send, 200, body, [*self._headers, *race_headers(self._race)])
+            headers = [*self._headers, *race_headers(self._race), *cost_headers(self._race)]
+            await send_json(self._send, 200, body, headers)

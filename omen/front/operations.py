@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from omen.errors import OmenError, RequestError
 from omen.front._local import is_local
 from omen.front.attempts import describe_attempts
 from omen.front.metrics import CONTENT_TYPE, Metrics
+from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
 from omen.front.openai_write import error_object
 from omen.gateway import Gateway
 
@@ -66,18 +66,28 @@ def _add_audit(app: QuartTrio, gateway: Gateway, metrics: Metrics) -> None:
 
 
 def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
+    def for_anthropic() -> bool:
+        return "anthropic-version" in request.headers
+
     @app.get("/v1/models")
     async def models() -> Answer:
-        data = [_model(name, owner, started_at) for name, owner in model_names(gateway).items()]
+        found = list(listed_models(gateway).values())
+        if for_anthropic():
+            try:
+                return anthropic_page(found, started_at, request.args), 200
+            except RequestError as error:
+                return error_object(error), error.status
+        data = [openai_model(listed, started_at) for listed in found]
         return {"object": "list", "data": data}, 200
 
     @app.get("/v1/models/<path:name>")
     async def model(name: str) -> Answer:
-        owner = model_names(gateway).get(name)
-        if owner is None:
+        listed = listed_models(gateway).get(name)
+        if listed is None:
             words = f"the model {name[:100]!r} is not listed"
             return error_object(RequestError(words, param="model", code="model_not_found")), 404
-        return _model(name, owner, started_at), 200
+        write = anthropic_model if for_anthropic() else openai_model
+        return write(listed, started_at), 200
 
 
 def _refused(error: HTTPException) -> Refusal:
@@ -89,19 +99,3 @@ def _refused(error: HTTPException) -> Refusal:
     if isinstance(error, MethodNotAllowed):
         return body, status, {"allow": ", ".join(sorted(error.valid_methods or ()))}
     return body, status, {}
-
-
-def model_names(gateway: Gateway) -> dict[str, str]:
-    """Every name a client can pick from the list, and who stands behind it.
-
-    `provider/model` is exact; a bare id that several providers serve is a race among them.
-    """
-    counts = Counter(served.model for served in gateway.models)
-    names = {f"{served.provider}/{served.model}": served.provider for served in gateway.models}
-    shared = {model: "omen" for model, count in counts.items() if count > 1}
-    bare = {served.model: served.provider for served in gateway.models}
-    return {alias: "omen" for alias in gateway.aliases} | bare | shared | names
-
-
-def _model(name: str, owner: str, created: int) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": created, "owned_by": owner}

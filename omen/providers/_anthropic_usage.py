@@ -47,7 +47,13 @@ class UsageSoFar:
             prompt_details={name: n for name, n in details.items() if n is not None},
             completion_details=self._completion_details(),
             extras={name: n for name, n in self._fields.items() if name not in _READ},
+            cache_write_1h_tokens=self._kept_for_an_hour(),
         )
+
+    def _kept_for_an_hour(self) -> int:
+        split = self._fields.get("cache_creation")
+        tokens = split.get("ephemeral_1h_input_tokens") if isinstance(split, dict) else None
+        return tokens if isinstance(tokens, int) else 0
 
     def _completion_details(self) -> dict[str, int]:
         details = self._fields.get("output_tokens_details")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from omen.events import Usage
 
+_TICK = Decimal("1e-10")
+"""US dollars. **Source.** xAI's SDK, read 2026-11-22."""
 _READ = frozenset(
     {
         "prompt_tokens",
@@ -14,6 +17,7 @@ _READ = frozenset(
         "prompt_tokens_details",
         "completion_tokens_details",
         "reasoning_tokens",
+        "cost_in_usd_ticks",
     }
 )
 
@@ -43,7 +47,17 @@ def read_usage(raw: object) -> Usage | None:
         prompt_details=_counts(raw.get("prompt_tokens_details")),
         completion_details=details,
         extras=_rest(raw),
+        billed_usd=_bill(raw),
     )
+
+
+def _bill(raw: dict[str, Any]) -> Decimal | None:
+    """Read the bill itself: xAI's `cost_in_usd_ticks`, and no other's.
+
+    OpenRouter's `cost` is in credits of an account, which need not be dollars.
+    """
+    ticks = raw.get("cost_in_usd_ticks")
+    return None if not isinstance(ticks, int) else ticks * _TICK
 
 
 def _counts(details: object) -> dict[str, int]:

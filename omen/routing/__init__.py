@@ -1,6 +1,7 @@
 """Routing: who exists, who may, and the plan that follows."""
 
+from omen.routing.cards import Cards
 from omen.routing.catalog import Catalog, CatalogProvider
 from omen.routing.router import PlanDefaults, Router
 
-__all__ = ["Catalog", "CatalogProvider", "PlanDefaults", "Router"]
+__all__ = ["Cards", "Catalog", "CatalogProvider", "PlanDefaults", "Router"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from omen.candidates import Candidate, Endpoint
+from omen.candidates import PLAIN, Candidate, Endpoint, Quirks
+from omen.cards import UNKNOWN, ModelCard
+from omen.routing.cards import Cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,12 @@ class CatalogProvider:
     timeout: float = 600.0
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
+    cards: Cards | None = None
+    quirks: Quirks = PLAIN
+
+    def card(self, model: str) -> ModelCard:
+        """Give what is known of one of its models."""
+        return UNKNOWN if self.cards is None else self.cards.of(model)
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
         """One candidate per endpoint, in the configured order."""
@@ -33,6 +41,9 @@ class CatalogProvider:
                 timeout=self.timeout,
                 first_token_timeout=self.first_token_timeout,
                 stall_timeout=self.stall_timeout,
+                base_model=model if self.cards is None else self.cards.base_model(model),
+                card=self.card(model),
+                quirks=self.quirks,
             )
             for endpoint in self.endpoints
         )

@@ -12,17 +12,18 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from omen.config import Price, Settings
+from omen.config import Card, Price, Settings
 from omen.config._document import Document, ProviderTable
 from omen.config._environment import VARIABLES
 from omen.config._inactive import ANY, INACTIVE
 from omen.config._kinds import TRAITS
+from omen.config.settings import QuirkSettings
 from tests.config.written import Folder
 from tests.serving.tls import write_certificate
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "omen.toml.example").read_text(encoding="utf-8")
-ENABLED = re.sub(r"^# (?=\[|[a-z_]+ = )", "", EXAMPLE, flags=re.MULTILINE)
+ENABLED = re.sub(r"^# (?=\[|[a-z0-9_-]+ = )", "", EXAMPLE, flags=re.MULTILINE)
 """The example with every key and section that it only shows."""
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
@@ -34,6 +35,8 @@ SECTIONS: dict[str, Any] = {
     },
     "providers.NAME": ProviderTable,
     'providers.NAME.prices."MODEL"': Price,
+    'providers.NAME.cards."MODEL"': Card,
+    "providers.NAME.quirks": QuirkSettings,
 }
 
 

@@ -12,7 +12,8 @@ INTENTS = "code, tests, regex, analysis, explanation, general"
 URL = "an http:// or https:// URL without credentials, query or fragment"
 PROVIDER_KEYS = (
     "enabled, kind, api_key, models, base_url, endpoint, endpoints, domain, timeout_seconds, "
-    "first_token_timeout_seconds, stall_timeout_seconds, max_concurrency, prices"
+    "first_token_timeout_seconds, stall_timeout_seconds, max_concurrency, prices, cards, "
+    "base_models, api_version, quirks"
 )
 
 MISTAKES: dict[str, tuple[str, str]] = {
@@ -52,7 +53,23 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "an unknown key of a price": (
         "[providers.ollama.prices.'a.b']\ninput = 1\noutput = 1\ncached = 1",
         'providers.ollama.prices."a.b".cached: found an unknown key; '
-        "allowed: one of input, output, cached_input; did you mean cached_input?",
+        "allowed: one of input, output, cached_input, cache_write, cache_write_1h, long_above, "
+        "long_input, long_output, long_cached_input; did you mean cached_input?",
+    ),
+    "an unknown ability": (
+        "[providers.ollama.cards.m]\nabilities = ['vison']",
+        "providers.ollama.cards.m.abilities[0]: found 'vison'; allowed: one of tools, "
+        "parallel_tools, vision, pdf, reasoning, json_schema, prompt_cache, web_search, "
+        "embeddings; did you mean vision?",
+    ),
+    "a quirk of a kind that has none": (
+        "[providers.ollama.quirks]\nthink_tags = true",
+        "providers.ollama.quirks: found a table of quirks; allowed: none with ollama, which has "
+        "one way to be spoken to",
+    ),
+    "a dated API of a kind that has none": (
+        "[providers.ollama]\napi_version = '2024-10-21'",
+        "providers.ollama.api_version: found a key that ollama does not have; allowed: none",
     ),
     "an unknown intent": (
         "[routing.prefer]\nanalisys = []",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 from omen.candidates import Candidate, Endpoint
+from omen.cards import ModelCard, Price, Rates
 
 ROOT = Path(__file__).parents[2]
 _WHERE = ("*.md", "docs/**/*.md", "changes/*.md", "bench/**/*.md")
@@ -70,4 +72,5 @@ def anchors(text: str) -> set[str]:
 
 def someone() -> Candidate:
     """A candidate, where it does not matter which."""
-    return Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
+    priced = ModelCard(price=Price(rates=Rates(input=Decimal(1), output=Decimal(1))))
+    return Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p", card=priced)

@@ -13,8 +13,9 @@ import trio
 
 from omen.config import ServerSettings, Settings
 from omen.errors import AllAttemptsFailed, FailedAttempt, FailureKind, RequestError, UpstreamFailure
+from omen.events import Usage
 from omen.front._schema import HintsIn
-from omen.front._told import error_headers, explain, race_headers, routing_metadata
+from omen.front._told import cost_headers, error_headers, explain, race_headers, routing_metadata
 from omen.front.app import make_app
 from omen.front.openai_parse import parse_chat
 from omen.gateway import open_gateway
@@ -92,7 +93,11 @@ def test_the_object_of_explain_has_exactly_the_fields_that_are_shown() -> None:
 
 def test_every_response_header_is_shown_and_no_other() -> None:
     failed = FailedAttempt(someone(), UpstreamFailure(FailureKind.RATE_LIMIT, "slow down"))
-    sent = [*race_headers(a_race()), *error_headers(AllAttemptsFailed([failed]))]
+    sent = [
+        *race_headers(a_race()),
+        *cost_headers(a_race()),
+        *error_headers(AllAttemptsFailed([failed])),
+    ]
     shown = {code(row[0]) for row in rows(page(PAGE), "response header")}
     assert shown == {"x-request-id", *(name.decode() for name, _ in sent)}
 
@@ -100,5 +105,6 @@ def test_every_response_header_is_shown_and_no_other() -> None:
 def a_race() -> RaceRecord:
     """A race that somebody has won."""
     attempt = AttemptRecord(0, someone(), 0.0, first_token_at=0.5, committed_at=0.6)
+    attempt.usage = Usage(1, 1)
     plan = Plan("race", (someone(),))
     return RaceRecord("r", plan, 0.0, attempts=[attempt], winner=attempt)

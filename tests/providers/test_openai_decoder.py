@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -186,10 +187,10 @@ class TestUsage:
         assert isinstance(end, AnswerEnd)
         return end.usage
 
-    def test_what_has_no_name_in_the_vocabulary_goes_along(self) -> None:
+    def test_xais_own_bill_is_read_and_what_has_no_name_goes_along(self) -> None:
         usage = counts(3, 4) | {"cost_in_usd_ticks": 47, "num_sources_used": 0, "nothing": None}
         assert self.end(usage) == Usage(
-            3, 4, extras={"cost_in_usd_ticks": 47, "num_sources_used": 0}
+            3, 4, extras={"num_sources_used": 0}, billed_usd=Decimal("0.0000000047")
         )
 
     def test_details_are_only_those_that_were_reported(self) -> None:

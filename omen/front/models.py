@@ -1,0 +1,161 @@
+"""`GET /v1/models` and `/v1/models/{id}`: what can be asked for, in OpenAI's form or Anthropic's.
+
+Who sends an `anthropic-version` header gets Anthropic's.
+
+**Source.** OpenAI's and Anthropic's references of their models endpoints, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from omen.cards import ModelCard, Rates
+from omen.errors import RequestError
+from omen.gateway import Gateway
+
+_MOST = 1000
+_USUAL = 20
+_SEVERAL = "omen"
+"""Who owns a name behind which there are several providers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A name that a client can ask for. `cards` are those of everybody behind it."""
+
+    name: str
+    owner: str
+    cards: tuple[ModelCard, ...] = ()
+
+
+def listed_models(gateway: Gateway) -> dict[str, Listed]:
+    """List every name a client can pick, and who stands behind it.
+
+    `provider/model` is exact; a bare id that several providers serve is a choice among them, and
+    so is an alias.
+    """
+    served = gateway.models
+    counts = Counter(model.model for model in served)
+    names = {alias: Listed(alias, _SEVERAL) for alias in gateway.aliases}
+    for model in served:
+        if counts[model.model] == 1:
+            names[model.model] = Listed(model.model, model.provider, (model.card,))
+        else:
+            others = names.get(model.model, Listed(model.model, _SEVERAL)).cards
+            names[model.model] = Listed(model.model, _SEVERAL, (*others, model.card))
+    for model in served:
+        exact = f"{model.provider}/{model.model}"
+        names[exact] = Listed(exact, model.provider, (model.card,))
+    return names
+
+
+def openai_model(listed: Listed, created: int) -> dict[str, Any]:
+    """Write one model: OpenAI's fields, and what is known besides.
+
+    Of a name for several it says what holds whoever answers: the least context, the abilities
+    that all have, a price only if it is the same.
+    """
+    known: dict[str, Any] = {
+        "provider": listed.owner,
+        "context_length": _least(card.context for card in listed.cards),
+        "max_output_tokens": _least(card.max_output for card in listed.cards),
+        "pricing": _pricing(listed.cards),
+        "capabilities": _abilities(listed.cards),
+        "retires": min((card.retires for card in listed.cards if card.retires), default=None),
+    }
+    return {
+        "id": listed.name,
+        "object": "model",
+        "created": created,
+        "owned_by": listed.owner,
+        **{name: value for name, value in known.items() if value is not None},
+    }
+
+
+def anthropic_model(listed: Listed, created: int) -> dict[str, Any]:
+    """Write one model as Anthropic does."""
+    return {
+        "type": "model",
+        "id": listed.name,
+        "display_name": listed.name,
+        "created_at": datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def anthropic_page(
+    models: Sequence[Listed], created: int, asked: Mapping[str, str]
+) -> dict[str, Any]:
+    """Write a page of the list: `limit`, and `after_id` or `before_id`, as Anthropic has them.
+
+    **Raises.** `RequestError` (400) for a limit or an id that cannot be.
+    """
+    limit = _limit(asked.get("limit"))
+    ids = [listed.name for listed in models]
+    start, end = 0, len(ids)
+    if (after := asked.get("after_id")) is not None:
+        start = _place(ids, after, "after_id") + 1
+        end = min(end, start + limit)
+    elif (before := asked.get("before_id")) is not None:
+        end = _place(ids, before, "before_id")
+        start = max(0, end - limit)
+    else:
+        end = min(end, limit)
+    more = start > 0 if "before_id" in asked and "after_id" not in asked else end < len(ids)
+    page = models[start:end]
+    return {
+        "data": [anthropic_model(listed, created) for listed in page],
+        "has_more": more,
+        "first_id": page[0].name if page else None,
+        "last_id": page[-1].name if page else None,
+    }
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _USUAL
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MOST):
+        raise RequestError(f"limit: must be a whole number from 1 to {_MOST}", param="limit")
+    return int(text)
+
+
+def _place(ids: Sequence[str], wanted: str, param: str) -> int:
+    try:
+        return ids.index(wanted)
+    except ValueError:
+        raise RequestError(f"{param}: no such model is listed", param=param) from None
+
+
+def _least(values: Any) -> int | None:
+    known = list(values)
+    return None if not known or None in known else min(known)
+
+
+def _abilities(cards: Sequence[ModelCard]) -> list[str] | None:
+    known = [card.abilities for card in cards if card.abilities is not None]
+    if not known or len(known) < len(cards):
+        return None
+    return sorted(frozenset.intersection(*known))
+
+
+def _pricing(cards: Sequence[ModelCard]) -> dict[str, Any] | None:
+    """Write prices in US dollars per million tokens."""
+    prices = {card.price for card in cards}
+    if len(prices) != 1:
+        return None
+    (price,) = prices
+    if price is None:
+        return None
+    pricing: dict[str, Any] = _rates(price.rates)
+    if price.long_rates is not None:
+        pricing["long"] = {"above_prompt_tokens": price.long_above, **_rates(price.long_rates)}
+    return pricing
+
+
+def _rates(rates: Rates) -> dict[str, float]:
+    named = ("input", "output", "cached_input", "cache_write", "cache_write_1h")
+    found = {name: getattr(rates, name) for name in named}
+    return {name: float(rate) for name, rate in found.items() if rate is not None}

@@ -1,0 +1,1 @@
+"""The matrix of docs/providers.md: every feature asked of every provider by an official SDK."""
