@@ -27,7 +27,7 @@ from omen.sim.faults import Fault
 from omen.sim.text import answer_text
 from omen.wire.transport import Origin, Transport
 
-_PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
+_PATHS = {"openai": "/v1", "anthropic": "", "ollama": "", "azure": "", "xai": "/v1"}
 KINDS = ("openai", "anthropic", "ollama")
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from omen.config import ProviderSettings, Settings
 from omen.sim import RunningUpstream
 
-_PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
+_PATHS = {"openai": "/v1", "anthropic": "", "ollama": "", "azure": "", "xai": "/v1"}
 """What the base URL of each kind ends in, behind the origin."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from omen.cli._signals import heed_signals
 from omen.sim import (
     DEFAULT_FLEET,
     PRESETS,
+    WHOLE_FLEET,
     Profile,
     ProfileError,
     SimulatedUpstream,
@@ -28,11 +29,27 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "sim",
         help="run simulated providers",
-        description="Simulated OpenAI, Anthropic and Ollama on ports PORT, PORT+1 and PORT+2.",
+        description="Simulated providers on ports PORT, PORT+1 and so on: OpenAI, Anthropic and "
+        "Ollama, or others.",
     )
     parser.add_argument("--bind", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=9100, help="the first of three (default 9100)")
+    parser.add_argument("--port", type=int, default=9100, help="the first one (default 9100)")
     parser.add_argument("--seed", type=int, default=0, help="what decides every stream's fate")
+    parser.add_argument(
+        "--kind",
+        action="append",
+        default=[],
+        choices=[upstream.kind for upstream in WHOLE_FLEET],
+        help="serve this kind; may be repeated (default: openai, anthropic and ollama)",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="[NAME=]MODEL",
+        help="serve this model as well, with what it refuses if it is a known one; with NAME= "
+        "(sim-openai, …) at that provider only; may be repeated",
+    )
     parser.add_argument(
         "--profile",
         action="append",
@@ -47,7 +64,7 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve the fleet until told to stop."""
     try:
-        fleet = _fleet(args.profile, args.seed)
+        fleet = _fleet(args)
     except ProfileError as error:
         print(f"omen sim: --profile {error}", file=sys.stderr)
         return 2
@@ -55,19 +72,33 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _fleet(profiles: Sequence[str], seed: int) -> list[SimulatedUpstream]:
-    chosen: dict[str, Profile] = {}
-    names = [upstream.name for upstream in DEFAULT_FLEET]
-    for line in profiles:
-        name, equals, profile = line.partition("=")
-        if equals and name in names:
-            chosen[name] = profile_from_line(profile)
-        else:
-            chosen |= dict.fromkeys(names, profile_from_line(line))
+def _fleet(args: argparse.Namespace) -> list[SimulatedUpstream]:
+    wanted = [up for up in WHOLE_FLEET if up.kind in args.kind] if args.kind else DEFAULT_FLEET
+    profiles: dict[str, Profile] = {}
+    models = {upstream.name: upstream.models for upstream in wanted}
+    for names, line in _addressed(args.profile, models):
+        profiles |= dict.fromkeys(names, profile_from_line(line))
+    for names, model in _addressed(args.model, models):
+        models |= {name: (*models[name], model) for name in names}
     return [
-        replace(upstream, seed=seed, profile=chosen.get(upstream.name, upstream.profile))
-        for upstream in DEFAULT_FLEET
+        replace(
+            upstream,
+            seed=args.seed,
+            profile=profiles.get(upstream.name, upstream.profile),
+            models=models[upstream.name],
+        )
+        for upstream in wanted
     ]
+
+
+def _addressed(lines: Sequence[str], names: Collection[str]) -> Iterator[tuple[list[str], str]]:
+    """Split off the name of the provider that a line is for; without one it is for all."""
+    for line in lines:
+        name, equals, rest = line.partition("=")
+        if equals and name in names:
+            yield [name], rest
+        else:
+            yield list(names), line
 
 
 async def _simulate(fleet: Sequence[SimulatedUpstream], bind: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""Simulated upstreams: servers that speak the real OpenAI, Anthropic and Ollama formats.
+"""Simulated upstreams: servers that speak the vendors' real formats.
 
 They stand in for the vendors in the demo, the tests and the benchmarks. Each behaves after a
 `Profile` (delays, lengths, faults), decides the fate of every stream beforehand from a seed
@@ -23,10 +23,11 @@ from omen.sim.faults import (
     Truncated,
     WhitespaceOnly,
 )
-from omen.sim.fleet import DEFAULT_FLEET, DEMO_MODEL, open_fleet
+from omen.sim.fleet import DEFAULT_FLEET, DEMO_MODEL, WHOLE_FLEET, open_fleet
 from omen.sim.parsing import ProfileError, profile_from_line, profile_from_mapping
 from omen.sim.presets import PRESETS
 from omen.sim.profile import Profile
+from omen.sim.received import ReceivedRequest
 from omen.sim.server import RunningUpstream, SimulatedUpstream
 from omen.sim.stats import StreamRecord, StreamStats, key_hash
 from omen.sim.text import answer_text, answer_tokens
@@ -36,6 +37,7 @@ __all__ = [
     "DEMO_MODEL",
     "FAULTS",
     "PRESETS",
+    "WHOLE_FLEET",
     "Between",
     "DeadConnection",
     "Draw",
@@ -49,6 +51,7 @@ __all__ = [
     "Profile",
     "ProfileError",
     "ProviderKind",
+    "ReceivedRequest",
     "RoleOnly",
     "RunningUpstream",
     "Silence",

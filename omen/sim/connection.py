@@ -10,7 +10,7 @@ from http import HTTPStatus
 import h11
 import trio
 
-from omen.sim.dialect import HttpReply, HttpRequest
+from omen.sim.http import HttpReply, HttpRequest
 
 _MOST_HEAD = 64 * 1024
 _MOST_BODY = 64 * 1024 * 1024
@@ -128,9 +128,11 @@ class Connection:
 
 
 def _plain(request: h11.Request, body: bytes) -> HttpRequest:
+    path, _, query = request.target.decode("ascii").partition("?")
     return HttpRequest(
         method=request.method.decode("ascii"),
-        path=request.target.decode("ascii").partition("?")[0],
+        path=path,
+        query=query,
         headers={name.decode("ascii"): value.decode("latin-1") for name, value in request.headers},
         body=body,
     )

@@ -1,31 +1,19 @@
-"""What the dialects look for in messages and tools: the question, its size, a fitting tool call.
+"""What the dialects look for in messages: the question, its size, the tool that is wanted.
 
 Everything here takes JSON as it came and survives whatever is in it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from omen.sim.dialect import ToolUse
-
 _CHARACTERS_A_TOKEN = 4
-_MOST_DEPTH = 8
-_EXAMPLES: Mapping[str, Any] = {
-    "string": "simulated",
-    "integer": 1,
-    "number": 1.5,
-    "boolean": True,
-    "null": None,
-}
 
 
 def messages_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return those of the request's messages that are objects."""
-    messages = body.get("messages")
-    return [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    return objects(body.get("messages"))
 
 
 def text_of(message: Mapping[str, Any]) -> str:
@@ -51,7 +39,12 @@ def question_of(messages: list[dict[str, Any]]) -> str:
 
 def estimated_tokens(messages: list[dict[str, Any]]) -> int:
     """Estimate the size of the prompt: four characters a token, and one for each role."""
-    return sum(1 + -(-len(text_of(m)) // _CHARACTERS_A_TOKEN) for m in messages) or 1
+    return sum(1 + tokens_in(text_of(m)) for m in messages) or 1
+
+
+def tokens_in(text: str) -> int:
+    """Estimate the size of a text."""
+    return -(-len(text) // _CHARACTERS_A_TOKEN)
 
 
 def positive_int(value: Any) -> int | None:
@@ -60,27 +53,12 @@ def positive_int(value: Any) -> int | None:
     return value if is_count else None
 
 
-def tool_use(name: Any, schema: Any) -> ToolUse | None:
-    """Make a call of the tool `name`, with arguments made up to fit its JSON schema."""
-    if not isinstance(name, str):
-        return None
-    value = _example(schema, _MOST_DEPTH)
-    return ToolUse(name, json.dumps(value if isinstance(value, dict) else {}))
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return those members of a list that are objects; none when it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _example(schema: Any, depth: int) -> Any:
-    if not isinstance(schema, dict) or depth == 0:
-        return "simulated"
-    choices = schema.get("enum")
-    if isinstance(choices, list) and choices:
-        return choices[0]
-    kind = schema.get("type", "object")
-    if isinstance(kind, list):
-        kind = next(iter(kind), None)
-    if kind == "array":
-        return []
-    if kind == "object":
-        properties = schema.get("properties")
-        fields = properties.items() if isinstance(properties, dict) else ()
-        return {name: _example(inner, depth - 1) for name, inner in fields}
-    return _EXAMPLES.get(kind, "simulated") if isinstance(kind, str) else "simulated"
+def named(tools: list[dict[str, Any]], name: Any) -> dict[str, Any] | None:
+    """Return the tool of that name, without a name the first; None when there is none."""
+    found = (tool for tool in tools if not isinstance(name, str) or tool.get("name") == name)
+    return next(found, None)

@@ -1,45 +1,19 @@
 """What a dialect of the simulated upstreams offers: a request read, an answer written, no I/O.
 
-The three dialects are written from the vendors' documents and on purpose not from OMEN's own
+The dialects are written from the vendors' documents and on purpose not from OMEN's own
 `providers` and `wire`: a simulator that shared the code under test would prove nothing about it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
-ProviderKind = Literal["openai", "anthropic", "ollama"]
+from omen.sim.http import JSON_TYPE, HttpReply, HttpRequest
+
+ProviderKind = Literal["openai", "anthropic", "ollama", "azure", "xai"]
 FinishReason = Literal["stop", "length", "tool_calls"]
-
-JSON_TYPE = "application/json"
-EVENT_STREAM = "text/event-stream; charset=utf-8"
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
-"""Made once: `json.dumps` would make one for every token."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """One request, read whole. Header names are lower case, `path` comes without its query."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-    number: int = 0
-    """Counts the requests of a server; request ids are made of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReply:
-    """A whole response; its length is added where it is sent."""
-
-    status: int
-    body: bytes
-    headers: Sequence[tuple[str, str]] = (("content-type", JSON_TYPE),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +26,10 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a simulated model needs to know of a chat request.
+    """What a simulated model needs to know of a request that it is to answer.
 
     `key` is the text of the last user message, by which fates are drawn. `tool` is set when the
-    answer is to be a tool call.
+    answer is to be a tool call, `json_text` when it is to be JSON: then it is the whole of it.
     """
 
     model: str
@@ -63,8 +37,12 @@ class Call:
     stream: bool
     prompt_tokens: int
     max_tokens: int | None = None
+    """Bounds reasoning and answer together."""
     tool: ToolUse | None = field(default=None, repr=False)
     include_usage: bool = True
+    reasoning: int = 0
+    """Tokens of reasoning that come before the answer."""
+    json_text: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +60,15 @@ class Identity:
 
 
 class Answer(Protocol):
-    """Writes the frames of one answer, in the order in which its methods are named here."""
+    """Writes the frames of one answer, in the order in which its methods are named here.
+
+    Frames are written as they are taken: one with a counter in it must not be made before its turn.
+    Tokens that `end` and `whole` are told of are those of the answer itself; how many there were
+    of reasoning stands in the call.
+    """
+
+    shows_thoughts: bool
+    """Whether the reasoning is sent at all: some vendors only count it."""
 
     def headers(self) -> Sequence[tuple[str, str]]:
         """Return the headers of the 200, for a stream or not as the call wanted."""
@@ -92,11 +78,19 @@ class Answer(Protocol):
         """Announce the message: what a vendor sends before the first token is there."""
         ...
 
+    def think(self, thoughts: Sequence[str]) -> Iterable[bytes]:
+        """Write the reasoning, one piece for each thought; pieces that are not shown are empty."""
+        ...
+
+    def speak(self) -> bytes:
+        """Open the visible text. Called only where reasoning came before it."""
+        ...
+
     def token(self, text: str) -> bytes:
         """Write one piece of visible text."""
         ...
 
-    def tool_call(self, tool: ToolUse) -> Sequence[bytes]:
+    def tool_call(self, tool: ToolUse) -> Iterable[bytes]:
         """Write a tool call, in as many pieces as the dialect allows."""
         ...
 
@@ -112,7 +106,7 @@ class Answer(Protocol):
         """Report, inside the 200, that the model broke."""
         ...
 
-    def whole(self, text: str, reason: FinishReason, tokens: int) -> bytes:
+    def whole(self, text: str, reason: FinishReason, tokens: int, thoughts: str) -> bytes:
         """Write the body of an answer that is not streamed."""
         ...
 
@@ -134,36 +128,22 @@ class Dialect(Protocol):
         """Begin the answer to `call`."""
         ...
 
-    def failure(self, status: int, retry_after: float, number: int) -> HttpReply:
-        """Write the vendor's error for a status that is none of the request's doing."""
+    def failure(self, status: int, number: int, retry_after: float, cause: str) -> HttpReply:
+        """Write the vendor's error for a status that is none of the request's doing.
+
+        `cause` is one of `omen.sim.faults.Cause`, for the vendors that word a status in several
+        ways.
+        """
         ...
 
+    def error_in_200(self) -> HttpReply | None:
+        """Write the error that takes the place of a whole stream though the status is 200.
 
-def to_json(value: Any) -> bytes:
-    """Write compact JSON, ASCII only: no reader can trip over a raw line separator."""
-    return _ENCODER.encode(value).encode("ascii")
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """Read a JSON object; None when the bytes are anything else."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def json_reply(status: int, value: Any, *headers: tuple[str, str]) -> HttpReply:
-    """Make a response of a JSON value."""
-    return HttpReply(status, to_json(value), (("content-type", JSON_TYPE), *headers))
+        None where the vendor has no such thing, and the error is a frame of the stream.
+        """
+        ...
 
 
 def content_type(call: Call, streamed: str) -> str:
     """Return the content type of the answer to `call`."""
     return streamed if call.stream else JSON_TYPE
-
-
-def bearer(request: HttpRequest) -> str:
-    """Return the key of an `Authorization: Bearer` header, empty when there is none."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""

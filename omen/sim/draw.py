@@ -37,6 +37,14 @@ class Draw:
             return self.first_token
         return self.gaps[token - 1] if token <= len(self.gaps) else 0.0
 
+    def wait_after_thought(self, thought: int) -> float:
+        """Seconds between thought number `thought` and what comes after it, counted from 0.
+
+        Nothing is drawn for reasoning: it goes at the pace of the answer, so that whether a model
+        thinks changes nothing of what it says afterwards.
+        """
+        return self.gaps[thought % len(self.gaps)] if self.gaps else 0.0
+
     def time_of(self, token: int) -> float:
         """Seconds from the request to token number `token`, counted from 0."""
         return self.first_token + sum(self.gaps[:token])

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
+
+Cause = Literal["", "quota", "capacity"]
+"""Why a 429 comes: too many requests, money that is spent, or a server that is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +32,22 @@ class Fault:
 class Status(Fault):
     """An HTTP error with the provider's own error body, at once.
 
-    `retry_after` (seconds) goes out with a 429 or 503 of the vendors that send one.
+    `retry_after` (seconds) goes out with a 429 or 503 of the vendors that send one. `cause` is for
+    a 429, which some vendors word in several ways.
     """
 
     kind: ClassVar[str] = "status"
     status: int = 500
     retry_after: float = 1.0
+    cause: Cause = ""
 
     def __post_init__(self) -> None:
         # Not super(): with slots the class this body closes over is not the one that runs.
         Fault.__post_init__(self)
         if not 400 <= self.status <= 599:
             raise ValueError(f"an error status lies in 400..599, found {self.status}")
+        if self.cause not in get_args(Cause):
+            raise ValueError(f"a cause is quota or capacity, found {self.cause!r}")
 
 
 @dataclass(frozen=True, slots=True)

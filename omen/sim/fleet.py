@@ -1,4 +1,4 @@
-"""Several simulated upstreams at once, and the three that serve when nothing is configured."""
+"""Several simulated upstreams at once: one of each kind, and the three that serve by default."""
 
 from __future__ import annotations
 
@@ -42,7 +42,27 @@ DEFAULT_FLEET = (
         models=(DEMO_MODEL, "llama-sim"),
     ),
 )
-"""One upstream of each dialect, without faults, close enough in speed that each wins sometimes."""
+"""The three that serve when nothing is configured: without faults, and close enough in speed that
+each wins sometimes."""
+
+WHOLE_FLEET = (
+    *DEFAULT_FLEET,
+    SimulatedUpstream(
+        "sim-azure",
+        "azure",
+        Profile(
+            first_token=LogNormal(0.5, 0.45), gap=LogNormal(0.025, 0.5), tokens=Between(40, 90)
+        ),
+        models=(DEMO_MODEL, "azure-sim"),
+    ),
+    SimulatedUpstream(
+        "sim-xai",
+        "xai",
+        Profile(first_token=LogNormal(0.4, 0.6), gap=LogNormal(0.02, 0.4), tokens=Between(40, 90)),
+        models=(DEMO_MODEL, "grok-sim"),
+    ),
+)
+"""One upstream of each kind; the default ones come first."""
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from omen.sim.dialect import HttpReply
+from omen.sim.dialect import Dialect
 from omen.sim.faults import (
     DeadConnection,
     Empty,
@@ -18,6 +18,7 @@ from omen.sim.faults import (
     Truncated,
     WhitespaceOnly,
 )
+from omen.sim.http import HttpReply
 from omen.sim.performance import Performance
 from omen.sim.steps import Abort, Hang, Head, Send, Step, reply
 
@@ -27,7 +28,7 @@ _BROKEN = 500
 def faulty(performance: Performance, fault: Fault) -> Iterator[Step]:
     """Give the answer with this fault in it."""
     if isinstance(fault, Status):
-        return reply(_failure(performance, fault.status, fault.retry_after))
+        return reply(status_reply(performance.dialect, fault, performance.number))
     if not performance.call.stream:
         return _faulty_whole(performance, fault)
     if isinstance(fault, MidstreamError | ErrorIn200 | DeadConnection | Truncated):
@@ -42,8 +43,7 @@ def _broken_stream(
     answer, wait_before = performance.answer, performance.wait_before
     match fault:
         case ErrorIn200():
-            yield performance.head()
-            yield Send(answer.error(), wait_before(0))
+            yield from _error_in_200(performance)
         case MidstreamError(after_tokens=tokens):
             yield from performance.begun(tokens)
             yield Send(answer.error(), wait_before(tokens))
@@ -55,6 +55,15 @@ def _broken_stream(
         case DeadConnection(after_tokens=tokens, reset=reset):
             yield from performance.begun(tokens)
             yield Abort(wait_before(tokens), reset)
+
+
+def _error_in_200(performance: Performance) -> Iterator[Step]:
+    instead = performance.dialect.error_in_200()
+    if instead is not None:
+        yield from reply(instead, after=performance.fate.first_token)
+        return
+    yield performance.head()
+    yield Send(performance.answer.error(), performance.wait_before(0))
 
 
 def _useless_stream(performance: Performance, fault: Fault) -> Iterator[Step]:
@@ -95,11 +104,11 @@ def _faulty_whole(performance: Performance, fault: Fault) -> Iterator[Step]:
         case ErrorIn200():
             yield from reply(_failure(performance), after=fate.first_token)
         case MidstreamError(after_tokens=tokens):
-            yield from reply(_failure(performance), after=fate.time_of(tokens))
+            yield from reply(_failure(performance), after=performance.time_of(tokens))
         case DeadConnection(after_tokens=tokens, reset=reset):
-            yield Abort(fate.time_of(tokens), reset)
+            yield Abort(performance.time_of(tokens), reset)
         case Truncated(after_tokens=tokens):
-            yield from _half(performance, fate.time_of(tokens))
+            yield from _half(performance, performance.time_of(tokens))
         case Empty():
             yield from reply(performance.body(()), after=fate.first_token)
         case WhitespaceOnly(proper_end=True):
@@ -119,7 +128,10 @@ def _half(performance: Performance, after: float) -> Iterator[Step]:
     yield Abort(reset=False)
 
 
-def _failure(
-    performance: Performance, status: int = _BROKEN, retry_after: float = 0.0
-) -> HttpReply:
-    return performance.dialect.failure(status, retry_after, performance.number)
+def status_reply(dialect: Dialect, fault: Status, number: int) -> HttpReply:
+    """Write the error of a status, as the answer to request `number`."""
+    return dialect.failure(fault.status, number, fault.retry_after, fault.cause)
+
+
+def _failure(performance: Performance) -> HttpReply:
+    return performance.dialect.failure(_BROKEN, performance.number, 0.0, "")

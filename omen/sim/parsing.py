@@ -145,6 +145,8 @@ def _converter(default: object) -> Callable[[Any], Any]:
     """Read a value as what its field's default is; the probability has none and is a number."""
     if isinstance(default, bool):
         return _truth
+    if isinstance(default, str):
+        return str
     return int if isinstance(default, int) else float
 
 
@@ -177,4 +179,5 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "tokens": _length,
     "correlation": float,
     "faults": _faults,
+    "everywhere": _truth,
 }

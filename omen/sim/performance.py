@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
-from omen.sim.dialect import Answer, Call, Dialect, FinishReason, HttpReply
+from omen.sim.dialect import Answer, Call, Dialect, FinishReason
 from omen.sim.draw import Draw
+from omen.sim.http import HttpReply
 from omen.sim.steps import Head, Send, Step, reply
 
 
@@ -16,6 +17,8 @@ class Performance:
     """The dialect (how), the draw (when, and what goes wrong), the call and the words.
 
     `number` is the request's, for the ids in error bodies. `answer` writes this answer only.
+    `cut` tells that a limit left no more words than these. The tokens of an answer are its
+    thoughts, if there are any, and then its words or the pieces of a tool call.
     """
 
     call: Call
@@ -23,6 +26,8 @@ class Performance:
     dialect: Dialect
     answer: Answer
     words: Sequence[str]
+    cut: bool
+    thoughts: Sequence[str]
     number: int
 
     @property
@@ -30,7 +35,7 @@ class Performance:
         """Why the answer ends where it does."""
         if self.call.tool is not None:
             return "tool_calls"
-        return "length" if len(self.words) < self.fate.tokens else "stop"
+        return "length" if self.cut else "stop"
 
     def head(self) -> Head:
         """Make the 200, as early as this dialect sends it."""
@@ -43,20 +48,29 @@ class Performance:
 
     def wait_before(self, token: int) -> float:
         """Return the wait before a token that is still to be waited once `head` is out."""
-        if token == 0 and self.dialect.head_waits:
-            return 0.0
-        return self.fate.wait_before(token)
+        if token == 0:
+            return 0.0 if self.dialect.head_waits else self.fate.first_token
+        after_thoughts = token - len(self.thoughts)
+        if after_thoughts > 0:
+            return self.fate.wait_before(after_thoughts)
+        return self.fate.wait_after_thought(token - 1)
+
+    def time_of(self, token: int) -> float:
+        """Return the time of a token from the request on, counted from 0."""
+        if not self.thoughts:
+            return self.fate.time_of(token)
+        waits = (self.wait_before(number) for number in range(1, token + 1))
+        return self.fate.first_token + sum(waits)
 
     def begun(self, tokens: int | None = None) -> Iterator[Step]:
         """Stream up to the given number of tokens, by default all of them, and no end."""
         yield self.head()
         yield Send(self.answer.start())
-        for number, frame in enumerate(islice(self._frames(), tokens)):
-            yield Send(frame, self.wait_before(number), 1)
+        yield from islice(self._generated(), tokens)
 
     def streamed(self) -> Iterator[Step]:
         """Stream the answer as it should be."""
-        sent = 0
+        sent = -len(self.thoughts) if self.answer.shows_thoughts else 0
         for step in self.begun():
             sent += step.tokens if isinstance(step, Send) else 0
             yield step
@@ -64,16 +78,38 @@ class Performance:
 
     def whole(self) -> Iterator[Step]:
         """Give the answer in one piece, when the last token is there."""
-        tokens = len(self.words)
-        return reply(self.body(), after=self.fate.time_of(tokens - 1), tokens=tokens)
+        tokens = len(self.thoughts) + len(self.words)
+        return reply(self.body(), after=self.time_of(tokens - 1), tokens=tokens)
 
     def body(self, words: Sequence[str] | None = None) -> HttpReply:
         """Make the response of an answer that is not streamed, by default with its own words."""
         words = self.words if words is None else words
-        body = self.answer.whole("".join(words), self.reason, len(words))
+        thoughts = "".join(self.thoughts)
+        body = self.answer.whole("".join(words), self.reason, len(words), thoughts)
         return HttpReply(200, body, self.answer.headers())
+
+    def _generated(self) -> Iterator[Send]:
+        """Make the tokens one by one."""
+        thoughts = len(self.thoughts)
+        spoken = (
+            Send(frame, self.wait_before(number), 1)
+            for number, frame in enumerate(self._frames(), start=thoughts)
+        )
+        return chain(self._thought(), spoken) if thoughts else spoken
+
+    def _thought(self) -> Iterator[Send]:
+        """Think. What is not shown takes its time all the same."""
+        shown = int(self.answer.shows_thoughts)
+        for number, frame in enumerate(self.answer.think(self.thoughts)):
+            yield Send(frame, self.wait_before(number), shown)
 
     def _frames(self) -> Iterator[bytes]:
         if self.call.tool is not None:
             return iter(self.answer.tool_call(self.call.tool))
-        return map(self.answer.token, self.words)
+        frames = map(self.answer.token, self.words)
+        return self._after_thoughts(frames) if self.thoughts else frames
+
+    def _after_thoughts(self, frames: Iterator[bytes]) -> Iterator[bytes]:
+        if self.words:
+            yield self.answer.speak() + next(frames)
+        yield from frames

@@ -23,6 +23,9 @@ class Profile:
     a stream's fate is decided by the luck that all upstreams of the same seed share for the same
     question, instead of by its own: at 1 equal profiles behave alike, slow together and fail
     together. At most one of `faults` befalls a stream, so their probabilities add up to 1 at most.
+
+    Faults are of answers: lists of models, counts of tokens and signs of life go well. With
+    `everywhere` the faults `status` and `silence` befall those, too, each time anew.
     """
 
     first_token: Delay = _FIRST_TOKEN
@@ -30,6 +33,7 @@ class Profile:
     tokens: int | Between = 60
     correlation: float = 0.0
     faults: tuple[Fault, ...] = ()
+    everywhere: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.tokens, int) and self.tokens < 1:

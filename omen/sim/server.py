@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import h11
 import trio
 
+from omen.sim.anthropic import AnthropicDialect
+from omen.sim.azure import AzureDialect
 from omen.sim.connection import Connection
-from omen.sim.dialect import (
-    Call,
-    Dialect,
-    HttpReply,
-    HttpRequest,
-    ProviderKind,
-    json_reply,
-)
-from omen.sim.dialect_anthropic import AnthropicDialect
-from omen.sim.dialect_ollama import OllamaDialect
-from omen.sim.dialect_openai import OpenAIDialect
+from omen.sim.dialect import Call, Dialect, ProviderKind
 from omen.sim.draw import Draw, draw
+from omen.sim.faults import Silence, Status
+from omen.sim.http import JSON_TYPE, HttpReply, HttpRequest, json_reply
+from omen.sim.mishaps import status_reply
+from omen.sim.ollama import OllamaDialect
+from omen.sim.openai import OpenAIDialect
 from omen.sim.playing import play
 from omen.sim.profile import Profile
 from omen.sim.script import script
 from omen.sim.stats import StreamStats
+from omen.sim.xai import XAIDialect
 
 _USUAL = Profile()
 _CONTROL = "/sim/"
+_OVERLOADED = Status(1.0, status=503)
+Outage = Status | Silence
+"""What an upstream that is down answers to everything."""
+
+
+@dataclass(slots=True)
+class _Switch:
+    """What a frozen upstream has to hold that changes."""
+
+    outage: Outage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,8 @@ class SimulatedUpstream:
 
     `name` is also who answers: the words of its answers come from it. Upstreams that are to be
     slow together (`Profile.correlation`) need the same `seed`. With an `api_key`, any other key
-    is refused as the vendor would; without one, everybody is served.
+    is refused as the vendor would; without one, everybody is served. `deployed` is for `azure`,
+    where `models` are deployments: the model behind each, by default one of the same name.
     """
 
     name: str
@@ -58,6 +68,32 @@ class SimulatedUpstream:
     seed: int = 0
     models: tuple[str, ...] = ("omen-demo",)
     api_key: str | None = field(default=None, repr=False)
+    deployed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    _switch: _Switch = field(default_factory=_Switch, init=False, repr=False, compare=False)
+
+    @contextmanager
+    def down(self, outage: Outage = _OVERLOADED) -> Iterator[None]:
+        """Answer every request on every path with `outage` for as long as the block lasts.
+
+        What is being answered already goes on.
+        """
+        before, self._switch.outage = self._switch.outage, outage
+        try:
+            yield
+        finally:
+            self._switch.outage = before
+
+    def outage(self, request: HttpRequest) -> Outage | None:
+        """Say what befalls a request that no model answers; None when all is well."""
+        if self._switch.outage is not None or not self.profile.everywhere:
+            return self._switch.outage
+        fault = self.fate(f"{request.method} {request.path} {request.number}").fault
+        return fault if isinstance(fault, Outage) else None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing at all is served."""
+        return self._switch.outage is not None
 
     def fate(self, key: str) -> Draw:
         """Say what will happen to every request whose last user message is `key`."""
@@ -106,6 +142,10 @@ class SimulatedUpstream:
                 return AnthropicDialect(self.models, self.api_key)
             case "ollama":
                 return OllamaDialect(self.models, self.api_key)
+            case "azure":
+                return AzureDialect(self.models, self.api_key, self.deployed)
+            case "xai":
+                return XAIDialect(self.models, self.api_key)
 
 
 class _Exchange:
@@ -129,7 +169,8 @@ class _Exchange:
 
     async def _run(self) -> None:
         while (request := await self._connection.next_request()) is not None:
-            await self._respond(replace(request, number=self._stats.next_number()))
+            numbered = replace(request, number=self._stats.next_number(), loaded=self._stats.models)
+            await self._respond(numbered)
             if not self._connection.ready_for_next():
                 return
 
@@ -140,13 +181,26 @@ class _Exchange:
 
     async def _respond(self, request: HttpRequest) -> None:
         if request.path.startswith(_CONTROL):
-            found: HttpReply | Call = self._control(request)
-        else:
-            found = self._dialect.read(request)
-        if isinstance(found, HttpReply):
-            await self._connection.reply(found)
-        else:
+            await self._connection.reply(self._control(request))
+            return
+        self._stats.received(request)
+        found = self._dialect.read(request)
+        if isinstance(found, Call) and not self._upstream.is_down:
             await self._answer(found, request.number)
+            return
+        match self._upstream.outage(request):
+            case Status() as fault:
+                reply = status_reply(self._dialect, fault, request.number)
+                await self._connection.reply(reply)
+            case Silence():
+                await self._fall_silent()
+            case None:
+                assert isinstance(found, HttpReply)  # a call was answered above
+                await self._connection.reply(found)
+
+    async def _fall_silent(self) -> None:
+        await self._connection.write(self._connection.head(200, (("content-type", JSON_TYPE),)))
+        await self._connection.wait_until_peer_leaves()
 
     async def _answer(self, call: Call, number: int) -> None:
         fate = self._upstream.fate(call.key)

@@ -1,6 +1,7 @@
 """What a simulated upstream saw: how many streams began, how each ended, and when.
 
-Questions are kept as hashes only; neither prompts nor answers are here.
+What is told over HTTP has questions as hashes only, and neither prompts nor answers. The requests
+themselves are for tests in the same process.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from typing import Any, Literal, get_args
 
 import trio
 
+from omen.sim.http import HttpRequest
+from omen.sim.received import ReceivedRequests
+
 Ending = Literal["finished", "closed_by_peer", "fault", "stopped"]
 """`fault`: ended by the simulated fault. `stopped`: the simulator itself was shut down."""
 
 _RECENT = 4096
+_REQUESTS = 100
 
 
 def key_hash(key: str) -> str:
@@ -28,7 +33,10 @@ def key_hash(key: str) -> str:
 
 @dataclass(slots=True)
 class StreamRecord:
-    """One chat request that was understood. Times are on the clock of its `StreamStats`."""
+    """One request that was understood, for a model to answer.
+
+    Times are on the clock of its `StreamStats`.
+    """
 
     id: int
     key_hash: str
@@ -58,11 +66,15 @@ class StreamStats:
     ) -> None:
         self._clock = clock
         self._changed = trio.Event()
-        self._requests = 0
+        self._numbers = 0
         self._open: dict[int, StreamRecord] = {}
         self._endings: Counter[Ending] = Counter()
         self._faults: Counter[str] = Counter()
         self.recent: deque[StreamRecord] = deque(maxlen=recent)
+        self.requests = ReceivedRequests(_REQUESTS)
+        """The latest requests as they came, but for `/sim/`. Never told over HTTP."""
+        self.models: dict[str, None] = {}
+        """The models that were asked for, in order."""
         self.started = 0
         self.tokens_sent = 0
         self.connections_open = 0
@@ -106,8 +118,12 @@ class StreamStats:
 
     def next_number(self) -> int:
         """Count a request, of any kind."""
-        self._requests += 1
-        return self._requests
+        self._numbers += 1
+        return self._numbers
+
+    def received(self, request: HttpRequest) -> None:
+        """Keep a request that came for the vendor, whatever it is about."""
+        self.requests.add(request)
 
     def begin(
         self, number: int, *, key: str, model: str, streamed: bool, fault: str | None
@@ -115,6 +131,7 @@ class StreamStats:
         """Open the record of request `number`."""
         record = StreamRecord(number, key_hash(key), model, streamed, self._clock(), fault)
         self._open[number] = record
+        self.models[model] = None
         self.recent.append(record)
         self.started += 1
         self._notify()
@@ -150,6 +167,8 @@ class StreamStats:
         """Forget everything but the streams and connections that are open."""
         self._endings.clear()
         self._faults.clear()
+        self.requests.clear()
+        self.models.clear()
         self.recent = deque(self._open.values(), maxlen=self.recent.maxlen)
         self.started = len(self._open)
         self.tokens_sent = sum(record.tokens_sent for record in self._open.values())
@@ -168,7 +187,7 @@ class StreamStats:
         return {
             "now": now,
             "now_unix": now_unix,
-            "requests": self._requests,
+            "requests": self._numbers,
             "connections": {"open": self.connections_open, "accepted": self.connections_accepted},
             "streams": {
                 "started": self.started,

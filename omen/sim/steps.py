@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from omen.sim.dialect import HttpReply
+from omen.sim.http import HttpReply
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ _VOWELS = ("a", "e", "i", "o", "u", "ae", "ou")
 _CODAS = ("", "", "", "n", "r", "s", "l")
 _VOCABULARY = 48
 _SENTENCE = 9
+_PIECE = 5
+_OPENING = ("This", " is", " {provider}", " answering.")
 
 
 def answer_text(provider: str, tokens: int) -> str:
@@ -28,12 +30,24 @@ def answer_tokens(provider: str, tokens: int) -> tuple[str, ...]:
 
     Every token but the first begins with its space, as models write.
     """
-    opening = ("This", " is", f" {provider}", " answering.")
+    opening = tuple(word.replace("{provider}", provider) for word in _OPENING)
     digest = hashlib.sha256(ascii(provider).encode("ascii")).digest()
     random = Random(int.from_bytes(digest, "big"))
     vocabulary = [_word(random) for _ in range(_VOCABULARY)]
     later = (_in_sentence(random.choice(vocabulary), i) for i in range(tokens - len(opening)))
     return (*opening, *later)[:tokens]
+
+
+@lru_cache(maxsize=256)
+def thought_tokens(provider: str, tokens: int) -> tuple[str, ...]:
+    """The reasoning of `provider`, in the deltas in which it leaves; words as in its answers."""
+    words = answer_tokens(f"{provider}'s thinking", tokens + len(_OPENING))[len(_OPENING) :]
+    return tuple(word.lstrip() if place == 0 else word for place, word in enumerate(words))
+
+
+def pieces(text: str) -> tuple[str, ...]:
+    """Cut a text that is no prose, JSON for example, into the deltas in which it leaves."""
+    return tuple(text[cut : cut + _PIECE] for cut in range(0, len(text), _PIECE))
 
 
 def _word(random: Random) -> str:

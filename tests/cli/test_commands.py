@@ -191,7 +191,9 @@ def test_sim_serves_three_providers_and_tells_what_they_saw(tmp_path: Path) -> N
         assert set(found) == {"sim-openai", "sim-anthropic", "sim-ollama"}
         request = urllib.request.Request(
             found["sim-ollama"] + "/api/chat",
-            json.dumps({"model": "omen-demo", "messages": []}).encode(),
+            json.dumps(
+                {"model": "omen-demo", "messages": [{"role": "user", "content": "hi"}]}
+            ).encode(),
             {"content-type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=BOUND) as response:

@@ -8,8 +8,9 @@ import pytest
 import trio
 
 from omen.sim import Fixed, Profile, SimulatedUpstream
-from omen.sim.conversation import question_of, tool_use
-from omen.sim.dialect import HttpRequest
+from omen.sim.conversation import question_of
+from omen.sim.examples import tool_use
+from omen.sim.http import HttpRequest
 from tests.sim.naive import CHAT_PATH, KINDS, Received, chat, connect
 
 MODELS = ("omen-demo", "gpt-sim")

@@ -1,4 +1,4 @@
-"""Ollama's native chat from the server's side: writing answers.
+"""Ollama's API from the server's side: writing answers of chat, and vectors.
 
 **Source.** https://github.com/ollama/ollama/blob/main/docs/api.md and the server's source of
 2026-08, read 2026-11-22.
@@ -10,21 +10,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from omen.sim.dialect import (
-    Call,
-    FinishReason,
-    Identity,
-    ToolUse,
-    content_type,
-    json_object,
-    to_json,
-)
+from omen.sim.dialect import Call, FinishReason, Identity, ToolUse, content_type
+from omen.sim.embeddings import EmbeddingsCall, embeddings
+from omen.sim.http import JSON_TYPE, json_object, to_json
+from omen.sim.unstreamed import UnstreamedAnswer
 
+CREATED_AT = "2026-01-01T00:00:00.123456789Z"
+"""Of answers that nothing was generated for."""
 _LOAD_DURATION_NS = 41_295_167
 
 
 class OllamaAnswer:
     """The lines of one answer. All of them carry the time at which the answer began."""
+
+    shows_thoughts = True
 
     def __init__(self, call: Call, identity: Identity) -> None:
         self._call = call
@@ -40,6 +39,16 @@ class OllamaAnswer:
     def start(self) -> bytes:
         """Write the empty piece of text with which some models begin."""
         return self.token("")
+
+    def think(self, thoughts: Sequence[str]) -> Sequence[bytes]:
+        """Write the reasoning, in a field of its own beside content that is empty."""
+        return [
+            self._line({"role": "assistant", "content": "", "thinking": text}) for text in thoughts
+        ]
+
+    def speak(self) -> bytes:
+        """Write nothing: a line says by its field what it is."""
+        return b""
 
     def token(self, text: str) -> bytes:
         """Write one piece of visible text."""
@@ -63,9 +72,11 @@ class OllamaAnswer:
         text = "an error was encountered while running the model: unexpected EOF"
         return to_json({"error": text}) + b"\n"
 
-    def whole(self, text: str, reason: FinishReason, tokens: int) -> bytes:
+    def whole(self, text: str, reason: FinishReason, tokens: int, thoughts: str) -> bytes:
         """Write the one object of an answer that is not streamed."""
         message = self._message(text, self._call.tool)
+        if thoughts:
+            message["thinking"] = thoughts
         return to_json({**self._common, "message": message, **self._done(reason, tokens)})
 
     def _line(self, message: dict[str, Any]) -> bytes:
@@ -88,7 +99,7 @@ class OllamaAnswer:
             "load_duration": _LOAD_DURATION_NS,
             "prompt_eval_count": self._call.prompt_tokens,
             "prompt_eval_duration": thinking,
-            "eval_count": tokens,
+            "eval_count": self._call.reasoning + tokens,
             "eval_duration": writing,
         }
         known = {name: count for name, count in counts.items() if count}  # zeros are left out
@@ -98,3 +109,21 @@ class OllamaAnswer:
 def _rfc3339(unix_time: float) -> str:
     second = datetime.fromtimestamp(int(unix_time), UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{second}.{int(unix_time % 1 * 1e9):09d}Z"
+
+
+def embed_answer(call: EmbeddingsCall) -> UnstreamedAnswer:
+    """Begin the answer to a request for vectors."""
+
+    def body(any_at_all: bool) -> bytes:
+        vectors = embeddings(call) if any_at_all else ()
+        answer: dict[str, Any] = {
+            "model": call.model,
+            "embeddings": [vector.tolist() for vector in vectors],
+            "total_duration": _LOAD_DURATION_NS,
+            "load_duration": _LOAD_DURATION_NS,
+        }
+        if call.prompt_tokens:
+            answer["prompt_eval_count"] = call.prompt_tokens
+        return to_json(answer)
+
+    return UnstreamedAnswer((("content-type", JSON_TYPE),), body)

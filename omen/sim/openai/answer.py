@@ -1,4 +1,4 @@
-"""OpenAI's chat completions from the server's side: writing answers and errors.
+"""OpenAI's chat completions from the server's side: writing answers.
 
 **Source.** https://platform.openai.com/docs/api-reference/chat and its streaming page, and the
 types of the `openai` package 3.54, read 2026-11-22.
@@ -6,34 +6,25 @@ types of the `openai` package 3.54, read 2026-11-22.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from omen.sim.dialect import (
-    EVENT_STREAM,
-    Call,
-    FinishReason,
-    Identity,
-    ToolUse,
-    content_type,
-    to_json,
-)
+from omen.sim.dialect import Call, FinishReason, Identity, ToolUse, content_type
+from omen.sim.http import EVENT_STREAM, to_json
+from omen.sim.openai.errors import ANY_FAILURE, error_body, response_headers
 
 _FRAGMENT = 6
 """Characters of tool arguments that one delta carries."""
 _FINGERPRINT = "fp_simulated"
-FAILURES: Mapping[int, tuple[str, str, str | None]] = {
-    401: ("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
-    403: ("This project may not use that model.", "invalid_request_error", None),
-    404: ("That model does not exist.", "invalid_request_error", "model_not_found"),
-    429: ("Rate limit reached for requests.", "requests", "rate_limit_exceeded"),
-    503: ("The engine is overloaded. Slow down.", "server_error", None),
-}
-ANY_FAILURE = ("The server had an error while processing your request.", "server_error", None)
 
 
 class OpenAIAnswer:
-    """The chunks of one completion. All but their `choices` is written once."""
+    """The chunks of one completion. All but their `choices` is written once.
+
+    Its reasoning is not shown here, only counted.
+    """
+
+    shows_thoughts = False
 
     def __init__(self, call: Call, identity: Identity) -> None:
         self._call = call
@@ -60,6 +51,14 @@ class OpenAIAnswer:
         """Announce the message by its role."""
         content = "" if self._call.tool is None else None
         return self._chunk({"role": "assistant", "content": content, "refusal": None})
+
+    def think(self, thoughts: Sequence[str]) -> Sequence[bytes]:
+        """Let the time pass."""
+        return (b"",) * len(thoughts)
+
+    def speak(self) -> bytes:
+        """Write nothing: the role is out, the text may follow."""
+        return b""
 
     def token(self, text: str) -> bytes:
         """Write one piece of visible text."""
@@ -89,20 +88,28 @@ class OpenAIAnswer:
         """Report an error as a chunk that holds nothing else."""
         return b"data: " + to_json(error_body(*ANY_FAILURE)) + b"\n\ndata: [DONE]\n\n"
 
-    def whole(self, text: str, reason: FinishReason, tokens: int) -> bytes:
+    def whole(self, text: str, reason: FinishReason, tokens: int, thoughts: str) -> bytes:
         """Write a `chat.completion`."""
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
-        if self._call.tool is not None:
-            tool = self._call.tool
-            message["content"] = None
-            message["tool_calls"] = [self._tool_call(tool.name, tool.arguments)]
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+        choice = {
+            "index": 0,
+            "message": self._message(text),
+            "logprobs": None,
+            "finish_reason": reason,
+        }
         completion = {
             "object": "chat.completion",
             "choices": [choice],
             "usage": self._usage(tokens),
         }
         return to_json({**self._common, **completion})
+
+    def _message(self, text: str) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if self._call.tool is not None:
+            tool = self._call.tool
+            message["content"] = None
+            message["tool_calls"] = [self._tool_call(tool.name, tool.arguments)]
+        return message
 
     def _chunk(self, delta: dict[str, Any], reason: FinishReason | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
@@ -113,26 +120,16 @@ class OpenAIAnswer:
         return {"id": f"call_sim{self._number:08d}", "type": "function", "function": function}
 
     def _usage(self, tokens: int) -> dict[str, Any]:
-        prompt = self._call.prompt_tokens
+        prompt, reasoning = self._call.prompt_tokens, self._call.reasoning
         return {
             "prompt_tokens": prompt,
-            "completion_tokens": tokens,
-            "total_tokens": prompt + tokens,
+            "completion_tokens": reasoning + tokens,
+            "total_tokens": prompt + reasoning + tokens,
             "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
             "completion_tokens_details": {
-                "reasoning_tokens": 0,
+                "reasoning_tokens": reasoning,
                 "audio_tokens": 0,
                 "accepted_prediction_tokens": 0,
                 "rejected_prediction_tokens": 0,
             },
         }
-
-
-def response_headers(number: int) -> tuple[tuple[str, str], ...]:
-    return (("x-request-id", f"req_sim{number:08d}"), ("openai-version", "2020-10-01"))
-
-
-def error_body(
-    message: str, kind: str, code: str | None, param: str | None = None
-) -> dict[str, Any]:
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
