@@ -11,6 +11,7 @@ from omen.sim.distributions import Between, Fixed, LogNormal, StallTail
 from omen.sim.draw import Draw, draw
 from omen.sim.faults import (
     FAULTS,
+    Cause,
     DeadConnection,
     Empty,
     ErrorIn200,
@@ -39,6 +40,7 @@ __all__ = [
     "PRESETS",
     "WHOLE_FLEET",
     "Between",
+    "Cause",
     "DeadConnection",
     "Draw",
     "Empty",

@@ -11,11 +11,13 @@ from trio.testing import memory_stream_pair
 
 from omen.sim import ProviderKind, RunningUpstream, SimulatedUpstream, StreamStats
 
-KINDS: tuple[ProviderKind, ...] = ("openai", "anthropic", "ollama")
+KINDS: tuple[ProviderKind, ...] = ("openai", "anthropic", "ollama", "azure", "xai")
 CHAT_PATH = {
     "openai": "/v1/chat/completions",
     "anthropic": "/v1/messages",
     "ollama": "/api/chat",
+    "azure": "/openai/v1/chat/completions",
+    "xai": "/v1/chat/completions",
 }
 TOOL_PARAMETERS = {
     "type": "object",
@@ -207,7 +209,7 @@ def streamed_text(kind: str, body: bytes) -> str:
     text = ""
     for frame in frames(kind, body):
         match kind:
-            case "openai":
+            case "openai" | "azure" | "xai":
                 for choice in frame.get("choices", []):
                     text += choice["delta"].get("content") or ""
             case "anthropic":
@@ -221,8 +223,8 @@ def finish(kind: str, body: bytes) -> str | None:
     """Why the answer says it ended; None when it does not."""
     for frame in frames(kind, body):
         match kind:
-            case "openai":
-                reason = next((c["finish_reason"] for c in frame.get("choices", [])), None)
+            case "openai" | "azure" | "xai":
+                reason = next((c.get("finish_reason") for c in frame.get("choices", [])), None)
             case "anthropic":
                 reason = frame.get("delta", {}).get("stop_reason")
             case _:

@@ -89,12 +89,12 @@ def test_faults_in_a_mapping_are_a_probability_their_fields_or_a_list() -> None:
     faults = {
         "silence": 0.1,
         "dead_connection": {"probability": 0.1, "before_head": True, "reset": False},
-        "status": [{"probability": 0.1, "status": 529}, 0.2],
+        "status": [{"probability": 0.1, "status": 429, "cause": "quota"}, 0.2],
     }
     assert profile_from_mapping({"preset": "fast", "faults": faults}).faults == (
         Silence(0.1),
         DeadConnection(0.1, before_head=True, reset=False),
-        Status(0.1, status=529),
+        Status(0.1, status=429, cause="quota"),
         Status(0.2),
     )
 

@@ -122,7 +122,7 @@ def _check_sampling(body: dict[str, Any], traits: Traits, thinking: bool) -> Non
             raise Refused(f"`{name}` is deprecated for this model.")
         if name == "temperature" and thinking:
             raise Refused("`temperature` may only be set to 1 when thinking is enabled.")
-        if name == "temperature" and not 0 <= value <= 1:
+        if name == "temperature" and not (isinstance(value, int | float) and 0 <= value <= 1):
             raise Refused("temperature: range: 0..1")
 
 

@@ -105,7 +105,7 @@ def _check_messages(messages: list[dict[str, Any]]) -> None:
 
 def _read_think(think: Any, model: str, traits: Traits) -> int:
     """Return how many tokens of reasoning there are: a model that can think does if not told."""
-    if think is not None and not isinstance(think, bool) and think not in LEVELS:
+    if think is not None and not isinstance(think, bool) and think not in tuple(LEVELS):
         levels = ", ".join(f'"{level}"' for level in LEVELS)
         raise Refused(f'invalid think value: "{think}" (must be {levels}, true, or false)')
     if not traits.thinks:

@@ -16,7 +16,7 @@ from omen.sim.embeddings import EmbeddingsCall
 from omen.sim.http import HttpReply, HttpRequest, Refused, bearer, json_reply
 from omen.sim.ollama.answer import CREATED_AT, OllamaAnswer, embed_answer
 from omen.sim.ollama.chat import chat_call, embed_call, read_body
-from omen.sim.ollama.models import listed, loaded, shown
+from omen.sim.ollama.models import listed, loaded, shown, tagged
 
 _VERSION = "0.12.0"
 _FAILURES: Mapping[int, str] = {
@@ -78,7 +78,8 @@ class OllamaDialect:
             case "GET", "/api/tags":
                 return json_reply(200, {"models": [listed(model) for model in self.models]})
             case "GET", "/api/ps":
-                return json_reply(200, {"models": [loaded(model) for model in request.loaded]})
+                names = dict.fromkeys(tagged(model) for model in request.loaded)
+                return json_reply(200, {"models": [loaded(name) for name in names]})
             case "GET", "/api/version":
                 return json_reply(200, {"version": _VERSION})
             case "GET" | "HEAD", "/":

@@ -148,20 +148,19 @@ class ResponsesAnswer:
         text = "".join(self._text)
         message = self._response.message(text, status)
         where, part = self._at(message), self._response.text_part(text)
+        frames = self._event("response.output_text.done", **where, text=text, logprobs=[])
+        frames += self._event("response.content_part.done", **where, part=part)
+        frames += self._event("response.output_item.done", item=message)
         self._output.append(message)
-        return (
-            self._event("response.output_text.done", **where, text=text, logprobs=[])
-            + self._event("response.content_part.done", **where, part=part)
-            + self._event("response.output_item.done", item=message)
-        )
+        return frames
 
     def _at(self, message: dict[str, Any]) -> dict[str, Any]:
         return {"item_id": message["id"], "content_index": 0}
 
-    def _event(self, name: str, **fields: Any) -> bytes:
+    def _event(self, kind: str, /, **fields: Any) -> bytes:
         """Write an event. Those of an item say that it is the next of the output."""
-        value: dict[str, Any] = {"type": name, "sequence_number": self._events}
-        if "response" not in fields and name != "error":
+        value: dict[str, Any] = {"type": kind, "sequence_number": self._events}
+        if "response" not in fields and kind != "error":
             value["output_index"] = len(self._output)
         self._events += 1
-        return b"event: " + name.encode("ascii") + b"\ndata: " + to_json(value | fields) + b"\n\n"
+        return b"event: " + kind.encode("ascii") + b"\ndata: " + to_json(value | fields) + b"\n\n"

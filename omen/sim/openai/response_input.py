@@ -38,18 +38,18 @@ REASONED = "r"
 
 def check_items(items: list[dict[str, Any]]) -> None:
     """Refuse items that are malformed or belong to others that are not there."""
-    calls: dict[Any, bool] = {}
-    thoughts: set[Any] = set()
+    calls: dict[str, bool] = {}
+    thoughts: set[str] = set()
     for place, item in enumerate(items):
         kind = item.get("type", "message")
-        for name in _NEEDED.get(kind, ()):
-            if not isinstance(item.get(name), str | list):
-                raise missing(f"input[{place}].{name}")
+        if not isinstance(kind, str):
+            raise Refused(f"Invalid value: '{kind}'.", param=f"input[{place}].type")
+        _check_complete(item, kind, place)
         match kind:
             case "message":
                 _check_message(item, place)
             case "reasoning":
-                thoughts.add(item.get("id"))
+                thoughts.add(str(item.get("id")))
             case "function_call":
                 _check_has_reasoning(item.get("id"), thoughts)
                 calls[item["call_id"]] = False
@@ -59,6 +59,13 @@ def check_items(items: list[dict[str, Any]]) -> None:
     for call_id, answered in calls.items():
         if not answered:
             raise Refused(f"No tool output found for function call {call_id}.", param="input")
+
+
+def _check_complete(item: dict[str, Any], kind: str, place: int) -> None:
+    for name in _NEEDED.get(kind, ()):
+        value = item.get(name)
+        if not isinstance(value, str) and not (name == "output" and isinstance(value, list)):
+            raise missing(f"input[{place}].{name}")
 
 
 def _check_message(item: dict[str, Any], place: int) -> None:
@@ -79,7 +86,7 @@ def _check_message(item: dict[str, Any], place: int) -> None:
             raise Refused(message, param=f"{where}.image_url", code="invalid_type")
 
 
-def _check_has_reasoning(item_id: Any, thoughts: set[Any]) -> None:
+def _check_has_reasoning(item_id: Any, thoughts: set[str]) -> None:
     """Refuse a call of ours, known by its id, whose reasoning was left behind."""
     if not isinstance(item_id, str) or not item_id.startswith("fc_sim"):
         return
@@ -92,7 +99,7 @@ def _check_has_reasoning(item_id: Any, thoughts: set[Any]) -> None:
         raise Refused(message, param="input")
 
 
-def _check_has_call(call_id: str, calls: dict[Any, bool]) -> None:
+def _check_has_call(call_id: str, calls: dict[str, bool]) -> None:
     if call_id not in calls:
         message = f"No tool call found for function call output with call_id {call_id}."
         raise Refused(message, param="input")
