@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 from omen.sim.dialect import Answer, Call, Dialect, FinishReason
 from omen.sim.draw import Draw
@@ -50,7 +50,7 @@ class Performance:
         """Return the wait before a token that is still to be waited once `head` is out."""
         if token == 0:
             return 0.0 if self.dialect.head_waits else self.fate.first_token
-        after_thoughts = token - len(self.thoughts)
+        after_thoughts = token - self.call.reasoning
         if after_thoughts > 0:
             return self.fate.wait_before(after_thoughts)
         return self.fate.wait_after_thought(token - 1)
@@ -66,7 +66,12 @@ class Performance:
         """Stream up to the given number of tokens, by default all of them, and no end."""
         yield self.head()
         yield Send(self.answer.start())
-        yield from islice(self._generated(), tokens)
+        thoughts = self.call.reasoning
+        if thoughts:
+            yield from islice(self._thought(), tokens)
+            tokens = None if tokens is None else max(tokens - thoughts, 0)
+        for number, frame in enumerate(islice(self._frames(), tokens), start=thoughts):
+            yield Send(frame, self.wait_before(number), 1)
 
     def streamed(self) -> Iterator[Step]:
         """Stream the answer as it should be."""
@@ -87,15 +92,6 @@ class Performance:
         thoughts = "".join(self.thoughts)
         body = self.answer.whole("".join(words), self.reason, len(words), thoughts)
         return HttpReply(200, body, self.answer.headers())
-
-    def _generated(self) -> Iterator[Send]:
-        """Make the tokens one by one."""
-        thoughts = len(self.thoughts)
-        spoken = (
-            Send(frame, self.wait_before(number), 1)
-            for number, frame in enumerate(self._frames(), start=thoughts)
-        )
-        return chain(self._thought(), spoken) if thoughts else spoken
 
     def _thought(self) -> Iterator[Send]:
         """Think. What is not shown takes its time all the same."""

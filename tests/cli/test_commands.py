@@ -206,6 +206,23 @@ def test_sim_serves_three_providers_and_tells_what_they_saw(tmp_path: Path) -> N
         assert process.wait(BOUND) == 0
 
 
+def test_sim_serves_the_kinds_and_models_that_are_asked_for(tmp_path: Path) -> None:
+    wanted = ["--kind", "xai", "--kind", "azure", "--model", "sim-xai=grok-4.6", "--model", "m"]
+    with running(tmp_path, "sim", "--port", "0", *wanted, until="/sim/stats") as (process, printed):
+        found = dict(re.findall(r"(sim-\w+) \(\w+\): (http://\S+)", printed))
+        assert set(found) == {"sim-azure", "sim-xai"}
+        listed = {}
+        for name, path in (("sim-azure", "/openai/v1/models"), ("sim-xai", "/v1/models")):
+            with urllib.request.urlopen(found[name] + path, timeout=BOUND) as response:
+                listed[name] = [model["id"] for model in json.load(response)["data"]]
+        assert listed == {
+            "sim-azure": ["omen-demo", "azure-sim", "m"],
+            "sim-xai": ["omen-demo", "grok-sim", "grok-4.6", "m"],
+        }
+        process.send_signal(signal.SIGINT)
+        assert process.wait(BOUND) == 0
+
+
 def test_a_profile_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     result = run(tmp_path, "sim", "--profile", "nonsense")
     assert result.returncode == 2

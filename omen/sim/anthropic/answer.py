@@ -18,6 +18,10 @@ from omen.sim.http import EVENT_STREAM, json_object, to_json
 
 _FRAGMENT = 12
 """Characters of tool input that one delta carries."""
+_BEFORE_TEXT = (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+    b'"delta":{"type":"text_delta","text":'
+)
 _STOP_REASONS: Mapping[FinishReason, str] = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -34,6 +38,7 @@ class AnthropicAnswer:
         self._number = identity.number
         self._block = 0
         self._is_open = False
+        self._before_text = _BEFORE_TEXT % 0
         self._message: dict[str, Any] = {
             "model": call.model,
             "id": f"msg_sim{identity.number:08d}",
@@ -73,8 +78,8 @@ class AnthropicAnswer:
         return self._open({"type": "text", "text": ""})
 
     def token(self, text: str) -> bytes:
-        """Write one piece of visible text."""
-        return self._delta({"type": "text_delta", "text": text})
+        """Write one piece of visible text: all but the text itself is written once."""
+        return self._before_text + to_json(text) + b"}}\n\n"
 
     def tool_call(self, tool: ToolUse) -> Iterator[bytes]:
         """Open the block with id and name; its input follows cut wherever it happens to be cut."""
@@ -144,6 +149,7 @@ class AnthropicAnswer:
 
     def _open(self, block: dict[str, Any]) -> bytes:
         self._is_open = True
+        self._before_text = _BEFORE_TEXT % self._block
         start = {"type": "content_block_start", "index": self._block, "content_block": block}
         return _event(start)
 
