@@ -18,9 +18,13 @@ Extras = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """An object of a kind the vocabulary lacks, as the client sent it."""
+    """An object of a kind the vocabulary lacks, as the client sent it, in the words of `dialect`.
+
+    Only an upstream of that dialect can be sent it.
+    """
 
     value: Mapping[str, Any]
+    dialect: str = "openai"
 
 
 @dataclass(frozen=True, slots=True)

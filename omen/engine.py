@@ -7,13 +7,17 @@ events go, it hands through unseen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import entry_points
+from typing import TypeVar
 
 import trio
 
-from omen.errors import TotalTimeoutExceeded
+from omen.candidates import Candidate
+from omen.errors import AllAttemptsFailed, FailedAttempt, TotalTimeoutExceeded, UpstreamFailure
 from omen.plan import OpenAttempt, Output, RaceRecord, Strategy
+
+_Answer = TypeVar("_Answer")
 
 STRATEGY_GROUP = "omen.strategies"
 
@@ -38,6 +42,30 @@ async def run_race(
         race.ended_at = trio.current_time()
     if total.cancelled_caught:
         raise TotalTimeoutExceeded(_story(race))
+
+
+async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_Answer]]) -> _Answer:
+    """Ask a plan's candidates one after the other for an answer that is no stream.
+
+    The next one is asked when one has failed in a way that another may cure.
+
+    **Raises.** `AllAttemptsFailed`, or `TotalTimeoutExceeded`; both name every attempt.
+    **Cancellation.** No attempt outlives the call.
+    """
+    failed: list[FailedAttempt] = []
+    try:
+        with trio.move_on_at(race.plan.total_deadline):
+            for candidate in race.plan.candidates:
+                try:
+                    return await ask(candidate)
+                except UpstreamFailure as failure:
+                    failed.append(FailedAttempt(candidate, failure))
+                    if not failure.failover:
+                        break
+            raise AllAttemptsFailed(failed)
+    finally:
+        race.ended_at = trio.current_time()
+    raise TotalTimeoutExceeded(_story(race))
 
 
 def _story(race: RaceRecord) -> str:

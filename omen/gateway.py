@@ -19,15 +19,16 @@ import trio
 
 from omen.attempts import Attempts
 from omen.audit import RequestAudit
-from omen.candidates import Endpoint
+from omen.candidates import Candidate, Endpoint
 from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
-from omen.engine import load_strategies, run_race
+from omen.engine import ask_in_turn, load_strategies, run_race
+from omen.errors import FailureKind, UpstreamFailure
 from omen.hints import RaceHints
 from omen.plan import Observer, Output, RaceRecord, Strategy
-from omen.providers import KINDS
+from omen.providers import KINDS, anthropic
 from omen.routing import Cards, Catalog, CatalogProvider, PlanDefaults, Router
 from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
@@ -124,6 +125,24 @@ class Gateway:
         """
         strategy = self._strategies[race.plan.strategy]
         await run_race(race, strategy, self.attempts.opener(race, request), output)
+
+    async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
+        """Have the tokens of a prompt counted; None when the first candidate does not count.
+
+        **Raises.** `RaceError` when everybody who was asked failed.
+        **Cancellation.** The upstream socket is closed.
+        """
+        if race.plan.candidates[0].kind != anthropic.NAME:
+            return None
+
+        async def ask(candidate: Candidate) -> int:
+            if candidate.kind != anthropic.NAME:
+                raise UpstreamFailure(FailureKind.UNSUPPORTED, "it does not count tokens")
+            asked = anthropic.encode_count(request, candidate)
+            body = await self.attempts.call(race, candidate, asked, anthropic.classify)
+            return anthropic.read_count(body)
+
+        return await ask_in_turn(race, ask)
 
 
 @asynccontextmanager

@@ -15,12 +15,14 @@ from functools import partial
 import httpx
 import trio
 
+from omen.attempts._call import Classify, fetch
 from omen.attempts._ending import conclude
 from omen.attempts._patience import Patience
 from omen.attempts._running import RunningAttempt
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.errors import FailureKind, UpstreamFailure
+from omen.frames import WireRequest
 from omen.plan import AttemptRecord, Moment, Observer, OpenAttempt, RaceRecord
 from omen.providers import ProviderSpec
 from omen.wire.framing import make_reader
@@ -80,6 +82,19 @@ class Attempts:
                     on_commit=partial(self._commit, race, record),
                     on_progress=partial(self._tell, "progressed", race, record),
                 )
+
+    async def call(
+        self, race: RaceRecord, candidate: Candidate, request: WireRequest, classify: Classify
+    ) -> bytes:
+        """Make one attempt whose answer is one body, and give that.
+
+        **Raises.** `UpstreamFailure`. **Cancellation.** The socket is closed.
+        """
+        with self._recorded(race, candidate) as record:
+            body = await fetch(self._transport, request, classify, record)
+            self._commit(race, record)
+            record.complete = True
+            return body
 
     @contextmanager
     def _recorded(self, race: RaceRecord, candidate: Candidate) -> Iterator[AttemptRecord]:

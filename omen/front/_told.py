@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from math import ceil
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 import trio
 
 from omen.errors import OmenError, RaceError, RequestError
+from omen.front._asgi import Scope
 from omen.plan import AttemptRecord, RaceRecord
+from omen.serving import describe
+
+logger = logging.getLogger(__name__)
 
 Headers = list[tuple[bytes, bytes]]
 ESTIMATED_RETRY_AFTER = 2.0
@@ -38,6 +43,22 @@ class MethodNotAllowed(RequestError):
         message = f"{method} is not allowed here; use {allowed}"
         super().__init__(message, status=405, code="method_not_allowed")
         self.allowed = allowed
+
+
+def check_method(scope: Scope) -> None:
+    """Let only POST pass. **Raises.** `MethodNotAllowed`."""
+    if scope["method"] != "POST":
+        raise MethodNotAllowed(scope["method"], "POST")
+
+
+def own_fault(bug: Exception, where: str) -> OmenError:
+    """Log a bug, and make the error the caller is told instead of it.
+
+    This is the boundary: whatever went wrong inside, the caller hears that something did, and the
+    log says what kind and where, but not its text, which may quote a prompt.
+    """
+    logger.error("%s: internal error: %s", where, describe(bug))
+    return OmenError(f"internal error in the gateway; its log has more under {where}")
 
 
 def error_headers(error: OmenError) -> Headers:

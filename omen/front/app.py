@@ -8,8 +8,11 @@ from collections.abc import Callable
 from omen.config import ServerSettings
 from omen.front._asgi import App, Receive, Scope, Send
 from omen.front._body import BodyLimits
+from omen.front._whole_route import WholeRoute
+from omen.front.anthropic_api import Messages
 from omen.front.audit import Audited
 from omen.front.chat import ChatRoute
+from omen.front.count_tokens import CountTokens
 from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
 from omen.front.openai_api import ChatCompletions
@@ -39,6 +42,11 @@ def make_app(
             gateway, ChatCompletions(), limits, server.keepalive_after_seconds
         ),
         "/omen/races/live": LiveRoute(feed),
+    }
+    messages = Messages()
+    hot |= {
+        "/v1/messages": ChatRoute(gateway, messages, limits, server.keepalive_after_seconds),
+        "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, limits),
     }
     metrics = Metrics(gateway, LiveConnections() if connections is None else connections)
     rest = make_operations(gateway, metrics, draining, int(time.time()))

@@ -7,7 +7,6 @@ the client, and none is ever owned by a response generator that somebody might f
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 
 import trio
@@ -18,13 +17,11 @@ from omen.front._body import BodyLimits, ClientGoneError, read_json_body
 from omen.front._dialect import Asked, Dialect
 from omen.front._ids import request_id_of
 from omen.front._stream_output import StreamOutput
-from omen.front._told import MethodNotAllowed, error_headers, race_headers
+from omen.front._told import check_method, error_headers, own_fault, race_headers
 from omen.front._whole_output import WholeOutput
 from omen.gateway import Gateway
 from omen.plan import Output, RaceRecord
-from omen.serving import describe
 
-logger = logging.getLogger(__name__)
 TAIL_SECONDS = 1.0
 """What may still go on in a request whose client has everything, or is gone."""
 
@@ -48,7 +45,7 @@ class ChatRoute:
         request_id = request_id_of(headers)
         exchange = _Exchange(self, send, request_id)
         try:
-            _check_method(scope)
+            check_method(scope)
             body = await read_json_body(receive, headers, self.body_limits)
             asked = self.dialect.parse(body, headers)
             race = self.gateway.plan(asked.model, asked.hints, accepted_at, request_id)
@@ -57,28 +54,13 @@ class ChatRoute:
         except RequestError as error:
             await exchange.refuse(error)
             return
-        except Exception as bug:  # noqa: BLE001  the boundary, see _own_fault
-            await exchange.refuse(_own_fault(bug, f"request {request_id}"))
+        except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
+            await exchange.refuse(own_fault(bug, f"request {request_id}"))
             return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope, exchange, race)
             await exchange.answer(asked, race, nursery)
             nursery.cancel_scope.cancel()
-
-
-def _check_method(scope: Scope) -> None:
-    if scope["method"] != "POST":
-        raise MethodNotAllowed(scope["method"], "POST")
-
-
-def _own_fault(bug: Exception, where: str) -> OmenError:
-    """Log a bug, and make the error the caller is told instead of it.
-
-    This is the boundary: whatever went wrong inside, the caller hears that something did, and the
-    log says what kind and where, but not its text, which may quote a prompt.
-    """
-    logger.error("%s: internal error: %s", where, describe(bug))
-    return OmenError(f"internal error in the gateway; its log has more under {where}")
 
 
 class _Exchange:
@@ -129,8 +111,8 @@ class _Exchange:
             await self._route.gateway.run(race, asked.request, output)
         except OmenError as error:
             return error
-        except Exception as bug:  # noqa: BLE001  the boundary, see _own_fault
-            return _own_fault(bug, f"race {race.race_id}")
+        except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
+            return own_fault(bug, f"race {race.race_id}")
         return None
 
     async def refuse(self, error: OmenError, race: RaceRecord | None = None) -> None:

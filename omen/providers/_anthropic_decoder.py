@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from omen.chat import ReasoningBlock
 from omen.events import (
     AnswerEnd,
     AnswerStart,
     Event,
     FinishReason,
     ReasoningDelta,
+    ReasoningEnd,
     TextDelta,
     ToolCallDelta,
+    WireEvent,
 )
 from omen.frames import Frame
 from omen.providers._anthropic_errors import ANTHROPIC_ERRORS
@@ -53,12 +56,26 @@ class MessagesDecoder:
     """Turns the frames of one Messages stream into events. One per answer.
 
     Events, blocks and deltas of unknown types give nothing, as the vendor asks of clients; so do
-    signatures, hidden thinking, and the calls of tools that the server ran itself.
+    the calls of tools that the server ran itself. Asked `verbatim`, every event goes along as it
+    came besides, for a client to whom all of that means something.
     """
 
-    __slots__ = ("_calls", "_ended", "_finish", "_open", "_started", "_usage")
+    __slots__ = (
+        "_calls",
+        "_ended",
+        "_finish",
+        "_model",
+        "_open",
+        "_started",
+        "_thoughts",
+        "_usage",
+        "_verbatim",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, model: str, *, verbatim: bool = False) -> None:
+        self._model = model
+        self._verbatim = verbatim
+        self._thoughts: dict[int, dict[str, Any]] = {}
         self._usage = UsageSoFar()
         self._open: dict[int, _ToolBlock] = {}
         self._calls = 0
@@ -71,7 +88,12 @@ class MessagesDecoder:
         if self._ended:
             return ()
         event = frame_object(frame)
-        match event.get("type"):
+        kind = text_of(event.get("type"))
+        events = self._read(kind, event)
+        return [WireEvent("anthropic", kind, frame.data), *events] if self._verbatim else events
+
+    def _read(self, kind: str, event: dict[str, Any]) -> Sequence[Event]:
+        match kind:
             case "content_block_delta":
                 return self._delta(event)
             case "content_block_start":
@@ -100,16 +122,24 @@ class MessagesDecoder:
         delta = event.get("delta")
         if not isinstance(delta, dict):
             return ()
-        kind = delta.get("type")
-        if kind == "text_delta":
-            text = text_of(delta.get("text"))
-            return (TextDelta(text),) if text else ()
-        if kind == "thinking_delta":
-            text = text_of(delta.get("thinking"))
-            return (ReasoningDelta(text),) if text else ()
-        if kind == "input_json_delta":
-            return self._arguments(event, text_of(delta.get("partial_json")))
+        match delta.get("type"):
+            case "text_delta":
+                text = text_of(delta.get("text"))
+                return (TextDelta(text),) if text else ()
+            case "thinking_delta":
+                return self._thinking(event, "thinking", text_of(delta.get("thinking")))
+            case "signature_delta":
+                self._thinking(event, "signature", text_of(delta.get("signature")))
+            case "input_json_delta":
+                return self._arguments(event, text_of(delta.get("partial_json")))
         return ()
+
+    def _thinking(self, event: dict[str, Any], part: str, text: str) -> Sequence[Event]:
+        """Gather a thinking block, which has to come back as it was; show what of it is text."""
+        thought = self._thoughts.get(_index(event))
+        if thought is not None:
+            thought[part] = text_of(thought.get(part)) + text
+        return (ReasoningDelta(text),) if text and part == "thinking" else ()
 
     def _arguments(self, event: dict[str, Any], text: str) -> Sequence[Event]:
         block = self._open.get(_index(event))
@@ -127,8 +157,10 @@ class MessagesDecoder:
             return self._tool_start(_index(event), block)
         if kind == "text" and (text := text_of(block.get("text"))):
             return (TextDelta(text),)
-        if kind == "thinking" and (text := text_of(block.get("thinking"))):
-            return (ReasoningDelta(text),)
+        if kind in ("thinking", "redacted_thinking"):
+            self._thoughts[_index(event)] = dict(block)
+            text = text_of(block.get("thinking"))
+            return (ReasoningDelta(text),) if text else ()
         return ()
 
     def _tool_start(self, index: int, content: dict[str, Any]) -> Sequence[Event]:
@@ -144,6 +176,9 @@ class MessagesDecoder:
         return (ToolCallDelta(block.index, call_id, name, compact(given) if given else ""),)
 
     def _block_stop(self, event: dict[str, Any]) -> Sequence[Event]:
+        thought = self._thoughts.pop(_index(event), None)
+        if thought is not None:
+            return (ReasoningEnd(ReasoningBlock("anthropic", self._model, thought)),)
         block = self._open.pop(_index(event), None)
         if block is None or block.has_arguments:
             return ()

@@ -17,12 +17,13 @@ from omen.providers._tool_ids import strict_id
 
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _FILE_TYPES = frozenset({"application/pdf"})
+_SHOWN = frozenset({"image", "document"})
 _INSTRUCTING = frozenset({"system", "developer"})
 
 Block = dict[str, Any]
 
 
-def split_conversation(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
+def split_conversation(messages: Sequence[Message], model: str) -> tuple[str, list[dict[str, Any]]]:
     """Give the system text and the turns.
 
     Instructions at the start are the system text. Later ones have no role that every model knows
@@ -36,7 +37,7 @@ def split_conversation(messages: Sequence[Message]) -> tuple[str, list[dict[str,
     system = "\n\n".join(message.text for message in opening if message.text.strip())
     turns = []
     for role, group in groupby(messages[len(opening) :], key=_turn_role):
-        blocks = [block for message in group for block in _blocks(message)]
+        blocks = [block for message in group for block in _blocks(message, model)]
         if blocks:
             blocks.sort(key=lambda block: block["type"] != "tool_result")
             turns.append({"role": role, "content": blocks})
@@ -49,11 +50,11 @@ def _turn_role(message: Message) -> str:
     return "assistant" if message.role == "assistant" else "user"
 
 
-def _blocks(message: Message) -> list[Block]:
+def _blocks(message: Message, model: str) -> list[Block]:
     if message.role == "tool":
         return [_tool_result(message)]
-    blocks = _content(message.parts)
-    if message.role != "user" and any(block["type"] != "text" for block in blocks):
+    blocks = [*_thoughts(message, model), *_content(message.parts)]
+    if message.role != "user" and any(block["type"] in _SHOWN for block in blocks):
         raise unsupported(f"an image in a message of the role {message.role}")
     for call in message.tool_calls:
         arguments = arguments_object(call)
@@ -63,12 +64,21 @@ def _blocks(message: Message) -> list[Block]:
     return blocks
 
 
+def _thoughts(message: Message, model: str) -> Iterable[Block]:
+    """Give back what the model thought, unchanged; another model cannot read it."""
+    for thought in message.reasoning:
+        if (thought.kind, thought.model) == ("anthropic", model):
+            yield dict(thought.value)
+
+
 def _tool_result(message: Message) -> Block:
     block: Block = {"type": "tool_result", "tool_use_id": strict_id(message.tool_call_id or "")}
     content = _content(message.parts)
     if content:
         only_text = all(part["type"] == "text" for part in content)
         block["content"] = message.text if only_text else content
+    if message.is_error:
+        block["is_error"] = True
     return block
 
 

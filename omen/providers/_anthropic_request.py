@@ -9,9 +9,10 @@ that have no field here (seed, penalties, extras of the OpenAI dialect) are igno
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from omen.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice
+from omen.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice, Verbatim
 from omen.providers._anthropic_messages import split_conversation
 from omen.providers._anthropic_models import MessagesTraits, anthropic_traits
 from omen.providers._anthropic_thinking import thinking_fields
@@ -22,13 +23,20 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
 
 def messages_body(request: ChatRequest, model: str) -> dict[str, Any]:
-    """Write the body of a streamed request."""
+    """Write the body of a streamed request.
+
+    A client that speaks this API has written it already. It goes as it came, but for what the model
+    is known to refuse and what is ours to decide.
+    """
     traits = anthropic_traits(model)
+    said = own_words(request)
+    if said is not None:
+        return {**_sayable(said.body, traits), "model": model, "stream": True}
     if request.logprobs:
         raise unsupported("logprobs")
     if request.messages[-1:] and request.messages[-1].role == "assistant" and not traits.prefill:
         raise unsupported("the continuation of an assistant message")
-    system, turns = split_conversation(request.messages)
+    system, turns = split_conversation(request.messages, model)
     max_tokens = request.max_tokens if request.max_tokens is not None else traits.max_output
     body: dict[str, Any] = {"model": model, "max_tokens": max_tokens, "stream": True}
     if system:
@@ -49,6 +57,30 @@ def messages_body(request: ChatRequest, model: str) -> dict[str, Any]:
     return body
 
 
+def count_body(request: ChatRequest, model: str) -> dict[str, Any]:
+    """Write the body of a request to count tokens, which takes the prompt and nothing else."""
+    said = own_words(request)
+    body = messages_body(request, model) if said is None else {**said.body, "model": model}
+    return {name: value for name, value in body.items() if name in _COUNTED}
+
+
+def own_words(request: ChatRequest) -> Verbatim | None:
+    """Give the request as its client wrote it, if that was in this API's words."""
+    said = request.verbatim
+    return said if said is not None and said.dialect == "anthropic" else None
+
+
+def _sayable(body: Mapping[str, Any], traits: MessagesTraits) -> Mapping[str, Any]:
+    if traits.sampling:
+        return body
+    return {name: value for name, value in body.items() if name not in _SAMPLING}
+
+
+_SAMPLING = frozenset({"temperature", "top_p", "top_k"})
+_COUNTED = frozenset(
+    {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}
+    | {"mcp_servers", "context_management", "cache_control"}
+)
 _OFF = {"type": "disabled"}
 
 

@@ -59,13 +59,21 @@ def thinking_fields(
 def _budget(request: ChatRequest, effort: str, max_tokens: int) -> dict[str, Any]:
     """Ask for thinking by budget, where these older models would take it.
 
-    Not in the middle of a tool turn: they want the thinking blocks of the turn back, which an
-    OpenAI client never saw. At most half of `max_tokens`, which includes it.
+    Not in the middle of a tool turn whose thinking is not at hand: they want its blocks back, which
+    an OpenAI client never saw. At most half of `max_tokens`, which includes it.
     """
     budget = min(_BUDGETS.get(effort, 0), max_tokens // 2)
-    if budget < _LEAST_BUDGET or _forces_tool(request) or request.messages[-1].role == "tool":
+    if budget < _LEAST_BUDGET or _forces_tool(request) or _in_unsigned_turn(request):
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+
+def _in_unsigned_turn(request: ChatRequest) -> bool:
+    """Whether a tool turn is going on whose thinking is not at hand."""
+    if request.messages[-1].role != "tool":
+        return False
+    turn = next((m for m in reversed(request.messages) if m.role == "assistant"), None)
+    return turn is None or not turn.reasoning
 
 
 def _forces_tool(request: ChatRequest) -> bool:

@@ -98,8 +98,14 @@ def _part(part: Part) -> dict[str, Any]:
             return {**extras, "type": "image_url", "image_url": image}
         case FilePart():
             return _file(part)
-        case Opaque(value=value):
-            return dict(value)
+        case Opaque():
+            return _opaque(part, "content part")
+
+
+def _opaque(what: Opaque, called: str) -> dict[str, Any]:
+    if what.dialect != "openai":
+        raise unsupported(f"a {called} of the type {what.value.get('type')!s:.40}")
+    return dict(what.value)
 
 
 def _file(part: FilePart) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def _file(part: FilePart) -> dict[str, Any]:
 
 def _tool(tool: Tool | Opaque) -> dict[str, Any]:
     if isinstance(tool, Opaque):
-        return dict(tool.value)
+        return _opaque(tool, "tool")
     optional = {
         "description": tool.description,
         "parameters": tool.parameters,
@@ -124,8 +130,8 @@ def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
     match choice:
         case NamedTool(name=name):
             return {"type": "function", "function": {"name": name}}
-        case Opaque(value=value):
-            return dict(value)
+        case Opaque():
+            return _opaque(choice, "tool choice")
         case _:
             return choice
 

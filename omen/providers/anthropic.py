@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.errors import UpstreamFailure
-from omen.frames import Framing, WireRequest
+from omen.frames import Frame, Framing, WireRequest
 from omen.providers._anthropic_decoder import MessagesDecoder
 from omen.providers._anthropic_errors import ANTHROPIC_ERRORS
-from omen.providers._anthropic_request import messages_body
+from omen.providers._anthropic_request import count_body, messages_body, own_words
 from omen.providers._failures import classify_answer
-from omen.providers._json import json_bytes
+from omen.providers._json import frame_object, json_bytes, not_the_wire_format
 from omen.providers._spec import Decoder
 
 NAME = "anthropic"
@@ -23,25 +23,50 @@ BASE_URL: str | None = "https://api.anthropic.com"
 FRAMING: Framing = "sse"
 
 _API_VERSION = "2023-06-01"
-"""The newer one refuses sampling parameters from every model, and streams nothing differently."""
+"""The newer one refuses sampling parameters from every model, and streams nothing differently. A
+client that speaks this API itself says which one it means."""
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a Messages request; `base_url` is the bare origin."""
+    body = json_bytes(messages_body(request, candidate.model))
+    return _post(request, candidate, "/v1/messages", body)
+
+
+def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
+    """Make a decoder for one answer."""
+    return MessagesDecoder(candidate.model, verbatim=own_words(request) is not None)
+
+
+def encode_count(request: ChatRequest, candidate: Candidate) -> WireRequest:
+    """Write a request to count the tokens of a prompt.
+
+    **Raises.** `UpstreamFailure` (`UNSUPPORTED`) when this wire format cannot say the prompt.
+    """
+    body = json_bytes(count_body(request, candidate.model))
+    return _post(request, candidate, "/v1/messages/count_tokens", body)
+
+
+def read_count(body: bytes) -> int:
+    """Read the answer to it. **Raises.** `UpstreamFailure` (`PROTOCOL`)."""
+    tokens = frame_object(Frame(body)).get("input_tokens")
+    if not isinstance(tokens, int):
+        raise not_the_wire_format("there is no count of tokens")
+    return tokens
+
+
+def _post(request: ChatRequest, candidate: Candidate, path: str, body: bytes) -> WireRequest:
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream",
         "anthropic-version": _API_VERSION,
     }
+    said = own_words(request)
+    if said is not None:
+        headers |= said.headers
     if candidate.endpoint.api_key:
         headers["x-api-key"] = candidate.endpoint.api_key
-    body = json_bytes(messages_body(request, candidate.model))
-    return WireRequest("POST", f"{candidate.endpoint.base_url}/v1/messages", headers, body)
-
-
-def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
-    """Make a decoder for one answer."""
-    return MessagesDecoder()
+    return WireRequest("POST", f"{candidate.endpoint.base_url}{path}", headers, body)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

@@ -60,7 +60,7 @@ COLUMNS = (
         quirks=Quirks(api_version="2024-10-21"),
     ),
     Column("xai", "xai", "xai", "grok-3-mini", path="/v1"),
-    Column("anthropic", "anthropic", "anthropic", "claude-sonnet-4-5"),
+    Column("anthropic", "anthropic", "anthropic", "claude-haiku-4-5"),
     Column("ollama", "ollama", "ollama", "qwen3:8b"),
     Column("openai_compatible", "openai", "openai_compatible", "llama-3.3-70b", path="/v1"),
 )

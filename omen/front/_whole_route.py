@@ -1,0 +1,101 @@
+"""The road of a request whose answer is one body: a count of tokens, vectors.
+
+Like a chat's (`chat.py`), it is one nursery: the work in it, and a task that waits for the client
+to leave. Whichever ends first ends the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import trio
+
+from omen.errors import OmenError, RequestError
+from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._body import BodyLimits, ClientGoneError, read_json_body
+from omen.front._ids import request_id_of
+from omen.front._told import check_method, error_headers, own_fault, race_headers
+from omen.plan import RaceRecord
+
+
+class Errors(Protocol):
+    """How a dialect tells errors; see `omen.front._dialect.Dialect`."""
+
+    def status(self, error: OmenError) -> int: ...
+
+    def error_body(self, error: OmenError, request_id: str) -> Mapping[str, Any]: ...
+
+    def headers(self, request_id: str) -> Headers: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a request came to before anything was sent."""
+
+    race: RaceRecord
+    run: Callable[[], Awaitable[Mapping[str, Any]]]
+    """Does the work and gives the body of the answer. **Raises.** `OmenError`."""
+
+
+Plan = Callable[[bytes, Mapping[str, str], float, str], Planned]
+"""Reads a body and headers, with the time of acceptance and the request's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRoute:
+    """A route that answers POST with one JSON body."""
+
+    plan: Plan
+    errors: Errors
+    body_limits: BodyLimits = field(default_factory=BodyLimits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. **Cancellation.** When the client leaves, the work is cancelled."""
+        accepted_at = trio.current_time()
+        headers = header_map(scope)
+        request_id = request_id_of(headers)
+        try:
+            check_method(scope)
+            body = await read_json_body(receive, headers, self.body_limits)
+            planned = self.plan(body, headers, accepted_at, request_id)
+        except ClientGoneError:
+            return
+        except RequestError as error:
+            await self._refuse(send, error, request_id)
+            return
+        except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
+            await self._refuse(send, own_fault(bug, f"request {request_id}"), request_id)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_leave, receive, nursery.cancel_scope, planned.race)
+            await self._answer(planned, send, request_id)
+            nursery.cancel_scope.cancel()
+
+    async def _answer(self, planned: Planned, send: Send, request_id: str) -> None:
+        race = planned.race
+        try:
+            body = await planned.run()
+        except OmenError as error:
+            await self._refuse(send, error, request_id, race)
+        except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
+            await self._refuse(send, own_fault(bug, f"race {race.race_id}"), request_id, race)
+        else:
+            headers = [*self.errors.headers(request_id), *race_headers(race)]
+            await send_json(send, 200, body, headers)
+
+    async def _refuse(
+        self, send: Send, error: OmenError, request_id: str, race: RaceRecord | None = None
+    ) -> None:
+        headers = [*self.errors.headers(request_id), *error_headers(error)]
+        if race is not None:
+            headers += race_headers(race)
+        body = self.errors.error_body(error, request_id)
+        await send_json(send, self.errors.status(error), body, headers)
+
+
+async def _leave(receive: Receive, scope: trio.CancelScope, race: RaceRecord) -> None:
+    await wait_until_gone(receive)
+    race.client_left_at = trio.current_time()
+    scope.cancel()

@@ -1,0 +1,84 @@
+"""Anthropic's Messages API, as clients speak it: the parts of the dialect, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omen.errors import OmenError
+from omen.events import Event
+from omen.front._asgi import Headers
+from omen.front._dialect import Asked
+from omen.front._told import explain
+from omen.front.anthropic_parse import parse_messages
+from omen.front.anthropic_write import (
+    Message,
+    MessagesWriter,
+    error_body,
+    error_event,
+    status_of,
+)
+from omen.plan import RaceRecord
+
+
+class Messages:
+    """`POST /v1/messages`; see `omen.front._dialect.Dialect`."""
+
+    keep_alive = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+        """Read a request."""
+        return parse_messages(body, headers)
+
+    def writer(self, race: RaceRecord, asked: Asked) -> MessagesWriter:
+        """Begin a Messages stream."""
+        return MessagesWriter(_message_id(race), _model(race))
+
+    def collector(self, asked: Asked) -> MessageCollector:
+        """Begin a whole message."""
+        return MessageCollector(asked)
+
+    def status(self, error: OmenError) -> int:
+        """Give the status Anthropic has for an error."""
+        return status_of(error)
+
+    def error_body(self, error: OmenError, request_id: str) -> Mapping[str, Any]:
+        """Write `{"type": "error", …}`."""
+        return error_body(error, request_id)
+
+    def error_event(self, error: OmenError, request_id: str) -> bytes:
+        """Write the same as an event."""
+        return error_event(error, request_id)
+
+    def headers(self, request_id: str) -> Headers:
+        """Name the request, by both vendors' names for it."""
+        name = request_id.encode()
+        return [(b"request-id", name), (b"x-request-id", name)]
+
+
+class MessageCollector:
+    """A whole answer, and beside it what the caller opted in to."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._hints = asked.hints
+        self._events: list[Event] = []
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Take the next events."""
+        self._events += events
+
+    def body(self, race: RaceRecord) -> Mapping[str, Any]:
+        """Give the message."""
+        message = Message(_message_id(race), _model(race))
+        for event in self._events:
+            message.add(event)
+        body = message.body()
+        return {**body, "omen": explain(race)} if self._hints.explain else body
+
+
+def _message_id(race: RaceRecord) -> str:
+    return f"msg_{race.race_id}"
+
+
+def _model(race: RaceRecord) -> str:
+    return race.winner.candidate.model if race.winner else ""
