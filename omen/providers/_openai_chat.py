@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.candidates import Candidate
+from omen.candidates import PLAIN, Candidate, Quirks
 from omen.chat import ChatRequest
 from omen.errors import UpstreamFailure
 from omen.frames import WireRequest
@@ -33,9 +33,10 @@ def chat_request(
     url: str,
     auth: Mapping[str, str],
     traits: ChatTraits = CLASSIC,
+    quirks: Quirks = PLAIN,
 ) -> WireRequest:
     """Write a streamed chat-completions request."""
-    body = json_bytes(chat_body(request, model, traits))
+    body = json_bytes(chat_body(request, model, traits, quirks))
     return WireRequest("POST", url, {**STREAM_HEADERS, **auth}, body)
 
 
@@ -51,6 +52,7 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
         candidate.model,
         url=f"{candidate.endpoint.base_url}/chat/completions",
         auth=bearer(candidate.endpoint.api_key),
+        quirks=candidate.quirks,
     )
 
 

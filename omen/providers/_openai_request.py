@@ -1,7 +1,8 @@
 """The chat-completions request.
 
 Nothing is sent that the client did not say, and what the vocabulary has no word for goes through
-as it came.
+as it came. What a model is known to refuse, and what would only have coloured its answer
+(temperature, penalties, stop sequences, an effort it does not have), is left out.
 
 **Source.** OpenAI's reference of POST /v1/chat/completions, read 2026-11-22.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omen.candidates import PLAIN, Quirks
 from omen.chat import (
     ChatRequest,
     FilePart,
@@ -29,28 +31,29 @@ from omen.providers._openai_models import ChatTraits
 
 _NEVER_FROM_EXTRAS = frozenset({"omen", "tags", "stream", "stream_options", "model", "n"})
 
-_SAME_NAME = (
-    "parallel_tool_calls",
+_SAME_NAME = ("parallel_tool_calls", "seed", "user")
+_SAMPLING = (
     "temperature",
     "top_p",
     "presence_penalty",
     "frequency_penalty",
-    "seed",
     "logprobs",
     "top_logprobs",
-    "reasoning_effort",
-    "user",
 )
+_SAMPLING_EXTRAS = frozenset({"logit_bias"})
 
 
-def chat_body(request: ChatRequest, model: str, traits: ChatTraits) -> dict[str, Any]:
+def chat_body(
+    request: ChatRequest, model: str, traits: ChatTraits, quirks: Quirks = PLAIN
+) -> dict[str, Any]:
     """Write the body of a streamed request."""
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_message(message) for message in request.messages],
+        "messages": [_message(message, quirks) for message in request.messages],
         "stream": True,
-        "stream_options": {"include_usage": True},
     }
+    if quirks.stream_usage:
+        body["stream_options"] = {"include_usage": True}
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
     if request.tool_choice is not None:
@@ -58,15 +61,44 @@ def chat_body(request: ChatRequest, model: str, traits: ChatTraits) -> dict[str,
     if request.response_format is not None:
         body["response_format"] = _response_format(request.response_format)
     if request.max_tokens is not None:
-        body[traits.token_limit] = request.max_tokens
-    if request.stop:
+        body[quirks.token_limit or traits.token_limit] = request.max_tokens
+    if request.stop and traits.stop:
         body["stop"] = list(request.stop)
     body |= _said({name: getattr(request, name) for name in _SAME_NAME})
-    return _with_extras(body, request.extras)
+    effort = effort_for(request.reasoning_effort, traits)
+    if effort is not None:
+        body["reasoning_effort"] = effort
+    unwanted = set(quirks.drop)
+    if samples(traits, effort):
+        body |= _said({name: getattr(request, name) for name in _SAMPLING})
+    else:
+        unwanted |= _SAMPLING_EXTRAS
+    whole = _with_extras(body, request.extras)
+    return {name: value for name, value in whole.items() if name not in unwanted}
 
 
-def _message(message: Message) -> dict[str, Any]:
-    written: dict[str, Any] = {"role": message.role, "content": _content(message)}
+def effort_for(wanted: str | None, traits: ChatTraits) -> str | None:
+    """Give the effort to send for the one that was asked for; None for none at all."""
+    if wanted is None or not traits.effort:
+        return None
+    return traits.efforts.get(wanted, wanted)
+
+
+def samples(traits: ChatTraits, effort: str | None) -> bool:
+    """Whether the model takes sampling parameters, asked with this effort."""
+    match traits.sampling:
+        case "always":
+            return True
+        case "without_reasoning":
+            return effort == "none"
+        case "never":
+            return False
+
+
+def _message(message: Message, quirks: Quirks) -> dict[str, Any]:
+    developer = message.role == "developer" and not quirks.developer_role
+    role = "system" if developer else message.role
+    written: dict[str, Any] = {"role": role, "content": _content(message)}
     if message.tool_calls:
         written["tool_calls"] = [
             {

@@ -1,15 +1,22 @@
-"""OpenAI, by chat completions.
+"""OpenAI: by chat completions, and by Responses what chat completions refuse.
 
-**Source.** platform.openai.com/docs/api-reference/chat, read 2026-11-22.
+Which of both is decided by the model and the request, and no caller can tell.
+
+**Source.** platform.openai.com/docs/api-reference/chat and /responses, read 2026-11-22.
 """
 
 from __future__ import annotations
 
 from omen.candidates import Candidate
-from omen.chat import ChatRequest
+from omen.chat import ChatRequest, Tool
 from omen.frames import Framing, WireRequest
-from omen.providers._openai_chat import bearer, chat_request, classify, decoder
-from omen.providers._openai_models import openai_traits
+from omen.providers._json import json_bytes
+from omen.providers._openai_chat import STREAM_HEADERS, bearer, chat_request, classify
+from omen.providers._openai_chat import decoder as chat_decoder
+from omen.providers._openai_models import ChatTraits, openai_traits
+from omen.providers._responses_decoder import ResponsesDecoder
+from omen.providers._responses_request import responses_body
+from omen.providers._spec import Decoder
 
 __all__ = ["BASE_URL", "FRAMING", "NAME", "classify", "decoder", "encode"]
 
@@ -19,11 +26,35 @@ FRAMING: Framing = "sse"
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
-    """Write a chat-completions request; `base_url` ends in /v1."""
+    """Write a request by one of the two APIs; `base_url` ends in /v1."""
+    traits = openai_traits(candidate.base_model)
+    base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
+    if speaks_responses(request, traits):
+        body = json_bytes(responses_body(request, candidate.model, traits))
+        return WireRequest("POST", f"{base_url}/responses", {**STREAM_HEADERS, **auth}, body)
     return chat_request(
         request,
         candidate.model,
-        url=f"{candidate.endpoint.base_url}/chat/completions",
-        auth=bearer(candidate.endpoint.api_key),
-        traits=openai_traits(candidate.model),
+        url=f"{base_url}/chat/completions",
+        auth=auth,
+        traits=traits,
+        quirks=candidate.quirks,
     )
+
+
+def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
+    """Make a decoder for one answer."""
+    if speaks_responses(request, openai_traits(candidate.base_model)):
+        return ResponsesDecoder(candidate.model)
+    return chat_decoder(request, candidate)
+
+
+def speaks_responses(request: ChatRequest, traits: ChatTraits) -> bool:
+    """Whether a request has to go by Responses.
+
+    An effort that was not asked for counts too: the model has a default, and it is not none.
+    """
+    if traits.api != "responses_for_tools":
+        return traits.api == "responses"
+    calls = any(isinstance(tool, Tool) for tool in request.tools)
+    return calls and request.reasoning_effort != "none"
