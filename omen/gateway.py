@@ -29,6 +29,7 @@ from omen.errors import FailureKind, UpstreamFailure
 from omen.hints import RaceHints
 from omen.plan import Observer, Output, RaceRecord, Strategy
 from omen.providers import KINDS, anthropic
+from omen.reasoning import ReasoningMemory
 from omen.routing import Cards, Catalog, CatalogProvider, PlanDefaults, Router
 from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
@@ -70,6 +71,7 @@ class Gateway:
         self._router = router
         self._strategies = strategies
         self._transport = transport
+        self._reasoning = ReasoningMemory()
         self.attempts = attempts
         self.aliases = tuple(aliases)
         """Names that stand for a list of models, and can be asked for like one."""
@@ -124,7 +126,8 @@ class Gateway:
         **Cancellation.** Every upstream stream of the race is closed.
         """
         strategy = self._strategies[race.plan.strategy]
-        await run_race(race, strategy, self.attempts.opener(race, request), output)
+        opener = self.attempts.opener(race, self._reasoning.recall(request))
+        await run_race(race, strategy, opener, self._reasoning.watch(request, output))
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Have the tokens of a prompt counted; None when the first candidate does not count.

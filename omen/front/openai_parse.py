@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from omen.chat import (
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     NamedTool,
@@ -34,6 +35,7 @@ from omen.front._schema import (
     FunctionToolIn,
     ImagePartIn,
     MessageIn,
+    OtherIn,
     PartIn,
     ResponseFormatIn,
     TextPartIn,
@@ -128,7 +130,16 @@ def _part(part: PartIn) -> Part:
         case ImagePartIn():
             return ImagePart(part.image_url.url, part.image_url.detail, _extras(part))
         case _:
-            return Opaque(part.model_dump())
+            return _file(part) or Opaque(part.model_dump())
+
+
+def _file(part: OtherIn) -> FilePart | None:
+    """Read a file that is in the request; one that is kept at OpenAI means nothing to others."""
+    match part.model_dump():
+        case {"type": "file", "file": {"file_data": str(url), **rest}} if "file_id" not in rest:
+            name = rest.get("filename")
+            return FilePart(url, name if isinstance(name, str) else None)
+    return None
 
 
 def _tool_call(call: ToolCallIn) -> ToolCall:

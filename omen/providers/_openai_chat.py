@@ -58,7 +58,7 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
-    return ChatDecoder(OPENAI_ERRORS)
+    return ChatDecoder(OPENAI_ERRORS, think_tags=candidate.quirks.think_tags)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

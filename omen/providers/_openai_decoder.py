@@ -27,6 +27,7 @@ from omen.providers._failures import classify_frame, truncated
 from omen.providers._json import frame_object, not_the_wire_format, text_of
 from omen.providers._openai_tool_calls import ToolCallMerger
 from omen.providers._openai_usage import read_usage
+from omen.providers._think_tags import ThinkTags
 
 _FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -51,10 +52,11 @@ class ChatDecoder:
     ends as soon as usage has come that is not older than the finish reason.
     """
 
-    __slots__ = ("_ended", "_errors", "_finish", "_started", "_tools", "_usage")
+    __slots__ = ("_ended", "_errors", "_finish", "_started", "_think_tags", "_tools", "_usage")
 
-    def __init__(self, errors: ErrorTable) -> None:
+    def __init__(self, errors: ErrorTable, *, think_tags: bool = False) -> None:
         self._errors = errors
+        self._think_tags = ThinkTags() if think_tags else None
         self._tools = ToolCallMerger()
         self._started = False
         self._finish: FinishReason | None = None
@@ -108,6 +110,8 @@ class ChatDecoder:
             if reason == "error":
                 raise self._failure(choice)
             self._finish = _FINISH_REASONS.get(reason, _OTHER_FINISH)
+            if self._think_tags is not None:
+                events.extend(self._think_tags.end())
             events.extend(self._tools.finish())
 
     def _read_delta(
@@ -120,6 +124,8 @@ class ChatDecoder:
             raise not_the_wire_format("the content of a chunk is not text")
         if logprobs:
             events.append(TextDelta(content or "", {"logprobs": logprobs}))
+        elif content and self._think_tags is not None:
+            events.extend(self._think_tags.feed(content))
         elif content:
             events.append(TextDelta(content))
         if refusal := text_of(delta.get("refusal")):

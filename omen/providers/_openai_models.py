@@ -20,6 +20,8 @@ class ChatTraits:
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     sampling: Literal["always", "without_reasoning", "never"] = "always"
     """When temperature, top_p, penalties and logprobs are taken."""
+    refused: frozenset[str] = frozenset()
+    """Further fields that are refused."""
     stop: bool = True
     """Whether stop sequences are taken."""
     effort: bool = True

@@ -68,7 +68,7 @@ def chat_body(
     effort = effort_for(request.reasoning_effort, traits)
     if effort is not None:
         body["reasoning_effort"] = effort
-    unwanted = set(quirks.drop)
+    unwanted = set(quirks.drop | traits.refused)
     if samples(traits, effort):
         body |= _said({name: getattr(request, name) for name in _SAMPLING})
     else:

@@ -1,6 +1,7 @@
-"""Azure OpenAI (Microsoft Foundry), by its v1 API: the deployment's name is the model.
+"""Azure OpenAI (Microsoft Foundry), by its v1 API or by a dated one.
 
-Prompt filter results and filter annotations give no event; a finish reason in one counts.
+By the v1 API the name of a deployment is the model, by a dated one part of the path. Prompt filter
+results and filter annotations give no event; a finish reason in one counts.
 
 **Source.** learn.microsoft.com/azure/ai-foundry/openai/latest, read 2026-11-22.
 """
@@ -8,8 +9,10 @@ Prompt filter results and filter annotations give no event; a finish reason in o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import quote, urlencode
 
-from omen.candidates import Candidate
+from omen.candidates import Candidate, Quirks
 from omen.chat import ChatRequest
 from omen.errors import UpstreamFailure
 from omen.frames import Framing, WireRequest
@@ -25,24 +28,50 @@ BASE_URL: str | None = None
 FRAMING: Framing = "sse"
 
 _V1 = "/openai/v1"
+_FIRST_WITH_STREAM_OPTIONS = "2024-09"
+"""Dates of the API compare as text."""
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a chat-completions request; `base_url` is the resource, with or without the v1 path."""
-    resource = candidate.endpoint.base_url.removesuffix(_V1)
-    api_key = candidate.endpoint.api_key
     return chat_request(
         request,
         candidate.model,
-        url=f"{resource}{_V1}/chat/completions",
-        auth={"api-key": api_key} if api_key else {},
-        traits=openai_traits(candidate.model),
+        url=route(candidate, "chat/completions"),
+        auth=auth(candidate),
+        traits=openai_traits(candidate.base_model),
+        quirks=_dated(candidate.quirks),
     )
+
+
+def route(candidate: Candidate, operation: str) -> str:
+    """Say where a deployment is asked for something."""
+    resource = candidate.endpoint.base_url.removesuffix(_V1)
+    version = candidate.quirks.api_version
+    if version is None:
+        return f"{resource}{_V1}/{operation}"
+    deployment = quote(candidate.model, safe="")
+    query = urlencode({"api-version": version})
+    return f"{resource}/openai/deployments/{deployment}/{operation}?{query}"
+
+
+def auth(candidate: Candidate) -> Mapping[str, str]:
+    """Write the header that the key goes into, none without a key."""
+    api_key = candidate.endpoint.api_key
+    return {"api-key": api_key} if api_key else {}
+
+
+def _dated(quirks: Quirks) -> Quirks:
+    """Add what a dated API did not know yet on its day."""
+    version = quirks.api_version
+    if version is not None and version < _FIRST_WITH_STREAM_OPTIONS:
+        return replace(quirks, stream_usage=False)
+    return quirks
 
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
-    return ChatDecoder(AZURE_ERRORS)
+    return ChatDecoder(AZURE_ERRORS, think_tags=candidate.quirks.think_tags)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

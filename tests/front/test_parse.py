@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from omen.chat import (
+    FilePart,
     ImagePart,
     Message,
     NamedTool,
@@ -268,3 +269,21 @@ def test_spaces_and_escapes_of_json_do_not_matter() -> None:
         {"user": "é", "messages": HELLO, "model": "m"}, indent=3, ensure_ascii=False
     )
     assert parse_chat(f"\r\n\t {spaced} \n".encode(), {}) == plain
+
+
+def test_a_file_in_the_request_is_a_file_and_one_kept_at_openai_goes_as_it_came() -> None:
+    here = {
+        "type": "file",
+        "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "a"},
+    }
+    there = {"type": "file", "file": {"file_id": "file-1"}}
+    asked = parse_chat(
+        json.dumps(
+            {"model": "m", "messages": [{"role": "user", "content": [here, there]}]}
+        ).encode(),
+        {},
+    )
+    assert asked.request.messages[0].parts == (
+        FilePart("data:application/pdf;base64,aGk=", "a"),
+        Opaque(there),
+    )

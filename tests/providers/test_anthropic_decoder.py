@@ -8,12 +8,49 @@ from typing import Any
 import pytest
 
 from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta, Usage
+from omen.events import (
+    AnswerEnd,
+    AnswerStart,
+    Event,
+    ReasoningDelta,
+    ReasoningEnd,
+    TextDelta,
+    Usage,
+)
 from omen.frames import Frame
 from tests.providers.assemble import assemble
 from tests.providers.fixtures import decode, new_decoder
 
 STOP = {"type": "message_stop"}
+
+
+def test_thinking_is_given_whole_at_its_end_to_be_brought_back_unchanged() -> None:
+    def delta(index: int, kind: str, **fields: str) -> dict[str, Any]:
+        delta = {"type": kind, **fields}
+        return {"type": "content_block_delta", "index": index, "delta": delta}
+
+    redacted = {"type": "redacted_thinking", "data": "x"}
+    events = events_of(
+        {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "thinking", "thinking": "", "signature": ""},
+        },
+        delta(0, "thinking_delta", thinking="h"),
+        delta(0, "thinking_delta", thinking="m"),
+        delta(0, "signature_delta", signature="EqQB"),
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": redacted},
+        {"type": "content_block_stop", "index": 1},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        STOP,
+    )
+    blocks = [event.block for event in events if isinstance(event, ReasoningEnd)]
+    signed = {"type": "thinking", "thinking": "hm", "signature": "EqQB"}
+    assert [(b.kind, b.model, b.value) for b in blocks] == [
+        ("anthropic", "some-model", signed),
+        ("anthropic", "some-model", redacted),
+    ]
 
 
 def events_of(*events: dict[str, Any]) -> list[Event]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ChatRequest, ImagePart, Message, TextPart
+from omen.chat import ChatRequest, FilePart, ImagePart, Message, ReasoningBlock, TextPart
 from tests.providers.asking import PNG, body, called, result, said, shown
 
 
@@ -143,3 +143,34 @@ def test_a_foreign_tool_id_is_rewritten_alike_in_the_call_and_in_its_result() ->
     _, call, answer = sent(*messages)["messages"]
     assert call["content"][0]["id"] == answer["content"][0]["tool_use_id"]
     assert call["content"][0]["id"].isascii()
+
+
+def test_thinking_stands_first_in_its_turn_and_only_for_the_model_that_thought() -> None:
+    signed = {"type": "thinking", "thinking": "hm", "signature": "EqQB"}
+    call = called(("t1", "f", "{}"), text="Looking.")
+    thought = (
+        ReasoningBlock("anthropic", "claude-opus-5", signed),
+        ReasoningBlock("openai", "gpt", {"type": "reasoning"}),
+    )
+    turn = Message(call.role, call.parts, tool_calls=call.tool_calls, reasoning=thought)
+    asked = ChatRequest((said("user", "hi"), turn, result("t1", "x")))
+    first = [
+        body("anthropic", asked, model)["messages"][1]["content"][0]
+        for model in ("claude-opus-5", "claude-sonnet-5")
+    ]
+    assert first == [signed, {"type": "text", "text": "Looking."}]
+
+
+def test_a_result_that_is_an_error_says_so() -> None:
+    failed = Message("tool", (TextPart("no"),), tool_call_id="t1", is_error=True)
+    asked = ChatRequest((said("user", "hi"), called(("t1", "f", "{}")), failed))
+    assert body("anthropic", asked)["messages"][2]["content"][0]["is_error"] is True
+
+
+def test_a_pdf_is_a_document() -> None:
+    pdf = FilePart("data:application/pdf;base64,aGk=")
+    asked = ChatRequest((Message("user", (TextPart("read"), pdf), single_text=False),))
+    assert body("anthropic", asked)["messages"][0]["content"][1] == {
+        "type": "document",
+        "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="},
+    }
