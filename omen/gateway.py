@@ -24,11 +24,13 @@ from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
+from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.engine import ask_in_turn, load_strategies, run_race
 from omen.errors import FailureKind, UpstreamFailure
+from omen.events import Usage
 from omen.hints import RaceHints
 from omen.plan import Observer, Output, RaceRecord, Strategy
-from omen.providers import KINDS, anthropic
+from omen.providers import EMBEDDERS, KINDS, anthropic
 from omen.reasoning import ReasoningMemory
 from omen.routing import Cards, Catalog, CatalogProvider, PlanDefaults, Router
 from omen.telemetry import CancelTimes
@@ -128,6 +130,28 @@ class Gateway:
         strategy = self._strategies[race.plan.strategy]
         opener = self.attempts.opener(race, self._reasoning.recall(request))
         await run_race(race, strategy, opener, self._reasoning.watch(request, output))
+
+    async def embed(self, race: RaceRecord, request: EmbeddingsRequest) -> Embeddings:
+        """Have texts embedded, by the first of a plan's candidates that can.
+
+        **Raises.** `RaceError` when everybody failed; who has no embeddings failed, too.
+        **Cancellation.** The upstream socket is closed.
+        """
+
+        async def ask(candidate: Candidate) -> Embeddings:
+            embedder = EMBEDDERS.get(candidate.kind)
+            if embedder is None:
+                words = f"{candidate.kind} has no embeddings"
+                raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
+            asked = embedder.encode(request, candidate)
+            classify = KINDS[candidate.kind].classify
+            body = await self.attempts.call(race, candidate, asked, classify)
+            found = embedder.read(body, len(request.inputs))
+            if race.winner is not None and found.prompt_tokens is not None:
+                race.winner.usage = Usage(found.prompt_tokens, 0)
+            return found
+
+        return await ask_in_turn(race, ask)
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Have the tokens of a prompt counted; None when the first candidate does not count.

@@ -1,9 +1,9 @@
 """Reasoning that has to come back: kept between the two requests of a tool turn.
 
 Some models reason before they call a tool, and want that reasoning back, unchanged, when the
-tool's result comes: Anthropic's signed thinking blocks, OpenAI's encrypted items. A client of OpenAI's chat
-API has no place for them and never sees them. So they are kept here, by the ids of the calls that
-followed from them, and put in front of those calls when the conversation comes back.
+tool's result comes: Anthropic's signed thinking blocks, OpenAI's encrypted items. A client of
+OpenAI's chat API has no place for them and never sees them. So they are kept here, by the ids of
+the calls that followed from them, and put in front of those calls when the conversation comes back.
 
 An id is the vendor's, or 96 random bits of ours. Who knew somebody else's could send that
 conversation's reasoning to its own vendor, and read nothing of it: it is encrypted, or signed for

@@ -16,7 +16,7 @@ from omen.errors import OmenError, RequestError
 from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json, wait_until_gone
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
 from omen.front._ids import request_id_of
-from omen.front._told import check_method, error_headers, own_fault, race_headers
+from omen.front._told import check_method, cost_headers, error_headers, own_fault, race_headers
 from omen.plan import RaceRecord
 
 
@@ -82,7 +82,7 @@ class WholeRoute:
         except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
             await self._refuse(send, own_fault(bug, f"race {race.race_id}"), request_id, race)
         else:
-            headers = [*self.errors.headers(request_id), *race_headers(race)]
+            headers = [*self.errors.headers(request_id), *race_headers(race), *cost_headers(race)]
             await send_json(send, 200, body, headers)
 
     async def _refuse(

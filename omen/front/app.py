@@ -12,7 +12,9 @@ from omen.front._whole_route import WholeRoute
 from omen.front.anthropic_api import Messages
 from omen.front.audit import Audited
 from omen.front.chat import ChatRoute
+from omen.front.completions_api import Completions
 from omen.front.count_tokens import CountTokens
+from omen.front.embeddings import EmbeddingsPlan
 from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
 from omen.front.openai_api import ChatCompletions
@@ -43,8 +45,12 @@ def make_app(
         ),
         "/omen/races/live": LiveRoute(feed),
     }
-    messages = Messages()
+    chat, messages = ChatCompletions(), Messages()
     hot |= {
+        "/v1/completions": ChatRoute(
+            gateway, Completions(), limits, server.keepalive_after_seconds
+        ),
+        "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), chat, limits),
         "/v1/messages": ChatRoute(gateway, messages, limits, server.keepalive_after_seconds),
         "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, limits),
     }

@@ -1,0 +1,137 @@
+"""`POST /v1/embeddings`, in OpenAI's dialect.
+
+Not a race: vectors of two models have nothing to do with each other, and those of one model are the
+same wherever it runs. The candidates are asked in turn.
+
+**Source.** OpenAI's reference of POST /v1/embeddings, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import base64
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from sys import byteorder
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+
+from omen.embeddings import Embeddings, EmbeddingsRequest
+from omen.front._hints import read_hints
+from omen.front._numbers import refuse_unsayable_numbers
+from omen.front._schema import HintsIn
+from omen.front._validation import describe
+from omen.front._whole_route import Planned
+from omen.gateway import Gateway
+
+Tokens = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _shape_of(value: Any) -> str:
+    """Tell the four forms of an input apart by the first thing in it."""
+    first = value[0] if isinstance(value, list) and value else None
+    match value:
+        case str():
+            return "<text>"
+        case list() if isinstance(first, int) and not isinstance(first, bool):
+            return "<tokens>"
+        case list() if isinstance(first, list):
+            return "<lists>"
+    return "<texts>"
+
+
+InputIn = Annotated[
+    Annotated[Text, Tag("<text>")]
+    | Annotated[Tokens, Tag("<tokens>")]
+    | Annotated[list[Tokens], Tag("<lists>")]
+    | Annotated[Annotated[list[Text], Field(min_length=1)], Tag("<texts>")],
+    Discriminator(_shape_of),
+]
+
+
+class EmbeddingsIn(BaseModel):
+    """The body of the request."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    model: str = Field(min_length=1)
+    input: InputIn
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = Field(default=None, ge=1)
+    user: str | None = None
+    omen: HintsIn | None = None
+    tags: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsPlan:
+    """Plans the work of this route, for `WholeRoute`."""
+
+    gateway: Gateway
+
+    def __call__(
+        self, body: bytes, headers: Mapping[str, str], accepted_at: float, request_id: str
+    ) -> Planned:
+        """Read a request and find out who is to answer it."""
+        said = parse_embeddings(body)
+        hints = read_hints(said.omen, said.tags, headers)
+        race = self.gateway.plan(said.model, hints, accepted_at, request_id)
+        request = EmbeddingsRequest(
+            _inputs(said), said.dimensions, said.user, said.model_extra or {}
+        )
+
+        async def run() -> Mapping[str, Any]:
+            found = await self.gateway.embed(race, request)
+            model = race.winner.candidate.model if race.winner else said.model
+            return embeddings_body(found, model, said.encoding_format)
+
+        return Planned(race, run)
+
+
+def parse_embeddings(body: bytes) -> EmbeddingsIn:
+    """Read a body. **Raises.** `RequestError` (400), naming the field."""
+    try:
+        said = EmbeddingsIn.model_validate_json(body)
+    except ValidationError as error:
+        raise describe(error) from None
+    refuse_unsayable_numbers(body)
+    return said
+
+
+def embeddings_body(found: Embeddings, model: str, encoding: str | None) -> dict[str, Any]:
+    """Write the answer; by default, as at OpenAI, vectors are plain numbers."""
+    vectors = map(as_base64, found.vectors) if encoding == "base64" else found.vectors
+    data = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(vectors)
+    ]
+    tokens = found.prompt_tokens or 0
+    return {
+        "object": "list",
+        "data": data,
+        "model": found.model or model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+
+
+def as_base64(vector: Sequence[float]) -> str:
+    """Write a vector as OpenAI does: float32, little end first."""
+    numbers = array("f", vector)
+    if byteorder == "big":
+        numbers.byteswap()
+    return base64.b64encode(numbers.tobytes()).decode("ascii")
+
+
+def _inputs(said: EmbeddingsIn) -> tuple[str | tuple[int, ...], ...]:
+    if isinstance(said.input, str):
+        return (said.input,)
+    tokens = tuple(one for one in said.input if isinstance(one, int))
+    if tokens:
+        return (tokens,)
+    return tuple(one if isinstance(one, str) else _tokens(one) for one in said.input)
+
+
+def _tokens(one: int | list[int]) -> tuple[int, ...]:
+    return tuple(one) if isinstance(one, list) else (one,)

@@ -1,0 +1,32 @@
+"""Who gives embeddings, and in which words, by kind of provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from omen.candidates import Candidate
+from omen.embeddings import Embeddings, EmbeddingsRequest
+from omen.frames import WireRequest
+from omen.providers import _ollama_embeddings, _openai_embeddings
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """One wire format of embeddings. `read` takes the answer's body and the number of inputs."""
+
+    encode: Callable[[EmbeddingsRequest, Candidate], WireRequest]
+    read: Callable[[bytes, int], Embeddings]
+
+
+_OPENAI = Embedder(_openai_embeddings.encode, _openai_embeddings.read)
+EMBEDDERS: Mapping[str, Embedder] = MappingProxyType(
+    {
+        "openai": _OPENAI,
+        "openai_compatible": _OPENAI,
+        "azure": Embedder(_openai_embeddings.encode_azure, _openai_embeddings.read),
+        "ollama": Embedder(_ollama_embeddings.encode, _ollama_embeddings.read),
+    }
+)
+"""Anthropic and xAI have none."""
