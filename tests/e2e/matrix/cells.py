@@ -12,7 +12,7 @@ import openai
 
 from omen.sim import StreamStats
 
-YES, REFUSED, LEFT_OUT = "yes", "refused", "left out"
+YES, REFUSED, LEFT_OUT, HIDDEN = "yes", "refused", "left out", "not shown"
 """What a cell may say. Everything else is a failure of the test."""
 
 
