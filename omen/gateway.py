@@ -22,7 +22,7 @@ from omen.audit import RequestAudit
 from omen.candidates import Candidate, Endpoint
 from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
-from omen.config import ProviderSettings, Settings
+from omen.config import HealthSettings, ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.engine import ask_in_turn, load_strategies, run_race
@@ -30,9 +30,10 @@ from omen.errors import FailureKind, UpstreamFailure
 from omen.events import Usage
 from omen.hints import RaceHints
 from omen.plan import Observer, Output, RaceRecord, Strategy
+from omen.probes import Target, keep_probing
 from omen.providers import EMBEDDERS, KINDS, anthropic
 from omen.reasoning import ReasoningMemory
-from omen.routing import Cards, Catalog, CatalogProvider, PlanDefaults, Router
+from omen.routing import Cards, Catalog, CatalogProvider, Health, PlanDefaults, Router
 from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
 
@@ -52,6 +53,8 @@ class UpstreamSockets:
 
     in_use: int
     idle: int
+    probing: int = 0
+    """Further ones, that probes have."""
 
 
 class Gateway:
@@ -67,6 +70,8 @@ class Gateway:
         *,
         aliases: Sequence[str] = (),
         cancel_times: CancelTimes,
+        health: Health,
+        health_settings: HealthSettings,
         audit: RequestAudit | None = None,
     ) -> None:
         self._catalog = catalog
@@ -78,6 +83,8 @@ class Gateway:
         self.aliases = tuple(aliases)
         """Names that stand for a list of models, and can be asked for like one."""
         self.cancel_times = cancel_times
+        self.health = health
+        self._health_settings = health_settings
         self.audit = audit
         """To be run around each request, when there is one."""
 
@@ -89,7 +96,9 @@ class Gateway:
         """Count the sockets to upstreams; None over a foreign transport, which does not tell."""
         if not isinstance(self._transport, Transport):
             return None
-        return UpstreamSockets(self._transport.sockets_in_use, self._transport.sockets_idle)
+        owners = _owners(self._transport)
+        probes = sum(isinstance(owner, Target) for owner in owners)
+        return UpstreamSockets(len(owners) - probes, self._transport.sockets_idle, probes)
 
     @property
     def models(self) -> tuple[ServedModel, ...]:
@@ -97,13 +106,51 @@ class Gateway:
         return tuple(
             ServedModel(provider.name, model, provider.card(model))
             for provider in self._catalog
-            for model in provider.models
+            for model in provider.listed
         )
 
     @property
+    def providers(self) -> tuple[CatalogProvider, ...]:
+        """Every provider, in the order of the configuration."""
+        return tuple(self._catalog)
+
+    @property
     def ready(self) -> bool:
-        """Whether there is any provider that could answer."""
-        return bool(self._catalog.names)
+        """Whether there is any provider that could answer: one that is not known to be down."""
+        return any(self.health.state(name) != "down" for name in self._catalog.names)
+
+    async def keep_probing(self) -> None:
+        """Look at every endpoint now and then, until cancelled; returns at once if switched off.
+
+        It belongs into the nursery of whoever serves: what it learns is in `health` and `models`.
+        """
+        settings = self._health_settings
+        if not settings.probe:
+            return
+        targets = [
+            Target(p.name, KINDS[p.kind], endpoint, p.quirks, discovers=not p.models)
+            for p in self._catalog
+            for endpoint in p.endpoints
+        ]
+        await keep_probing(
+            self._transport,
+            targets,
+            self._probed,
+            interval=settings.interval_seconds,
+            within=settings.timeout_seconds,
+        )
+
+    def _probed(
+        self,
+        target: Target,
+        failure: UpstreamFailure | None,
+        models: Mapping[str, ModelCard] | None,
+        seconds: float,
+    ) -> None:
+        url = target.endpoint.base_url
+        self.health.probed(target.provider, url, failure, seconds)
+        if models is not None:
+            self._catalog[target.provider].discovered[url] = models
 
     def plan(
         self, model: str, hints: RaceHints, accepted_at: float, request_id: str = ""
@@ -185,11 +232,12 @@ async def open_gateway(
     """
     catalog = Catalog([_catalog_provider(p) for p in settings.providers.values()])
     strategies = load_strategies()
-    router = Router(catalog, _plan_defaults(settings), strategies)
+    health = Health((p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints)
+    router = Router(catalog, _plan_defaults(settings), strategies, health.standing)
     async with transport or Transport() as upstream:
         cancel_times = CancelTimes()
         audit = RequestAudit(partial(_owners, upstream)) if settings.server.audit else None
-        own = [cancel_times] if audit is None else [cancel_times, audit]
+        own: list[Observer] = [cancel_times, health, *([] if audit is None else [audit])]
         attempts = Attempts(upstream, KINDS, [*own, *observers])
         yield Gateway(
             catalog,
@@ -199,6 +247,8 @@ async def open_gateway(
             upstream,
             aliases=tuple(settings.routing.aliases),
             cancel_times=cancel_times,
+            health=health,
+            health_settings=settings.health,
             audit=audit,
         )
 

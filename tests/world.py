@@ -114,8 +114,12 @@ async def open_world(
     first_token_timeout: float = 60.0,
     stall_timeout: float = 60.0,
     settings: Settings | None = None,
+    listed: bool = True,
 ) -> AsyncIterator[World]:
-    """Open a gateway over these upstreams, which are its providers in this order."""
+    """Open a gateway over these upstreams, which are its providers in this order.
+
+    Their models are configured, unless they are not to be `listed`.
+    """
     by_name = {up.name: up for up in upstreams}
     stats = {up.name: StreamStats() for up in upstreams}
     providers = {
@@ -123,7 +127,7 @@ async def open_world(
             name=up.name,
             kind=up.kind,
             base_urls=(f"http://{up.name}{_PATHS[up.kind]}",),
-            models=up.models,
+            models=up.models if listed else (),
             first_token_timeout_seconds=first_token_timeout,
             stall_timeout_seconds=stall_timeout,
         )

@@ -74,19 +74,22 @@ async def _serve(loaded: Loaded) -> int:
             server = partial(
                 serve, app, _serving(settings), shutdown=shutdown, connections=connections
             )
-            async with trio.open_nursery() as serving:
-                try:
-                    handle = await serving.start(server)
-                except OSError as error:
-                    print(f"omen: cannot listen: {error}", file=sys.stderr)
-                    shutdown.set()
-                    status = 1
-                else:
-                    _announce(handle, settings, loaded)
-                    await told_to_stop.wait()
-                    await trio.sleep(settings.server.drain_delay_seconds)
-                    feed.close()
-                    shutdown.set()
+            async with trio.open_nursery() as background:
+                background.start_soon(gateway.keep_probing)
+                async with trio.open_nursery() as serving:
+                    try:
+                        handle = await serving.start(server)
+                    except OSError as error:
+                        print(f"omen: cannot listen: {error}", file=sys.stderr)
+                        shutdown.set()
+                        status = 1
+                    else:
+                        _announce(handle, settings, loaded)
+                        await told_to_stop.wait()
+                        await trio.sleep(settings.server.drain_delay_seconds)
+                        feed.close()
+                        shutdown.set()
+                background.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
     return status
 

@@ -21,7 +21,6 @@ INACTIVE: tuple[tuple[str, ...], ...] = (
     ("auth", "allow_anonymous"),
     ("cache", "enabled"),
     ("cache", "redis_url"),
-    ("health", "interval_seconds"),
     ("ledger", "url"),
 )
 

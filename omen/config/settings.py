@@ -168,8 +168,12 @@ class CacheSettings(Section):
 class HealthSettings(Section):
     """`[health]`: background probes of the providers."""
 
+    probe: Flag = True
+    """Look at every endpoint in the background."""
     interval_seconds: Seconds = 30.0
     """Time between two probes of an endpoint."""
+    timeout_seconds: Seconds = 10.0
+    """How long a probe may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,8 @@ class Metrics(Collector):
         if sockets is not None:
             text = "Sockets to upstreams that are in use: as many as attempts, at every moment."
             yield GaugeMetricFamily("omen_upstream_sockets_live", text, sockets.in_use)
+            text = "Sockets to upstreams that probes have in use."
+            yield GaugeMetricFamily("omen_probe_sockets_live", text, sockets.probing)
             text = "Sockets to upstreams that are kept for a next attempt."
             yield GaugeMetricFamily("omen_upstream_sockets_idle", text, sockets.idle)
 

@@ -16,6 +16,7 @@ from omen.front.attempts import describe_attempts
 from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
 from omen.front.openai_write import error_object
+from omen.front.providers import describe_provider, describe_providers
 from omen.gateway import Gateway
 
 Answer = tuple[dict[str, Any], int]
@@ -30,6 +31,7 @@ def make_operations(
     _add_health(app, gateway, draining)
     _add_audit(app, gateway, metrics)
     _add_models(app, gateway, started_at)
+    _add_providers(app, gateway)
 
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Refusal:
@@ -41,14 +43,16 @@ def make_operations(
 def _add_health(app: QuartTrio, gateway: Gateway, draining: Callable[[], bool]) -> None:
     @app.get("/health")
     async def health() -> Answer:
-        return {"status": "ok", "version": omen.__version__}, 200
+        states = {one.name: gateway.health.state(one.name) for one in gateway.providers}
+        return {"status": "ok", "version": omen.__version__, "providers": states}, 200
 
     @app.get("/ready")
     async def ready() -> Answer:
         if draining():
             return {"status": "draining"}, 503
         if not gateway.ready:
-            return {"status": "no provider is configured"}, 503
+            words = "every provider is down" if gateway.providers else "no provider is configured"
+            return {"status": words}, 503
         return {"status": "ready"}, 200
 
 
@@ -88,6 +92,20 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
             return error_object(RequestError(words, param="model", code="model_not_found")), 404
         write = anthropic_model if for_anthropic() else openai_model
         return write(listed, started_at), 200
+
+
+def _add_providers(app: QuartTrio, gateway: Gateway) -> None:
+    @app.get("/omen/providers")
+    async def providers() -> Answer:
+        return describe_providers(gateway, local=is_local(dict(request.scope))), 200
+
+    @app.get("/omen/providers/<string:name>/health")
+    async def provider_health(name: str) -> Answer:
+        found = next((one for one in gateway.providers if one.name == name), None)
+        if found is None:
+            words = f"no provider {name[:100]!r} is configured"
+            return error_object(RequestError(words, status=404, code="not_found")), 404
+        return describe_provider(gateway, found, local=is_local(dict(request.scope))), 200
 
 
 def _refused(error: HTTPException) -> Refusal:

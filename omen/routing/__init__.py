@@ -2,6 +2,15 @@
 
 from omen.routing.cards import Cards
 from omen.routing.catalog import Catalog, CatalogProvider
+from omen.routing.health import EndpointHealth, Health
 from omen.routing.router import PlanDefaults, Router
 
-__all__ = ["Cards", "Catalog", "CatalogProvider", "PlanDefaults", "Router"]
+__all__ = [
+    "Cards",
+    "Catalog",
+    "CatalogProvider",
+    "EndpointHealth",
+    "Health",
+    "PlanDefaults",
+    "Router",
+]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from omen.candidates import PLAIN, Candidate, Endpoint, Quirks
 from omen.cards import UNKNOWN, ModelCard
@@ -24,10 +24,45 @@ class CatalogProvider:
     stall_timeout: float = 60.0
     cards: Cards | None = None
     quirks: Quirks = PLAIN
+    discovered: dict[str, Mapping[str, ModelCard]] = field(default_factory=dict, compare=False)
+    """The models that probes have found, by the URL of the endpoint that has them. Grows."""
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The models it lists: those that are configured, else those that were found."""
+        return self.models or tuple(
+            dict.fromkeys(m for one in self.discovered.values() for m in one)
+        )
+
+    def lists(self, model: str) -> bool:
+        """Whether a model is listed, by its own name or, at Ollama, by that of its latest tag."""
+        return model in self.listed or self._latest(model) in self.listed
 
     def card(self, model: str) -> ModelCard:
-        """Give what is known of one of its models."""
-        return UNKNOWN if self.cards is None else self.cards.of(model)
+        """Give what is known of one of its models: said, shipped, or found."""
+        known = UNKNOWN if self.cards is None else self.cards.of(model)
+        found = (one.get(model) or one.get(self._latest(model)) for one in self.discovered.values())
+        seen = next((card for card in found if card is not None), None)
+        if seen is None:
+            return known
+        return replace(
+            known,
+            context=known.context or seen.context,
+            abilities=seen.abilities if known.abilities is None else known.abilities,
+        )
+
+    def _latest(self, model: str) -> str:
+        return f"{model}:latest" if self.kind == "ollama" and ":" not in model else model
+
+    def _endpoints_with(self, model: str) -> tuple[Endpoint, ...]:
+        """Leave out endpoints that are known not to have a model, unless none has it."""
+        names = {model, self._latest(model)}
+        having = tuple(
+            endpoint
+            for endpoint in self.endpoints
+            if not names.isdisjoint(self.discovered.get(endpoint.base_url, names))
+        )
+        return having or self.endpoints
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
         """One candidate per endpoint, in the configured order."""
@@ -45,7 +80,7 @@ class CatalogProvider:
                 card=self.card(model),
                 quirks=self.quirks,
             )
-            for endpoint in self.endpoints
+            for endpoint in self._endpoints_with(model)
         )
 
 

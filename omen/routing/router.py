@@ -16,7 +16,8 @@ from omen.candidates import Candidate
 from omen.errors import RequestError
 from omen.hints import RaceHints
 from omen.plan import Plan
-from omen.routing.catalog import Catalog
+from omen.routing.catalog import Catalog, CatalogProvider
+from omen.routing.health import Standing
 
 AUTO = "auto"
 _LONGEST = 100
@@ -42,11 +43,16 @@ class Router:
     """Makes plans over a catalog."""
 
     def __init__(
-        self, catalog: Catalog, defaults: PlanDefaults, strategies: Collection[str]
+        self,
+        catalog: Catalog,
+        defaults: PlanDefaults,
+        strategies: Collection[str],
+        standing: Standing = lambda candidate: (0, 0),
     ) -> None:
         self._catalog = catalog
         self._defaults = defaults
         self._strategies = sorted(strategies)
+        self._standing = standing
 
     def plan(self, model: str, hints: RaceHints, accepted_at: float) -> Plan:
         """Decide who may answer, in which order and by which deadlines.
@@ -116,7 +122,8 @@ class Router:
                 status=404,
                 code="model_not_found",
             )
-        return _endpoints_last(unique)
+        # Nobody is left out: if all are down, the plan is to try them all the same.
+        return tuple(sorted(_endpoints_last(unique), key=lambda one: self._standing(one)[0]))
 
     def _resolve(self, name: str) -> list[Candidate]:
         aliased = self._defaults.aliases.get(name)
@@ -127,10 +134,14 @@ class Router:
     def _by_id(self, name: str) -> list[Candidate]:
         provider, slash, model = name.partition("/")
         if slash and model and provider in self._catalog:
-            return list(self._catalog[provider].candidates(model))
+            return self._at(self._catalog[provider], model)
         if name == AUTO:
-            return [c for p in self._catalog if p.models for c in p.candidates(p.models[0])]
-        return [c for p in self._catalog if name in p.models for c in p.candidates(name)]
+            return [c for p in self._catalog if p.listed for c in self._at(p, p.listed[0])]
+        return [c for p in self._catalog if p.lists(name) for c in self._at(p, name)]
+
+    def _at(self, provider: CatalogProvider, model: str) -> list[Candidate]:
+        """Order a provider's endpoints: who stands well first, and of those who has least to do."""
+        return sorted(provider.candidates(model), key=self._standing)
 
 
 def _shown(name: str) -> str:

@@ -146,7 +146,7 @@ async def test_every_live_attempt_is_listed_with_its_age_and_what_it_is_doing(
         status, told = await attempts(app)
         assert status == 200
         assert told["attempts_live"] == 3
-        assert told["upstream_sockets"] == {"in_use": 3, "idle": 0}
+        assert told["upstream_sockets"] == {"in_use": 3, "idle": 0, "probing": 0}
         listed = {attempt["provider"]: attempt for attempt in told["attempts"]}
         assert {name: attempt["state"] for name, attempt in listed.items()} == {
             "quick": "prelude",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
@@ -14,12 +14,14 @@ from quart_trio import QuartTrio
 
 import omen
 from omen.audit import RequestAudit
+from omen.candidates import Endpoint
 from omen.config import ServerSettings
 from omen.front._asgi import App
 from omen.front.app import make_app
 from omen.front.metrics import Metrics
 from omen.front.operations import make_operations
 from omen.gateway import Gateway, ServedModel
+from omen.routing import CatalogProvider, Health
 from omen.serving import LiveConnections
 from omen.telemetry import LiveFeed
 from tests.front.client import GONE, Conversation, piece, scope, talk
@@ -42,6 +44,12 @@ OWNERS = {
 }
 
 
+PROVIDERS = tuple(
+    CatalogProvider(name, "openai", (Endpoint(f"http://{name[0]}.test"),))
+    for name in ("alpha", "beta")
+)
+
+
 @dataclass
 class Listing:
     """What the operations ask of a gateway."""
@@ -51,6 +59,10 @@ class Listing:
     ready: bool = True
     draining: bool = False
     audit: RequestAudit | None = None
+    providers: tuple[CatalogProvider, ...] = PROVIDERS
+    health: Health = field(
+        default_factory=lambda: Health([("alpha", "http://a.test"), ("beta", "http://b.test")])
+    )
 
     def operations(self) -> QuartTrio:
         gateway = cast(Gateway, self)
@@ -102,7 +114,9 @@ def check_error(answered: Any, code: str, type_: str = "invalid_request_error") 
 async def test_the_process_is_healthy_while_it_serves_whatever_the_providers_do(
     listing: Listing,
 ) -> None:
-    assert await get("/health", listing) == (200, {"status": "ok", "version": omen.__version__})
+    states = {"alpha": "unknown", "beta": "unknown"}
+    told = {"status": "ok", "version": omen.__version__, "providers": states}
+    assert await get("/health", listing) == (200, told)
 
 
 async def test_it_is_ready_with_a_provider() -> None:
@@ -112,7 +126,8 @@ async def test_it_is_ready_with_a_provider() -> None:
 @pytest.mark.parametrize(
     ("listing", "word"),
     [
-        (Listing(ready=False), "no provider"),
+        (Listing(ready=False), "every provider is down"),
+        (Listing(ready=False, providers=()), "no provider is configured"),
         (Listing(draining=True), "draining"),
         (Listing(ready=False, draining=True), "draining"),
     ],

@@ -1,0 +1,61 @@
+"""`GET /omen/providers` and `/omen/providers/{id}/health`: how the upstreams stand, for operators.
+
+Addresses are told to callers on this machine only; keys to nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from omen.gateway import Gateway
+from omen.routing import CatalogProvider, EndpointHealth
+
+
+def describe_providers(gateway: Gateway, *, local: bool) -> dict[str, Any]:
+    """Write every provider."""
+    told = [describe_provider(gateway, provider, local=local) for provider in gateway.providers]
+    return {"providers": told}
+
+
+def describe_provider(
+    gateway: Gateway, provider: CatalogProvider, *, local: bool
+) -> dict[str, Any]:
+    """Write one provider: how it stands, why, and what there is to do."""
+    return {
+        "provider_id": provider.name,
+        "kind": provider.kind,
+        "domain": provider.domain or provider.name,
+        "state": gateway.health.state(provider.name),
+        "models": list(provider.listed),
+        "endpoints": [_endpoint(one, local=local) for one in gateway.health.of(provider.name)],
+    }
+
+
+def _endpoint(endpoint: EndpointHealth, *, local: bool) -> dict[str, Any]:
+    """Write one endpoint. Times are seconds ago."""
+    now, breaker = trio.current_time(), endpoint.breaker
+    failure = breaker.last_failure
+    told: dict[str, Any] = {
+        "state": endpoint.state,
+        "state_for_seconds": _ago(now, breaker.since),
+        "attempts_live": endpoint.live,
+        "consecutive_failures": breaker.failures,
+        "last_success_seconds_ago": _ago(now, breaker.last_success_at),
+        "last_failure_seconds_ago": _ago(now, breaker.last_failure_at),
+        "reason": failure.kind.value if failure and breaker.failures else None,
+        "upstream_status": failure.upstream_status if failure and breaker.failures else None,
+        "hint": endpoint.hint,
+        "cooling_for_seconds": round(max(0.0, breaker.cooling_until - now), 3),
+        "last_probe_ms": _milliseconds(endpoint.probe_seconds),
+    }
+    return {"url": endpoint.url, **told} if local else told
+
+
+def _ago(now: float, then: float | None) -> float | None:
+    return None if then is None else round(now - then, 3)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

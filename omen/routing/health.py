@@ -1,0 +1,146 @@
+"""How every endpoint of every provider stands: what the router asks, and what operators are told.
+
+It is an observer of attempts, and hears from the probes. Attempts that were lost, or cut off by
+their client or a deadline of ours, count neither way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import trio
+
+from omen.candidates import Candidate
+from omen.errors import UpstreamFailure
+from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.routing._breaker import HINTS, Breaker, State
+
+logger = logging.getLogger(__name__)
+
+_ORDER: tuple[State, ...] = ("down", "recovering", "unknown", "healthy")
+"""From the worst to the best."""
+_RANKS: dict[State, int] = {"healthy": 0, "unknown": 0, "recovering": 2, "down": 4}
+_COOLING = 1
+_MISSING = 3
+
+
+@dataclass(slots=True)
+class EndpointHealth:
+    """One endpoint. `url` is where it is reached."""
+
+    provider: str
+    url: str
+    breaker: Breaker = field(default_factory=Breaker)
+    live: int = 0
+    """Attempts that run there now."""
+    probe_seconds: float | None = None
+    """How long the last probe that succeeded took."""
+    _told: State = "unknown"
+
+    @property
+    def state(self) -> State:
+        """How it stands now."""
+        return self.breaker.state(trio.current_time())
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about its failure; None while there is none."""
+        failure = self.breaker.last_failure
+        return HINTS.get(failure.kind) if failure and self.state in ("down", "recovering") else None
+
+    def tell(self) -> None:
+        """Log a change of standing, once."""
+        state = self.state
+        if state == "down" and self._told != "down" and self.breaker.last_failure is not None:
+            failure = self.breaker.last_failure
+            logger.warning(
+                "provider %s is down at %s: %s (%s); %s",
+                self.provider,
+                self.url,
+                _sentence(failure),
+                failure.kind.value,
+                HINTS.get(failure.kind, "see its log"),
+            )
+            self._told = "down"
+        elif state == "healthy" and self._told == "down":
+            logger.warning("provider %s is up again at %s", self.provider, self.url)
+            self._told = "healthy"
+
+
+class Health:
+    """The standing of all endpoints, by (provider, URL)."""
+
+    def __init__(self, endpoints: Iterable[tuple[str, str]]) -> None:
+        self._endpoints = {key: EndpointHealth(*key) for key in endpoints}
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{e.provider}: {e.breaker.failures} failures in a row" for e in self)
+        return f"<Health {told}>"
+
+    def __iter__(self) -> Iterator[EndpointHealth]:
+        return iter(self._endpoints.values())
+
+    def of(self, provider: str) -> list[EndpointHealth]:
+        """List a provider's endpoints, in the configured order."""
+        return [endpoint for endpoint in self if endpoint.provider == provider]
+
+    def state(self, provider: str) -> State:
+        """Say how a provider stands: as its best endpoint does."""
+        return max((e.state for e in self.of(provider)), key=_ORDER.index, default="unknown")
+
+    def standing(self, candidate: Candidate) -> tuple[int, int]:
+        """Say how far back a candidate belongs, and how much its endpoint has to do already."""
+        endpoint = self._find(candidate)
+        if endpoint is None:
+            return 0, 0
+        now = trio.current_time()
+        rank = _RANKS[endpoint.breaker.state(now)]
+        if endpoint.breaker.is_missing(candidate.model, now):
+            rank = max(rank, _MISSING)
+        if endpoint.breaker.cooling_until > now:
+            rank = max(rank, _COOLING)
+        return rank, endpoint.live
+
+    def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+        """Observe an attempt."""
+        endpoint = self._find(attempt.candidate)
+        if endpoint is None:
+            return
+        if moment == "started":
+            endpoint.live += 1
+        elif moment == "ended":
+            endpoint.live -= 1
+            self._judge(endpoint, attempt)
+
+    def probed(
+        self, provider: str, url: str, failure: UpstreamFailure | None, seconds: float
+    ) -> None:
+        """Hear from a probe."""
+        endpoint = self._endpoints.get((provider, url))
+        if endpoint is not None:
+            if failure is None:
+                endpoint.probe_seconds = seconds
+            endpoint.breaker.probed(failure, trio.current_time())
+            endpoint.tell()
+
+    def _judge(self, endpoint: EndpointHealth, attempt: AttemptRecord) -> None:
+        now, model = trio.current_time(), attempt.candidate.model
+        if attempt.failure is not None:
+            endpoint.breaker.fail(attempt.failure, now, model)
+        elif attempt.complete:
+            endpoint.breaker.succeed(now, model)
+        endpoint.tell()
+
+    def _find(self, candidate: Candidate) -> EndpointHealth | None:
+        return self._endpoints.get((candidate.provider, candidate.endpoint.base_url))
+
+
+Standing = Callable[[Candidate], tuple[int, int]]
+
+
+def _sentence(failure: UpstreamFailure) -> str:
+    """Tell a failure in words of ours: an upstream's may hold a key or a piece of a prompt."""
+    status = failure.upstream_status
+    return f"it answered with status {status}" if status else "no answer that can be used"
