@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import trio
 
 from omen.cli._demo import with_simulated
 from omen.cli._memory import freeze_what_is_built
+from omen.cli._retiring import retirement_warnings
 from omen.cli._signals import heed_signals
 from omen.config import Loaded, ServerSettings, Settings, load_settings
 from omen.engine import load_strategies
@@ -70,6 +72,8 @@ async def _serve(loaded: Loaded) -> int:
         feed, connections = LiveFeed(), LiveConnections()
         async with open_gateway(settings, observers=[feed, log_attempts]) as gateway:
             app = make_app(gateway, feed, settings.server, told_to_stop.is_set, connections)
+            for warning in retirement_warnings(gateway.models, date.today()):
+                print(f"omen: warning: {warning}", file=sys.stderr)
             freeze_what_is_built()
             server = partial(
                 serve, app, _serving(settings), shutdown=shutdown, connections=connections

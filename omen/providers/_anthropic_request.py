@@ -91,6 +91,8 @@ def _sampling(request: ChatRequest) -> dict[str, Any]:
         fields["temperature"] = min(request.temperature, 1)
     if request.top_p is not None:
         fields["top_p"] = request.top_p
+    if isinstance(request.extras.get("top_k"), int):
+        fields["top_k"] = request.extras["top_k"]
     return fields
 
 

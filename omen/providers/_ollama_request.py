@@ -42,6 +42,9 @@ _OPTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_OWN_FIELDS = ("keep_alive", "truncate", "shift", "think")
+"""Fields of this API that a client may send beside OpenAI's; `options` is another."""
+
 
 def api_chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
     """Write the body of a streamed request."""
@@ -50,6 +53,8 @@ def api_chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
         "messages": _messages(request.messages),
         # Left out it would mean the same; other servers that speak this think otherwise.
         "stream": True,
+        # A prompt that does not fit is an error, and not answered as if half of it had been read.
+        "truncate": False,
     }
     if tools := _tools(request):
         body["tools"] = tools
@@ -63,7 +68,7 @@ def api_chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
         body["logprobs"] = request.logprobs
     if request.top_logprobs is not None:
         body["top_logprobs"] = request.top_logprobs
-    return body
+    return body | {name: request.extras[name] for name in _OWN_FIELDS if name in request.extras}
 
 
 def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -138,4 +143,6 @@ def _format(wanted: ResponseFormat) -> str | Mapping[str, Any]:
 def _options(request: ChatRequest) -> dict[str, Any]:
     named = {theirs: getattr(request, ours) for ours, theirs in _OPTIONS.items()}
     options = {name: value for name, value in named.items() if value is not None}
+    own = request.extras.get("options")
+    options = {**own, **options} if isinstance(own, Mapping) else options
     return {**options, "stop": list(request.stop)} if request.stop else options

@@ -30,7 +30,20 @@ def test_a_question_and_nothing_else() -> None:
         "model": "qwen3:8b",
         "messages": [{"role": "user", "content": "Hello"}],
         "stream": True,
+        "truncate": False,
     }
+
+
+def test_its_own_fields_may_be_sent_beside_openais() -> None:
+    own = {
+        "keep_alive": "5m",
+        "think": "low",
+        "truncate": True,
+        "options": {"num_ctx": 9, "seed": 1},
+    }
+    written = sent(ChatRequest(HELLO.messages, seed=2, extras={**own, "brand_new": 1}))
+    assert {name: written[name] for name in own} == {**own, "options": {"num_ctx": 9, "seed": 2}}
+    assert "brand_new" not in written
 
 
 @pytest.mark.parametrize(

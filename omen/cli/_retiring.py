@@ -1,0 +1,22 @@
+"""Models whose vendor switches them off soon, or has: said once, before a night's first error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+from omen.gateway import ServedModel
+
+NOTICE = timedelta(days=30)
+
+
+def retirement_warnings(models: Iterable[ServedModel], today: date) -> Iterator[str]:
+    """Say which of the listed models are, or within 30 days will be, switched off."""
+    for model in models:
+        if model.card.retires is None:
+            continue
+        day = date.fromisoformat(model.card.retires)
+        if day <= today:
+            yield f"{model.provider}/{model.model} was announced to be switched off on {day}"
+        elif day - today <= NOTICE:
+            yield f"{model.provider}/{model.model} will be switched off on {day}"
