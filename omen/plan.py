@@ -68,9 +68,11 @@ class AttemptRecord:
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """What it cost, by the provider's own count; None where that or the price is not known."""
+        """What it cost: the provider's own bill, or its own count at its price; None if unknown."""
+        if self.usage is None:
+            return None
         price = self.candidate.card.price
-        return None if price is None or self.usage is None else price.cost(self.usage)
+        return self.usage.billed_usd if price is None else price.cost(self.usage)
 
 
 @dataclass(slots=True, eq=False)

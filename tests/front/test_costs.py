@@ -38,6 +38,13 @@ async def test_each_attempt_with_usage_and_a_price_has_its_cost() -> None:
     assert routing_metadata(race(first))["cost_usd"] == 0.00027
 
 
+async def test_a_bill_needs_no_price() -> None:
+    await trio.lowlevel.checkpoint()
+    usage = Usage(1000, 200, billed_usd=Decimal("0.0042"))
+    billed = AttemptRecord(0, candidate("a", ModelCard()), 0.0, usage=usage)
+    assert explain(race(billed))["cost_usd"] == 0.0042
+
+
 async def test_an_unknown_price_is_null_and_not_nothing() -> None:
     await trio.lowlevel.checkpoint()
     unknown = AttemptRecord(0, candidate("a", ModelCard()), 0.0, usage=Usage(1000, 200))
