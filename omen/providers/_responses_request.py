@@ -91,7 +91,8 @@ def _items(message: Message, model: str) -> Iterator[Item]:
         # Another model cannot read it.
         if (block.kind, block.model) == ("openai", model):
             yield dict(block.value)
-    if message.parts:
+    # Clients that add a stream up have an empty text beside the calls: that is nothing said.
+    if any(not isinstance(part, TextPart) or part.text for part in message.parts):
         yield {"role": message.role, "content": _content(message)}
     for call in message.tool_calls:
         yield {

@@ -1,4 +1,4 @@
-"""The gateway: builds the parts from the configuration, and is what front ends call.
+"""The gateway: what front ends call.
 
 It owns what lives longer than a request (the transport and its idle connections); a request's own
 streams are owned by the request's task, inside `run`.
@@ -8,32 +8,28 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from math import inf
 
 import httpx
 import trio
 
 from omen.attempts import Attempts
 from omen.audit import RequestAudit
-from omen.candidates import Candidate, Endpoint
+from omen.candidates import Candidate
 from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
-from omen.config import HealthSettings, ProviderSettings, Settings
-from omen.config.cards import configured_cards
+from omen.config import HealthSettings
 from omen.embeddings import Embeddings, EmbeddingsRequest
-from omen.engine import ask_in_turn, load_strategies, run_race
+from omen.engine import ask_in_turn, run_race
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import Usage
 from omen.hints import RaceHints
-from omen.plan import Observer, Output, RaceRecord, Strategy
+from omen.plan import Output, RaceRecord, Strategy
 from omen.probes import Target, keep_probing
 from omen.providers import EMBEDDERS, KINDS, anthropic
 from omen.reasoning import ReasoningMemory
-from omen.routing import Cards, Catalog, CatalogProvider, Health, PlanDefaults, Router
+from omen.routing import Catalog, CatalogProvider, Health, Router
 from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
 
@@ -96,9 +92,9 @@ class Gateway:
         """Count the sockets to upstreams; None over a foreign transport, which does not tell."""
         if not isinstance(self._transport, Transport):
             return None
-        owners = _owners(self._transport)
-        probes = sum(isinstance(owner, Target) for owner in owners)
-        return UpstreamSockets(len(owners) - probes, self._transport.sockets_idle, probes)
+        all_ = owners(self._transport)
+        probes = sum(isinstance(owner, Target) for owner in all_)
+        return UpstreamSockets(len(all_) - probes, self._transport.sockets_idle, probes)
 
     @property
     def models(self) -> tuple[ServedModel, ...]:
@@ -219,70 +215,7 @@ class Gateway:
         return await ask_in_turn(race, ask)
 
 
-@asynccontextmanager
-async def open_gateway(
-    settings: Settings,
-    *,
-    transport: httpx.AsyncBaseTransport | None = None,
-    observers: Sequence[Observer] = (),
-) -> AsyncIterator[Gateway]:
-    """Build a gateway; leaving the block closes its idle upstream connections.
-
-    `transport` is for tests: any httpx transport will do.
-    """
-    catalog = Catalog([_catalog_provider(p) for p in settings.providers.values()])
-    strategies = load_strategies()
-    health = Health((p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints)
-    router = Router(catalog, _plan_defaults(settings), strategies, health.standing)
-    async with transport or Transport() as upstream:
-        cancel_times = CancelTimes()
-        audit = RequestAudit(partial(_owners, upstream)) if settings.server.audit else None
-        own: list[Observer] = [cancel_times, health, *([] if audit is None else [audit])]
-        attempts = Attempts(upstream, KINDS, [*own, *observers])
-        yield Gateway(
-            catalog,
-            router,
-            strategies,
-            attempts,
-            upstream,
-            aliases=tuple(settings.routing.aliases),
-            cancel_times=cancel_times,
-            health=health,
-            health_settings=settings.health,
-            audit=audit,
-        )
-
-
-def _owners(transport: httpx.AsyncBaseTransport) -> list[object]:
+def owners(transport: httpx.AsyncBaseTransport) -> list[object]:
     """Say what the sockets in use are in use for."""
     exchanges = transport.exchanges if isinstance(transport, Transport) else ()
     return [exchange.owner for exchange in exchanges]
-
-
-def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
-    return CatalogProvider(
-        name=provider.name,
-        kind=provider.kind,
-        endpoints=tuple(Endpoint(url, provider.api_key) for url in provider.base_urls),
-        models=provider.models,
-        domain=provider.domain,
-        timeout=provider.timeout_seconds,
-        first_token_timeout=provider.first_token_timeout_seconds,
-        stall_timeout=provider.stall_timeout_seconds,
-        cards=Cards(provider.kind, provider.base_models, configured_cards(provider)),
-        quirks=provider.quirks,
-    )
-
-
-def _plan_defaults(settings: Settings) -> PlanDefaults:
-    race = settings.race
-    return PlanDefaults(
-        strategy=race.strategy,
-        k=race.k,
-        max_k=settings.limits.max_k,
-        min_useful_tokens=race.min_useful_tokens,
-        reasoning_counts=race.reasoning_counts,
-        max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
-        total_timeout=settings.server.timeout_seconds,
-        aliases=settings.routing.aliases,
-    )
