@@ -8,47 +8,63 @@ a refusal that names what cannot be had, or a field that is left out fails the t
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 
+from omen.sim import SimulatedUpstream
 from tests.e2e.matrix.by_anthropic import BY_ANTHROPIC
 from tests.e2e.matrix.by_openai import BY_OPENAI
-from tests.e2e.matrix.cells import Features, Session, play
+from tests.e2e.matrix.cells import Feature, Session, play
 from tests.e2e.matrix.columns import COLUMNS, Column
+from tests.e2e.matrix.faults import MISHAPS
 from tests.e2e.served import open_served
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
 BEGIN, END = "<!-- matrix: {name} -->\n", "<!-- end of matrix -->"
+PATIENCE = 1.0
+"""Seconds for which an upstream that says nothing is waited for."""
 SDKS = {"openai": BY_OPENAI, "anthropic": BY_ANTHROPIC}
 
 
-async def column(asked: Column, features: Features) -> list[str]:
-    """Play all features of one provider, one after the other."""
-    async with open_served(asked.upstream, configure=asked.configured) as served:
+async def column(asked: Column, sdk: str) -> dict[str, str]:
+    """Play all features of one provider, one after the other, and then its mishaps."""
+    cells = await play_all(asked, asked.upstream(), SDKS[sdk])
+    for mishap in MISHAPS:
+        upstream = asked.upstream(mishap.fault)
+        cells |= await play_all(asked, upstream, {mishap.title: mishap.feature(sdk)})
+    return cells
+
+
+async def play_all(
+    asked: Column, upstream: SimulatedUpstream, features: Mapping[str, Feature]
+) -> dict[str, str]:
+    configured = {"configure": asked.configured, "first_token_timeout": PATIENCE}
+    async with open_served(upstream, **configured) as served:  # type: ignore[arg-type]
         model = f"{asked.name}/{asked.model}"
         embedding_model = f"{asked.name}/{asked.embedding_model}"
         session = Session(served.url, model, embedding_model, served.stats[asked.name])
-        cells = []
-        for feature in features.values():
-            cells.append(await trio.to_thread.run_sync(partial(play, feature, session)))
+        cells = {}
+        for title, feature in features.items():
+            cells[title] = await trio.to_thread.run_sync(partial(play, feature, session))
         await served.assert_nothing_left()
         return cells
 
 
-def table(features: Features, cells: dict[str, list[str]]) -> str:
-    lines = ["| | " + " | ".join(cells) + " |", "| --- |" + " --- |" * len(cells)]
-    for row, title in enumerate(features):
-        lines.append(f"| {title} | " + " | ".join(column[row] for column in cells.values()) + " |")
+def table(columns: Mapping[str, Mapping[str, str]]) -> str:
+    lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
+    for title in next(iter(columns.values())):
+        cells = (column[title] for column in columns.values())
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize("sdk", SDKS)
 async def test_the_matrix_on_the_page_is_what_the_sdks_found(sdk: str) -> None:
-    cells = {asked.title: await column(asked, SDKS[sdk]) for asked in COLUMNS}
-    found = table(SDKS[sdk], cells)
+    found = table({asked.title: await column(asked, sdk) for asked in COLUMNS})
     page = PAGE.read_text(encoding="utf-8")
     before, begin, rest = page.partition(BEGIN.format(name=sdk))
     written, end, after = rest.partition(END)

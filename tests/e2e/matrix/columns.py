@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from omen.candidates import PLAIN, Quirks
 from omen.config import ProviderSettings
-from omen.sim import Fixed, Profile, ProviderKind, SimulatedUpstream
+from omen.sim import Fault, Fixed, Profile, ProviderKind, SimulatedUpstream
 
 _QUICK = Profile(first_token=Fixed(0.0), gap=Fixed(0.0), tokens=12)
 
@@ -29,10 +29,11 @@ class Column:
         """The provider's id, and its upstream's."""
         return self.title.replace(" ", "-").replace(",", "").lower()
 
-    @property
-    def upstream(self) -> SimulatedUpstream:
+    def upstream(self, *faults: Fault) -> SimulatedUpstream:
+        """Make its upstream, which meets these faults."""
         models = (self.model, self.embedding_model)
-        return SimulatedUpstream(self.name, self.sim, _QUICK, models=models)
+        profile = replace(_QUICK, faults=faults)
+        return SimulatedUpstream(self.name, self.sim, profile, models=models)
 
     def configured(self, provider: ProviderSettings) -> ProviderSettings:
         """Configure the provider of this upstream as an operator would."""
