@@ -67,7 +67,7 @@ async def test_an_ollama_with_one_endpoint_dead_and_one_hanging_answers_by_the_g
         return answer.choices[0].message.content
 
     async with (
-        open_served(hanging, good, configure=configure, first_token_timeout=0.5) as served,
+        open_served(hanging, good, configure=configure, first_token_timeout=2.0) as served,
         trio.open_nursery() as nursery,
     ):
         for _ in range(3):
@@ -75,7 +75,7 @@ async def test_an_ollama_with_one_endpoint_dead_and_one_hanging_answers_by_the_g
         settings = replace(
             served.gateway._health_settings,
             interval_seconds=0.05,
-            timeout_seconds=0.3,
+            timeout_seconds=2.0,
         )
         served.gateway._health_settings = settings
         nursery.start_soon(served.gateway.keep_probing)

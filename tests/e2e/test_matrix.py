@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from omen.sim import SimulatedUpstream
+from omen.sim import Silence, SimulatedUpstream
 from tests.e2e.matrix.by_anthropic import BY_ANTHROPIC
 from tests.e2e.matrix.by_openai import BY_OPENAI
 from tests.e2e.matrix.cells import Feature, Session, play
@@ -35,15 +35,21 @@ async def column(asked: Column, sdk: str) -> dict[str, str]:
     cells = await play_all(asked, asked.upstream(), SDKS[sdk])
     for mishap in MISHAPS:
         upstream = asked.upstream(mishap.fault)
-        cells |= await play_all(asked, upstream, {mishap.title: mishap.feature(sdk)})
+        patience = PATIENCE if isinstance(mishap.fault, Silence) else 60.0
+        features = {mishap.title: mishap.feature(sdk)}
+        cells |= await play_all(asked, upstream, features, patience)
     return cells
 
 
 async def play_all(
-    asked: Column, upstream: SimulatedUpstream, features: Mapping[str, Feature]
+    asked: Column,
+    upstream: SimulatedUpstream,
+    features: Mapping[str, Feature],
+    patience: float = 60.0,
 ) -> dict[str, str]:
-    configured = {"configure": asked.configured, "first_token_timeout": PATIENCE}
-    async with open_served(upstream, **configured) as served:  # type: ignore[arg-type]
+    async with open_served(
+        upstream, configure=asked.configured, first_token_timeout=patience
+    ) as served:
         model = f"{asked.name}/{asked.model}"
         embedding_model = f"{asked.name}/{asked.embedding_model}"
         session = Session(served.url, model, embedding_model, served.stats[asked.name])
