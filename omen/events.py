@@ -114,10 +114,15 @@ class WireEvent:
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnd:
-    """The answer is complete. `usage` is None when the provider did not report any."""
+    """The answer is complete. `usage` is None when the provider did not report any.
+
+    `meant` says that the answer is whole even if nothing visible was in it: after a tool's result a
+    model may have nothing to add, and some clients want to know just that.
+    """
 
     reason: FinishReason
     usage: Usage | None = None
+    meant: bool = False
 
 
 Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta

@@ -6,7 +6,8 @@ on them hands the client the fastest *greeting*. So an attempt may commit only w
 
 - its visible text has `min_useful_tokens` tokens, or
 - it is calling a tool: the call has a name, and its arguments have begun or the call has ended, or
-- it ended properly with anything visible at all, because short answers are answers.
+- it ended properly with anything visible at all, because short answers are answers; or with
+  nothing, where that is an answer to the client who asked.
 
 A token is ⌈non-whitespace characters / 4⌉ over the whole visible text. That is nobody's tokenizer,
 which is the point: it is the same for every provider, costs a `split`, and cannot be gamed by
@@ -101,6 +102,6 @@ class Gate:
         return self._called and (bool(fragment.arguments) or ended)
 
     def _end(self, end: AnswerEnd) -> bool:
-        if self.characters or self._called or self._refused:
+        if self.characters or self._called or self._refused or end.meant:
             return True
         raise UpstreamFailure(FailureKind.EMPTY, f"an empty answer (finished with {end.reason})")

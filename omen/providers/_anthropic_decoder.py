@@ -57,13 +57,17 @@ class MessagesDecoder:
 
     Events, blocks and deltas of unknown types give nothing, as the vendor asks of clients; so do
     the calls of tools that the server ran itself. Asked `verbatim`, every event goes along as it
-    came besides, for a client to whom all of that means something.
+    came besides, for a client to whom all of that means something. `may_be_empty` if an answer
+    that ends its turn and says nothing is one: a client of this API takes it so after a tool's
+    result.
     """
 
     __slots__ = (
         "_calls",
         "_ended",
         "_finish",
+        "_may_be_empty",
+        "_meant",
         "_model",
         "_open",
         "_started",
@@ -72,7 +76,9 @@ class MessagesDecoder:
         "_verbatim",
     )
 
-    def __init__(self, model: str, *, verbatim: bool = False) -> None:
+    def __init__(self, model: str, *, verbatim: bool = False, may_be_empty: bool = False) -> None:
+        self._may_be_empty = may_be_empty
+        self._meant = False
         self._model = model
         self._verbatim = verbatim
         self._thoughts: dict[int, dict[str, Any]] = {}
@@ -198,11 +204,12 @@ class MessagesDecoder:
         reason = text_of(delta.get("stop_reason")) if isinstance(delta, dict) else ""
         if reason:
             self._finish = _FINISH_REASONS.get(reason, _OTHER_FINISH)
+            self._meant = self._may_be_empty and reason == "end_turn"
         return ()
 
     def _end(self, reason: FinishReason) -> AnswerEnd:
         self._ended = True
-        return AnswerEnd(reason, self._usage.total())
+        return AnswerEnd(reason, self._usage.total(), meant=self._meant)
 
 
 def _index(event: dict[str, Any]) -> int:

@@ -35,7 +35,11 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
-    return MessagesDecoder(candidate.model, verbatim=own_words(request) is not None)
+    verbatim = own_words(request) is not None
+    after_a_result = bool(request.messages) and request.messages[-1].role == "tool"
+    return MessagesDecoder(
+        candidate.model, verbatim=verbatim, may_be_empty=verbatim and after_a_result
+    )
 
 
 def encode_count(request: ChatRequest, candidate: Candidate) -> WireRequest:

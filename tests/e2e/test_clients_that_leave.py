@@ -187,6 +187,8 @@ def sockets() -> int:
 
 def objects(served: Served) -> int:
     """How many objects there are, but for what the simulated upstreams remember of each stream."""
+    for stats in served.stats.values():
+        stats.requests.clear()
     gc.collect()
     return len(gc.get_objects()) - sum(len(stats.recent) for stats in served.stats.values())
 

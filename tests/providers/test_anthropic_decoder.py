@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from omen.chat import ChatRequest, Message, TextPart, Verbatim
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import (
     AnswerEnd,
@@ -18,6 +19,8 @@ from omen.events import (
     Usage,
 )
 from omen.frames import Frame
+from omen.providers import provider_spec
+from tests.providers.asking import candidate
 from tests.providers.assemble import assemble
 from tests.providers.fixtures import decode, new_decoder
 
@@ -192,3 +195,24 @@ def test_errors_inside_a_stream_go_by_their_type(type_: str, kind: FailureKind) 
         events_of(start(), error)
     failure = caught.value
     assert (failure.kind, failure.code, failure.request_id) == (kind, type_, "req_1")
+
+
+@pytest.mark.parametrize(
+    ("verbatim", "role", "stop", "meant"),
+    [
+        (True, "tool", "end_turn", True),
+        (True, "tool", "refusal", False),
+        (True, "user", "end_turn", False),
+        (False, "tool", "end_turn", False),
+    ],
+)
+def test_an_empty_answer_to_a_tools_result_is_meant_for_a_client_of_this_api(
+    verbatim: bool, role: Any, stop: str, meant: bool
+) -> None:
+    said = Verbatim("anthropic", {"messages": []}) if verbatim else None
+    request = ChatRequest((Message(role, (TextPart("x"),)),), verbatim=said)
+    decoder = provider_spec("anthropic").decoder(request, candidate("anthropic", "claude"))
+    delta = {"type": "message_delta", "delta": {"stop_reason": stop}}
+    frames = [Frame(json.dumps(event).encode()) for event in (delta, STOP)]
+    (end,) = [e for e in decode(decoder, frames) if isinstance(e, AnswerEnd)]
+    assert end.meant is meant

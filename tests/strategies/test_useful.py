@@ -57,6 +57,10 @@ USEFUL_IN_ITSELF = {
         answers(),
         sends(ToolCallDelta(0, "c", "f"), AnswerEnd("tool_calls"), after=1),
     ],
+    "nothing, where that is an answer": [
+        answers(),
+        sends(AnswerStart("m"), AnswerEnd("stop", meant=True), after=1),
+    ],
     "a second tool call, which ends the first": [
         answers(),
         sends(ToolCallDelta(0, "c", "f"), ToolCallDelta(1, "d", "g"), after=1),
