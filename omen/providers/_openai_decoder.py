@@ -6,7 +6,8 @@ xAI's and others' streams as observed, read 2026-11-22.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -111,7 +112,7 @@ class ChatDecoder:
                 raise self._failure(choice)
             self._finish = _FINISH_REASONS.get(reason, _OTHER_FINISH)
             if self._think_tags is not None:
-                events.extend(self._think_tags.end())
+                events.extend(self._think_tags.give_up())
             events.extend(self._tools.finish())
 
     def _read_delta(
@@ -122,15 +123,16 @@ class ChatDecoder:
         content = delta.get("content")
         if content and not isinstance(content, str):
             raise not_the_wire_format("the content of a chunk is not text")
-        if logprobs:
-            events.append(TextDelta(content or "", {"logprobs": logprobs}))
-        elif content and self._think_tags is not None:
-            events.extend(self._think_tags.feed(content))
-        elif content:
-            events.append(TextDelta(content))
-        if refusal := text_of(delta.get("refusal")):
+        extras = {"logprobs": logprobs} if logprobs else {}
+        if self._think_tags is not None:
+            events.extend(_with_extras(self._think_tags.feed(content or ""), extras))
+        elif content or extras:
+            events.append(TextDelta(content or "", extras))
+        refusal, tool_calls = text_of(delta.get("refusal")), delta.get("tool_calls")
+        if self._think_tags is not None and (refusal or tool_calls):
+            events.extend(self._think_tags.give_up())
+        if refusal:
             events.append(RefusalDelta(refusal))
-        tool_calls = delta.get("tool_calls")
         if tool_calls:
             events.extend(self._tools.feed(tool_calls))
 
@@ -140,3 +142,14 @@ class ChatDecoder:
     def _end(self, reason: FinishReason) -> AnswerEnd:
         self._ended = True
         return AnswerEnd(reason, self._usage)
+
+
+def _with_extras(
+    deltas: Iterable[TextDelta | ReasoningDelta], extras: Mapping[str, Any]
+) -> Iterator[TextDelta | ReasoningDelta]:
+    """Give text the logprobs of its chunk.
+
+    Reasoning and tags have no place for theirs, and a piece that waited for the next has lost them.
+    """
+    for delta in deltas:
+        yield replace(delta, extras=extras) if extras and isinstance(delta, TextDelta) else delta

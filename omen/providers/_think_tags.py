@@ -38,11 +38,14 @@ class ThinkTags:
         if self._state == "text" and self._held:
             yield TextDelta(self._release())
 
-    def end(self) -> Iterator[TextDelta | ReasoningDelta]:
-        """Give what was held back when the text has ended."""
-        if self._held and self._state != "behind":
-            text = self._release()
-            yield ReasoningDelta(text) if self._state == "inside" else TextDelta(text)
+    def give_up(self) -> Iterator[TextDelta | ReasoningDelta]:
+        """Give what was held back, because the text has ended or something else comes in it."""
+        if self._held and self._state == "inside":
+            yield ReasoningDelta(self._release())
+        elif self._held and self._state != "behind":
+            # The answer has begun with text, so no tag can be the first thing of it any more.
+            self._state = "text"
+            yield TextDelta(self._release())
 
     def _before(self) -> None:
         """Wait for what might be the tag, blanks before it included."""
