@@ -76,6 +76,7 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+    extras: Extras = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Tool:
     description: str | None = None
     parameters: Mapping[str, Any] | None = None
     strict: bool | None = None
+    extras: Extras = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ from omen.front._schema import (
 )
 from omen.front._validation import describe
 
+_URLS = ("data:", "http://", "https://")
+
 
 def parse_chat(body: bytes, headers: Mapping[str, str]) -> Asked:
     """Read a request's body, and the hints in its headers (lower-case names).
@@ -134,22 +136,29 @@ def _part(part: PartIn) -> Part:
 
 
 def _file(part: OtherIn) -> FilePart | None:
-    """Read a file that is in the request; one that is kept at OpenAI means nothing to others."""
+    """Read a file that is in the request, or at an address.
+
+    One that is kept at OpenAI means nothing to others, nor does data whose type is not said; and
+    what else is said of a file would be lost.
+    """
     match part.model_dump():
-        case {"type": "file", "file": {"file_data": str(url), **rest}} if "file_id" not in rest:
-            name = rest.get("filename")
-            return FilePart(url, name if isinstance(name, str) else None)
+        case {"type": "file", "file": {"file_data": str(url), **said}, **extras}:
+            name = said.pop("filename", None)
+            if url.startswith(_URLS) and not said:
+                return FilePart(url, name if isinstance(name, str) else None, extras)
     return None
 
 
 def _tool_call(call: ToolCallIn) -> ToolCall:
-    return ToolCall(call.id, call.function.name, call.function.arguments)
+    return ToolCall(call.id, call.function.name, call.function.arguments, _extras(call))
 
 
 def _tool(tool: ToolIn) -> Tool | Opaque:
     if isinstance(tool, FunctionToolIn):
         function = tool.function
-        return Tool(function.name, function.description, function.parameters, function.strict)
+        return Tool(
+            function.name, function.description, function.parameters, function.strict, _extras(tool)
+        )
     return Opaque(tool.model_dump())
 
 

@@ -102,6 +102,7 @@ def _message(message: Message, quirks: Quirks) -> dict[str, Any]:
     if message.tool_calls:
         written["tool_calls"] = [
             {
+                **call.extras,
                 "id": call.id,
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments},
@@ -155,7 +156,8 @@ def _tool(tool: Tool | Opaque) -> dict[str, Any]:
         "parameters": tool.parameters,
         "strict": tool.strict,
     }
-    return {"type": "function", "function": {"name": tool.name, **_said(optional)}}
+    function = {"name": tool.name, **_said(optional)}
+    return {**tool.extras, "type": "function", "function": function}
 
 
 def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:

@@ -271,19 +271,42 @@ def test_spaces_and_escapes_of_json_do_not_matter() -> None:
     assert parse_chat(f"\r\n\t {spaced} \n".encode(), {}) == plain
 
 
-def test_a_file_in_the_request_is_a_file_and_one_kept_at_openai_goes_as_it_came() -> None:
-    here = {
-        "type": "file",
-        "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "a"},
-    }
-    there = {"type": "file", "file": {"file_id": "file-1"}}
-    asked = parse_chat(
-        json.dumps(
-            {"model": "m", "messages": [{"role": "user", "content": [here, there]}]}
-        ).encode(),
-        {},
-    )
-    assert asked.request.messages[0].parts == (
-        FilePart("data:application/pdf;base64,aGk=", "a"),
-        Opaque(there),
-    )
+PDF = "data:application/pdf;base64,aGk="
+
+
+@pytest.mark.parametrize(
+    ("file", "meant"),
+    [
+        ({"file_data": PDF, "filename": "a"}, FilePart(PDF, "a")),
+        ({"file_data": "https://f/a.pdf"}, FilePart("https://f/a.pdf")),
+    ],
+)
+def test_a_file_in_the_request_or_at_an_address_is_a_file(
+    file: dict[str, Any], meant: FilePart
+) -> None:
+    assert message_of(role="user", content=[{"type": "file", "file": file}]).parts == (meant,)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"file_id": "file-1"},
+        {"file_id": "file-1", "file_data": PDF},
+        {"file_data": "aGk="},
+        {"file_data": PDF, "brand_new": 1},
+    ],
+)
+def test_a_file_that_only_openai_could_read_goes_as_it_came(file: dict[str, Any]) -> None:
+    part = {"type": "file", "file": file}
+    assert message_of(role="user", content=[part]).parts == (Opaque(part),)
+
+
+def test_files_tools_and_calls_keep_what_is_not_understood() -> None:
+    file = {"type": "file", "file": {"file_data": PDF}, "cache_control": CACHED}
+    (part,) = message_of(role="user", content=[file]).parts
+    assert part == FilePart(PDF, extras={"cache_control": CACHED})
+    tool = {"type": "function", "function": {"name": "f"}, "cache_control": CACHED}
+    assert ask(tools=[tool]).request.tools == (Tool("f", extras={"cache_control": CACHED}),)
+    signed = {**CALL, "extra_content": {"signature": "s"}}
+    (call,) = message_of(role="assistant", tool_calls=[signed]).tool_calls
+    assert call == ToolCall("c1", "f", '{"a": 1}', {"extra_content": {"signature": "s"}})

@@ -10,6 +10,7 @@ import pytest
 
 from omen.chat import (
     ChatRequest,
+    FilePart,
     ImagePart,
     Message,
     NamedTool,
@@ -17,11 +18,13 @@ from omen.chat import (
     ResponseFormat,
     TextPart,
     Tool,
+    ToolCall,
 )
 from tests.providers.asking import HELLO, PNG, body, called, result, said, shown, wire
 
 STREAMED = {"model": "some-model", "stream": True, "stream_options": {"include_usage": True}}
 LOOKUP = Tool("lookup", "Looks up.", {"type": "object", "properties": {"q": {}}}, strict=True)
+PDF = "data:application/pdf;base64,aGk="
 DIALECT = ["openai", "openai_compatible", "xai", "azure"]
 
 
@@ -120,6 +123,30 @@ def test_without_a_key_there_is_no_auth_header(kind: str) -> None:
             id="arguments keep every byte",
         ),
         pytest.param(
+            Message("assistant", tool_calls=(ToolCall("c", "f", "", {"x": 1, "id": "not this"}),)),
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "x": 1,
+                        "id": "c",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": ""},
+                    }
+                ],
+            },
+            id="unknown keys of a call go through",
+        ),
+        pytest.param(
+            Message("user", (FilePart(PDF, "a", {"x": 1}),), single_text=False),
+            {
+                "role": "user",
+                "content": [{"x": 1, "type": "file", "file": {"file_data": PDF, "filename": "a"}}],
+            },
+            id="unknown keys of a file go through",
+        ),
+        pytest.param(
             result("call_1", "42"),
             {"role": "tool", "tool_call_id": "call_1", "content": "42"},
             id="a tool's result",
@@ -139,6 +166,10 @@ def test_messages(message: Message, written: dict[str, Any]) -> None:
     ("request_fields", "written"),
     [
         ({"tools": (Tool("f"),)}, {"tools": [{"type": "function", "function": {"name": "f"}}]}),
+        (
+            {"tools": (Tool("f", extras={"x": 1, "type": "not this"}),)},
+            {"tools": [{"x": 1, "type": "function", "function": {"name": "f"}}]},
+        ),
         (
             {"tools": (LOOKUP,)},
             {
