@@ -42,6 +42,10 @@ _OPTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_OWN_OPTIONS = ("num_ctx", "top_k", "min_p", "typical_p", "repeat_penalty")
+"""Options that a client may send beside OpenAI's fields, as llama.cpp's and vLLM's clients send
+most of them. Whoever names one of these means it, more than what stands in `options`."""
+
 _OWN_FIELDS = ("keep_alive", "truncate", "shift", "think")
 """Fields of this API that a client may send beside OpenAI's; `options` is another."""
 
@@ -144,5 +148,7 @@ def _options(request: ChatRequest) -> dict[str, Any]:
     named = {theirs: getattr(request, ours) for ours, theirs in _OPTIONS.items()}
     options = {name: value for name, value in named.items() if value is not None}
     own = request.extras.get("options")
+    beside = {name: request.extras.get(name) for name in _OWN_OPTIONS}
+    options |= {name: value for name, value in beside.items() if value is not None}
     options = {**own, **options} if isinstance(own, Mapping) else options
     return {**options, "stop": list(request.stop)} if request.stop else options

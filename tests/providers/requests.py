@@ -64,5 +64,6 @@ def requests(draw: st.DrawFn) -> ChatRequest:
         top_p=draw(st.none() | st.sampled_from([0.5, 1.0])),
         seed=draw(st.none() | st.integers(0, 99)),
         stop=tuple(draw(st.lists(TEXTS, max_size=2))),
+        reasoning_effort=draw(st.sampled_from([None, "none", "low", "high"])),
         user=draw(st.none() | NAMES),
     )

@@ -46,6 +46,13 @@ def test_its_own_fields_may_be_sent_beside_openais() -> None:
     assert "brand_new" not in written
 
 
+def test_its_own_options_may_be_sent_beside_openais() -> None:
+    own = {"num_ctx": 9, "top_k": 5, "min_p": 0.1, "typical_p": 0.7, "repeat_penalty": 1.1}
+    said = {**own, "options": {"top_k": 1, "mirostat": 1}, "num_gpu": 1}
+    assert sent(replace(HELLO, extras=said))["options"] == {**own, "mirostat": 1}
+    assert "options" not in sent(replace(HELLO, extras={"top_k": None}))
+
+
 @pytest.mark.parametrize(
     ("api_key", "auth"), [(None, {}), ("secret", {"authorization": "Bearer secret"})]
 )

@@ -26,6 +26,8 @@ def single(parts: list[Any]) -> bool:
 
 # OpenAI's chat completions
 
+SAME_NAME = ("temperature", "top_p", "seed", "user", "reasoning_effort")
+
 
 def read_openai(sent: Body) -> ChatRequest:
     schema = sent.get("response_format", {}).get("json_schema")
@@ -35,7 +37,8 @@ def read_openai(sent: Body) -> ChatRequest:
         tool_choice=sent.get("tool_choice"),
         response_format=schema and ResponseFormat("json_schema", schema["name"], schema["schema"]),
         stop=tuple(sent.get("stop", ())),
-        **{name: sent.get(name) for name in ("max_tokens", "temperature", "top_p", "seed", "user")},
+        max_tokens=sent.get("max_tokens", sent.get("max_completion_tokens")),
+        **{name: sent.get(name) for name in SAME_NAME},
     )
 
 
@@ -77,8 +80,18 @@ def read_anthropic(sent: Body) -> ChatRequest:
         temperature=sent.get("temperature"),
         top_p=sent.get("top_p"),
         stop=tuple(sent.get("stop_sequences", ())),
+        reasoning_effort=_anthropic_effort(sent),
         user=sent.get("metadata", {}).get("user_id"),
     )
+
+
+def _anthropic_effort(sent: Body) -> str | None:
+    match sent.get("thinking"):
+        case {"type": "disabled"}:
+            return "none"
+        case {"type": "adaptive"}:
+            return str(sent["output_config"]["effort"])
+    return None
 
 
 def _anthropic_turn(turn: Body) -> Iterator[Message]:
@@ -116,6 +129,7 @@ def read_ollama(sent: Body) -> ChatRequest:
         top_p=options.get("top_p"),
         seed=options.get("seed"),
         stop=tuple(options.get("stop", ())),
+        reasoning_effort="none" if sent.get("think") is False else sent.get("think"),
     )
 
 
@@ -140,8 +154,24 @@ def as_is(request: ChatRequest) -> ChatRequest:
     return request
 
 
+def plain(request: ChatRequest) -> ChatRequest:
+    """A model that does not reason has no effort."""
+    return replace(request, reasoning_effort=None)
+
+
+def reasoning(request: ChatRequest) -> ChatRequest:
+    """A model that reasons takes no sampling and no stop sequences."""
+    return replace(request, temperature=None, top_p=None, stop=())
+
+
+def reasoning_grok(request: ChatRequest) -> ChatRequest:
+    """It takes sampling, and cannot but reason."""
+    least = "low" if request.reasoning_effort == "none" else request.reasoning_effort
+    return replace(request, stop=(), reasoning_effort=least)
+
+
 def for_anthropic(request: ChatRequest) -> ChatRequest:
-    """No seed; a limit always; neighbours of one role are one turn."""
+    """No seed, no sampling while it thinks; a limit always; neighbours of one role are one turn."""
     messages: list[Message] = []
     for message in request.messages:
         last = messages[-1] if messages else None
@@ -151,10 +181,9 @@ def for_anthropic(request: ChatRequest) -> ChatRequest:
         else:
             messages.append(message)
     limit = 128_000 if request.max_tokens is None else request.max_tokens
-    choice = request.tool_choice
-    return replace(
-        request, messages=tuple(messages), seed=None, max_tokens=limit, tool_choice=choice
-    )
+    kept = replace(request, messages=tuple(messages), seed=None, max_tokens=limit)
+    thinks = request.reasoning_effort not in (None, "none")
+    return replace(kept, temperature=None, top_p=None) if thinks else kept
 
 
 def for_ollama(request: ChatRequest) -> ChatRequest:
@@ -172,20 +201,22 @@ def for_ollama(request: ChatRequest) -> ChatRequest:
 
 FORMATS: dict[str, tuple[str, Callable[[Body], ChatRequest], Callable[[ChatRequest], ChatRequest]]]
 FORMATS = {
-    "openai": ("gpt-4o", read_openai, as_is),
-    "xai": ("grok-3", read_openai, as_is),
-    "azure": ("gpt-4o", read_openai, as_is),
+    "openai": ("gpt-4o", read_openai, plain),
+    "openai, reasoning": ("o3", read_openai, reasoning),
+    "xai": ("grok-3", read_openai, plain),
+    "xai, reasoning": ("grok-3-mini", read_openai, reasoning_grok),
+    "azure": ("gpt-4o", read_openai, plain),
     "openai_compatible": ("any", read_openai, as_is),
     "anthropic": ("claude-sonnet-4-6", read_anthropic, for_anthropic),
     "ollama": ("qwen3:8b", read_ollama, for_ollama),
 }
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("format_", FORMATS)
 @given(request=requests())
-def test_a_request_read_back_is_the_same(kind: str, request: ChatRequest) -> None:
-    model, read, kept = FORMATS[kind]
-    assert read(body(kind, request, model)) == kept(request)
+def test_a_request_read_back_is_the_same(format_: str, request: ChatRequest) -> None:
+    model, read, kept = FORMATS[format_]
+    assert read(body(format_.partition(",")[0], request, model)) == kept(request)
 
 
 # An image, a tool and a schema, in each vendor's words
