@@ -28,3 +28,19 @@ class Frame:
 
     data: bytes
     event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What an upstream said is left of the gateway's share, in the headers of an answer.
+
+    None where it did not say. Where it has several limits of one thing (a project's and an
+    organisation's, input's and output's) this is the one with the least left.
+
+    **Units.** The resets are seconds from the answer on, until all of it is there again.
+    """
+
+    remaining_requests: int | None = None
+    remaining_tokens: int | None = None
+    reset_requests_seconds: float | None = None
+    reset_tokens_seconds: float | None = None

@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 from omen.candidates import Candidate
 from omen.errors import UpstreamFailure
 from omen.events import Event, Usage
+from omen.frames import RateLimits
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled"]
 Moment = Literal["started", "progressed", "committed", "ended"]
@@ -65,6 +66,8 @@ class AttemptRecord:
     """Set with `ended_at`, if something else had it end."""
     cut_at: float | None = None
     """When that was decided. From here to `ended_at` its upstream was not rid of us yet."""
+    rate_limits: RateLimits | None = None
+    """What its upstream said is left of the gateway's share, with its answer's headers."""
 
     @property
     def cost_usd(self) -> Decimal | None:

@@ -14,6 +14,7 @@ from omen.attempts._patience import Patience
 from omen.errors import FailureKind, UpstreamFailure
 from omen.frames import WireRequest
 from omen.plan import AttemptRecord
+from omen.providers import read_rate_limits
 from omen.wire.upstream import UpstreamResponse, open_response
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -34,6 +35,7 @@ async def fetch(
     """
     with Patience(record.candidate).spend():
         async with open_response(transport, request, owner=record) as response:
+            record.rate_limits = read_rate_limits(response.headers)
             body = await _read(response)
     if response.status != 200:
         raise classify(response.status, response.headers, body)

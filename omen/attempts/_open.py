@@ -24,7 +24,7 @@ from omen.chat import ChatRequest
 from omen.errors import FailureKind, UpstreamFailure
 from omen.frames import WireRequest
 from omen.plan import AttemptRecord, Moment, Observer, OpenAttempt, RaceRecord
-from omen.providers import ProviderSpec
+from omen.providers import ProviderSpec, read_rate_limits
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
 
@@ -71,6 +71,8 @@ class Attempts:
                     response = await stack.enter_async_context(
                         open_response(self._transport, wire_request, owner=record)
                     )
+                    # Of a refusal, too: that is when it matters most.
+                    record.rate_limits = read_rate_limits(response.headers)
                     await _expect_stream(spec, response)
                 record.responded_at = trio.current_time()
                 yield RunningAttempt(

@@ -1,7 +1,7 @@
 """When an upstream wants to be asked again.
 
-The `x-ratelimit-reset-*` and `anthropic-ratelimit-*-reset` headers are not read: they say when a
-bucket is full again, which is later than when the next request would pass.
+The `x-ratelimit-reset-*` and `anthropic-ratelimit-*-reset` headers are not read here: they say when
+a bucket is full again, which is later than when the next request would pass (`_rate_limits.py`).
 
 **Source.** RFC 9110 section 10.2.3 for `Retry-After`; OpenAI's and Azure's error pages for
 `retry-after-ms` and the sentences, read 2026-11-22.
@@ -58,14 +58,15 @@ def _number(value: str | None) -> float | None:
 
 def _seconds_until(value: str, date: str | None) -> float | None:
     """Count from the answer's own `Date`: the upstream's clock need not be ours."""
-    then = _http_date(value)
+    then = http_date(value)
     if then is None:
         return None
-    now = _http_date(date) if date else None
+    now = http_date(date) if date else None
     return max(0.0, (then - (now or datetime.now(UTC))).total_seconds())
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """Read a date as HTTP writes it; None for what is none."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -9,13 +9,16 @@ from trio.testing import MockClock
 
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import AnswerEnd, AnswerStart, Event, TextDelta
+from omen.frames import RateLimits, WireRequest
 from omen.plan import Plan
+from omen.providers import provider_spec
 from tests.attempts.scripted import (
     CANDIDATE,
     DONE,
     ERROR,
     FINISH,
     ROLE,
+    SSE,
     USAGE,
     Opened,
     Scripted,
@@ -137,6 +140,35 @@ async def test_an_answer_that_is_not_a_stream_is_a_failure(
     assert caught.value.kind is kind
     assert opened.record.failure is caught.value
     opened.assert_closed()
+
+
+LIMITED = {"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "20s"}
+
+
+@pytest.mark.parametrize("status", [200, 429])
+async def test_the_record_has_what_is_left_of_a_rate_limit_as_soon_as_the_headers_are_there(
+    autojump_clock: MockClock, status: int
+) -> None:
+    headers = {**SSE, **LIMITED}
+    opened = Opened(Scripted((9.0, text("a")), status=status, headers=headers))
+    with trio.move_on_after(1.0):
+        async with opened.open():
+            pass
+    assert opened.record.rate_limits == RateLimits(3, reset_requests_seconds=20.0)
+
+
+async def test_so_it_has_of_an_answer_that_is_one_body(autojump_clock: MockClock) -> None:
+    opened = Opened(Scripted((0.0, b"{}"), headers=LIMITED))
+    asked = WireRequest("POST", "http://p.invalid/v1/embeddings", {}, b"{}")
+    await opened.attempts.call(opened.race, CANDIDATE, asked, provider_spec("openai").classify)
+    assert opened.record.rate_limits == RateLimits(3, reset_requests_seconds=20.0)
+
+
+async def test_who_says_nothing_of_limits_has_none_in_the_record(autojump_clock: MockClock) -> None:
+    opened = Opened(Scripted((0.0, text("a") + FINISH + DONE)))
+    async with opened.open() as attempt:
+        await attempt.receive()
+    assert opened.record.rate_limits is None
 
 
 async def test_a_stream_without_a_content_type_is_taken_at_its_word(
