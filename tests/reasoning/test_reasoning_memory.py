@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
+
+import pytest
 
 from omen.chat import ChatRequest, Message, ReasoningBlock, Tool, Verbatim
 from omen.events import AnswerEnd, AnswerStart, Event, ReasoningEnd, TextDelta, ToolCallDelta
@@ -86,20 +89,35 @@ def test_a_conversation_without_known_calls_is_the_same_object() -> None:
 
 
 def test_the_least_recently_used_is_forgotten_first() -> None:
-    memory = ReasoningMemory(most_bytes=3 * (2 + 8 + 100))
+    memory = ReasoningMemory(most_bytes=35_000)
     for call_id in ("c1", "c2", "c3"):
-        memory.keep([call_id], (block(call_id * 50),))
+        memory.keep([call_id], (block(call_id * 5_000),))
     assert recalled(memory, "c1")
-    memory.keep(["c4"], (block("c4" * 50),))
+    memory.keep(["c4"], (block("c4" * 5_000),))
     assert recalled(memory, "c2") == ()
     assert [bool(recalled(memory, call_id)) for call_id in ("c1", "c3", "c4")] == [True] * 3
 
 
 def test_a_call_that_is_kept_again_counts_once() -> None:
     memory = ReasoningMemory()
-    for _ in range(3):
-        memory.keep(["c1"], (block("x" * 10),))
-    assert repr(memory) == "<ReasoningMemory 1 calls, 20 bytes>"
+    memory.keep(["c1"], (block("x" * 10),))
+    once = repr(memory)
+    memory.keep(["c1", "c1"], (block("x" * 10),))
+    assert repr(memory) == once
+
+
+@pytest.mark.parametrize("text", ["", "x" * 500, "思" * 500])
+def test_the_bound_is_of_the_memory_that_it_really_takes(text: str) -> None:
+    most_bytes = 500_000
+    memory = ReasoningMemory(most_bytes)
+    tracemalloc.start()
+    try:
+        for n in range(3_000):
+            memory.keep([f"call_{n:024d}"], (block(f"{text}{n}"),))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.5 * most_bytes < taken < 1.5 * most_bytes
 
 
 def test_messages_other_than_calls_are_never_touched() -> None:
