@@ -98,8 +98,6 @@ class _Player:
         data, tokens = b"".join(self._pieces), self._tokens
         self._pieces.clear()
         self._tokens = 0
-        if not data:  # time that passed in thought
-            return
         # The time before the write: the peer may read it before this task runs again.
         moment = self._stats.now()
         await self._connection.write(data)

@@ -130,6 +130,12 @@ def test_a_fate_says_when_each_token_is_due() -> None:
     assert [fate.wait_before(token) for token in range(5)] == [1.0, 0.5, 0.25, 0.0, 0.0]
 
 
+def test_thoughts_go_at_the_pace_of_the_answer_over_and_over() -> None:
+    fate = Draw(first_token=1.0, gaps=(0.5, 0.25))
+    assert [fate.wait_after_thought(thought) for thought in range(5)] == [0.5, 0.25, 0.5, 0.25, 0.5]
+    assert Draw(first_token=1.0, gaps=()).wait_after_thought(3) == 0.0
+
+
 @pytest.mark.parametrize(
     "make",
     [

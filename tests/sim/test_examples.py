@@ -113,6 +113,11 @@ def test_an_example_fits_its_schema(schema: dict[str, Any], named: dict[str, Any
         ({"type": "array", "items": {"type": "string"}}, '["simulated"]'),
         ({"type": "array", "items": {}, "maxItems": 0}, "[]"),
         ({"type": "integer", "multipleOf": 5}, "5"),
+        ({"type": "integer", "minimum": 5}, "5"),
+        ({"type": "integer", "exclusiveMinimum": 5}, "6"),
+        ({"type": "integer", "maximum": -5}, "-5"),
+        ({"type": "integer", "exclusiveMaximum": -5}, "-6"),
+        ({"type": "number", "exclusiveMinimum": 2, "exclusiveMaximum": 2.5}, "2.25"),
         ({"type": "string", "format": "date"}, '"2026-01-01"'),
         ({"type": "string", "format": "unheard-of"}, '"simulated"'),
         (

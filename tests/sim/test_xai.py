@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from omen.sim import Status, answer_text
+from omen.sim.xai.traits import LONG_PROMPT, Price
 from tests.sim.asking import FUNCTION, QUESTION, ask, complete, serving
 from tests.sim.naive import frames
 from tests.sim.scene import Scene
@@ -90,6 +91,12 @@ async def test_tool_calls_come_whole_in_one_list(
     assert list(call) == ["id", "function", "index", "type"]
     assert call["function"] == {"name": "lookup_weather", "arguments": '{"city": "simulated"}'}
     assert finish["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_above_a_threshold_the_whole_bill_is_double() -> None:
+    price = Price(prompt=3, cached=1, completion=5)
+    assert price.cost(LONG_PROMPT, 10, 2) == (LONG_PROMPT - 10) * 3 + 10 * 1 + 2 * 5
+    assert price.cost(LONG_PROMPT + 1, 0, 0) == (LONG_PROMPT + 1) * 3 * 2
 
 
 @pytest.mark.parametrize(
