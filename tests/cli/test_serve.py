@@ -10,7 +10,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -232,9 +232,10 @@ def upstream_sockets(pid: int, upstreams: dict[str, str]) -> int:
     ports = {int(url.rpartition(":")[2]) for url in upstreams.values()}
     own = set()
     for name in os.listdir(f"/proc/{pid}/fd"):
-        target = os.readlink(f"/proc/{pid}/fd/{name}")
-        if target.startswith("socket:["):
-            own.add(target[len("socket:[") : -1])
+        with suppress(FileNotFoundError):  # closed since it was listed
+            target = os.readlink(f"/proc/{pid}/fd/{name}")
+            if target.startswith("socket:["):
+                own.add(target[len("socket:[") : -1])
     found = 0
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
