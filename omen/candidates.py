@@ -64,8 +64,9 @@ class Candidate:
     base_model: str = ""
     """What the model is known as to its vendor, where `model` is a deployment's name; the same
     name otherwise. Traits and prices go by it."""
-    card: ModelCard = UNKNOWN
-    quirks: Quirks = PLAIN
+    card: ModelCard = field(default=UNKNOWN, compare=False)
+    """Not part of who it is: candidates are hashed for every plan."""
+    quirks: Quirks = field(default=PLAIN, compare=False)
 
     def __post_init__(self) -> None:
         if not self.base_model:

@@ -7,6 +7,7 @@ A probe is not an attempt: it belongs to no request, and is in no book. Its sock
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,12 +17,14 @@ import trio
 from omen.candidates import PLAIN, Endpoint, Quirks
 from omen.cards import UNKNOWN, ModelCard
 from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import WireRequest
 from omen.providers import ProviderSpec, probing
 from omen.wire.upstream import open_response
 
 _NO_SUCH_LIST = frozenset({404, 405, 501})
 """How a server answers that has no list of models. It answers: so it is there."""
+
+
+_MOST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,15 @@ class Target:
 
 
 class Report(Protocol):
-    """Hears what came of a probe. `models` is None when nothing was learnt of them."""
+    """Hears what was found."""
 
-    def __call__(
-        self,
-        target: Target,
-        failure: UpstreamFailure | None,
-        models: Mapping[str, ModelCard] | None,
-        seconds: float,
-        /,
-    ) -> None: ...
+    def probed(self, target: Target, failure: UpstreamFailure | None, seconds: float) -> None:
+        """A probe came back, or failed; `seconds` is how long it took."""
+        ...
+
+    def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
+        """These are the endpoint's models, as far as they are known by now."""
+        ...
 
 
 async def keep_probing(
@@ -75,44 +77,70 @@ async def _keep_probing(
     known: dict[str, ModelCard] = {}
     while True:
         began = trio.current_time()
-        models = None
-        failure: UpstreamFailure | None = UpstreamFailure(
-            FailureKind.TIMEOUT, f"no answer to a probe within {within:g} s"
-        )
-        with trio.move_on_after(within):
-            try:
-                models = await _probe(transport, target, known)
-                failure = None
-            except UpstreamFailure as found:
-                failure = found
-        report(target, failure, models, trio.current_time() - began)
+        names, failure = await _try(transport, target, within)
+        report.probed(target, failure, trio.current_time() - began)
+        if names is not None:
+            report.found(target, _cards(names, known))
+            if target.spec.NAME == "ollama":
+                await _learn(transport, target, names, known, within)
+                report.found(target, _cards(names, known))
         await trio.sleep_until(began + interval)
 
 
-async def _probe(
-    transport: httpx.AsyncBaseTransport, target: Target, known: dict[str, ModelCard]
-) -> Mapping[str, ModelCard] | None:
-    """Ask once. **Raises.** `UpstreamFailure`."""
+async def _try(
+    transport: httpx.AsyncBaseTransport, target: Target, within: float
+) -> tuple[Sequence[str] | None, UpstreamFailure | None]:
+    """Ask once; give the models that are listed, if they are wanted, or what went wrong."""
+    with trio.move_on_after(within):
+        try:
+            return await _list(transport, target), None
+        except UpstreamFailure as failure:
+            return None, failure
+    words = f"no answer to a probe within {within:g} s"
+    return None, UpstreamFailure(FailureKind.TIMEOUT, words)
+
+
+async def _list(transport: httpx.AsyncBaseTransport, target: Target) -> Sequence[str] | None:
+    """Ask for the list of models. **Raises.** `UpstreamFailure`."""
     kind = target.spec.NAME
     request = probing.probe_request(kind, target.endpoint, target.quirks)
     async with open_response(transport, request, owner=target) as response:
-        body = await response.read_body(limit=16 * 1024 * 1024)
+        body = await response.read_body(limit=_MOST_BYTES)
     if response.status in _NO_SUCH_LIST and kind == "openai_compatible":
         return None
     if response.status != 200:
         raise target.spec.classify(response.status, response.headers, body)
     if not (target.discovers and probing.lists_what_it_serves(kind)):
         return None
-    names = probing.read_models(kind, body)
-    for name in names if kind == "ollama" else ():
-        if name not in known:
-            known[name] = await _show(transport, target, name)
-    return {name: known.get(name, UNKNOWN) for name in names}
+    return probing.read_models(kind, body)
+
+
+async def _learn(
+    transport: httpx.AsyncBaseTransport,
+    target: Target,
+    names: Sequence[str],
+    known: dict[str, ModelCard],
+    within: float,
+) -> None:
+    """Look at the models that are new, one after the other, for `within` seconds at most.
+
+    It says nothing of the endpoint's health: there may be hundreds. What there was no time for,
+    or went wrong, is looked at again after the next probe.
+    """
+    with trio.move_on_after(within):
+        for name in names:
+            if name not in known:
+                with suppress(UpstreamFailure):
+                    known[name] = await _show(transport, target, name)
 
 
 async def _show(transport: httpx.AsyncBaseTransport, target: Target, model: str) -> ModelCard:
-    """Ask what a model can do; one that cannot be looked at is not known, and no failure."""
-    request: WireRequest = probing.show_request(target.endpoint, model)
+    """Ask Ollama what a model can do. **Raises.** `UpstreamFailure`."""
+    request = probing.show_request(target.endpoint, model)
     async with open_response(transport, request, owner=target) as response:
-        body = await response.read_body(limit=16 * 1024 * 1024)
+        body = await response.read_body(limit=_MOST_BYTES)
     return probing.read_show(body) if response.status == 200 else UNKNOWN
+
+
+def _cards(names: Sequence[str], known: Mapping[str, ModelCard]) -> Mapping[str, ModelCard]:
+    return {name: known.get(name, UNKNOWN) for name in names}

@@ -8,14 +8,15 @@ than live attempts.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from typing import TypeVar
 
 import httpx
 import trio
 
-from omen.attempts._call import Classify, fetch
+from omen.attempts._call import fetch
 from omen.attempts._ending import conclude
 from omen.attempts._patience import Patience
 from omen.attempts._running import RunningAttempt
@@ -27,6 +28,8 @@ from omen.plan import AttemptRecord, Moment, Observer, OpenAttempt, RaceRecord
 from omen.providers import ProviderSpec, read_rate_limits
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
+
+_Answer = TypeVar("_Answer")
 
 _CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
 
@@ -86,17 +89,24 @@ class Attempts:
                 )
 
     async def call(
-        self, race: RaceRecord, candidate: Candidate, request: WireRequest, classify: Classify
-    ) -> bytes:
-        """Make one attempt whose answer is one body, and give that.
+        self,
+        race: RaceRecord,
+        candidate: Candidate,
+        request: WireRequest,
+        read: Callable[[bytes], _Answer],
+    ) -> _Answer:
+        """Make one attempt whose answer is one body, and give what `read` makes of that.
+
+        A body that cannot be read has not won: it failed, and another candidate may help.
 
         **Raises.** `UpstreamFailure`. **Cancellation.** The socket is closed.
         """
+        classify = self._providers[candidate.kind].classify
         with self._recorded(race, candidate) as record:
-            body = await fetch(self._transport, request, classify, record)
+            answer = read(await fetch(self._transport, request, classify, record))
             self._commit(race, record)
             record.complete = True
-            return body
+            return answer
 
     @contextmanager
     def _recorded(self, race: RaceRecord, candidate: Candidate) -> Iterator[AttemptRecord]:

@@ -32,7 +32,9 @@ def race_headers(race: RaceRecord) -> Headers:
         candidate = race.winner.candidate
         told["x-omen-provider"] = candidate.provider
         told["x-omen-model"] = candidate.model
-        told["x-omen-ttft-ms"] = str(_since(race.winner.started_at, race.winner.first_token_at))
+        ttft = _since(race.winner.started_at, race.winner.first_token_at)
+        if ttft is not None:  # an answer that is one body has no first token
+            told["x-omen-ttft-ms"] = str(ttft)
     return [(name.encode(), _header_value(value)) for name, value in told.items()]
 
 

@@ -17,7 +17,7 @@ from omen.front.count_tokens import CountTokens
 from omen.front.embeddings import EmbeddingsPlan
 from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
-from omen.front.openai_api import ChatCompletions
+from omen.front.openai_api import ChatCompletions, OpenAIErrors
 from omen.front.operations import make_operations
 from omen.gateway import Gateway
 from omen.serving import LiveConnections
@@ -39,20 +39,14 @@ def make_app(
     `connections` are those of the server that will serve the app, for its metrics.
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
+    messages, pause = Messages(), server.keepalive_after_seconds
     hot: dict[str, App] = {
-        "/v1/chat/completions": ChatRoute(
-            gateway, ChatCompletions(), limits, server.keepalive_after_seconds
-        ),
-        "/omen/races/live": LiveRoute(feed),
-    }
-    chat, messages = ChatCompletions(), Messages()
-    hot |= {
-        "/v1/completions": ChatRoute(
-            gateway, Completions(), limits, server.keepalive_after_seconds
-        ),
-        "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), chat, limits),
-        "/v1/messages": ChatRoute(gateway, messages, limits, server.keepalive_after_seconds),
+        "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),
+        "/v1/completions": ChatRoute(gateway, Completions(), limits, pause),
+        "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), OpenAIErrors(), limits),
+        "/v1/messages": ChatRoute(gateway, messages, limits, pause),
         "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, limits),
+        "/omen/races/live": LiveRoute(feed),
     }
     metrics = Metrics(gateway, LiveConnections() if connections is None else connections)
     rest = make_operations(gateway, metrics, draining, int(time.time()))

@@ -120,11 +120,8 @@ class _Exchange:
         headers = [*self._headers, *error_headers(error)]
         if race is not None:
             headers += race_headers(race)
-        status, body = (
-            self._dialect.status(error),
-            self._dialect.error_body(error, self._request_id),
-        )
-        await send_json(self._send, status, body, headers)
+        body = self._dialect.error_body(error, self._request_id)
+        await send_json(self._send, self._dialect.status(error), body, headers)
 
 
 async def _cancel_when_gone(

@@ -20,7 +20,7 @@ from omen.front._hints import read_hints
 from omen.front._schema import HintsIn, StopIn, StreamOptionsIn
 from omen.front._told import explain, routing_metadata
 from omen.front._validation import describe
-from omen.front.openai_api import ChatCompletions, model_name
+from omen.front.openai_api import OpenAIErrors, model_name
 from omen.front.openai_write import DONE, usage_object
 from omen.hints import RaceHints
 from omen.plan import RaceRecord
@@ -57,8 +57,8 @@ class CompletionIn(BaseModel):
     tags: dict[str, str] | None = None
 
 
-class Completions(ChatCompletions):
-    """`POST /v1/completions`: a chat's errors and headers, and an answer that is text alone."""
+class Completions(OpenAIErrors):
+    """`POST /v1/completions`: an answer that is text alone."""
 
     def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
@@ -87,11 +87,11 @@ class Completions(ChatCompletions):
             include_usage=bool(said.stream_options and said.stream_options.include_usage),
         )
 
-    def writer(self, race: RaceRecord, asked: Asked) -> TextWriter:  # type: ignore[override]
+    def writer(self, race: RaceRecord, asked: Asked) -> TextWriter:
         """Begin a stream of text."""
         return TextWriter(_base(race), asked.include_usage)
 
-    def collector(self, asked: Asked) -> TextCollector:  # type: ignore[override]
+    def collector(self, asked: Asked) -> TextCollector:
         """Begin a whole text."""
         return TextCollector(asked.hints)
 

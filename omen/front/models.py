@@ -8,7 +8,7 @@ Who sends an `anthropic-version` header gets Anthropic's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -129,9 +129,10 @@ def _place(ids: Sequence[str], wanted: str, param: str) -> int:
         raise RequestError(f"{param}: no such model is listed", param=param) from None
 
 
-def _least(values: Any) -> int | None:
-    known = list(values)
-    return None if not known or None in known else min(known)
+def _least(values: Iterable[int | None]) -> int | None:
+    limits = list(values)
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known and len(known) == len(limits) else None
 
 
 def _abilities(cards: Sequence[ModelCard]) -> list[str] | None:

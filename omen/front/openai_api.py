@@ -16,24 +16,10 @@ from omen.front.openai_write import ChunkWriter, Completion, error_event, error_
 from omen.plan import RaceRecord
 
 
-class ChatCompletions:
-    """`POST /v1/chat/completions`; see `omen.front._dialect.Dialect`."""
+class OpenAIErrors:
+    """What all of OpenAI's APIs have in common: errors, a comment as a sign of life, a header."""
 
     keep_alive = b": waiting for a useful token\n\n"
-
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
-        """Read a request."""
-        return parse_chat(body, headers)
-
-    def writer(self, race: RaceRecord, asked: Asked) -> ChunkWriter:
-        """Begin a stream of chunks."""
-        return ChunkWriter(
-            completion_id(race), int(time.time()), model_name(race), asked.include_usage
-        )
-
-    def collector(self, asked: Asked) -> CompletionCollector:
-        """Begin a `chat.completion`."""
-        return CompletionCollector(asked)
 
     def status(self, error: OmenError) -> int:
         """Give the error's own status."""
@@ -50,6 +36,24 @@ class ChatCompletions:
     def headers(self, request_id: str) -> Headers:
         """Name the request."""
         return [(b"x-request-id", request_id.encode())]
+
+
+class ChatCompletions(OpenAIErrors):
+    """`POST /v1/chat/completions`; see `omen.front._dialect.Dialect`."""
+
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+        """Read a request."""
+        return parse_chat(body, headers)
+
+    def writer(self, race: RaceRecord, asked: Asked) -> ChunkWriter:
+        """Begin a stream of chunks."""
+        return ChunkWriter(
+            completion_id(race), int(time.time()), model_name(race), asked.include_usage
+        )
+
+    def collector(self, asked: Asked) -> CompletionCollector:
+        """Begin a `chat.completion`."""
+        return CompletionCollector(asked)
 
 
 class CompletionCollector:

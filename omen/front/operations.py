@@ -11,7 +11,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import omen
 from omen.errors import OmenError, RequestError
+from omen.front._asgi import header_map
+from omen.front._ids import request_id_of
 from omen.front._local import is_local
+from omen.front.anthropic_write import error_body
 from omen.front.attempts import describe_attempts
 from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
@@ -80,7 +83,9 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
             try:
                 return anthropic_page(found, started_at, request.args), 200
             except RequestError as error:
-                return error_object(error), error.status
+                return error_body(
+                    error, request_id_of(header_map(dict(request.scope)))
+                ), error.status
         data = [openai_model(listed, started_at) for listed in found]
         return {"object": "list", "data": data}, 200
 
@@ -89,7 +94,10 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
         listed = listed_models(gateway).get(name)
         if listed is None:
             words = f"the model {name[:100]!r} is not listed"
-            return error_object(RequestError(words, param="model", code="model_not_found")), 404
+            missing = RequestError(words, param="model", status=404, code="model_not_found")
+            if for_anthropic():
+                return error_body(missing, request_id_of(header_map(dict(request.scope)))), 404
+            return error_object(missing), 404
         write = anthropic_model if for_anthropic() else openai_model
         return write(listed, started_at), 200
 

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import trio
@@ -27,7 +28,7 @@ from omen.events import Usage
 from omen.hints import RaceHints
 from omen.plan import Output, RaceRecord, Strategy
 from omen.probes import Target, keep_probing
-from omen.providers import EMBEDDERS, KINDS, anthropic
+from omen.providers import COUNTERS, EMBEDDERS, KINDS
 from omen.reasoning import ReasoningMemory
 from omen.routing import Catalog, CatalogProvider, Health, Router
 from omen.telemetry import CancelTimes
@@ -131,22 +132,18 @@ class Gateway:
         await keep_probing(
             self._transport,
             targets,
-            self._probed,
+            self,
             interval=settings.interval_seconds,
             within=settings.timeout_seconds,
         )
 
-    def _probed(
-        self,
-        target: Target,
-        failure: UpstreamFailure | None,
-        models: Mapping[str, ModelCard] | None,
-        seconds: float,
-    ) -> None:
-        url = target.endpoint.base_url
-        self.health.probed(target.provider, url, failure, seconds)
-        if models is not None:
-            self._catalog[target.provider].discovered[url] = models
+    def probed(self, target: Target, failure: UpstreamFailure | None, seconds: float) -> None:
+        """Hear from a probe."""
+        self.health.probed(target.provider, target.endpoint.base_url, failure, seconds)
+
+    def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
+        """Hear which models an endpoint has."""
+        self._catalog[target.provider].discovered[target.endpoint.base_url] = models
 
     def plan(
         self, model: str, hints: RaceHints, accepted_at: float, request_id: str = ""
@@ -187,14 +184,13 @@ class Gateway:
                 words = f"{candidate.kind} has no embeddings"
                 raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
             asked = embedder.encode(request, candidate)
-            classify = KINDS[candidate.kind].classify
-            body = await self.attempts.call(race, candidate, asked, classify)
-            found = embedder.read(body, len(request.inputs))
-            if race.winner is not None and found.prompt_tokens is not None:
-                race.winner.usage = Usage(found.prompt_tokens, 0)
-            return found
+            read = partial(embedder.read, count=len(request.inputs))
+            return await self.attempts.call(race, candidate, asked, read)
 
-        return await ask_in_turn(race, ask)
+        found = await ask_in_turn(race, ask)
+        if race.winner is not None and found.prompt_tokens is not None:
+            race.winner.usage = Usage(found.prompt_tokens, 0)
+        return found
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Have the tokens of a prompt counted; None when the first candidate does not count.
@@ -202,15 +198,16 @@ class Gateway:
         **Raises.** `RaceError` when everybody who was asked failed.
         **Cancellation.** The upstream socket is closed.
         """
-        if race.plan.candidates[0].kind != anthropic.NAME:
+        if race.plan.candidates[0].kind not in COUNTERS:
             return None
 
         async def ask(candidate: Candidate) -> int:
-            if candidate.kind != anthropic.NAME:
-                raise UpstreamFailure(FailureKind.UNSUPPORTED, "it does not count tokens")
-            asked = anthropic.encode_count(request, candidate)
-            body = await self.attempts.call(race, candidate, asked, anthropic.classify)
-            return anthropic.read_count(body)
+            counter = COUNTERS.get(candidate.kind)
+            if counter is None:
+                words = f"{candidate.kind} does not count tokens"
+                raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
+            asked = counter.encode(request, candidate)
+            return await self.attempts.call(race, candidate, asked, counter.read)
 
         return await ask_in_turn(race, ask)
 

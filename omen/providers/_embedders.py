@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from omen.candidates import Candidate
 from omen.embeddings import Embeddings, EmbeddingsRequest
@@ -12,12 +13,18 @@ from omen.frames import WireRequest
 from omen.providers import _ollama_embeddings, _openai_embeddings
 
 
+class ReadEmbeddings(Protocol):
+    """Reads an answer's body, to a request with `count` inputs."""
+
+    def __call__(self, body: bytes, count: int) -> Embeddings: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Embedder:
-    """One wire format of embeddings. `read` takes the answer's body and the number of inputs."""
+    """One wire format of embeddings."""
 
     encode: Callable[[EmbeddingsRequest, Candidate], WireRequest]
-    read: Callable[[bytes, int], Embeddings]
+    read: ReadEmbeddings
 
 
 _OPENAI = Embedder(_openai_embeddings.encode, _openai_embeddings.read)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from omen.candidates import Endpoint, Quirks
@@ -15,9 +16,14 @@ from omen.providers._json import frame_object, json_bytes, text_of
 from omen.providers._openai_chat import bearer
 
 _ANTHROPIC_VERSION = {"anthropic-version": "2023-06-01"}
-_ABILITIES = {"tools": "tools", "vision": "vision", "thinking": "reasoning"} | {
-    "embedding": "embeddings"
-}
+_ABILITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "tools": "tools",
+        "vision": "vision",
+        "thinking": "reasoning",
+        "embedding": "embeddings",
+    }
+)
 """Ollama's words for what a model can do, and ours."""
 
 
@@ -28,8 +34,8 @@ def probe_request(kind: str, endpoint: Endpoint, quirks: Quirks) -> WireRequest:
         case "ollama":
             return WireRequest("GET", f"{base_url}/api/tags", dict(bearer(key)))
         case "anthropic":
-            auth = {"x-api-key": key} if key else {}
-            return WireRequest("GET", f"{base_url}/v1/models", {**_ANTHROPIC_VERSION, **auth})
+            headers = {**_ANTHROPIC_VERSION, **({"x-api-key": key} if key else {})}
+            return WireRequest("GET", f"{base_url}/v1/models?limit=1000", headers)
         case "azure":
             return _azure(base_url.removesuffix("/openai/v1"), key, quirks.api_version)
     return WireRequest("GET", f"{base_url}/models", dict(bearer(key)))

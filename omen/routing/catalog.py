@@ -36,7 +36,10 @@ class CatalogProvider:
 
     def lists(self, model: str) -> bool:
         """Whether a model is listed, by its own name or, at Ollama, by that of its latest tag."""
-        return model in self.listed or self._latest(model) in self.listed
+        names = {model, self._latest(model)}
+        if self.models:
+            return not names.isdisjoint(self.models)
+        return any(name in one for one in self.discovered.values() for name in names)
 
     def card(self, model: str) -> ModelCard:
         """Give what is known of one of its models: said, shipped, or found."""
@@ -66,6 +69,8 @@ class CatalogProvider:
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
         """One candidate per endpoint, in the configured order."""
+        base_model = model if self.cards is None else self.cards.base_model(model)
+        card = self.card(model)
         return tuple(
             Candidate(
                 provider=self.name,
@@ -76,8 +81,8 @@ class CatalogProvider:
                 timeout=self.timeout,
                 first_token_timeout=self.first_token_timeout,
                 stall_timeout=self.stall_timeout,
-                base_model=model if self.cards is None else self.cards.base_model(model),
-                card=self.card(model),
+                base_model=base_model,
+                card=card,
                 quirks=self.quirks,
             )
             for endpoint in self._endpoints_with(model)

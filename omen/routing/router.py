@@ -1,6 +1,7 @@
 """From a model's name and the caller's hints to a plan. Pure but for reading trio's clock.
 
-**Models.** `auto` (every provider's first listed model); `provider/model`, split at the first
+**Models.** `auto` (every provider's first configured model: a list that was found begins with
+anything, a voice or an embedding); `provider/model`, split at the first
 slash and only when what stands before it is a configured provider; an alias; a bare id (every
 provider that lists it); or a comma-separated list of these. What a list spells out is tried in the
 order written; within an alias, a bare id or `auto`, the order is score × the caller's weight.
@@ -136,7 +137,7 @@ class Router:
         if slash and model and provider in self._catalog:
             return self._at(self._catalog[provider], model)
         if name == AUTO:
-            return [c for p in self._catalog if p.listed for c in self._at(p, p.listed[0])]
+            return [c for p in self._catalog if p.models for c in self._at(p, p.models[0])]
         return [c for p in self._catalog if p.lists(name) for c in self._at(p, name)]
 
     def _at(self, provider: CatalogProvider, model: str) -> list[Candidate]:

@@ -167,3 +167,11 @@ async def test_models_are_listed_in_anthropics_form() -> None:
         assert [model.id for model in models][:2] == ["m", "openai/m"]
         one = await call(served, lambda client: client.models.retrieve("anthropic/m"))
         assert (one.type, one.id) == ("model", "anthropic/m")
+
+
+async def test_a_model_that_is_not_listed_is_an_error_of_anthropics() -> None:
+    async with open_served(*FLEET) as served:
+        with pytest.raises(anthropic.NotFoundError) as caught:
+            await call(served, lambda client: client.models.retrieve("no-such-model"))
+        body: Any = caught.value.body
+        assert (body["type"], body["error"]["type"]) == ("error", "not_found_error")

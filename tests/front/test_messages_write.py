@@ -75,12 +75,14 @@ def test_a_recorded_stream_is_what_a_messages_client_must_get(path: Path) -> Non
     assert [like(wire, one) for wire, one in zip(got, expected, strict=True)] == expected
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name.partition(".")[0])
+COMPLETE = [path for path in RECORDED if json.loads(path.read_bytes())["outcome"] == "ok"]
+
+
+@pytest.mark.parametrize("path", COMPLETE, ids=lambda path: path.name.partition(".")[0])
 def test_a_whole_message_says_the_same_as_the_stream(path: Path) -> None:
     source = json.loads(path.read_text(encoding="utf-8"))["source"]
     events, failure = replay(STREAMS[source])
-    if failure is not None:
-        return
+    assert failure is None
     message = Message("msg_1", "m")
     for event in events:
         message.add(event)

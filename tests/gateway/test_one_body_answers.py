@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
+import httpx
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from omen.chat import ChatRequest
-from omen.config import HealthSettings, Settings
+from omen.config import HealthSettings, ProviderSettings, Settings
 from omen.embeddings import EmbeddingsRequest
-from omen.errors import AllAttemptsFailed, TotalTimeoutExceeded
+from omen.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded
+from omen.front._told import race_headers
+from omen.gateway import Gateway, open_gateway
 from omen.hints import RaceHints
 from omen.plan import RaceRecord
 from omen.sim import Fixed, Profile, SimulatedUpstream
@@ -63,6 +67,71 @@ async def test_when_everybody_failed_every_reason_is_told(autojump_clock: MockCl
         assert "bad/m: " in caught.value.message
         assert "claude/m: anthropic has no embeddings" in caught.value.message
         world.assert_nothing_left()
+
+
+def two(answer: Callable[[httpx.Request], httpx.Response]) -> AbstractAsyncContextManager[Gateway]:
+    """Open a gateway over two providers that answer like that, `first` and `second`."""
+    providers = {
+        name: ProviderSettings(
+            name=name, kind="openai", base_urls=(f"http://{name}.test/v1",), models=("m",)
+        )
+        for name in ("first", "second")
+    }
+    return open_gateway(Settings(providers=providers), transport=httpx.MockTransport(answer))
+
+
+async def test_an_answer_that_cannot_be_read_has_not_won_and_the_next_one_is_asked(
+    autojump_clock: MockClock,
+) -> None:
+    vectors = [{"index": 0, "embedding": [1.0]}]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": vectors * (request.url.host == "second.test")})
+
+    async with two(answer) as gateway:
+        race = gateway.plan("m", RaceHints(), trio.current_time())
+        found = await gateway.embed(race, EmbeddingsRequest(("x",)))
+        assert found.vectors == [[1.0]]
+        assert [(a.candidate.provider, a.outcome) for a in race.attempts] == [
+            ("first", "failed"),
+            ("second", "won"),
+        ]
+        failure = race.attempts[0].failure
+        assert failure is not None
+        assert failure.kind is FailureKind.PROTOCOL
+        # It has no first token, so there is no time to one to tell.
+        assert b"x-omen-ttft-ms" not in dict(race_headers(race))
+
+
+async def test_looking_at_many_models_does_not_make_an_endpoint_ill(
+    autojump_clock: MockClock,
+) -> None:
+    names = [f"m{number}" for number in range(30)]
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/tags":
+            return httpx.Response(200, json={"models": [{"model": name} for name in names]})
+        await trio.sleep(1)
+        if b'"m3"' in request.content:
+            return httpx.Response(200, text="not JSON")
+        return httpx.Response(200, json={"capabilities": ["completion"]})
+
+    provider = ProviderSettings(name="o", kind="ollama", base_urls=("http://o.test",))
+    health = HealthSettings(timeout_seconds=9.5)
+    settings = Settings(providers={"o": provider}, health=health)
+    async with (
+        open_gateway(settings, transport=httpx.MockTransport(answer)) as gateway,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(gateway.keep_probing)
+        await trio.sleep(0.5)
+        assert gateway.health.state("o") == "healthy"
+        assert [model.model for model in gateway.models] == names
+        await trio.sleep(11)
+        assert gateway.health.state("o") == "healthy"
+        known = [m.model for m in gateway.models if m.card.abilities is not None]
+        assert known == [name for name in names[:9] if name != "m3"]  # one a second
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_total_timeout_holds_here_too(autojump_clock: MockClock) -> None:

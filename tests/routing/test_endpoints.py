@@ -98,3 +98,7 @@ def test_if_no_endpoint_has_it_all_are_asked() -> None:
 def test_what_was_found_of_a_model_is_on_its_card() -> None:
     (first, *_) = discovering().candidates("m")
     assert first.card.context == 4096
+
+
+def test_auto_is_the_first_configured_model_and_never_the_first_of_what_was_found() -> None:
+    assert order(discovering(), CLOUD, model="auto") == ["c"]
