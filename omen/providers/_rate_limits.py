@@ -70,7 +70,9 @@ def _order(limit: tuple[int | None, float | None]) -> tuple[float, float]:
 
 
 def _count(value: str | None) -> int | None:
-    return int(value) if value is not None and _COUNT.fullmatch(value.strip()) else None
+    # Strip once: `str.strip` takes off control characters that `int` does not forgive.
+    text = "" if value is None else value.strip()
+    return int(text) if _COUNT.fullmatch(text) else None
 
 
 def _seconds(value: str | None, date: str | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omen.frames import RateLimits
@@ -104,6 +104,7 @@ TIMES = st.from_regex(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9](Z|[+
 
 
 @patient
+@example(headers={"anthropic-ratelimit-requests-remaining": "0\x1f"})
 @given(headers=st.dictionaries(NAMES, VALUES | TIMES))
 def test_no_header_breaks_it_and_none_gives_a_negative_number(headers: dict[str, str]) -> None:
     limits = read_rate_limits(headers) or RateLimits()
