@@ -33,6 +33,8 @@ class Quirks:
     """Whether there is a `developer` role; else such messages go as `system`."""
     think_tags: bool = False
     """Whether reasoning comes inside the text, between `<think>` and `</think>`."""
+    cancel_stops_billing: bool | None = None
+    """Whether it stops generating, and billing, when its client leaves. None: as its kind does."""
     drop: frozenset[str] = frozenset()
     """Fields of a request that it refuses, and that are left out."""
 

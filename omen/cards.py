@@ -55,6 +55,12 @@ class Price:
     """Prompt tokens above which `long_rates` hold, for the whole request."""
     long_rates: Rates | None = None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is billed, whatever is generated."""
+        rates = (self.rates, self.long_rates or self.rates)
+        return not any(rate.input or rate.output or rate.cache_write for rate in rates)
+
     def cost(self, usage: Usage) -> Decimal:
         """Say what an answer cost, in US dollars: the provider's own bill, where it sent one."""
         if usage.billed_usd is not None:

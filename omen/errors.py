@@ -3,6 +3,7 @@
     OmenError
     ├── RequestError            the caller's doing; nothing was sent to anybody
     ├── UpstreamFailure         one attempt failed; `kind` says how
+    │   └── AttemptDenied       it was never started: a budget of OMEN's own is used up
     └── RaceError               the plan as a whole came to nothing
         ├── AllAttemptsFailed   every attempt failed; carries every reason
         ├── MaxLatencyExceeded  no useful token by the caller's deadline
@@ -148,6 +149,24 @@ class UpstreamFailure(OmenError):
         self.request_id = request_id
 
 
+class AttemptDenied(UpstreamFailure):
+    """An attempt was not started, because a budget of OMEN's own has nothing left for it.
+
+    That says nothing about its candidate. Another one, a cheaper one, may be let in.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(FailureKind.OVERLOADED, f"not started: {reason}")
+
+
+class BudgetExceeded(RequestError):
+    """What may be spent on a request does not pay for the cheapest way to answer it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, param="omen.budget_usd", status=402, code="budget_exceeded")
+        self.type = "insufficient_quota"
+
+
 class RaceError(OmenError):
     """The plan ended without an answer."""
 
@@ -172,7 +191,9 @@ class AllAttemptsFailed(RaceError):
         reasons = "; ".join(f"{a.candidate.name}: {a.failure.message}" for a in attempts)
         super().__init__(f"every attempt failed ({len(attempts)}): {reasons}")
         self.attempts = tuple(attempts)
-        best = min((a.failure for a in attempts), key=_informativeness)
+        # Who was never started has nothing to tell, if anybody else has.
+        told = [a.failure for a in attempts if not isinstance(a.failure, AttemptDenied)]
+        best = min(told or [a.failure for a in attempts], key=_informativeness)
         self.status = best.status
         self.type = best.type
         self.code = best.code

@@ -7,7 +7,7 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,15 +15,51 @@ from math import inf
 from typing import Literal, Protocol
 
 from omen.candidates import Candidate
+from omen.chat import ChatRequest
+from omen.costs import (
+    CANCEL_STOPS_BILLING,
+    NOTHING,
+    Cost,
+    PromptSize,
+    counted,
+    cut_off,
+)
 from omen.errors import UpstreamFailure
 from omen.events import Event, Usage
 from omen.frames import RateLimits
 
-Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled"]
-Moment = Literal["started", "progressed", "committed", "ended"]
+Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
+"""`denied`: never started."""
+Role = Literal["primary", "entrant", "failover", "hedge", "retry", "draft", "judge"]
+"""Why an attempt was started. `primary`: it is the plan's first. `entrant`: it was in the race from
+the start. `failover`: another one had failed. `hedge`: another one was slow. `retry`: the same
+candidate once more. `draft` and `judge`: of one answer made of several."""
+EXTRA_LOAD: frozenset[Role] = frozenset({"hedge", "retry"})
+"""The roles that draw from the hedge budget: starts that nobody has asked for."""
+Moment = Literal["started", "progressed", "committed", "ended", "denied"]
 CutReason = Literal["lost", "client_left", "max_latency", "total_timeout", "shutdown"]
 """Why a running attempt was cut off from outside. `shutdown` is whatever else cancels a request:
 the server has drained for long enough, or was told to stop at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How several drafts become one answer. `quorum` None: all of them."""
+
+    method: Literal["synthesize", "vote", "choices"] = "synthesize"
+    judge: Candidate | None = None
+    quorum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What was expected of a plan: a useful token by the deadline, with which probability.
+
+    `probability` is None while too little has been seen of the candidates.
+    """
+
+    probability: float | None
+    target: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +67,7 @@ class Plan:
     """What the router decided, before anything is sent.
 
     Deadlines are points on trio's clock; `inf` means none. `candidates` are in starting order.
+    Money is US dollars.
     """
 
     strategy: str
@@ -41,6 +78,16 @@ class Plan:
     intent: str | None = None
     commit_deadline: float = inf
     total_deadline: float = inf
+    hedge_delays: Mapping[Candidate, float] = field(default_factory=dict)
+    """Seconds to wait for a candidate's commit before somebody else starts beside it; who is not
+    in it is waited for for ever."""
+    merge: Merge = field(default_factory=Merge)
+    restart: bool = False
+    """Whether a committed stream that dies is followed by another one's whole answer."""
+    budget_usd: Decimal | None = None
+    """What all attempts together may cost. None: no bound."""
+    expected: Expectation | None = None
+    """Set when OMEN chose the strategy itself, for the sake of the commit deadline."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,18 +97,27 @@ class AttemptRecord:
     index: int
     candidate: Candidate
     started_at: float
+    role: Role = "primary"
     responded_at: float | None = None
     """When the upstream's response had begun and was a stream."""
     first_token_at: float | None = None
     committed_at: float | None = None
+    shared: bool = False
+    """Whether it committed to a part of the answer, beside others."""
     ended_at: float | None = None
     outcome: Outcome = "running"
     tokens: int = 0
     """Generated tokens seen: what the provider reported, else an estimate from the text."""
+    pieces: int = 0
+    """In how many pieces they came. None of them is less than a token."""
+    prompt: PromptSize | None = None
+    """Measured only where no usage tells."""
     complete: bool = False
     """Whether the whole answer arrived."""
     usage: Usage | None = None
     failure: UpstreamFailure | None = None
+    denied: str | None = None
+    """Why it was never started, if so."""
     cut: CutReason | None = None
     """Set with `ended_at`, if something else had it end."""
     cut_at: float | None = None
@@ -70,12 +126,27 @@ class AttemptRecord:
     """What its upstream said is left of the gateway's share, with its answer's headers."""
 
     @property
+    def cost(self) -> Cost:
+        """What it cost so far, and how well that is known."""
+        candidate, failure = self.candidate, self.failure
+        if self.usage is not None:
+            return counted(candidate.card.price, self.usage)
+        if self.outcome == "denied":
+            return NOTHING
+        if failure is not None and self.responded_at is None:
+            # Nobody bills what it has refused; but whom one could not hear may have answered.
+            refused = failure.upstream_status is not None
+            return Cost(Decimal(0), "estimated" if refused else "at_least")
+        stops = candidate.quirks.cancel_stops_billing
+        if stops is None:
+            stops = CANCEL_STOPS_BILLING.get(candidate.kind, False)
+        stops = stops and failure is None
+        return cut_off(candidate.card.price, self.prompt, self.tokens, self.pieces, stops=stops)
+
+    @property
     def cost_usd(self) -> Decimal | None:
-        """What it cost: the provider's own bill, or its own count at its price; None if unknown."""
-        if self.usage is None:
-            return None
-        price = self.candidate.card.price
-        return self.usage.billed_usd if price is None else price.cost(self.usage)
+        """The same without its provenance; None if unknown."""
+        return self.cost.usd
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +159,11 @@ class RaceRecord:
     request_id: str = ""
     attempts: list[AttemptRecord] = field(default_factory=list)
     winner: AttemptRecord | None = None
+    """Who committed; after a restart, who did last."""
     ended_at: float | None = None
+    restarts: int = 0
+    prompt: PromptSize | None = None
+    """How long the prompt may be, once somebody had to know."""
     client_left_at: float | None = None
     """When the client was seen to have left before it had its answer."""
     accepted_unix: float = 0.0
@@ -102,9 +177,12 @@ class RaceRecord:
 
     @property
     def premium_usd(self) -> Decimal | None:
-        """What of it is not the winner's: the price of having raced, as far as it is known."""
-        won = self.winner.cost_usd if self.winner else None
-        return None if self.cost_usd is None or won is None else self.cost_usd - won
+        """What of it is not of the answer: the price of having raced, as far as it is known."""
+        cost, won = self.cost_usd, self.winner.cost_usd if self.winner else None
+        if cost is None or won is None:
+            return None
+        answered = (a.cost_usd for a in self.attempts if a is self.winner or a.outcome == "won")
+        return cost - sum((usd for usd in answered if usd is not None), Decimal(0))
 
 
 class Attempt(Protocol):
@@ -118,19 +196,31 @@ class Attempt(Protocol):
         """
         ...
 
-    def commit(self) -> None:
-        """Claim the win. One synchronous step; a second claim in the same race is a bug."""
+    def commit(self, *, shared: bool = False) -> None:
+        """Claim the win. One synchronous step; a second claim in the same race is a bug.
+
+        `shared`: the answer is made of several attempts, each of which claims its part.
+        """
         ...
+
+
+Rewrite = Callable[[ChatRequest], ChatRequest]
+"""Makes another question of the caller's own."""
 
 
 class OpenAttempt(Protocol):
     """Opens one attempt at one candidate; leaving the block closes its upstream stream.
 
+    `rewrite` has it asked something else than the caller asked.
+
+    The call itself raises `AttemptDenied` when there is no budget for it; nothing was started then.
     Entering sends the request and waits for the response's headers. It raises `UpstreamFailure`
     when there is none or when it is an error. Closing never waits for the upstream.
     """
 
-    def __call__(self, candidate: Candidate, /) -> AbstractAsyncContextManager[Attempt]: ...
+    def __call__(
+        self, candidate: Candidate, role: Role = "primary", /, *, rewrite: Rewrite | None = None
+    ) -> AbstractAsyncContextManager[Attempt]: ...
 
 
 class Output(Protocol):
@@ -154,6 +244,15 @@ class Strategy(Protocol):
     async def __call__(
         self, plan: Plan, open_attempt: OpenAttempt, output: Output, /
     ) -> Candidate: ...
+
+
+class Admission(Protocol):
+    """Is asked before an attempt starts, and says why it must not; None: it may.
+
+    Synchronous: what it sets aside for the attempt is set aside when it has answered.
+    """
+
+    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role, /) -> str | None: ...
 
 
 class Observer(Protocol):

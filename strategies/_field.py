@@ -25,19 +25,31 @@ happened, and `conclude` returns or raises once the nursery has closed and every
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from math import inf
 
 import trio
 
 from omen.candidates import Candidate
-from omen.errors import AllAttemptsFailed, FailedAttempt, MaxLatencyExceeded, UpstreamFailure
+from omen.errors import (
+    AllAttemptsFailed,
+    AttemptDenied,
+    FailedAttempt,
+    MaxLatencyExceeded,
+    UpstreamFailure,
+)
 from omen.events import Event
-from omen.plan import Attempt, OpenAttempt, Output, Plan
+from omen.plan import Attempt, OpenAttempt, Output, Plan, Role
 from strategies._useful import Gate
+
+FIRST_PAUSE = 0.25
+"""Seconds before a candidate is tried once more that did not say when to come back."""
+LONGEST_PAUSE = 5.0
+"""Who asks to be left alone for longer is not waited for: its caller can decide that better."""
+
+Opening = AbstractAsyncContextManager[Attempt]
 
 
 @dataclass(slots=True, eq=False)
@@ -53,22 +65,70 @@ class _Entrant:
 
 
 class Field:
-    """Entrants, who won, and who failed, for one run of a plan."""
+    """Entrants, who won, and who failed, for one run of a plan.
 
-    def __init__(self, plan: Plan, open_attempt: OpenAttempt, output: Output) -> None:
+    `retries` is how often, in all, a candidate may be tried once more when nobody else is left.
+    """
+
+    def __init__(
+        self, plan: Plan, open_attempt: OpenAttempt, output: Output, *, retries: int = 0
+    ) -> None:
         self._plan = plan
         self._open_attempt = open_attempt
         self._output = output
-        self._unused = iter(plan.candidates)
+        self._retries = retries
+        self._unused = list(plan.candidates)
         self._running: list[_Entrant] = []
         self._failed: list[FailedAttempt] = []
         self._winner: _Entrant | None = None
         self._winner_failure: UpstreamFailure | None = None
         self._too_late: list[Candidate] = []
+        self.lanes = 0
+        """Places in the race that are taken."""
+        self.latest: tuple[Candidate, float] | None = None
+        """Who started last, and when."""
+        self.settled = trio.Event()
+        """Set when somebody has won, or nobody is left who could."""
 
-    def unused(self, count: int) -> Iterator[Candidate]:
-        """Take up to `count` candidates nobody has tried yet, in the plan's order."""
-        return islice(self._unused, count)
+    @property
+    def has_unused(self) -> bool:
+        """Whether there is a candidate nobody has tried yet."""
+        return bool(self._unused)
+
+    def take(self, *, elsewhere: bool = False) -> Candidate | None:
+        """Take the next candidate that nobody has tried yet.
+
+        `elsewhere`: one that shares no failure domain with a running one, if there is such.
+        """
+        taken = {entrant.candidate.domain for entrant in self._running} if elsewhere else set()
+        index = next((i for i, c in enumerate(self._unused) if c.domain not in taken), 0)
+        return self._unused.pop(index) if self._unused else None
+
+    def give_back(self, candidate: Candidate) -> None:
+        """Put a candidate back that was taken and not tried."""
+        self._unused.insert(0, candidate)
+
+    def start(
+        self, nursery: trio.Nursery, count: int, first: Role = "primary", rest: Role = "entrant"
+    ) -> None:
+        """Start the first `count` lanes, each with the next unused candidate."""
+        for index in range(count):
+            candidate = self.take()
+            if candidate is None:
+                break
+            self.enter(nursery, candidate, rest if index else first)
+
+    def enter(
+        self,
+        nursery: trio.Nursery,
+        candidate: Candidate,
+        role: Role,
+        opening: Opening | None = None,
+    ) -> None:
+        """Start a lane with this candidate; `opening` is its attempt, if that was made already."""
+        self.lanes += 1
+        self.latest = candidate, trio.current_time()
+        nursery.start_soon(self._lane, candidate, role, opening)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[trio.Nursery]:
@@ -81,14 +141,40 @@ class Field:
                 yield lanes
             watch.cancel_scope.cancel()
 
-    async def lane(self, candidate: Candidate) -> None:
+    async def _lane(self, candidate: Candidate, role: Role, opening: Opening | None) -> None:
         """Run one place in the race: it is handed on for as long as its holder fails curably."""
         holder: Candidate | None = candidate
-        while holder is not None:
-            failure = await self._run(holder)
-            if failure is None or not failure.failover:
-                return
-            holder = next(self._unused, None)
+        try:
+            while holder is not None:
+                failure = await self._run(holder, role, opening)
+                opening = None
+                if failure is None:
+                    return
+                holder, role = await self._after(holder, failure)
+        finally:
+            self.lanes -= 1
+            if self.lanes == 0:
+                self.settled.set()
+
+    async def _after(
+        self, holder: Candidate, failure: UpstreamFailure
+    ) -> tuple[Candidate | None, Role]:
+        """Say who holds a lane next, and as what, when its holder has failed."""
+        successor = self.take() if failure.failover else None
+        if successor is not None or not self._may_retry(failure):
+            if successor is not None:
+                self.latest = successor, trio.current_time()
+            return successor, "failover"
+        self._retries -= 1
+        pause = FIRST_PAUSE if failure.retry_after is None else failure.retry_after
+        if pause > LONGEST_PAUSE or trio.current_time() + pause >= self._plan.commit_deadline:
+            return None, "retry"
+        await trio.sleep(pause)
+        return holder, "retry"
+
+    def _may_retry(self, failure: UpstreamFailure) -> bool:
+        denied = isinstance(failure, AttemptDenied)
+        return self._retries > 0 and self.lanes == 1 and failure.retryable and not denied
 
     def conclude(self) -> Candidate:
         """Say who won, after the nursery has closed.
@@ -107,14 +193,16 @@ class Field:
         causes = [failed.failure for failed in self._failed]
         raise AllAttemptsFailed(self._failed) from ExceptionGroup("every attempt failed", causes)
 
-    async def _run(self, candidate: Candidate) -> UpstreamFailure | None:
+    async def _run(
+        self, candidate: Candidate, role: Role, opening: Opening | None
+    ) -> UpstreamFailure | None:
         """Run one attempt to its end; return its failure when it never committed."""
         gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
         entrant = _Entrant(candidate, gate)
         self._running.append(entrant)
         try:
             with entrant.scope:
-                await self._compete(entrant)
+                await self._compete(entrant, opening or self._open_attempt(candidate, role))
         except UpstreamFailure as failure:
             if self._winner is entrant:
                 self._winner_failure = failure
@@ -125,8 +213,8 @@ class Field:
             self._running.remove(entrant)
         return None
 
-    async def _compete(self, entrant: _Entrant) -> None:
-        async with self._open_attempt(entrant.candidate) as attempt:
+    async def _compete(self, entrant: _Entrant, opening: Opening) -> None:
+        async with opening as attempt:
             entrant.attempt = attempt
             await self._hold(entrant, attempt)
             if self._winner is not entrant:
@@ -150,6 +238,7 @@ class Field:
     def _commit(self, winner: _Entrant, attempt: Attempt) -> None:
         attempt.commit()
         self._winner = winner
+        self.settled.set()
         for entrant in self._running:
             if entrant is not winner:
                 entrant.scope.cancel()

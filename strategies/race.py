@@ -26,6 +26,5 @@ async def race(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candida
     """Run the first k candidates side by side until one commits; return who won."""
     field = Field(plan, open_attempt, output)
     async with field.open() as nursery:
-        for candidate in field.unused(plan.k):
-            nursery.start_soon(field.lane, candidate)
+        field.start(nursery, plan.k)
     return field.conclude()

@@ -16,6 +16,5 @@ async def single(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candi
     """Run one candidate after the other until one commits; return who answered."""
     field = Field(plan, open_attempt, output)
     async with field.open() as nursery:
-        for candidate in field.unused(1):
-            nursery.start_soon(field.lane, candidate)
+        field.start(nursery, 1)
     return field.conclude()

@@ -13,7 +13,7 @@ from omen.plan import AttemptRecord, CutReason, Outcome, RaceRecord
 def conclude(race: RaceRecord, record: AttemptRecord) -> None:
     """Write down the outcome of an attempt whose `ended_at` is now, and what cut it off, if so."""
     assert record.ended_at is not None
-    if record.complete and race.winner in (None, record):
+    if record.complete and (race.winner in (None, record) or record.shared):
         record.outcome = "won"
         record.cut_at = None
         return

@@ -9,7 +9,12 @@ than live attempts.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from functools import partial
 from typing import TypeVar
 
@@ -17,14 +22,14 @@ import httpx
 import trio
 
 from omen.attempts._call import fetch
-from omen.attempts._ending import conclude
+from omen.attempts._log import AttemptLog
 from omen.attempts._patience import Patience
 from omen.attempts._running import RunningAttempt
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
-from omen.errors import FailureKind, UpstreamFailure
+from omen.costs import measure_prompt
 from omen.frames import WireRequest
-from omen.plan import AttemptRecord, Moment, Observer, OpenAttempt, RaceRecord
+from omen.plan import Admission, AttemptRecord, Observer, OpenAttempt, RaceRecord, Rewrite, Role
 from omen.providers import ProviderSpec, read_rate_limits
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
@@ -34,7 +39,7 @@ _Answer = TypeVar("_Answer")
 _CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
 
 
-class Attempts:
+class Attempts(AttemptLog):
     """Opens attempts over one transport and knows which are alive."""
 
     def __init__(
@@ -42,32 +47,50 @@ class Attempts:
         transport: httpx.AsyncBaseTransport,
         providers: Mapping[str, ProviderSpec],
         observers: Sequence[Observer] = (),
+        admissions: Sequence[Admission] = (),
     ) -> None:
+        super().__init__(observers, admissions)
         self._transport = transport
         self._providers = providers
-        self._observers = tuple(observers)
-        self._live: dict[AttemptRecord, RaceRecord] = {}
 
     def __repr__(self) -> str:
         names = ", ".join(record.candidate.name for record in self.live)
         return f"<Attempts {len(self.live)} live{': ' + names if names else ''}>"
 
-    @property
-    def live(self) -> Mapping[AttemptRecord, RaceRecord]:
-        """Every attempt that may still hold an upstream stream, oldest first, and its race."""
-        return self._live
-
     def opener(self, race: RaceRecord, request: ChatRequest) -> OpenAttempt:
         """Make the `OpenAttempt` of one race: what it opens is written into `race.attempts`."""
         return partial(self._open, race, request)
 
+    def _open(
+        self,
+        race: RaceRecord,
+        request: ChatRequest,
+        candidate: Candidate,
+        role: Role = "primary",
+        /,
+        *,
+        rewrite: Rewrite | None = None,
+    ) -> AbstractAsyncContextManager[RunningAttempt]:
+        self.admit(race, candidate, role)
+        asked = request if rewrite is None else rewrite(request)
+        return self._opened(race, asked, candidate, role, rewritten=rewrite is not None)
+
     @asynccontextmanager
-    async def _open(
-        self, race: RaceRecord, request: ChatRequest, candidate: Candidate
+    async def _opened(
+        self,
+        race: RaceRecord,
+        request: ChatRequest,
+        candidate: Candidate,
+        role: Role,
+        *,
+        rewritten: bool,
     ) -> AsyncIterator[RunningAttempt]:
         spec = self._providers[candidate.kind]
         patience = Patience(candidate)
-        with self._recorded(race, candidate) as record:
+        with (
+            self.recorded(race, candidate, role) as record,
+            _measured(race, record, request, rewritten=rewritten),
+        ):
             wire_request = spec.encode(request, candidate)
             async with AsyncExitStack() as stack:
                 with patience.spend():
@@ -84,8 +107,8 @@ class Attempts:
                     reader=make_reader(spec.FRAMING),
                     decoder=spec.decoder(request, candidate),
                     patience=patience,
-                    on_commit=partial(self._commit, race, record),
-                    on_progress=partial(self._tell, "progressed", race, record),
+                    on_commit=partial(self.commit, race, record),
+                    on_progress=partial(self.tell, "progressed", race, record),
                 )
 
     async def call(
@@ -102,46 +125,28 @@ class Attempts:
         **Raises.** `UpstreamFailure`. **Cancellation.** The socket is closed.
         """
         classify = self._providers[candidate.kind].classify
-        with self._recorded(race, candidate) as record:
+        role: Role = "failover" if race.attempts else "primary"
+        self.admit(race, candidate, role)
+        with self.recorded(race, candidate, role) as record:
             answer = read(await fetch(self._transport, request, classify, record))
-            self._commit(race, record)
+            self.commit(race, record)
             record.complete = True
             return answer
 
-    @contextmanager
-    def _recorded(self, race: RaceRecord, candidate: Candidate) -> Iterator[AttemptRecord]:
-        record = AttemptRecord(len(race.attempts), candidate, trio.current_time())
-        race.attempts.append(record)
-        self._live[record] = race
-        self._tell("started", race, record)
-        try:
-            yield record
-        except trio.Cancelled:
-            record.cut_at = trio.current_time()
-            raise
-        except UpstreamFailure as failure:
-            record.failure = failure
-            record.outcome = "timed_out" if failure.kind is FailureKind.TIMEOUT else "failed"
-            raise
-        finally:
-            record.ended_at = trio.current_time()
-            if record.outcome == "running":
-                conclude(race, record)
-            del self._live[record]
-            self._tell("ended", race, record)
 
-    def _commit(self, race: RaceRecord, record: AttemptRecord) -> None:
-        if race.winner is not None:
-            raise RuntimeError(
-                f"a second commit in race {race.race_id}, by {record.candidate.name}"
-            )
-        race.winner = record
-        record.committed_at = trio.current_time()
-        self._tell("committed", race, record)
-
-    def _tell(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
-        for observer in self._observers:
-            observer(moment, race, record)
+@contextmanager
+def _measured(
+    race: RaceRecord, record: AttemptRecord, request: ChatRequest, *, rewritten: bool
+) -> Iterator[None]:
+    """Measure the prompt where no usage came, once a race, for a cost that is an estimate."""
+    try:
+        yield
+    finally:
+        if record.usage is None:
+            record.prompt = None if rewritten else race.prompt
+            record.prompt = record.prompt or measure_prompt(request)
+            if not rewritten:
+                race.prompt = record.prompt
 
 
 async def _expect_stream(spec: ProviderSpec, response: UpstreamResponse) -> None:

@@ -41,7 +41,7 @@ class RunningAttempt:
         reader: FrameReader,
         decoder: Decoder,
         patience: Patience,
-        on_commit: Callable[[], None],
+        on_commit: Callable[..., None],
         on_progress: Callable[[], None],
     ) -> None:
         self._record = record
@@ -54,9 +54,9 @@ class RunningAttempt:
         self._failure: UpstreamFailure | None = None
         self._characters = 0
 
-    def commit(self) -> None:
-        """Claim the win of this attempt's race."""
-        self._on_commit()
+    def commit(self, *, shared: bool = False) -> None:
+        """Claim the win of this attempt's race, or a share of it."""
+        self._on_commit(shared=shared)
 
     async def receive(self) -> Sequence[Event]:
         """Wait for the next events; empty once the answer was complete.
@@ -121,6 +121,7 @@ class RunningAttempt:
 
     def _note(self, events: Sequence[Event]) -> None:
         record = self._record
+        record.pieces += sum(map(is_generated, events))
         for event in events:
             match event:
                 case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):

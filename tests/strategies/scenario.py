@@ -8,16 +8,20 @@ when, and how it ended.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 from math import inf
 
 import trio
 
 from omen.candidates import Candidate, Endpoint
-from omen.errors import FailureKind, OmenError, UpstreamFailure
+from omen.chat import ChatRequest, Message, TextPart
+from omen.errors import AttemptDenied, FailureKind, OmenError, UpstreamFailure
 from omen.events import AnswerEnd, Event, FinishReason, TextDelta
-from omen.plan import Plan, Strategy
+from omen.plan import EXTRA_LOAD, Merge, Plan, Rewrite, Role, Strategy
+
+QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
 
 USEFUL = "twenty useful characters, counted without spaces"
 """More than the five tokens a commit asks for by default."""
@@ -86,6 +90,9 @@ class Happened:
     closed: dict[str, float] = field(default_factory=dict)
     committed: list[tuple[str, float]] = field(default_factory=list)
     sent: list[tuple[float, Event]] = field(default_factory=list)
+    roles: list[tuple[str, Role]] = field(default_factory=list)
+    denied: list[tuple[str, float]] = field(default_factory=list)
+    rewritten: list[ChatRequest] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -126,7 +133,7 @@ class ScriptedAttempt:
     async def receive(self) -> Sequence[Event]:
         return await self.step()
 
-    def commit(self) -> None:
+    def commit(self, *, shared: bool = False) -> None:
         self._happened.committed.append((self._name, trio.current_time() - self._start))
 
 
@@ -156,21 +163,49 @@ async def run_scenario(
     client_leaves: float = inf,
     slow_client: float = 0.0,
     slow_close: float = 0.0,
+    hedge_delay: float = inf,
+    extra_starts: Sequence[bool] | None = None,
+    domains: Mapping[str, str] | None = None,
+    merge: Merge | None = None,
+    judge: str | None = None,
 ) -> Happened:
-    """Run the strategy over the scripts, in their order, and say what happened."""
+    """Run the strategy over the scripts, in their order, and say what happened.
+
+    `extra_starts` says of each hedge or retry in turn whether there is budget for it; by default
+    there always is.
+    """
     start = trio.current_time()
     happened = Happened()
+    permits = iter(repeat(True) if extra_starts is None else extra_starts)
+    candidates = {
+        name: _candidate(name, (scores or {}).get(name, 50.0), (domains or {}).get(name, name))
+        for name in scripts
+    }
+    judging = None if judge is None else candidates.pop(judge)
     plan = Plan(
         strategy="as given",
-        candidates=tuple(_candidate(name, (scores or {}).get(name, 50.0)) for name in scripts),
+        candidates=tuple(candidates.values()),
+        hedge_delays=dict.fromkeys(candidates.values(), hedge_delay),
+        merge=replace(merge or Merge(), judge=judging),
         k=k,
         min_useful_tokens=min_useful_tokens,
         reasoning_counts=reasoning_counts,
         commit_deadline=start + max_latency,
     )
 
+    def open_attempt(
+        candidate: Candidate, role: Role = "primary", /, *, rewrite: Rewrite | None = None
+    ) -> AbstractAsyncContextManager[ScriptedAttempt]:
+        happened.roles.append((candidate.provider, role))
+        if role in EXTRA_LOAD and next(permits, False) is False:
+            happened.denied.append((candidate.provider, trio.current_time() - start))
+            raise AttemptDenied("as scripted")
+        if rewrite is not None:
+            happened.rewritten.append(rewrite(QUESTION))
+        return opened(candidate)
+
     @asynccontextmanager
-    async def open_attempt(candidate: Candidate) -> AsyncIterator[ScriptedAttempt]:
+    async def opened(candidate: Candidate) -> AsyncIterator[ScriptedAttempt]:
         name = candidate.provider
         happened.opened[name] = trio.current_time() - start
         try:
@@ -193,5 +228,5 @@ async def run_scenario(
     return happened
 
 
-def _candidate(name: str, score: float) -> Candidate:
-    return Candidate(name, "scripted", "m", Endpoint("http://scripted.invalid"), name, score)
+def _candidate(name: str, score: float, domain: str) -> Candidate:
+    return Candidate(name, "scripted", "m", Endpoint("http://scripted.invalid"), domain, score)

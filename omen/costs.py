@@ -1,0 +1,137 @@
+"""What an attempt cost, and how well that is known.
+
+A provider that finished an answer says what it used; that is exact. One that was cut off says
+nothing: its input was read and some of its answer generated, and whether the rest is billed as
+well depends on whether it stops when its client leaves. So a cost comes with its provenance, and
+one that is a lower bound is made of lower bounds only.
+
+**Source.** Which vendors stop generating, and billing, when a stream is closed: OpenRouter's list
+of providers with stream cancellation (openrouter.ai/docs/api-reference/streaming), as known on
+2026-11-26: OpenAI, Azure, Anthropic and xAI do. Nobody promises it for a server that merely speaks
+OpenAI's API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic_core import to_json
+
+from omen.cards import Price
+from omen.chat import ChatRequest, FilePart, ImagePart, Message, TextPart
+from omen.events import Usage
+
+Provenance = Literal["exact", "estimated", "at_least", "unknown"]
+"""`exact`: by the provider's own count. `estimated`: input and the tokens seen, at its price.
+`at_least`: a lower bound. `unknown`: no price is known."""
+
+CANCEL_STOPS_BILLING: Mapping[str, bool] = MappingProxyType(
+    {
+        "openai": True,
+        "azure": True,
+        "anthropic": True,
+        "xai": True,
+        "ollama": True,
+        "openai_compatible": False,
+    }
+)
+"""By kind of provider; `cancel_stops_billing` of its quirks overrides it."""
+
+_BYTES_PER_TOKEN = 4
+_MOST_BYTES_PER_TOKEN = 10
+"""More than any text of words has on average; repeated blanks are not counted."""
+_MESSAGE_TOKENS = 16
+"""What a message takes beside its text, at most: its role and its marks."""
+_IMAGE_TOKENS = (0, 1_000, 6_000)
+_FILE_TOKENS = (0, 2_000, 100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSize:
+    """How many tokens a prompt may be, without anybody's tokenizer."""
+
+    at_least: int
+    likely: int
+    at_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars, and how well they are known; None when not at all."""
+
+    usd: Decimal | None
+    provenance: Provenance
+
+
+NOTHING = Cost(Decimal(0), "exact")
+UNKNOWN_COST = Cost(None, "unknown")
+
+
+def measure_prompt(request: ChatRequest) -> PromptSize:
+    """Bound a prompt's tokens by its bytes: no token is shorter than one of them."""
+    texts = [text for message in request.messages for text in _texts(message)]
+    if request.tools:
+        texts.append(to_json(request.tools, fallback=str).decode())
+    whole = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    words = sum(len("".join(text.split())) for text in texts)
+    media = [bounds for message in request.messages for bounds in _media(message)]
+    count = len(request.messages)
+    return PromptSize(
+        at_least=max(1, words // _MOST_BYTES_PER_TOKEN + sum(m[0] for m in media)),
+        likely=max(1, -(-whole // _BYTES_PER_TOKEN) + 4 * count + sum(m[1] for m in media)),
+        at_most=whole + _MESSAGE_TOKENS * (count + 1) + sum(m[2] for m in media),
+    )
+
+
+def counted(price: Price | None, usage: Usage) -> Cost:
+    """Say what an answer cost whose provider told its tokens, or its bill."""
+    if usage.billed_usd is not None:
+        return Cost(usage.billed_usd, "exact")
+    return UNKNOWN_COST if price is None else Cost(price.cost(usage), "exact")
+
+
+def cut_off(
+    price: Price | None, prompt: PromptSize | None, seen: int, pieces: int, *, stops: bool
+) -> Cost:
+    """Say what an attempt cost that was cut off, or broke off.
+
+    `seen` is the estimate of its tokens that arrived, `pieces` in how many pieces: none of them
+    is less than a token. `stops`: whether its provider is known to stop billing then.
+    """
+    if price is None or prompt is None:
+        return UNKNOWN_COST
+    if price.is_free:
+        return NOTHING
+    if stops:
+        return Cost(price.cost(Usage(prompt.likely, seen)), "estimated")
+    # What was read from a cache is dearer nowhere and cheaper almost everywhere.
+    rates = price.rates
+    cheapest = min(rates.input, rates.input if rates.cached_input is None else rates.cached_input)
+    floor = prompt.at_least * cheapest + min(seen, pieces) * rates.output
+    return Cost(floor / 1_000_000, "at_least")
+
+
+def _texts(message: Message) -> Iterator[str]:
+    for part in message.parts:
+        match part:
+            case TextPart(text=text):
+                yield text
+            case ImagePart() | FilePart():
+                pass
+            case _:
+                yield to_json(part, fallback=str).decode()
+    for call in message.tool_calls:
+        yield call.name
+        yield call.arguments
+
+
+def _media(message: Message) -> Iterator[tuple[int, int, int]]:
+    for part in message.parts:
+        if isinstance(part, ImagePart):
+            yield _IMAGE_TOKENS
+        elif isinstance(part, FilePart):
+            yield _FILE_TOKENS
