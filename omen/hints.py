@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+MergeMethod = Literal["synthesize", "vote", "choices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +27,10 @@ class RaceHints:
     min_useful_tokens: int | None = None
     priority_weights: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
+    hedge_delay: float | None = None
+    budget_usd: Decimal | None = None
+    merge_method: MergeMethod | None = None
+    judge: str | None = None
+    quorum: int | None = None
+    restart: bool = False
     explain: bool = False

@@ -27,6 +27,7 @@ from omen.costs import (
 from omen.errors import UpstreamFailure
 from omen.events import Event, Usage
 from omen.frames import RateLimits
+from omen.hints import MergeMethod
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
 """`denied`: never started."""
@@ -46,7 +47,7 @@ the server has drained for long enough, or was told to stop at once."""
 class Merge:
     """How several drafts become one answer. `quorum` None: all of them."""
 
-    method: Literal["synthesize", "vote", "choices"] = "synthesize"
+    method: MergeMethod = "synthesize"
     judge: Candidate | None = None
     quorum: int | None = None
 

@@ -10,10 +10,6 @@ from omen.config._wording import KeyPath, dotted
 
 ANY = "*"
 INACTIVE: tuple[tuple[str, ...], ...] = (
-    ("race", "max_extra_load"),
-    ("race", "warmup_delay_ms"),
-    ("race", "auto"),
-    ("race", "slo_target"),
     ("routing", "prefer_local_for"),
     ("routing", "budget_monthly_usd"),
     ("routing", "prefer"),

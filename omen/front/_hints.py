@@ -6,12 +6,13 @@ The headers are for clients that cannot change the body. The body wins, key by k
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from omen.errors import RequestError
-from omen.front._schema import HintsIn, intent_of
+from omen.front._schema import HintsIn, MergeIn, intent_of
 from omen.front._validation import Location, describe
 from omen.hints import RaceHints
 
@@ -33,6 +34,7 @@ def read_hints(
     if from_headers is not None:
         said = hints.model_dump(exclude_none=True)
         hints = from_headers.model_copy(update={key: getattr(hints, key) for key in said})
+    merge = hints.merge or MergeIn()
     return RaceHints(
         strategy=hints.strategy,
         k=hints.k,
@@ -41,6 +43,13 @@ def read_hints(
         max_latency=_seconds(hints.max_latency_ms),
         total_timeout=_seconds(hints.total_timeout_ms),
         min_useful_tokens=hints.min_useful_tokens,
+        hedge_delay=_seconds(hints.hedge_delay_ms),
+        # By way of its text: 0.1 means a tenth, not the double next to it.
+        budget_usd=None if hints.budget_usd is None else Decimal(repr(hints.budget_usd)),
+        merge_method=merge.method,
+        judge=merge.judge,
+        quorum=merge.quorum,
+        restart=hints.on_failure == "restart",
         priority_weights=hints.priority_weights or {},
         tags=tags,
         explain=bool(hints.explain),

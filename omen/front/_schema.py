@@ -207,21 +207,6 @@ class HintsIn(BaseModel):
     def _read_intent(cls, said: str | None) -> str | None:
         return None if said is None else intent_of(said)
 
-    @field_validator("budget_usd")
-    @classmethod
-    def _no_budgets_yet(cls, said: float | None) -> float | None:
-        # A cap that is not enforced is worse than one that is refused.
-        if said is not None:
-            raise PydanticCustomError("not_yet", "budgets are not available in this version")
-        return said
-
-    @field_validator("on_failure")
-    @classmethod
-    def _no_restart_yet(cls, said: str | None) -> str | None:
-        if said == "restart":
-            raise PydanticCustomError("not_yet", "'restart' is not available in this version")
-        return said
-
 
 class ChatIn(_Open):
     """The body of `POST /v1/chat/completions`."""

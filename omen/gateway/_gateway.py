@@ -17,6 +17,7 @@ import trio
 
 from omen.attempts import Attempts
 from omen.audit import RequestAudit
+from omen.budget import Budgets
 from omen.candidates import Candidate
 from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
@@ -30,7 +31,7 @@ from omen.plan import Output, RaceRecord, Strategy
 from omen.probes import Target, keep_probing
 from omen.providers import COUNTERS, EMBEDDERS, KINDS
 from omen.reasoning import ReasoningMemory
-from omen.routing import Catalog, CatalogProvider, Health, Router
+from omen.routing import Catalog, CatalogProvider, Health, HedgeBudget, Router
 from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
 
@@ -69,6 +70,8 @@ class Gateway:
         cancel_times: CancelTimes,
         health: Health,
         health_settings: HealthSettings,
+        hedge_budget: HedgeBudget,
+        budgets: Budgets,
         audit: RequestAudit | None = None,
     ) -> None:
         self._catalog = catalog
@@ -82,6 +85,8 @@ class Gateway:
         self.cancel_times = cancel_times
         self.health = health
         self._health_settings = health_settings
+        self._hedge_budget = hedge_budget
+        self._budgets = budgets
         self.audit = audit
         """To be run around each request, when there is one."""
 
@@ -164,12 +169,18 @@ class Gateway:
     async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
         """Run a planned race; when it returns, the whole answer has been sent to `output`.
 
-        **Raises.** `RaceError` when nobody committed, `UpstreamFailure` when the winner died.
+        **Raises.** `BudgetExceeded` when nothing can be started for so little, `RaceError` when
+        nobody committed, `UpstreamFailure` when the winner died.
         **Cancellation.** Every upstream stream of the race is closed.
         """
-        strategy = self._strategies[race.plan.strategy]
-        opener = self.attempts.opener(race, self._reasoning.recall(request))
-        await run_race(race, strategy, opener, self._reasoning.watch(request, output))
+        self._hedge_budget.request()
+        self._budgets.open(race, request)
+        try:
+            strategy = self._strategies[race.plan.strategy]
+            opener = self.attempts.opener(race, self._reasoning.recall(request))
+            await run_race(race, strategy, opener, self._reasoning.watch(request, output))
+        finally:
+            self._budgets.close(race)
 
     async def embed(self, race: RaceRecord, request: EmbeddingsRequest) -> Embeddings:
         """Have texts embedded, by the first of a plan's candidates that can.

@@ -11,6 +11,7 @@ import httpx
 
 from omen.attempts import Attempts
 from omen.audit import RequestAudit
+from omen.budget import Budgets
 from omen.candidates import Endpoint
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
@@ -18,7 +19,17 @@ from omen.engine import load_strategies
 from omen.gateway._gateway import Gateway, owners
 from omen.plan import Observer
 from omen.providers import KINDS
-from omen.routing import Cards, Catalog, CatalogProvider, Health, PlanDefaults, Router
+from omen.routing import (
+    Cards,
+    Catalog,
+    CatalogProvider,
+    FirstTokens,
+    Health,
+    HedgeBudget,
+    HedgeDelay,
+    PlanDefaults,
+    Router,
+)
 from omen.telemetry import CancelTimes
 from omen.wire.transport import Transport
 
@@ -37,12 +48,28 @@ async def open_gateway(
     catalog = Catalog([_catalog_provider(p) for p in settings.providers.values()])
     strategies = load_strategies()
     health = Health((p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints)
-    router = Router(catalog, _plan_defaults(settings), strategies, health.standing)
+    first_tokens = FirstTokens()
+    race = settings.race
+    hedge_budget, budgets = HedgeBudget(race.max_extra_load), Budgets()
+    router = Router(
+        catalog,
+        _plan_defaults(settings),
+        strategies,
+        health.standing,
+        survival=first_tokens.survival,
+        hedge_delay=HedgeDelay(first_tokens, race.max_extra_load, race.warmup_delay_ms / 1000),
+    )
     async with transport or Transport() as upstream:
         cancel_times = CancelTimes()
         audit = RequestAudit(partial(owners, upstream)) if settings.server.audit else None
-        own: list[Observer] = [cancel_times, health, *([] if audit is None else [audit])]
-        attempts = Attempts(upstream, KINDS, [*own, *observers])
+        own: list[Observer] = [
+            cancel_times,
+            health,
+            first_tokens,
+            *([] if audit is None else [audit]),
+        ]
+        # Money first: what it denies must not take a token from the hedge budget.
+        attempts = Attempts(upstream, KINDS, [*own, *observers], [budgets, hedge_budget])
         yield Gateway(
             catalog,
             router,
@@ -54,6 +81,8 @@ async def open_gateway(
             health=health,
             health_settings=settings.health,
             audit=audit,
+            hedge_budget=hedge_budget,
+            budgets=budgets,
         )
 
 
@@ -82,5 +111,7 @@ def _plan_defaults(settings: Settings) -> PlanDefaults:
         reasoning_counts=race.reasoning_counts,
         max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
         total_timeout=settings.server.timeout_seconds,
+        auto=race.auto,
+        slo_target=race.slo_target,
         aliases=settings.routing.aliases,
     )

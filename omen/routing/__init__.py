@@ -3,6 +3,8 @@
 from omen.routing.cards import Cards
 from omen.routing.catalog import Catalog, CatalogProvider
 from omen.routing.health import EndpointHealth, Health
+from omen.routing.hedging import HedgeBudget, HedgeDelay
+from omen.routing.latency import FirstTokens
 from omen.routing.router import PlanDefaults, Router
 
 __all__ = [
@@ -10,7 +12,10 @@ __all__ = [
     "Catalog",
     "CatalogProvider",
     "EndpointHealth",
+    "FirstTokens",
     "Health",
+    "HedgeBudget",
+    "HedgeDelay",
     "PlanDefaults",
     "Router",
 ]

@@ -9,21 +9,25 @@ order written; within an alias, a bare id or `auto`, the order is score × the c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
 from omen.candidates import Candidate
 from omen.errors import RequestError
 from omen.hints import RaceHints
-from omen.plan import Plan
+from omen.plan import Expectation, Merge, Plan
+from omen.routing._survival import Survival
 from omen.routing.catalog import Catalog, CatalogProvider
+from omen.routing.choice import choose
 from omen.routing.health import Standing
 
 AUTO = "auto"
 _LONGEST = 100
 """Characters of a name from the caller that an error repeats."""
 _STRATEGY_BY_PRIORITY = {"low-latency": "race"}
+_UNHEDGED = frozenset({"single", "race"})
+_UNKNOWN = Survival((), (), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class PlanDefaults:
     reasoning_counts: bool = False
     max_latency: float = inf
     total_timeout: float = 600.0
+    auto: bool = False
+    slo_target: float = 0.99
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -49,11 +55,16 @@ class Router:
         defaults: PlanDefaults,
         strategies: Collection[str],
         standing: Standing = lambda candidate: (0, 0),
+        *,
+        survival: Callable[[Candidate], Survival] = lambda candidate: _UNKNOWN,
+        hedge_delay: Callable[[Candidate], float] = lambda candidate: inf,
     ) -> None:
         self._catalog = catalog
         self._defaults = defaults
         self._strategies = sorted(strategies)
         self._standing = standing
+        self._survival = survival
+        self._hedge_delay = hedge_delay
 
     def plan(self, model: str, hints: RaceHints, accepted_at: float) -> Plan:
         """Decide who may answer, in which order and by which deadlines.
@@ -67,16 +78,64 @@ class Router:
         max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
         # The server's own bound holds whatever a caller asks for.
         total = min(defaults.total_timeout, hints.total_timeout or inf)
+        strategy, k, expected = self._way(hints, candidates, max_latency)
         return Plan(
-            strategy=self._strategy(hints),
+            strategy=strategy,
             candidates=candidates,
-            k=hints.k or defaults.k,
+            k=k,
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
             reasoning_counts=defaults.reasoning_counts,
             intent=hints.intent,
             commit_deadline=accepted_at + max_latency,
             total_deadline=accepted_at + total,
+            hedge_delays=self._hedge_delays(strategy, candidates, hints),
+            merge=self._merge(hints),
+            restart=hints.restart,
+            budget_usd=hints.budget_usd,
+            expected=expected,
         )
+
+    def _way(
+        self, hints: RaceHints, candidates: Sequence[Candidate], max_latency: float
+    ) -> tuple[str, int, Expectation | None]:
+        """Say how the plan is run: as asked for, or as the deadline needs it."""
+        k = hints.k or self._defaults.k
+        strategy = self._named_strategy(hints)
+        if strategy is not None or not self._defaults.auto or max_latency == inf:
+            return strategy or self._defaults.strategy, k, None
+        target = self._defaults.slo_target
+        most = candidates[: hints.k or self._defaults.max_k]
+        choice = choose(
+            most,
+            max_latency,
+            target,
+            survival=self._survival,
+            delay=self._hedge_delay,
+            default_k=k,
+        )
+        return choice.strategy, choice.k, Expectation(choice.probability, target)
+
+    def _hedge_delays(
+        self, strategy: str, candidates: Sequence[Candidate], hints: RaceHints
+    ) -> Mapping[Candidate, float]:
+        if strategy in _UNHEDGED:
+            return {}
+        if hints.hedge_delay is not None:
+            return dict.fromkeys(candidates, hints.hedge_delay)
+        return {candidate: self._hedge_delay(candidate) for candidate in candidates}
+
+    def _merge(self, hints: RaceHints) -> Merge:
+        judge = None
+        if hints.judge is not None:
+            judge = next(iter(self._resolve(hints.judge)), None)
+            if judge is None:
+                raise RequestError(
+                    f"omen.merge.judge: no provider serves the model {_shown(hints.judge)}",
+                    param="omen.merge.judge",
+                    status=404,
+                    code="model_not_found",
+                )
+        return Merge(hints.merge_method or "synthesize", judge, hints.quorum)
 
     def _check(self, hints: RaceHints) -> None:
         if hints.k is not None and hints.k > self._defaults.max_k:
@@ -101,11 +160,9 @@ class Router:
                     param=param,
                 )
 
-    def _strategy(self, hints: RaceHints) -> str:
-        if hints.strategy is not None:
-            return hints.strategy
+    def _named_strategy(self, hints: RaceHints) -> str | None:
         priority = (hints.tags or {}).get("priority", "")
-        return _STRATEGY_BY_PRIORITY.get(priority, self._defaults.strategy)
+        return hints.strategy or _STRATEGY_BY_PRIORITY.get(priority)
 
     def _candidates(self, model: str, hints: RaceHints) -> tuple[Candidate, ...]:
         weights = hints.priority_weights

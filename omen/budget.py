@@ -1,0 +1,142 @@
+"""What a request may cost: reserved before anything starts, settled when it has ended. Pure rules.
+
+The worst case of an attempt is a prompt of as many tokens as it has bytes, and an answer as long as
+it may be. A plan whose attempts could together cost more than the budget is shrunk before it
+starts: fewer candidates, in the end one. What is started later (another one in place of one that
+failed, a hedge, a judge) has to fit beside what was spent and what still runs; else it is denied.
+
+So what is spent never exceeds the budget, whatever happens. The price is caution: a request that
+does not say how long its answer may be reserves the longest one its model can give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from omen.candidates import Candidate
+from omen.chat import ChatRequest
+from omen.costs import PromptSize, measure_prompt
+from omen.errors import BudgetExceeded
+from omen.plan import AttemptRecord, Plan, RaceRecord, Role
+
+LONGEST_ANSWER = 128_000
+"""Tokens, where neither the request nor the catalogue says how long an answer may be."""
+
+
+class RequestBudget:
+    """The budget of one request, and its admission; see `omen.plan.Admission`."""
+
+    def __init__(self, request: ChatRequest, prompt: PromptSize, budget_usd: Decimal) -> None:
+        self._request = request
+        self._prompt = prompt
+        self._budget = budget_usd
+
+    def shrink(self, plan: Plan) -> Plan:
+        """Make a plan fit.
+
+        **Raises.** `BudgetExceeded` when not even one attempt fits.
+        """
+        fitting = [c for c in plan.candidates if self._fits(c)]
+        if not fitting:
+            raise BudgetExceeded(self._refusal(plan.candidates))
+        k = min(plan.k, len(fitting))
+        while k > 1 and self._together(plan, fitting[:k]) > self._budget:
+            k -= 1
+        alone = k == 1 and plan.k > 1
+        strategy = "single" if alone else plan.strategy
+        return replace(plan, candidates=tuple(fitting), k=k, strategy=strategy)
+
+    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
+        """Admit an attempt, if it fits beside what was spent and what runs."""
+        reserved = sum((self._reserved(attempt) for attempt in race.attempts), Decimal(0))
+        worst = self.worst_case(candidate, self._drafts(race) if role == "judge" else 0)
+        if worst is not None and reserved + worst <= self._budget:
+            return None
+        return "omen.budget_usd does not pay for it"
+
+    def worst_case(self, candidate: Candidate, further_input: int = 0) -> Decimal | None:
+        """Say what one attempt costs at most; None where no price is known."""
+        price = candidate.card.price
+        if price is None:
+            return None
+        prompt = self._prompt.at_most + further_input
+        rates = price.rates_at(prompt)
+        dearest = max(rates.input, rates.cache_write or 0, rates.cache_write_1h or 0)
+        # `max_tokens` may be more than the model can: then that is an error, and costs nothing.
+        dearest_out = max(rates.output, price.rates.output)
+        total = prompt * dearest + self._longest(candidate) * dearest_out
+        return total / Decimal(1_000_000)
+
+    def _longest(self, candidate: Candidate) -> int:
+        """Say how many tokens an answer may have; reasoning is within that limit."""
+        return self._request.max_tokens or candidate.card.max_output or LONGEST_ANSWER
+
+    def _fits(self, candidate: Candidate) -> bool:
+        worst = self.worst_case(candidate)
+        return worst is not None and worst <= self._budget
+
+    def _together(self, plan: Plan, chosen: Sequence[Candidate]) -> Decimal:
+        worst = [self.worst_case(candidate) or Decimal(0) for candidate in chosen]
+        if plan.strategy == "parallel_merge" and plan.merge.method == "synthesize":
+            judge = plan.merge.judge or max(chosen, key=lambda candidate: candidate.score)
+            drafts = sum(map(self._longest, chosen))
+            # A judge without a price cannot be paid: then the longest draft is the answer.
+            worst.append(self.worst_case(judge, drafts) or Decimal(0))
+        return sum(worst, Decimal(0))
+
+    def _drafts(self, race: RaceRecord) -> int:
+        """Bound what the judge has to read beside the question."""
+        return sum(self._longest(a.candidate) for a in race.attempts if a.role == "draft")
+
+    def _reserved(self, attempt: AttemptRecord) -> Decimal:
+        cost = attempt.cost
+        refused = attempt.failure is not None and attempt.failure.upstream_status is not None
+        if attempt.outcome == "denied" or (refused and attempt.responded_at is None):
+            return Decimal(0)
+        if attempt.ended_at is not None and cost.provenance == "exact" and cost.usd is not None:
+            return cost.usd
+        return self.worst_case(attempt.candidate) or Decimal(0)
+
+    def _refusal(self, candidates: Sequence[Candidate]) -> str:
+        costs = [(worst, c) for c in candidates if (worst := self.worst_case(c)) is not None]
+        if not costs:
+            return "omen.budget_usd: no candidate's price is known, so none can be bounded"
+        worst, candidate = min(costs, key=lambda pair: pair[0])
+        return (
+            f"omen.budget_usd: ${self._budget:f} does not pay for one answer; at worst the "
+            f"cheapest ({candidate.name}) costs ${worst:f}. Set max_tokens, or a larger budget"
+        )
+
+
+class Budgets:
+    """The admission of all requests: each that has a budget is asked for its own."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, RequestBudget] = {}
+
+    def __repr__(self) -> str:
+        return f"<Budgets of {len(self._of)} requests>"
+
+    def open(self, race: RaceRecord, request: ChatRequest) -> None:
+        """Make a race's plan fit its budget, if it has one, and keep that until it is closed.
+
+        **Raises.** `BudgetExceeded`.
+        """
+        budget = race.plan.budget_usd
+        if budget is None:
+            return
+        race.prompt = measure_prompt(request)
+        mine = RequestBudget(request, race.prompt, budget)
+        race.plan = mine.shrink(race.plan)
+        self._of[race.race_id] = mine
+
+    def close(self, race: RaceRecord) -> None:
+        """The race is over."""
+        self._of.pop(race.race_id, None)
+
+    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
+        """Admit an attempt, or say why not."""
+        mine = self._of.get(race.race_id)
+        return None if mine is None else mine(race, candidate, role)

@@ -1,0 +1,77 @@
+"""Attempts that take as long as they are told to: the wire's place in a replay."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+
+import trio
+
+from omen.attempts import AttemptLog
+from omen.candidates import Candidate
+from omen.chat import ChatRequest
+from omen.events import AnswerEnd, Event, TextDelta
+from omen.plan import Admission, AttemptRecord, Observer, OpenAttempt, RaceRecord, Rewrite, Role
+
+Latencies = Callable[[RaceRecord, Candidate], float]
+"""Says how long an attempt at a candidate takes to its first useful token, in seconds; `inf` when
+it never has one."""
+
+_ANSWER: Sequence[Event] = (TextDelta("useful " * 8), AnswerEnd("stop"))
+
+
+class GivenAttempts(AttemptLog):
+    """Opens attempts that have their whole answer after a given time."""
+
+    def __init__(
+        self,
+        latencies: Latencies,
+        observers: Sequence[Observer] = (),
+        admissions: Sequence[Admission] = (),
+    ) -> None:
+        super().__init__(observers, admissions)
+        self._latencies = latencies
+
+    def opener(self, race: RaceRecord, request: ChatRequest) -> OpenAttempt:
+        """Make the `OpenAttempt` of one race."""
+        return partial(self._open, race)
+
+    def _open(
+        self,
+        race: RaceRecord,
+        candidate: Candidate,
+        role: Role = "primary",
+        /,
+        *,
+        rewrite: Rewrite | None = None,
+    ) -> AbstractAsyncContextManager[_Given]:
+        self.admit(race, candidate, role)
+        return self._opened(race, candidate, role)
+
+    @asynccontextmanager
+    async def _opened(
+        self, race: RaceRecord, candidate: Candidate, role: Role
+    ) -> AsyncIterator[_Given]:
+        with self.recorded(race, candidate, role) as record:
+            record.responded_at = trio.current_time()
+            due = record.started_at + self._latencies(race, candidate)
+            yield _Given(record, due, partial(self.commit, race, record))
+
+
+class _Given:
+    def __init__(self, record: AttemptRecord, due: float, on_commit: Callable[..., None]) -> None:
+        self._record = record
+        self._due = due
+        self._on_commit = on_commit
+
+    async def receive(self) -> Sequence[Event]:
+        if self._record.complete:
+            return ()
+        await trio.sleep_until(self._due)
+        self._record.first_token_at = trio.current_time()
+        self._record.complete = True
+        return _ANSWER
+
+    def commit(self, *, shared: bool = False) -> None:
+        self._on_commit(shared=shared)

@@ -1,0 +1,53 @@
+"""What is compared in a replay: a strategy and its knobs, by a name a person can type."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FORM = re.compile(
+    r"(?P<how>single|race|hedge)(?P<k>\d)?"
+    r"(?:@(?P<delay>\d+(?:\.\d+)?)(?P<unit>ms|s|%))?(?:/(?P<deadline>\d+(?:\.\d+)?)s)?"
+)
+_STRATEGIES = {"single": "single", "race": "race", "hedge": "speculate_k"}
+FORMS = "single, race3, hedge@4s, hedge@250ms, hedge3@5%, and /10s behind it for a deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A strategy over k candidates.
+
+    `max_extra_load` is the knob of the learnt hedge delay; `hedge_delay` is a fixed one, in
+    seconds, without a budget. `max_latency` is the deadline of the first useful token, in seconds.
+    """
+
+    name: str
+    strategy: str
+    k: int = 2
+    max_extra_load: float = 1.0
+    hedge_delay: float | None = None
+    max_latency: float | None = None
+
+    @property
+    def learns(self) -> bool:
+        """Whether its hedge delay is learnt."""
+        return self.strategy == "speculate_k" and self.hedge_delay is None
+
+    @classmethod
+    def parse(cls, text: str) -> Policy:
+        """Read a name like `hedge@5%`. **Raises.** `ValueError`, saying what is possible."""
+        form = _FORM.fullmatch(text)
+        if form is None or (form["how"] == "hedge") != bool(form["delay"]):
+            raise ValueError(f"{text!r} is no policy; possible are {FORMS}")
+        share = float(form["delay"]) / 100 if form["unit"] == "%" else 1.0
+        if not 0 < share <= 1:
+            raise ValueError(f"{text!r}: an extra load is above 0% and at most 100%")
+        seconds = {"ms": 0.001, "s": 1.0}.get(form["unit"] or "")
+        return cls(
+            name=text,
+            strategy=_STRATEGIES[form["how"]],
+            k=1 if form["how"] == "single" else int(form["k"] or 2),
+            max_extra_load=share,
+            hedge_delay=None if seconds is None else float(form["delay"]) * seconds,
+            max_latency=float(form["deadline"]) if form["deadline"] else None,
+        )

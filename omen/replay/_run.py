@@ -1,0 +1,171 @@
+"""Plays requests at their times against a policy, and tells what came of each.
+
+What is real: the plan's protocol, the engine, the strategies, the log of attempts, the learnt
+hedge delay and the hedge budget. What is not: the wire, and the router, whose order is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from typing import Protocol
+
+import trio
+from trio.testing import MockClock
+
+from omen.candidates import Candidate
+from omen.chat import ChatRequest, Message, TextPart
+from omen.engine import load_strategies, run_race
+from omen.errors import OmenError
+from omen.events import Event
+from omen.plan import EXTRA_LOAD, Admission, Observer, Plan, RaceRecord, Strategy
+from omen.replay._attempts import GivenAttempts
+from omen.replay._policy import Policy
+from omen.routing import FirstTokens, HedgeBudget, HedgeDelay
+
+WARMUP_SECONDS = 1.0
+_REQUEST = ChatRequest(messages=(Message("user", (TextPart("replayed"),)),))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: when it came (seconds from the first one), and whom it could go to.
+
+    `latencies` are those its attempts take at each candidate, in seconds.
+    """
+
+    at: float
+    latencies: Mapping[Candidate, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one request. `seconds` to its first useful token; None if it never came."""
+
+    at: float
+    seconds: float | None
+    extra: int
+    """Starts beside the first one that no failure had made necessary."""
+    denied: int
+    candidates: tuple[Candidate, ...] = ()
+    """Who was started, in order."""
+
+
+class Learning(Protocol):
+    """Learns from attempts how long to wait before a hedge; ours, or one to compare it with."""
+
+    def observer(self) -> Observer:
+        """Give what is told of attempts."""
+        ...
+
+    def delay(self, candidate: Candidate) -> float:
+        """Give a hedge delay, in seconds."""
+        ...
+
+
+class Learnt:
+    """OMEN's own: see `omen.routing.hedging`."""
+
+    def __init__(self, max_extra_load: float) -> None:
+        self._first_tokens = FirstTokens()
+        self.delay = HedgeDelay(self._first_tokens, max_extra_load, WARMUP_SECONDS)
+
+    def observer(self) -> Observer:
+        """Give the histograms."""
+        return self._first_tokens
+
+
+@dataclass(slots=True)
+class Play:
+    """One policy, being played. `bounded`: whether the hedge budget holds beside the delay."""
+
+    policy: Policy
+    learning: Learning | None = None
+    bounded: bool = True
+    outcomes: list[Outcome] = field(default_factory=list)
+    delays: list[tuple[float, float]] = field(default_factory=list)
+    """Of each request the time it came and the hedge delay it had."""
+
+    def __post_init__(self) -> None:
+        if self.policy.learns and self.learning is None:
+            self.learning = Learnt(self.policy.max_extra_load)
+
+    async def run(self, requests: Iterable[Asked]) -> None:
+        """Play every request at its time; return when all have ended."""
+        budget = HedgeBudget(self.policy.max_extra_load)
+        admissions: list[Admission] = [budget] if self.policy.learns and self.bounded else []
+        observers = [self.learning.observer()] if self.learning else []
+        latencies: dict[str, Mapping[Candidate, float]] = {}
+        attempts = GivenAttempts(
+            lambda race, candidate: latencies[race.race_id].get(candidate, inf),
+            observers,
+            admissions,
+        )
+        strategy = load_strategies()[self.policy.strategy]
+        start = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for number, asked in enumerate(requests):
+                await trio.sleep_until(start + asked.at)
+                budget.request()
+                race = self._race(str(number), asked)
+                latencies[race.race_id] = asked.latencies
+                done = partial(latencies.pop, race.race_id)
+                nursery.start_soon(self._one, race, strategy, attempts, asked.at, done)
+
+    def _race(self, race_id: str, asked: Asked) -> RaceRecord:
+        policy, now = self.policy, trio.current_time()
+        plan = Plan(
+            strategy=policy.strategy,
+            candidates=tuple(asked.latencies),
+            k=policy.k,
+            commit_deadline=now + (policy.max_latency or inf),
+            hedge_delays={c: self._delay(c) for c in asked.latencies},
+        )
+        if plan.hedge_delays:
+            self.delays.append((asked.at, next(iter(plan.hedge_delays.values()))))
+        return RaceRecord(race_id, plan, now)
+
+    def _delay(self, candidate: Candidate) -> float:
+        if self.learning is not None:
+            return self.learning.delay(candidate)
+        return inf if self.policy.hedge_delay is None else self.policy.hedge_delay
+
+    async def _one(
+        self,
+        race: RaceRecord,
+        strategy: Strategy,
+        attempts: GivenAttempts,
+        at: float,
+        done: Callable[[], object],
+    ) -> None:
+        seconds: float | None = None
+        with suppress(OmenError):  # it came to nothing, and that is an outcome, too
+            await run_race(race, strategy, attempts.opener(race, _REQUEST), _Sink())
+        if race.winner is not None and race.winner.committed_at is not None:
+            seconds = race.winner.committed_at - race.accepted_at
+        done()
+        started = [a for a in race.attempts if a.outcome != "denied"]
+        self.outcomes.append(
+            Outcome(
+                at,
+                seconds,
+                extra=sum(a.role in EXTRA_LOAD or a.role == "entrant" for a in started),
+                denied=len(race.attempts) - len(started),
+                candidates=tuple(a.candidate for a in started),
+            )
+        )
+
+
+class _Sink:
+    async def send(self, events: Sequence[Event]) -> None:
+        """Nobody listens."""
+
+
+def replay(play: Play, requests: Iterable[Asked]) -> Play:
+    """Play in virtual time, in no time; must not be called from within trio."""
+    clock = MockClock(autojump_threshold=0)
+    trio.run(play.run, requests, clock=clock)
+    return play

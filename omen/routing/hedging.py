@@ -1,0 +1,70 @@
+"""When to hedge, and how often at most: one knob, `max_extra_load`.
+
+Two things hold it, and neither trusts the other. The *delay* is the time by which all but that
+share of a candidate's answers have come; while it fits, that share of requests is hedged and no
+more. The *budget* is a bucket of tokens: each request puts in that share of one, each extra start
+takes one out. In a brown-out, when every request is slow and the delay fits nobody, the bucket is
+soon empty and everything runs as `single`.
+
+The bucket is small on purpose. What it can hold is what a burst can exceed the knob by, and tokens
+saved in a quiet hour are no reason to double the load in a bad minute.
+"""
+
+from __future__ import annotations
+
+from math import isinf
+
+from omen.candidates import Candidate
+from omen.plan import EXTRA_LOAD, RaceRecord, Role
+from omen.routing.latency import FirstTokens
+
+ENOUGH_SAMPLES = 20
+FLOOR = 0.001
+"""Seconds; no delay is shorter, however fast a candidate is."""
+BUCKET = 10.0
+"""Extra starts that can be saved up."""
+
+
+class HedgeBudget:
+    """The bucket. Give it every race that begins, and ask it before every extra start."""
+
+    def __init__(self, max_extra_load: float, bucket: float = BUCKET) -> None:
+        self._share = max_extra_load
+        self._bucket = bucket
+        self._tokens = 0.0
+
+    def __repr__(self) -> str:
+        return f"<HedgeBudget {self._tokens:.2f} of {self._bucket:g}, share {self._share:g}>"
+
+    def request(self) -> None:
+        """A request has come in."""
+        self._tokens = min(self._bucket, self._tokens + self._share)
+
+    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
+        """Admit an attempt, or say why not; see `omen.plan.Admission`."""
+        if role not in EXTRA_LOAD:
+            return None
+        if self._tokens < 1.0:
+            return "the hedge budget (race.max_extra_load) is used up"
+        self._tokens -= 1.0
+        return None
+
+
+class HedgeDelay:
+    """How long to wait for each candidate. **Units.** Seconds."""
+
+    def __init__(self, first_tokens: FirstTokens, max_extra_load: float, warmup: float) -> None:
+        self._first_tokens = first_tokens
+        self._share = 1.0 - max_extra_load
+        self._warmup = warmup
+
+    def __call__(self, candidate: Candidate) -> float:
+        """Say by when all but the allowed share of its answers have come."""
+        survival = self._first_tokens.survival(candidate)
+        if survival.count < ENOUGH_SAMPLES:
+            return max(self._warmup, FLOOR)
+        delay = survival.quantile(self._share)
+        if isinf(delay):
+            # So many were cut off that nobody has seen the end of it: wait for as long as any.
+            delay = max(survival.times, default=self._warmup)
+        return max(delay, FLOOR)

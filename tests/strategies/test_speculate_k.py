@@ -1,0 +1,184 @@
+"""Speculate k: who is hedged, when and where, and what a used-up budget does; exact numbers."""
+
+from __future__ import annotations
+
+import pytest
+from trio.testing import MockClock
+
+from omen.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
+from strategies.single import single
+from strategies.speculate_k import speculate_k
+from tests.strategies.scenario import Step, answers, fails, good, hangs, run_scenario
+
+
+async def test_a_hedge_starts_when_the_delay_is_over_and_the_first_useful_one_wins(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k, {"a": [answers(), hangs()], "b": good(0.5), "c": good(0.1)}, hedge_delay=2.0
+    )
+    assert happened.opened == {"a": 0.0, "b": 2.0}  # c was never started: k is 2
+    assert happened.roles == [("a", "primary"), ("b", "hedge")]
+    assert happened.committed == [("b", 2.5)]
+    assert happened.closed["a"] == 2.5
+
+
+async def test_nobody_is_hedged_who_commits_in_time(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        speculate_k, {"a": good(1.9, more=9, gap=1.0), "b": good(0.1)}, hedge_delay=2.0
+    )
+    assert happened.opened == {"a": 0.0}
+    assert happened.winner == "a"
+
+
+async def test_the_slow_one_may_still_win(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(speculate_k, {"a": good(2.5), "b": good(2.0)}, hedge_delay=2.0)
+    assert happened.committed == [("a", 2.5)]
+    assert happened.closed["b"] == 2.5
+
+
+async def test_each_further_hedge_waits_for_the_one_before_it_up_to_k(
+    autojump_clock: MockClock,
+) -> None:
+    slow = [answers(), hangs()]
+    happened = await run_scenario(
+        speculate_k, {"a": slow, "b": slow, "c": good(9.0), "d": good(0.1)}, k=3, hedge_delay=2.0
+    )
+    assert happened.opened == {"a": 0.0, "b": 2.0, "c": 4.0}
+    assert happened.winner == "c"
+
+
+async def test_a_curable_failure_starts_the_next_one_at_once_and_its_delay_counts_from_there(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [fails(after=1.5)], "b": [answers(), hangs()], "c": good(0.1)},
+        hedge_delay=2.0,
+    )
+    assert happened.opened == {"a": 0.0, "b": 1.5, "c": 3.5}
+    assert happened.roles == [("a", "primary"), ("b", "failover"), ("c", "hedge")]
+
+
+async def test_a_fatal_failure_starts_nobody(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [fails(after=0.5, kind=FailureKind.INVALID_REQUEST)], "b": good(0.1)},
+        hedge_delay=2.0,
+    )
+    assert happened.opened == {"a": 0.0}
+    assert isinstance(happened.error, AllAttemptsFailed)
+    assert happened.clock == 0.5
+
+
+async def test_failures_go_through_everybody_as_with_single(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [fails(1.0)], "b": [fails(1.0)], "c": good(0.5)},
+        hedge_delay=9.0,
+    )
+    assert happened.opened == {"a": 0.0, "b": 1.0, "c": 2.0}
+    assert happened.winner == "c"
+
+
+async def test_a_hedge_goes_to_another_failure_domain_first(autojump_clock: MockClock) -> None:
+    slow = [answers(), hangs()]
+    happened = await run_scenario(
+        speculate_k,
+        {"a": slow, "a2": good(0.5), "b": slow},
+        k=3,
+        hedge_delay=1.0,
+        domains={"a": "one", "a2": "one", "b": "two"},
+    )
+    assert happened.opened == {"a": 0.0, "b": 1.0, "a2": 2.0}
+
+
+async def test_without_budget_nothing_is_started_and_it_is_asked_again_later_and_later(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [answers(), hangs()], "b": good(0.5)},
+        hedge_delay=1.0,
+        extra_starts=[False, False, True],
+    )
+    assert happened.denied == [("b", 1.0), ("b", 3.0)]
+    assert happened.opened == {"a": 0.0, "b": 7.0}
+    assert happened.winner == "b"
+
+
+async def test_with_a_delay_of_nothing_and_no_budget_it_still_waits_between_two_questions(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": good(1.0), "b": good(0.5)},
+        hedge_delay=0.0,
+        extra_starts=[],
+    )
+    assert [round(at, 3) for _, at in happened.denied] == [0.0, 0.2, 0.6]
+    assert happened.winner == "a"
+
+
+async def test_who_has_nobody_left_is_tried_once_more_when_it_asked_to_be(
+    autojump_clock: MockClock,
+) -> None:
+    busy = UpstreamFailure(FailureKind.RATE_LIMIT, "busy", retry_after=1.5)
+    happened = await run_scenario(speculate_k, {"a": [Step(0.5, busy)]}, hedge_delay=1.0)
+    assert happened.roles == [("a", "primary"), ("a", "retry")]
+    assert happened.opened == {"a": 2.0}
+    assert isinstance(happened.error, AllAttemptsFailed)
+    assert len(happened.error.attempts) == 2
+    assert happened.error.status == 429
+
+
+@pytest.mark.parametrize(
+    ("kind", "retry_after", "permits"),
+    [
+        (FailureKind.QUOTA, None, [True]),  # it will not pass by itself
+        (FailureKind.RATE_LIMIT, 60.0, [True]),  # too long for us to wait for the caller
+        (FailureKind.RATE_LIMIT, 1.0, [False]),  # no budget
+    ],
+)
+async def test_a_retry_that_must_not_be_is_not_made(
+    autojump_clock: MockClock, kind: FailureKind, retry_after: float | None, permits: list[bool]
+) -> None:
+    failure = UpstreamFailure(kind, "no", retry_after=retry_after)
+    happened = await run_scenario(
+        speculate_k, {"a": [Step(0.5, failure)]}, hedge_delay=1.0, extra_starts=permits
+    )
+    assert happened.opened == {"a": 0.0}
+    assert isinstance(happened.error, AllAttemptsFailed)
+    assert happened.error.status == 429
+
+
+async def test_single_never_tries_the_same_one_again(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(single, {"a": [fails(0.5)]})
+    assert happened.roles == [("a", "primary")]
+
+
+async def test_at_the_deadline_whoever_has_said_most_commits(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [answers(), hangs()], "b": good(5.0)},
+        hedge_delay=1.0,
+        max_latency=3.0,
+    )
+    assert happened.error is not None
+    assert happened.error.code == "max_latency_exceeded"
+    assert happened.clock == 3.0
+    assert happened.left_open == set()
+
+
+async def test_a_client_that_leaves_while_a_hedge_is_due_leaves_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    for leaves in (0.5, 1.0, 1.5):
+        happened = await run_scenario(
+            speculate_k,
+            {"a": [answers(), hangs()], "b": [answers(), hangs()]},
+            hedge_delay=1.0,
+            client_leaves=leaves,
+        )
+        assert happened.left_open == set()
+        assert happened.clock == leaves
