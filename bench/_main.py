@@ -87,6 +87,11 @@ def run_and_report(name: str, measure: Measure, json_file: Path | None) -> int:
     if report is None:
         print(f"bench.{name}: stopped", file=sys.stderr)
         return 130
+    return write_report(name, report, json_file)
+
+
+def write_report(name: str, report: Report, json_file: Path | None) -> int:
+    """Tell what a benchmark came to; return the exit status, 1 when it has a complaint."""
     print(report.to_text())
     if json_file is not None:
         json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")

@@ -7,14 +7,17 @@ events go, it hands through unseen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
+from math import inf
 from typing import TypeVar
 
 import trio
 
 from omen.candidates import Candidate
 from omen.errors import AllAttemptsFailed, FailedAttempt, TotalTimeoutExceeded, UpstreamFailure
+from omen.events import Event, Restart
 from omen.plan import OpenAttempt, Output, RaceRecord, Strategy
 
 _Answer = TypeVar("_Answer")
@@ -32,12 +35,22 @@ async def run_race(
 ) -> None:
     """Run one race to its end; when it returns, the whole answer has been sent to `output`.
 
+    Where the plan allows it, a committed stream that dies is followed by a new race among those who
+    have not failed; their answer is announced by a `Restart`.
+
     **Raises.** What the strategy raises, or `TotalTimeoutExceeded`, which names every attempt.
     **Cancellation.** No attempt outlives the call, however it ends.
     """
     try:
         with trio.move_on_at(race.plan.total_deadline) as total:
-            await strategy(race.plan, open_attempt, output)
+            while True:
+                try:
+                    await strategy(race.plan, open_attempt, output)
+                    break
+                except UpstreamFailure as death:
+                    if not _begin_anew(race, death):
+                        raise
+                output = _Announced(output)
     finally:
         race.ended_at = trio.current_time()
     if total.cancelled_caught:
@@ -66,6 +79,32 @@ async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_An
     finally:
         race.ended_at = trio.current_time()
     raise TotalTimeoutExceeded(_story(race))
+
+
+def _begin_anew(race: RaceRecord, death: UpstreamFailure) -> bool:
+    """Plan another race, when the winner of one has died and that is allowed and possible."""
+    failed = {attempt.candidate for attempt in race.attempts if attempt.failure is not None}
+    left = tuple(c for c in race.plan.candidates if c not in failed)
+    if not (race.plan.restart and race.winner is not None and death.failover and left):
+        return False
+    # The deadline was for the first useful token, and that came.
+    race.plan = replace(race.plan, candidates=left, commit_deadline=inf)
+    race.winner = None
+    race.restarts += 1
+    return True
+
+
+class _Announced:
+    """Says, before the first event of another answer, that the one before it is void."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._announced = False
+
+    async def send(self, events: Sequence[Event]) -> None:
+        said = events if self._announced else [Restart(), *events]
+        self._announced = True
+        await self._output.send(said)
 
 
 def _story(race: RaceRecord) -> str:

@@ -113,6 +113,28 @@ class WireEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceSwitch:
+    """What follows, in the same piece, belongs to this choice of an answer that has several.
+
+    `index` is dense from 0 in the order in which choices begin.
+    """
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceEnd:
+    """The choice that was switched to last is complete; the answer is, with its `AnswerEnd`."""
+
+    reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """What was sent so far is void: its stream died, and another answer begins from the start."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerEnd:
     """The answer is complete. `usage` is None when the provider did not report any.
 
@@ -126,7 +148,9 @@ class AnswerEnd:
 
 
 Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
-Event = AnswerStart | Delta | ReasoningEnd | WireEvent | AnswerEnd
+Event = (
+    AnswerStart | Delta | ReasoningEnd | WireEvent | ChoiceSwitch | ChoiceEnd | Restart | AnswerEnd
+)
 
 
 def is_generated(event: Event) -> bool:

@@ -13,8 +13,8 @@ the tail off: a stall is then as long as the delay and one ordinary answer.
   cure.
 - A hedge goes to another failure domain than those that run, if there is one.
 - A hedge is extra load, and there is a budget of it (Dean and Barroso, *The Tail at Scale*, 2013;
-  gRFC A6). With none left nothing is started, and asked again after twice the delay: whoever still
-  waits by then needs it more than most.
+  gRFC A6). With none left nothing is started, and asked again a little later, and then ever later:
+  whoever still waits by then needs it more than most.
 - Who has nobody left to turn to tries its candidate once more, when that is what an upstream's
   failure allows and when it asked for; that draws from the same budget.
 
@@ -52,7 +52,7 @@ async def _hedge(
     denied: tuple[float, float] | None = None
     while field.lanes < plan.k and field.has_unused and field.latest is not None:
         latest = candidate, since = field.latest
-        delay = plan.hedge_delays.get(candidate, inf)
+        delay = plan_delay = plan.hedge_delays.get(candidate, inf)
         if denied is not None:
             since, delay = denied
         with trio.move_on_at(since + delay):
@@ -68,7 +68,8 @@ async def _hedge(
             opening = open_attempt(hedge, "hedge")
         except AttemptDenied:
             field.give_back(hedge)
-            denied = trio.current_time(), 2 * max(delay, SHORTEST_PAUSE)
+            pause = denied[1] * 2 if denied else max(plan_delay / 8, SHORTEST_PAUSE)
+            denied = trio.current_time(), pause
         else:
             denied = None
             field.enter(nursery, hedge, "hedge", opening)

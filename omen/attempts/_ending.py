@@ -32,4 +32,6 @@ def _what_cut_it(
         return "timed_out", "total_timeout", plan.total_deadline
     if winner is None and now >= plan.commit_deadline:
         return "timed_out", "max_latency", plan.commit_deadline
+    if record.role == "draft" and any(attempt.role == "judge" for attempt in race.attempts):
+        return "lost", "lost", now if record.cut_at is None else record.cut_at
     return "client_cancelled", "shutdown", now if record.cut_at is None else record.cut_at

@@ -56,6 +56,19 @@ def read_hints(
     )
 
 
+def refuse_unsayable(hints: RaceHints, *, restart: bool) -> None:
+    """Refuse what an answer of a door's dialect has no words for: several choices, a restart.
+
+    **Raises.** `RequestError` (400).
+    """
+    if hints.merge_method == "choices":
+        words = "omen.merge.method: an answer here has one choice; use /v1/chat/completions"
+        raise RequestError(words, param="omen.merge.method")
+    if hints.restart and not restart:
+        words = "omen.on_failure: a stream here cannot announce a restart; do not stream"
+        raise RequestError(words, param="omen.on_failure")
+
+
 def _read_headers(headers: Mapping[str, str]) -> HintsIn | None:
     given: dict[str, str | list[str]] = {}
     for name, value in headers.items():

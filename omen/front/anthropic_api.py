@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omen.errors import OmenError
-from omen.events import Event
+from omen.events import Event, Restart
 from omen.front._asgi import Headers
 from omen.front._dialect import Asked
 from omen.front._told import explain
@@ -65,7 +65,11 @@ class MessageCollector:
 
     async def send(self, events: Sequence[Event]) -> None:
         """Take the next events."""
-        self._events += events
+        for event in events:
+            if isinstance(event, Restart):
+                self._events.clear()
+            else:
+                self._events.append(event)
 
     def body(self, race: RaceRecord) -> Mapping[str, Any]:
         """Give the message."""

@@ -25,7 +25,7 @@ from omen.chat import (
 )
 from omen.errors import RequestError
 from omen.front._dialect import Asked
-from omen.front._hints import read_hints
+from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._messages_blocks import OWN_SIGNATURE
 from omen.front._messages_schema import ChoiceIn, CountIn, MessagesIn, ThinkingIn, ToolIn
 from omen.front._messages_turns import DIALECT, system_message, turn_messages
@@ -60,6 +60,7 @@ def parse_messages(body: bytes, headers: Mapping[str, str]) -> Asked:
         verbatim=_verbatim(body, headers),
     )
     hints = read_hints(said.omen, said.tags, headers)
+    refuse_unsayable(hints, restart=not said.stream)
     return Asked(request, said.model, hints, stream=bool(said.stream))
 
 

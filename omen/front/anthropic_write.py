@@ -18,9 +18,12 @@ from omen.errors import OmenError
 from omen.events import (
     AnswerEnd,
     AnswerStart,
+    ChoiceEnd,
+    ChoiceSwitch,
     Event,
     FinishReason,
     ReasoningEnd,
+    Restart,
     Usage,
     WireEvent,
 )
@@ -67,6 +70,8 @@ class Translator:
         match event:
             case AnswerStart() | ReasoningEnd() | WireEvent():
                 return
+            case ChoiceSwitch() | ChoiceEnd() | Restart():
+                return  # not to be had in this dialect: its requests for them are refused
             case AnswerEnd(reason=reason, usage=usage):
                 yield from self._blocks.end()
                 stop = {"stop_reason": _STOP_REASONS[reason], "stop_sequence": None}

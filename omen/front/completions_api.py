@@ -14,9 +14,9 @@ from pydantic_core import to_json
 
 from omen.chat import ChatRequest, Message, TextPart
 from omen.errors import RequestError
-from omen.events import AnswerEnd, AnswerStart, Event, TextDelta, Usage
+from omen.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
 from omen.front._dialect import Asked
-from omen.front._hints import read_hints
+from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._schema import HintsIn, StopIn, StreamOptionsIn
 from omen.front._told import explain, routing_metadata
 from omen.front._validation import describe
@@ -79,10 +79,12 @@ class Completions(OpenAIErrors):
             seed=said.seed,
             user=said.user,
         )
+        hints = read_hints(said.omen, said.tags, headers)
+        refuse_unsayable(hints, restart=True)
         return Asked(
             request,
             said.model,
-            read_hints(said.omen, said.tags, headers),
+            hints,
             stream=bool(said.stream),
             include_usage=bool(said.stream_options and said.stream_options.include_usage),
         )
@@ -111,6 +113,8 @@ class TextWriter:
         match event:
             case AnswerStart(model=model):
                 self._base["model"] = model or self._base["model"]
+            case Restart():
+                return self._chunk({"choices": [], "omen": {"event": "restart"}})
             case TextDelta(text=text):
                 return self._chunk({"choices": [_choice(text, None)]})
             case AnswerEnd(reason=reason, usage=usage):
@@ -140,6 +144,8 @@ class TextCollector:
         """Take the next events."""
         for event in events:
             match event:
+                case Restart():
+                    self._text.clear()
                 case AnswerStart(model=model):
                     self._model = model
                 case TextDelta(text=text):

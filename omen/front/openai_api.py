@@ -9,10 +9,11 @@ from typing import Any
 from omen.errors import OmenError
 from omen.events import Event
 from omen.front._asgi import Headers
+from omen.front._completion import Completion
 from omen.front._dialect import Asked
 from omen.front._told import explain, routing_metadata
 from omen.front.openai_parse import parse_chat
-from omen.front.openai_write import ChunkWriter, Completion, error_event, error_object
+from omen.front.openai_write import ChunkWriter, error_event, error_object
 from omen.plan import RaceRecord
 
 

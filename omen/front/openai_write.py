@@ -19,10 +19,13 @@ from omen.errors import OmenError
 from omen.events import (
     AnswerEnd,
     AnswerStart,
+    ChoiceEnd,
+    ChoiceSwitch,
     Event,
     ReasoningDelta,
     ReasoningEnd,
     RefusalDelta,
+    Restart,
     TextDelta,
     ToolCallDelta,
     Usage,
@@ -47,7 +50,10 @@ class ChunkWriter:
             "model": model,
         }
         self._include_usage = include_usage
-        self._role_due = True
+        self._choice_index = 0
+        self._spoken: set[int] = set()
+        """The choices that have their role."""
+        self._several = False
 
     def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
         """Write the events that arrived together. `omen` goes into the answer's last chunk."""
@@ -67,8 +73,22 @@ class ChunkWriter:
                 return self._delta({"refusal": text})
             case ToolCallDelta():
                 return self._delta({"tool_calls": [_fragment(event)]})
+            case ChoiceSwitch() | ChoiceEnd() | Restart():
+                return self._turn(event)
             case ReasoningEnd() | WireEvent():
                 return b""
+
+    def _turn(self, event: ChoiceSwitch | ChoiceEnd | Restart) -> bytes:
+        match event:
+            case ChoiceSwitch(index=index):
+                self._choice_index = index
+                return b""
+            case ChoiceEnd(reason=reason):
+                self._several = True
+                return self._chunk({"choices": [self._choice({}, reason)]})
+            case Restart():
+                self._spoken.clear()
+                return self._chunk({"choices": [], "omen": {"event": "restart"}})
 
     def _start(self, start: AnswerStart) -> bytes:
         self._base["model"] = start.model or self._base["model"]
@@ -81,105 +101,32 @@ class ChunkWriter:
     def _choice(
         self, delta: dict[str, Any], finish: str | None, extras: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        if self._role_due:
-            self._role_due = False
+        if self._choice_index not in self._spoken:
+            self._spoken.add(self._choice_index)
             delta = {"role": "assistant", **delta}
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        choice = {
+            "index": self._choice_index,
+            "delta": delta,
+            "logprobs": None,
+            "finish_reason": finish,
+        }
         return {**choice, **extras} if extras else choice
 
     def _end(self, end: AnswerEnd, omen: Mapping[str, Any] | None) -> bytes:
-        chunks: list[dict[str, Any]] = [{"choices": [self._choice({}, end.reason)]}]
+        chunks: list[dict[str, Any]] = []
+        if not self._several:
+            chunks.append({"choices": [self._choice({}, end.reason)]})
         if self._include_usage and end.usage is not None:
             chunks.append({"choices": [], "usage": usage_object(end.usage)})
         if omen is not None:
+            if not chunks:
+                chunks.append({"choices": []})
             chunks[-1]["omen"] = omen
         return b"".join(map(self._chunk, chunks)) + DONE
 
     def _chunk(self, rest: Mapping[str, Any]) -> bytes:
         # An upstream's logprob may be minus infinity, which JSON cannot say.
         return b"data: " + to_json({**self._base, **rest}, inf_nan_mode="null") + b"\n\n"
-
-
-class Completion:
-    """Adds an answer's events up to one `chat.completion`, for callers that do not stream."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._refusal: list[str] = []
-        self._calls: dict[int, dict[str, Any]] = {}
-        self._logprobs: list[Any] = []
-        self._start = AnswerStart()
-        self._end: AnswerEnd | None = None
-
-    async def send(self, events: Sequence[Event]) -> None:
-        """Take the next events, as an output of a race."""
-        for event in events:
-            self._add(event)
-
-    def _add(self, event: Event) -> None:
-        match event:
-            case AnswerStart():
-                self._start = event
-            case AnswerEnd():
-                self._end = event
-            case TextDelta(text=text, extras=extras):
-                self._text.append(text)
-                self._logprobs += (extras.get("logprobs") or {}).get("content") or ()
-            case ReasoningDelta(text=text):
-                self._reasoning.append(text)
-            case RefusalDelta(text=text):
-                self._refusal.append(text)
-            case ToolCallDelta():
-                self._add_call(event)
-
-    def _add_call(self, fragment: ToolCallDelta) -> None:
-        call = self._calls.setdefault(
-            fragment.index,
-            {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
-        )
-        call["id"] = call["id"] or fragment.id or ""
-        call["function"]["name"] = call["function"]["name"] or fragment.name or ""
-        call["function"]["arguments"] += fragment.arguments
-
-    @property
-    def text(self) -> str:
-        """The visible text so far."""
-        return "".join(self._text)
-
-    def body(self, completion_id: str, created: int, model: str) -> dict[str, Any]:
-        """The `chat.completion` object; only after the answer has ended."""
-        if self._end is None:
-            raise RuntimeError("the answer has not ended")
-        choice = {
-            "index": 0,
-            "message": self._message(),
-            "logprobs": {"content": self._logprobs} if self._logprobs else None,
-            "finish_reason": self._end.reason,
-        }
-        body = {
-            "id": completion_id,
-            "object": "chat.completion",
-            "created": created,
-            "model": self._start.model or model,
-            **self._start.extras,
-            "choices": [choice],
-        }
-        if self._end.usage is not None:
-            body["usage"] = usage_object(self._end.usage)
-        return body
-
-    def _message(self) -> dict[str, Any]:
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": self.text or (None if self._calls or self._refusal else ""),
-            "refusal": "".join(self._refusal) or None,
-        }
-        if self._reasoning:
-            message["reasoning_content"] = "".join(self._reasoning)
-        if self._calls:
-            message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
-        return message
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import httpx
@@ -174,6 +174,9 @@ class Gateway:
         **Cancellation.** Every upstream stream of the race is closed.
         """
         self._hedge_budget.request()
+        if request.tools:
+            # A client may have begun to run what the first answer called.
+            race.plan = replace(race.plan, restart=False)
         self._budgets.open(race, request)
         try:
             strategy = self._strategies[race.plan.strategy]

@@ -6,6 +6,16 @@ made-up ones, without asking anybody.
 
 from omen.replay._attempts import GivenAttempts, Latencies
 from omen.replay._policy import Policy
-from omen.replay._run import Asked, Outcome, Play, replay
+from omen.replay._run import Asked, Learning, Learnt, Outcome, Play, replay
 
-__all__ = ["Asked", "GivenAttempts", "Latencies", "Outcome", "Play", "Policy", "replay"]
+__all__ = [
+    "Asked",
+    "GivenAttempts",
+    "Latencies",
+    "Learning",
+    "Learnt",
+    "Outcome",
+    "Play",
+    "Policy",
+    "replay",
+]

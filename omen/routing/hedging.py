@@ -21,16 +21,17 @@ from omen.routing.latency import FirstTokens
 ENOUGH_SAMPLES = 20
 FLOOR = 0.001
 """Seconds; no delay is shorter, however fast a candidate is."""
-BUCKET = 10.0
-"""Extra starts that can be saved up."""
+BUCKET_REQUESTS = 300
+"""For how many requests the bucket can save up: over any 3000 of them, the knob is exceeded by a
+tenth at most."""
 
 
 class HedgeBudget:
     """The bucket. Give it every race that begins, and ask it before every extra start."""
 
-    def __init__(self, max_extra_load: float, bucket: float = BUCKET) -> None:
+    def __init__(self, max_extra_load: float) -> None:
         self._share = max_extra_load
-        self._bucket = bucket
+        self._bucket = max(1.0, max_extra_load * BUCKET_REQUESTS)
         self._tokens = 0.0
 
     def __repr__(self) -> str:

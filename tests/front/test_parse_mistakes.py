@@ -191,9 +191,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     ('"omen": {"merge": {"qorum": 2}}', "omen.merge.qorum", "not a known key"),
     ('"omen": {"on_failure": "retry"}', "omen.on_failure", "'restart'"),
     ('"omen": {"explain": "yes"}', "omen.explain", "valid boolean"),
-    ('"omen": {"budget_usd": 0.5}', "omen.budget_usd", "not available"),
     ('"omen": {"budget_usd": 0}', "omen.budget_usd", "greater than 0"),
-    ('"omen": {"on_failure": "restart"}', "omen.on_failure", "not available"),
     ('"tags": ["a"]', "tags", "object"),
     ('"tags": {"project": 5}', "tags.project", "valid string"),
     ('"tags": {"intent": "poetry"}', "tags.intent", "explanation"),
@@ -233,8 +231,6 @@ def test_a_request_without_a_model_or_messages_is_told_what_it_lacks(missing: st
         ("x-omen-stickiness", "forever", "'session'"),
         ("x-omen-explain", "perhaps", "boolean"),
         ("x-omen-intent", "poetry", "explanation"),
-        ("x-omen-budget-usd", "1", "not available"),
-        ("x-omen-on-failure", "restart", "not available"),
     ],
 )
 def test_a_mistake_in_a_header_names_the_header(name: str, value: str, words: str) -> None:

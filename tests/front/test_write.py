@@ -30,7 +30,8 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.front.openai_write import Completion, error_event, error_object
+from omen.front._completion import Completion
+from omen.front.openai_write import error_event, error_object
 from tests.front.chunks import data_lines, read_chunks, steps, strict_json
 from tests.front.writing import assembled, completed, strangers, usage_of, writer, written
 from tests.providers.asking import candidate

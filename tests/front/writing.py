@@ -11,7 +11,8 @@ from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
 from omen.events import Event
-from omen.front.openai_write import ChunkWriter, Completion
+from omen.front._completion import Completion
+from omen.front.openai_write import ChunkWriter
 from tests.front.chunks import Chunk, counts
 
 

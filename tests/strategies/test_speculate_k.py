@@ -102,8 +102,8 @@ async def test_without_budget_nothing_is_started_and_it_is_asked_again_later_and
         hedge_delay=1.0,
         extra_starts=[False, False, True],
     )
-    assert happened.denied == [("b", 1.0), ("b", 3.0)]
-    assert happened.opened == {"a": 0.0, "b": 7.0}
+    assert happened.denied == [("b", 1.0), ("b", 1.125)]
+    assert happened.opened == {"a": 0.0, "b": 1.375}
     assert happened.winner == "b"
 
 
@@ -116,7 +116,7 @@ async def test_with_a_delay_of_nothing_and_no_budget_it_still_waits_between_two_
         hedge_delay=0.0,
         extra_starts=[],
     )
-    assert [round(at, 3) for _, at in happened.denied] == [0.0, 0.2, 0.6]
+    assert [round(at, 3) for _, at in happened.denied] == [0.0, 0.1, 0.3, 0.7]
     assert happened.winner == "a"
 
 

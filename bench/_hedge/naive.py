@@ -1,0 +1,45 @@
+"""Estimators that look reasonable and are wrong, to compare OMEN's with.
+
+Both keep the same windows as OMEN does. `WinnersOnly` forgets who was cancelled; `AgeAsSample`
+takes the age at which it was for the time it would have taken. Either way the slow ones look
+faster than they are, the delay shrinks, and more is hedged, and more cancelled, than was allowed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import trio
+
+from omen.candidates import Candidate
+from omen.plan import AttemptRecord, Moment, Observer, RaceRecord
+from omen.routing.hedging import ENOUGH_SAMPLES
+from omen.routing.latency import Window
+
+WARMUP_SECONDS = 1.0
+
+
+class Naive:
+    """One of the two. See `omen.replay.Learning`."""
+
+    def __init__(self, max_extra_load: float, *, ages: bool) -> None:
+        self._share = 1.0 - max_extra_load
+        self._ages = ages
+        self._windows: defaultdict[Candidate, Window] = defaultdict(Window)
+
+    def observer(self) -> Observer:
+        """Give what is told of attempts."""
+        return self._observe
+
+    def _observe(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+        now = trio.current_time()
+        won = moment == "committed"
+        lost = self._ages and moment == "ended" and attempt.committed_at is None
+        if won or lost:
+            window = self._windows[attempt.candidate]
+            window.record(now - attempt.started_at, observed=True, now=now)
+
+    def delay(self, candidate: Candidate) -> float:
+        """Give the quantile of what was seen, as if that were all."""
+        known = self._windows[candidate].survival(trio.current_time())
+        return known.quantile(self._share) if known.count >= ENOUGH_SAMPLES else WARMUP_SECONDS

@@ -1,0 +1,95 @@
+"""One policy in one scene, and what came of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from bench._hedge.naive import Naive
+from bench._hedge.profiles import Scene
+from omen.replay import Outcome, Play, Policy, replay
+
+WINDOW_SECONDS = 600.0
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+
+Estimator = Literal["", "no budget", "winners only", "age as sample"]
+"""Whose delay it is: OMEN's, with its budget or without; or a naive one, without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to play."""
+
+    scene: Scene
+    policy: str
+    estimator: Estimator = ""
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of it. Times are seconds; shares are of the requests."""
+
+    scene: str
+    policy: str
+    estimator: Estimator
+    requests: int
+    quantiles: dict[str, float]
+    failed: float
+    extra: float
+    worst_extra: float
+    """The largest share of extra starts in any ten minutes."""
+    denied: int
+
+    @property
+    def title(self) -> str:
+        """Name it."""
+        return f"{self.policy} ({self.estimator})" if self.estimator else self.policy
+
+
+def play(task: Task) -> Row:
+    """Play it, in virtual time."""
+    policy = Policy.parse(task.policy)
+    naive = task.estimator in ("winners only", "age as sample")
+    learning = Naive(policy.max_extra_load, ages=task.estimator == "age as sample")
+    played = replay(
+        Play(policy, learning if naive else None, bounded=not task.estimator),
+        task.scene.requests(task.seed),
+    )
+    return tally(task, played.outcomes)
+
+
+def tally(task: Task, outcomes: Sequence[Outcome]) -> Row:
+    """Add it up. A request that came to nothing took for ever."""
+    times = sorted(inf if o.seconds is None else o.seconds for o in outcomes)
+    count = len(outcomes)
+    return Row(
+        scene=task.scene.name,
+        policy=task.policy,
+        estimator=task.estimator,
+        requests=count,
+        quantiles={name: times[int(share * count)] for name, share in QUANTILES.items()},
+        failed=sum(o.seconds is None for o in outcomes) / count,
+        extra=sum(o.extra for o in outcomes) / count,
+        worst_extra=worst_share(outcomes),
+        denied=sum(o.denied for o in outcomes),
+    )
+
+
+def worst_share(outcomes: Sequence[Outcome], seconds: float = WINDOW_SECONDS) -> float:
+    """Find the largest share of extra starts among the requests of any so many seconds."""
+    window: deque[Outcome] = deque()
+    extra, worst = 0, 0.0
+    by_time = sorted(outcomes, key=lambda outcome: outcome.at)
+    first = by_time[0].at if by_time else 0.0
+    for outcome in by_time:
+        window.append(outcome)
+        extra += outcome.extra
+        while outcome.at - window[0].at > seconds:
+            extra -= window.popleft().extra
+        if outcome.at - first >= seconds:
+            worst = max(worst, extra / len(window))
+    return worst

@@ -1,0 +1,125 @@
+"""Choices: k streams at once, each a choice of one response. Nobody loses.
+
+A stream becomes a choice when it is useful, and gets the next number. Its events go out as they
+come, each piece after a `ChoiceSwitch` that says whose it is. One that fails before it is useful
+was never there. One that dies later leaves its choice without an end: the others go on to theirs,
+and then the answer ends in that failure, because a response with a hole in it is no success.
+
+At `max_latency_ms` those that have said nothing visible are given up, unless nobody has: then that
+is the error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+
+import trio
+
+from omen.candidates import Candidate
+from omen.errors import AllAttemptsFailed, FailedAttempt, MaxLatencyExceeded, UpstreamFailure
+from omen.events import AnswerEnd, AnswerStart, ChoiceEnd, ChoiceSwitch, Event, Usage
+from omen.plan import Attempt, OpenAttempt, Output, Plan
+from strategies._useful import Gate
+
+
+async def stream_choices(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+    """Stream k candidates side by side; return who was the first to be useful."""
+    choices = _Choices(plan, open_attempt, output)
+    async with trio.open_nursery() as nursery:
+        for candidate in plan.candidates[: plan.k]:
+            nursery.start_soon(choices.run, candidate)
+    return await choices.conclude()
+
+
+class _Choices:
+    def __init__(self, plan: Plan, open_attempt: OpenAttempt, output: Output) -> None:
+        self._plan = plan
+        self._open_attempt = open_attempt
+        self._output = output
+        self._turn = trio.Lock()
+        self._begun: list[Candidate] = []
+        self._usages: list[Usage | None] = []
+        self._failed: list[FailedAttempt] = []
+        self._late: list[Candidate] = []
+        self._broken: UpstreamFailure | None = None
+
+    async def run(self, candidate: Candidate) -> None:
+        """Run one choice to its end."""
+        index: int | None = None
+        try:
+            with trio.CancelScope(deadline=self._plan.commit_deadline) as opening:
+                async with self._open_attempt(candidate, "draft") as attempt:
+                    opening.deadline = inf
+                    prelude = await self._prelude(attempt)
+                    if prelude:
+                        attempt.commit(shared=True)
+                        index = len(self._begun)
+                        self._begun.append(candidate)
+                        await self._relay(index, prelude, attempt)
+            if index is None:
+                self._late.append(candidate)
+        except UpstreamFailure as failure:
+            if index is None:
+                self._failed.append(FailedAttempt(candidate, failure))
+            else:
+                self._broken = failure
+
+    async def _prelude(self, attempt: Attempt) -> list[Event]:
+        """Read until it is useful; nothing, if the deadline passed and it had said nothing."""
+        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        prelude: list[Event] = []
+        useful = False
+        with trio.move_on_at(self._plan.commit_deadline):
+            while not useful:
+                events = await attempt.receive()
+                prelude += events
+                useful = gate.add(events)
+        return prelude if useful or gate.characters else []
+
+    async def _relay(self, index: int, prelude: Sequence[Event], attempt: Attempt) -> None:
+        events = prelude
+        while events:
+            if isinstance(end := events[-1], AnswerEnd):
+                self._usages.append(end.usage)
+                events = [*events[:-1], ChoiceEnd(end.reason)]
+            if index:
+                # The response has begun once, with the first one's name and marks.
+                events = [event for event in events if not isinstance(event, AnswerStart)]
+            async with self._turn:
+                await self._output.send([ChoiceSwitch(index), *events])
+            events = await attempt.receive()
+
+    async def conclude(self) -> Candidate:
+        """End the answer, or say what it came to."""
+        if not self._begun:
+            if self._late:
+                raise MaxLatencyExceeded(self._failed, self._late)
+            raise AllAttemptsFailed(self._failed)
+        if self._broken is not None:
+            raise self._broken
+        await self._output.send([AnswerEnd("stop", _together(self._usages))])
+        return self._begun[0]
+
+
+def _together(usages: Sequence[Usage | None]) -> Usage | None:
+    """Add up what the choices took, as one response; None when one of them did not say."""
+    known = [usage for usage in usages if usage is not None]
+    if len(known) < len(usages) or not known:
+        return None
+    prompt: Counter[str] = Counter()
+    completion: Counter[str] = Counter()
+    for usage in known:
+        prompt.update(usage.prompt_details)
+        completion.update(usage.completion_details)
+    return replace(
+        known[0],
+        prompt_tokens=sum(usage.prompt_tokens for usage in known),
+        completion_tokens=sum(usage.completion_tokens for usage in known),
+        prompt_details=dict(prompt),
+        completion_details=dict(completion),
+        cache_write_1h_tokens=sum(usage.cache_write_1h_tokens for usage in known),
+        billed_usd=None,
+    )

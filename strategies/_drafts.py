@@ -1,0 +1,140 @@
+"""Drafts: several answers to one question, each whole, side by side.
+
+A draft is an attempt of which nothing goes to the client until it is chosen. Its task reads it to
+its end and then waits, still owning it, until there has been a decision: so that whoever is chosen
+can commit, and everybody else, finished or not, is closed by the same cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from omen.candidates import Candidate
+from omen.errors import (
+    AllAttemptsFailed,
+    FailedAttempt,
+    FailureKind,
+    MaxLatencyExceeded,
+    UpstreamFailure,
+)
+from omen.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta
+from omen.plan import Attempt, OpenAttempt, Plan
+from strategies._useful import Gate
+
+LONGEST_DRAFT = 4 << 20
+"""Characters; what is longer is no draft but a flood, and must not fill the memory."""
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """One whole answer. `order` is its candidate's place in the plan."""
+
+    candidate: Candidate
+    order: int
+    attempt: Attempt
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What a reader would see of it."""
+        return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Order drafts from the best candidate on."""
+        return -self.candidate.score, self.order
+
+
+class Drafts:
+    """Runs k candidates to their ends. A failed one is not replaced: it lowers k."""
+
+    def __init__(self, plan: Plan, open_attempt: OpenAttempt) -> None:
+        self._plan = plan
+        self._open_attempt = open_attempt
+        self._candidates = plan.candidates[: plan.k]
+        self._changed = trio.Event()
+        self._scopes = {candidate: trio.CancelScope() for candidate in self._candidates}
+        self.complete: list[Draft] = []
+        self.failed: list[FailedAttempt] = []
+        self.late = False
+        """Whether the commit deadline has passed."""
+
+    @property
+    def expected(self) -> int:
+        """How many drafts there are, or may still be."""
+        return len(self._candidates) - len(self.failed)
+
+    @property
+    def running(self) -> list[Candidate]:
+        """List those that are not through."""
+        through = {d.candidate for d in self.complete} | {f.candidate for f in self.failed}
+        return [candidate for candidate in self._candidates if candidate not in through]
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Start every draft."""
+        for order, candidate in enumerate(self._candidates):
+            nursery.start_soon(self._run, candidate, order)
+
+    def close(self, *, incomplete_only: bool = False) -> None:
+        """Cancel those that still run, and unless told otherwise those that wait, too."""
+        running = self.running
+        for candidate, scope in self._scopes.items():
+            if not incomplete_only or candidate in running:
+                scope.cancel()
+
+    async def until(self, enough: Callable[[], bool]) -> None:
+        """Wait until there are enough, or can be no more, or the commit deadline has passed."""
+        with trio.move_on_at(self._plan.commit_deadline) as scope:
+            while self.running and not enough():
+                await self._changed.wait()
+        self.late = scope.cancelled_caught
+
+    def nothing(self) -> AllAttemptsFailed | MaxLatencyExceeded:
+        """Make the error of a plan in which no draft is complete."""
+        if self.late:
+            return MaxLatencyExceeded(self.failed, self.running)
+        return AllAttemptsFailed(self.failed)
+
+    async def _run(self, candidate: Candidate, order: int) -> None:
+        try:
+            with self._scopes[candidate]:
+                async with self._open_attempt(candidate, "draft") as attempt:
+                    draft = Draft(candidate, order, attempt)
+                    await self._read(draft)
+                    self.complete.append(draft)
+                    self._tell()
+                    await trio.sleep_forever()
+        except UpstreamFailure as failure:
+            self.failed.append(FailedAttempt(candidate, failure))
+            self._tell()
+
+    async def _read(self, draft: Draft) -> None:
+        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        useful, length = False, 0
+        while events := await draft.attempt.receive():
+            useful = useful or gate.add(events)
+            draft.events += events
+            length += sum(map(_length, events))
+            if length > LONGEST_DRAFT:
+                raise UpstreamFailure(
+                    FailureKind.PROTOCOL, f"the draft is longer than {LONGEST_DRAFT} characters"
+                )
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+def _length(event: Event) -> int:
+    match event:
+        case TextDelta(text=text) | ReasoningDelta(text=text):
+            return len(text)
+        case ToolCallDelta(arguments=arguments):
+            return len(arguments)
+        case AnswerEnd():
+            return 0
+        case _:
+            return 32

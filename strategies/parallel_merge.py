@@ -1,0 +1,132 @@
+"""Parallel merge: k candidates run to their ends side by side, and become one answer.
+
+    draft  openai     ────────────────────────▣ ┐
+    draft  anthropic  ──────────▣ ──────────────┤ the quorum: two are complete
+    draft  ollama     ──────────────────────────┼───✂
+    judge  anthropic                            └──useful─▶ the client hears the merged answer
+
+Three ways to make one of many:
+
+- `synthesize`: a judge reads the question and the drafts, and writes the answer. It starts as soon
+  as there is a quorum, or at `max_latency_ms` with what is complete by then; what is not is
+  cancelled. If the judge fails before it is useful, the longest draft is the answer.
+- `vote`: the answer that most drafts agree on; decided, and the rest cancelled, as soon as no other
+  answer can catch up with it. Ties go to the better score.
+- `choices`: no draft at all. All k stream at once, as the choices of one response.
+
+A draft that fails lowers k; when all have, that is the error. The answer of a merge is a new text
+on purpose, or several. Everything else in OMEN gives the client one provider's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+from omen.candidates import Candidate
+from omen.errors import UpstreamFailure
+from omen.events import Event
+from omen.plan import Attempt, OpenAttempt, Output, Plan
+from strategies import _ballot as ballot
+from strategies._choices import stream_choices
+from strategies._drafts import Draft, Drafts
+from strategies._judge import judged
+from strategies._useful import Gate
+
+
+async def parallel_merge(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+    """Merge k candidates' answers by the plan's method; return whose answer it is in the end."""
+    if plan.merge.method == "choices":
+        return await stream_choices(plan, open_attempt, output)
+    merging = _Merging(plan, open_attempt, output)
+    async with trio.open_nursery() as nursery:
+        merging.drafts.start(nursery)
+        if plan.merge.method == "vote":
+            await merging.vote()
+        else:
+            await merging.synthesize()
+        merging.drafts.close()
+    return await merging.conclude()
+
+
+class _Merging:
+    """One merge. Inside its nursery one decides; outside of it one concludes."""
+
+    def __init__(self, plan: Plan, open_attempt: OpenAttempt, output: Output) -> None:
+        self.drafts = Drafts(plan, open_attempt)
+        self._plan = plan
+        self._open_attempt = open_attempt
+        self._output = output
+        self._answer: Sequence[Event] = ()
+        self._winner: Candidate | None = None
+        self._failure: UpstreamFailure | None = None
+
+    async def vote(self) -> None:
+        """Wait until it is decided, and commit to the best of those who agree."""
+        drafts = self.drafts
+        await drafts.until(
+            lambda: ballot.is_decided(
+                [ballot.opinion(d.events) for d in drafts.complete], len(drafts.running)
+            )
+        )
+        if drafts.complete:
+            agreeing = ballot.winners([ballot.opinion(d.events) for d in drafts.complete])
+            self._choose(min((drafts.complete[i] for i in agreeing), key=lambda d: d.rank))
+
+    async def synthesize(self) -> None:
+        """Wait for the quorum, and let the judge answer, or else the longest draft."""
+        drafts = self.drafts
+        wanted = self._plan.merge.quorum
+        await drafts.until(
+            lambda: len(drafts.complete) >= min(wanted or drafts.expected, drafts.expected)
+        )
+        if not drafts.complete:
+            return
+        chosen = sorted(drafts.complete, key=lambda draft: draft.rank)
+        await self._judge([draft.events for draft in chosen])
+        if self._winner is None:
+            self._choose(max(chosen, key=lambda draft: len(draft.text)))
+
+    async def _judge(self, drafts: Sequence[Sequence[Event]]) -> None:
+        """Let the judge answer; nobody has won when it failed before it was useful."""
+        plan = self._plan
+        judge = plan.merge.judge or max(plan.candidates, key=lambda c: c.score)
+        try:
+            opening = self._open_attempt(judge, "judge", rewrite=partial(judged, drafts=drafts))
+            self.drafts.close(incomplete_only=True)
+            async with opening as attempt:
+                prelude = await self._useful(attempt)
+                attempt.commit()
+                self._winner = judge
+                self.drafts.close()
+                await self._output.send(prelude)
+                while events := await attempt.receive():
+                    await self._output.send(events)
+        except UpstreamFailure as failure:
+            self._failure = failure
+
+    async def _useful(self, attempt: Attempt) -> list[Event]:
+        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        prelude: list[Event] = []
+        useful = False
+        while not useful:
+            events = await attempt.receive()
+            prelude += events
+            useful = gate.add(events)
+        return prelude
+
+    def _choose(self, draft: Draft) -> None:
+        draft.attempt.commit()
+        self._winner, self._answer, self._failure = draft.candidate, draft.events, None
+
+    async def conclude(self) -> Candidate:
+        """Send the draft that was chosen, if one was; say who won, or why nobody did."""
+        if self._winner is None:
+            raise self.drafts.nothing()
+        if self._failure is not None:
+            raise self._failure
+        if self._answer:
+            await self._output.send(self._answer)
+        return self._winner
