@@ -31,7 +31,7 @@ POLICIES = (
     "single", "race2", "race3", "hedge@2s", "hedge@4s", "hedge@6s",
     "hedge@2%", "hedge@5%", "hedge@10%",
 )  # fmt: skip
-TOGETHER = ("single", "race2", "hedge@5%", "hedge3@5%", "hedge@5%/10s", "hedge3@5%/10s")
+TOGETHER = ("single", "hedge@5%", "hedge3@5%", "hedge@5%/10s", "hedge3@5%/10s")
 NAIVE: tuple[Estimator, ...] = ("winners only", "age as sample")
 
 
@@ -43,7 +43,8 @@ def tasks(seed: int, hours: float) -> dict[str, list[Task]]:
 
     steady, drift = scaled(STEADY), scaled(DRIFT)
     together = [scaled(SHARED_20), scaled(SHARED_50)]
-    knobs = [steady, scaled(BROWN_OUT), drift, scaled(COLD)]
+    brown_out = scaled(BROWN_OUT)
+    knobs = [steady, brown_out, drift, scaled(COLD)]
     return {
         "Two independent providers": [Task(steady, policy, seed=seed) for policy in POLICIES],
         "Shared fate, a third attempt, and a deadline of 10 s": [
@@ -51,7 +52,7 @@ def tasks(seed: int, hours: float) -> dict[str, list[Task]]:
         ],
         "The knob at 5 %": [
             *(Task(scene, "hedge@5%", seed=seed) for scene in knobs),
-            *(Task(scene, "hedge@5%", "no budget", seed) for scene in knobs),
+            *(Task(scene, "hedge@5%", "no budget", seed) for scene in (steady, brown_out)),
             *(Task(steady, "hedge@5%", estimator, seed) for estimator in NAIVE),
         ],
         "The Tail at Scale": [

@@ -95,12 +95,19 @@ def counted(price: Price | None, usage: Usage) -> Cost:
 
 
 def cut_off(
-    price: Price | None, prompt: PromptSize | None, seen: int, pieces: int, *, stops: bool
+    price: Price | None,
+    prompt: PromptSize | None,
+    *,
+    seen: int,
+    pieces: int,
+    heard: bool,
+    stops: bool,
 ) -> Cost:
     """Say what an attempt cost that was cut off, or broke off.
 
     `seen` is the estimate of its tokens that arrived, `pieces` in how many pieces: none of them
-    is less than a token. `stops`: whether its provider is known to stop billing then.
+    is less than a token. `heard`: whether its provider had begun to respond. `stops`: whether it is
+    known to stop billing then.
     """
     if price is None or prompt is None:
         return UNKNOWN_COST
@@ -111,7 +118,8 @@ def cut_off(
     # What was read from a cache is dearer nowhere and cheaper almost everywhere.
     rates = price.rates
     cheapest = min(rates.input, rates.input if rates.cached_input is None else rates.cached_input)
-    floor = prompt.at_least * cheapest + min(seen, pieces) * rates.output
+    read = prompt.at_least if heard else 0
+    floor = read * cheapest + min(seen, pieces) * rates.output
     return Cost(floor / 1_000_000, "at_least")
 
 

@@ -142,7 +142,14 @@ class AttemptRecord:
         if stops is None:
             stops = CANCEL_STOPS_BILLING.get(candidate.kind, False)
         stops = stops and failure is None
-        return cut_off(candidate.card.price, self.prompt, self.tokens, self.pieces, stops=stops)
+        return cut_off(
+            candidate.card.price,
+            self.prompt,
+            seen=self.tokens,
+            pieces=self.pieces,
+            heard=self.responded_at is not None,
+            stops=stops,
+        )
 
     @property
     def cost_usd(self) -> Decimal | None:

@@ -6,7 +6,7 @@ a clock that jumps can carry a year of waiting and every number is exact.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field, replace
@@ -15,13 +15,15 @@ from functools import partial
 import trio
 from trio.testing import memory_stream_pair
 
+from omen.candidates import PLAIN, Quirks
 from omen.chat import ChatRequest, Message, TextPart
 from omen.config import ProviderSettings, Settings
+from omen.config.settings import Price
 from omen.errors import OmenError
 from omen.events import Event, TextDelta
 from omen.gateway import Gateway, open_gateway
 from omen.hints import RaceHints
-from omen.plan import RaceRecord
+from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.sim import Fixed, Profile, SimulatedUpstream, StreamStats
 from omen.sim.faults import Fault
 from omen.sim.text import answer_text
@@ -84,20 +86,31 @@ class World:
     gateway: Gateway
     transport: Transport
     stats: dict[str, StreamStats]
+    rows: list[tuple[RaceRecord, AttemptRecord]]
+    """Every attempt that has ended or was denied, with its race."""
 
-    async def ask(
-        self, prompt: str = "hello", *, slow: float = 0.0, model: str = "m", **hints: object
-    ) -> Received:
-        """Ask as a client would; what went wrong is in `error`."""
+    def plan(self, *, model: str = "m", **hints: object) -> RaceRecord:
+        """Plan as for a client that says this."""
         wanted = replace(RaceHints(strategy="race", k=8), **hints)
-        race = self.gateway.plan(model, wanted, trio.current_time())
+        return self.gateway.plan(model, wanted, trio.current_time())
+
+    async def run(
+        self, race: RaceRecord, prompt: str = "hello", *, slow: float = 0.0, **more: object
+    ) -> Received:
+        """Run what was planned; `more` is of the request."""
         received = Received(race, slow=slow)
-        request = ChatRequest(messages=(Message("user", (TextPart(prompt),)),))
+        request = ChatRequest(messages=(Message("user", (TextPart(prompt),)),), **more)
         try:
             await self.gateway.run(race, request, received)
         except OmenError as error:
             received.error = error
         return received
+
+    async def ask(
+        self, prompt: str = "hello", *, slow: float = 0.0, model: str = "m", **hints: object
+    ) -> Received:
+        """Ask as a client would; what went wrong is in `error`."""
+        return await self.run(self.plan(model=model, **hints), prompt, slow=slow)
 
     def assert_nothing_left(self) -> None:
         """No attempt lives, no upstream socket is in use, no upstream still generates."""
@@ -115,10 +128,12 @@ async def open_world(
     stall_timeout: float = 60.0,
     settings: Settings | None = None,
     listed: bool = True,
+    price: Price | None = None,
+    quirks: Mapping[str, Quirks] | None = None,
 ) -> AsyncIterator[World]:
     """Open a gateway over these upstreams, which are its providers in this order.
 
-    Their models are configured, unless they are not to be `listed`.
+    Their models are configured, unless they are not to be `listed`, and cost `price` each.
     """
     by_name = {up.name: up for up in upstreams}
     stats = {up.name: StreamStats() for up in upstreams}
@@ -130,6 +145,8 @@ async def open_world(
             models=up.models if listed else (),
             first_token_timeout_seconds=first_token_timeout,
             stall_timeout_seconds=stall_timeout,
+            prices={} if price is None else dict.fromkeys(up.models, price),
+            quirks=(quirks or {}).get(up.name, PLAIN),
         )
         for up in upstreams
     }
@@ -144,8 +161,14 @@ async def open_world(
 
         transport = Transport(dial=dial)
         chosen = replace(settings or Settings(), providers=providers)
-        async with open_gateway(chosen, transport=transport) as gateway:
-            yield World(gateway, transport, stats)
+        rows: list[tuple[RaceRecord, AttemptRecord]] = []
+
+        def book(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+            if moment in ("ended", "denied"):
+                rows.append((race, attempt))
+
+        async with open_gateway(chosen, transport=transport, observers=[book]) as gateway:
+            yield World(gateway, transport, stats, rows)
         nursery.cancel_scope.cancel()
 
 

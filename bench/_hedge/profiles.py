@@ -90,9 +90,9 @@ class Scene:
 
 
 STEADY = Scene("steady")
-SHARED_20 = Scene("20 % shared fate", shared=0.2)
-SHARED_50 = Scene("50 % shared fate", shared=0.5)
-BROWN_OUT = Scene("brown-out", seconds=2400.0, down=(900.0, 1800.0))
-DRIFT = Scene("drift to 4 times as slow", slower=(1.0, 4.0))
+SHARED_20 = Scene("20 % shared fate", seconds=1800.0, shared=0.2)
+SHARED_50 = Scene("50 % shared fate", seconds=1800.0, shared=0.5)
+BROWN_OUT = Scene("brown-out", seconds=1800.0, down=(600.0, 1200.0))
+DRIFT = Scene("drift to 4 times as slow", seconds=2400.0, slower=(1.0, 4.0))
 COLD = Scene("cold start at 8 times as slow", seconds=1200.0, slower=(8.0, 8.0))
 TAIL_AT_SCALE = Scene("the Tail at Scale", seconds=60.0, rate=1000.0, profile=FAST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -73,23 +73,25 @@ def tally(task: Task, outcomes: Sequence[Outcome]) -> Row:
         requests=count,
         quantiles={name: times[int(share * count)] for name, share in QUANTILES.items()},
         failed=sum(o.seconds is None for o in outcomes) / count,
-        extra=sum(o.extra for o in outcomes) / count,
+        extra=sum(len(o.extra_at) for o in outcomes) / count,
         worst_extra=worst_share(outcomes),
         denied=sum(o.denied for o in outcomes),
     )
 
 
 def worst_share(outcomes: Sequence[Outcome], seconds: float = WINDOW_SECONDS) -> float:
-    """Find the largest share of extra starts among the requests of any so many seconds."""
-    window: deque[Outcome] = deque()
-    extra, worst = 0, 0.0
-    by_time = sorted(outcomes, key=lambda outcome: outcome.at)
-    first = by_time[0].at if by_time else 0.0
-    for outcome in by_time:
-        window.append(outcome)
-        extra += outcome.extra
-        while outcome.at - window[0].at > seconds:
-            extra -= window.popleft().extra
-        if outcome.at - first >= seconds:
-            worst = max(worst, extra / len(window))
+    """Find the largest share of extra starts in any so many seconds, to the requests in them.
+
+    An extra start counts when it is made, which may be long after its request came.
+    """
+    asked = sorted(outcome.at for outcome in outcomes)
+    extra = sorted(at for outcome in outcomes for at in outcome.extra_at)
+    worst, last = 0.0, asked[-1] if asked else 0.0
+    for at in extra:
+        begin = at - seconds
+        # Only whole windows count, and only while requests come.
+        if begin >= 0.0 and at <= last:
+            starts = bisect_right(extra, at) - bisect_left(extra, begin)
+            requests = bisect_right(asked, at) - bisect_left(asked, begin)
+            worst = max(worst, starts / requests if requests else inf)
     return worst

@@ -24,7 +24,7 @@ from omen.events import Event
 from omen.plan import EXTRA_LOAD, Admission, Observer, Plan, RaceRecord, Strategy
 from omen.replay._attempts import GivenAttempts
 from omen.replay._policy import Policy
-from omen.routing import FirstTokens, HedgeBudget, HedgeDelay
+from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, hedge_delays
 
 WARMUP_SECONDS = 1.0
 _REQUEST = ChatRequest(messages=(Message("user", (TextPart("replayed"),)),))
@@ -47,8 +47,8 @@ class Outcome:
 
     at: float
     seconds: float | None
-    extra: int
-    """Starts beside the first one that no failure had made necessary."""
+    extra_at: tuple[float, ...]
+    """When each start was made that no failure had made necessary, beside the first one."""
     denied: int
     candidates: tuple[Candidate, ...] = ()
     """Who was started, in order."""
@@ -86,8 +86,6 @@ class Play:
     learning: Learning | None = None
     bounded: bool = True
     outcomes: list[Outcome] = field(default_factory=list)
-    delays: list[tuple[float, float]] = field(default_factory=list)
-    """Of each request the time it came and the hedge delay it had."""
 
     def __post_init__(self) -> None:
         if self.policy.learns and self.learning is None:
@@ -122,16 +120,15 @@ class Play:
             candidates=tuple(asked.latencies),
             k=policy.k,
             commit_deadline=now + (policy.max_latency or inf),
-            hedge_delays={c: self._delay(c) for c in asked.latencies},
+            hedge_delays=self._delays(tuple(asked.latencies)),
         )
-        if plan.hedge_delays:
-            self.delays.append((asked.at, next(iter(plan.hedge_delays.values()))))
         return RaceRecord(race_id, plan, now)
 
-    def _delay(self, candidate: Candidate) -> float:
+    def _delays(self, candidates: Sequence[Candidate]) -> Mapping[Candidate, float]:
         if self.learning is not None:
-            return self.learning.delay(candidate)
-        return inf if self.policy.hedge_delay is None else self.policy.hedge_delay
+            return hedge_delays(candidates, self.learning.delay)
+        fixed = inf if self.policy.hedge_delay is None else self.policy.hedge_delay
+        return dict.fromkeys(candidates, fixed)
 
     async def _one(
         self,
@@ -152,7 +149,11 @@ class Play:
             Outcome(
                 at,
                 seconds,
-                extra=sum(a.role in EXTRA_LOAD or a.role == "entrant" for a in started),
+                extra_at=tuple(
+                    at + a.started_at - race.accepted_at
+                    for a in started
+                    if a.role in EXTRA_LOAD or a.role == "entrant"
+                ),
                 denied=len(race.attempts) - len(started),
                 candidates=tuple(a.candidate for a in started),
             )

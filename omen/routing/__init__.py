@@ -3,7 +3,7 @@
 from omen.routing.cards import Cards
 from omen.routing.catalog import Catalog, CatalogProvider
 from omen.routing.health import EndpointHealth, Health
-from omen.routing.hedging import HedgeBudget, HedgeDelay
+from omen.routing.hedging import HedgeBudget, HedgeDelay, hedge_delays
 from omen.routing.latency import FirstTokens
 from omen.routing.router import PlanDefaults, Router
 
@@ -18,4 +18,5 @@ __all__ = [
     "HedgeDelay",
     "PlanDefaults",
     "Router",
+    "hedge_delays",
 ]

@@ -12,6 +12,7 @@ saved in a quiet hour are no reason to double the load in a bad minute.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from math import isinf
 
 from omen.candidates import Candidate
@@ -49,6 +50,18 @@ class HedgeBudget:
             return "the hedge budget (race.max_extra_load) is used up"
         self._tokens -= 1.0
         return None
+
+
+def hedge_delays(
+    candidates: Sequence[Candidate], delay: Callable[[Candidate], float]
+) -> Mapping[Candidate, float]:
+    """Say how long each is waited for: a hedge not for longer than the first one.
+
+    A hedge is only ever seen on bad days. Where what slows the first one slows it, too, its own
+    times are mostly those of stalls, and a third attempt that waited for them would never come.
+    """
+    first = delay(candidates[0])
+    return {candidate: min(delay(candidate), first) for candidate in candidates}
 
 
 class HedgeDelay:

@@ -21,6 +21,7 @@ from omen.routing._survival import Survival
 from omen.routing.catalog import Catalog, CatalogProvider
 from omen.routing.choice import choose
 from omen.routing.health import Standing
+from omen.routing.hedging import hedge_delays
 
 AUTO = "auto"
 _LONGEST = 100
@@ -122,7 +123,7 @@ class Router:
             return {}
         if hints.hedge_delay is not None:
             return dict.fromkeys(candidates, hints.hedge_delay)
-        return {candidate: self._hedge_delay(candidate) for candidate in candidates}
+        return hedge_delays(candidates, self._hedge_delay)
 
     def _merge(self, hints: RaceHints) -> Merge:
         judge = None

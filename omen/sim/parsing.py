@@ -180,4 +180,5 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "correlation": float,
     "faults": _faults,
     "everywhere": _truth,
+    "bills_in_full": _truth,
 }

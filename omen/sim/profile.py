@@ -24,6 +24,8 @@ class Profile:
     question, instead of by its own: at 1 equal profiles behave alike, slow together and fail
     together. At most one of `faults` befalls a stream, so their probabilities add up to 1 at most.
 
+    With `bills_in_full` an answer whose client leaves is written, and billed, to its end.
+
     Faults are of answers: lists of models, counts of tokens and signs of life go well. With
     `everywhere` the faults `status` and `silence` befall those, too, each time anew.
     """
@@ -34,6 +36,7 @@ class Profile:
     correlation: float = 0.0
     faults: tuple[Fault, ...] = ()
     everywhere: bool = False
+    bills_in_full: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.tokens, int) and self.tokens < 1:

@@ -210,6 +210,9 @@ class _Exchange:
             model=call.model,
             streamed=call.stream,
             fault=fate.fault.kind if fate.fault else None,
+            prompt_tokens=call.prompt_tokens,
+            whole_tokens=call.reasoning + min(fate.tokens, call.max_tokens or fate.tokens),
+            bills_in_full=self._upstream.profile.bills_in_full,
         )
         steps = script(
             call,

@@ -11,11 +11,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import trio
 
+from omen.sim.billing import Charge, charge
 from omen.sim.http import HttpRequest
 from omen.sim.received import ReceivedRequests
 
@@ -51,6 +52,22 @@ class StreamRecord:
     ended_at: float | None = None
     ending: Ending | None = None
     tokens_sent: int = 0
+    prompt_tokens: int = 0
+    whole_tokens: int = 0
+    """What the answer has, if it is sent to its end."""
+    bills_in_full: bool = False
+
+    @property
+    def charge(self) -> Charge:
+        """What it is billed, once it has ended."""
+        return charge(
+            self.prompt_tokens,
+            self.tokens_sent,
+            self.whole_tokens,
+            ending=self.ending or "",
+            fault=self.fault,
+            in_full=self.bills_in_full,
+        )
 
 
 class StreamStats:
@@ -126,10 +143,21 @@ class StreamStats:
         self.requests.add(request)
 
     def begin(
-        self, number: int, *, key: str, model: str, streamed: bool, fault: str | None
+        self,
+        number: int,
+        *,
+        key: str,
+        model: str,
+        streamed: bool,
+        fault: str | None,
+        prompt_tokens: int = 0,
+        whole_tokens: int = 0,
+        bills_in_full: bool = False,
     ) -> StreamRecord:
         """Open the record of request `number`."""
         record = StreamRecord(number, key_hash(key), model, streamed, self._clock(), fault)
+        record.prompt_tokens, record.whole_tokens = prompt_tokens, whole_tokens
+        record.bills_in_full = bills_in_full
         self._open[number] = record
         self.models[model] = None
         self.recent.append(record)
@@ -220,6 +248,7 @@ def _listed(record: StreamRecord, offset: float) -> dict[str, Any]:
         "model": record.model,
         "streamed": record.streamed,
         "tokens_sent": record.tokens_sent,
+        "billed": None if record.ending is None else asdict(record.charge),
         "fault": record.fault,
         "ending": record.ending,
         **{f"{name}_at": moment for name, moment in times.items()},
