@@ -114,7 +114,9 @@ def cut_off(
     if price.is_free:
         return NOTHING
     if stops:
-        return Cost(price.cost(Usage(prompt.likely, seen)), "estimated")
+        # Short pieces are one token each, as most vendors send them.
+        tokens = pieces if 2 * pieces >= seen else seen
+        return Cost(price.cost(Usage(prompt.likely, tokens)), "estimated")
     # What was read from a cache is dearer nowhere and cheaper almost everywhere.
     rates = price.rates
     cheapest = min(rates.input, rates.input if rates.cached_input is None else rates.cached_input)
