@@ -25,9 +25,10 @@ from omen.config import Loaded, ServerSettings, Settings, load_settings
 from omen.engine import load_strategies
 from omen.front.app import make_app
 from omen.gateway import open_gateway
+from omen.plan import Observer
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve, server_context
 from omen.sim import open_fleet
-from omen.telemetry import LiveFeed, log_attempts
+from omen.telemetry import Journal, LiveFeed, log_attempts
 
 
 def add_to(commands: Any) -> None:
@@ -38,6 +39,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--port", type=int, help="port to listen on, over the configuration's")
     parser.add_argument(
         "--audit", action="store_true", help="look for what is left at the end of every request"
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="append every attempt's row to this file"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log every attempt")
     parser.set_defaults(run=run)
@@ -60,17 +64,18 @@ def run(args: argparse.Namespace) -> int:
         loaded = replace(loaded, settings=replace(loaded.settings, server=server))
     for warning in loaded.warnings:
         print(f"omen: warning: {warning}", file=sys.stderr)
-    return trio.run(_serve, loaded)
+    return trio.run(_serve, loaded, None if args.record is None else Journal(args.record))
 
 
-async def _serve(loaded: Loaded) -> int:
+async def _serve(loaded: Loaded, journal: Journal | None) -> int:
     """Serve until told to stop; return the exit status."""
     status = 0
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
         told_to_stop, shutdown = trio.Event(), trio.Event()
         await nursery.start(heed_signals, told_to_stop, nursery.cancel_scope)
         feed, connections = LiveFeed(), LiveConnections()
-        async with open_gateway(settings, observers=[feed, log_attempts]) as gateway:
+        observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
+        async with open_gateway(settings, observers=observers) as gateway:
             app = make_app(gateway, feed, settings.server, told_to_stop.is_set, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
@@ -80,6 +85,8 @@ async def _serve(loaded: Loaded) -> int:
             )
             async with trio.open_nursery() as background:
                 background.start_soon(gateway.keep_probing)
+                if journal is not None:
+                    background.start_soon(journal.run)
                 async with trio.open_nursery() as serving:
                     try:
                         handle = await serving.start(server)

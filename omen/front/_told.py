@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
-from math import ceil
+from math import ceil, inf, isinf
 from typing import Any
 
 import trio
 
 from omen.errors import OmenError, RaceError, RequestError
 from omen.front._asgi import Scope
-from omen.plan import AttemptRecord, RaceRecord
+from omen.plan import AttemptRecord, Expectation, RaceRecord
 from omen.serving import describe
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def race_headers(race: RaceRecord) -> Headers:
         candidate = race.winner.candidate
         told["x-omen-provider"] = candidate.provider
         told["x-omen-model"] = candidate.model
-        ttft = _since(race.winner.started_at, race.winner.first_token_at)
+        ttft = milliseconds(race.winner.started_at, race.winner.first_token_at)
         if ttft is not None:  # an answer that is one body has no first token
             told["x-omen-ttft-ms"] = str(ttft)
     return [(name.encode(), _header_value(value)) for name, value in told.items()]
@@ -83,20 +83,43 @@ def error_headers(error: OmenError) -> Headers:
 def explain(race: RaceRecord) -> dict[str, Any]:
     """Write the `omen` object: every attempt, with its times in milliseconds from accept.
 
-    A cost is null where the provider did not report usage, or its price is not known; an attempt
-    that still runs has no `ended_ms`.
+    A cost is null where the price is not known; how well it is known otherwise is its `provenance`.
+    An attempt that still runs has no `ended_ms`.
     """
-    return {
+    told: dict[str, Any] = {
         "race_id": race.race_id,
         "strategy": race.plan.strategy,
         "intent": race.plan.intent,
         "winner": race.winner.candidate.name if race.winner else None,
         "accepted_unix": round(race.accepted_unix, 6),
-        "committed_ms": _since(race.accepted_at, race.winner.committed_at if race.winner else None),
+        "committed_ms": milliseconds(
+            race.accepted_at, race.winner.committed_at if race.winner else None
+        ),
         "attempts": [_attempt(race, attempt) for attempt in race.attempts],
-        "hedge_delay_ms": None,
+        "hedge_delay_ms": _hedge_delay(race),
         "cost_usd": dollars(race.cost_usd),
         "race_premium_usd": dollars(race.premium_usd),
+    }
+    if race.plan.expected is not None:
+        told["expected"] = _expected(race, race.plan.expected)
+    return told
+
+
+def _hedge_delay(race: RaceRecord) -> float | None:
+    """Say how long the first attempt was waited for before a hedge; None where it never is."""
+    delay = race.plan.hedge_delays.get(race.plan.candidates[0], inf)
+    return None if isinf(delay) else round(delay * 1000, 3)
+
+
+def _expected(race: RaceRecord, expected: Expectation) -> dict[str, Any]:
+    """Tell what a plan was chosen for, and whether it came true."""
+    committed = race.winner.committed_at if race.winner else None
+    probability = expected.probability
+    return {
+        "probability": None if probability is None else round(probability, 6),
+        "slo_target": expected.target,
+        "deadline_ms": milliseconds(race.accepted_at, race.plan.commit_deadline),
+        "met": committed is not None and committed < race.plan.commit_deadline,
     }
 
 
@@ -106,7 +129,7 @@ def routing_metadata(race: RaceRecord) -> dict[str, Any]:
     return {
         "provider": candidate.provider if candidate else None,
         "model_used": candidate.model if candidate else None,
-        "latency_ms": _since(race.accepted_at, trio.current_time()),
+        "latency_ms": milliseconds(race.accepted_at, trio.current_time()),
         "was_cached": False,
         "cost_usd": dollars(race.cost_usd),
         "routing_reason": f"{race.plan.strategy}: first useful of {len(race.attempts)} started",
@@ -114,18 +137,20 @@ def routing_metadata(race: RaceRecord) -> dict[str, Any]:
 
 
 def _attempt(race: RaceRecord, attempt: AttemptRecord) -> dict[str, Any]:
+    cost = attempt.cost
     outcome = "won" if attempt is race.winner and attempt.complete else attempt.outcome
     return {
         "provider": attempt.candidate.provider,
         "model": attempt.candidate.model,
+        "role": attempt.role,
         "outcome": outcome,
-        "started_ms": _since(race.accepted_at, attempt.started_at),
-        "first_token_ms": _since(race.accepted_at, attempt.first_token_at),
-        "ended_ms": _since(race.accepted_at, attempt.ended_at),
+        "started_ms": milliseconds(race.accepted_at, attempt.started_at),
+        "first_token_ms": milliseconds(race.accepted_at, attempt.first_token_at),
+        "ended_ms": milliseconds(race.accepted_at, attempt.ended_at),
         "tokens": attempt.tokens,
-        "cost_usd": dollars(attempt.cost_usd),
-        "provenance": _provenance(attempt),
-        "reason": attempt.failure.message if attempt.failure else None,
+        "cost_usd": dollars(cost.usd),
+        "provenance": cost.provenance,
+        "reason": attempt.denied or (attempt.failure.message if attempt.failure else None),
     }
 
 
@@ -140,13 +165,8 @@ def cost_headers(race: RaceRecord) -> Headers:
     return [] if cost is None else [(b"x-omen-cost-usd", f"{round(cost, 10):f}".encode())]
 
 
-def _provenance(attempt: AttemptRecord) -> str:
-    if attempt.usage is not None:
-        return "exact"
-    return "estimated" if attempt.tokens else "unknown"
-
-
-def _since(start: float, then: float | None) -> float | None:
+def milliseconds(start: float, then: float | None) -> float | None:
+    """Count from one moment on trio's clock to another."""
     return None if then is None else round((then - start) * 1000, 3)
 
 

@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from omen.gateway import Gateway
+from omen.plan import EXTRA_LOAD
 from omen.telemetry import CancelTimes
 
 __all__ = ["CONTENT_TYPE", "Connections", "Metrics"]
@@ -51,6 +52,7 @@ class Metrics(Collector):
         yield from self._attempts()
         yield from self._connection_counts()
         yield _cancel_seconds(self._gateway.cancel_times)
+        yield from self._hedges()
         yield from self._audit()
 
     def _attempts(self) -> Iterable[Metric]:
@@ -77,6 +79,17 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "omen_connections_refused", "Connections turned away as too many.", here.refused
         )
+
+    def _hedges(self) -> Iterable[Metric]:
+        hedges = self._gateway.hedges
+        text = "Attempts that nobody had asked for: sent, of these won, and denied."
+        metric = CounterMetricFamily("omen_hedges", text, labels=["role", "result"])
+        for role in sorted(EXTRA_LOAD):
+            for result in ("sent", "won", "denied"):
+                metric.add_metric([role, result], getattr(hedges, result)[role])
+        yield metric
+        text = "Extra starts to requests over the last ten minutes; race.max_extra_load bounds it."
+        yield GaugeMetricFamily("omen_extra_load_ratio", text, hedges.extra_load)
 
     def _audit(self) -> Iterable[Metric]:
         audit = self._gateway.audit

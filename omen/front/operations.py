@@ -20,6 +20,7 @@ from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
 from omen.front.openai_write import error_object
 from omen.front.providers import describe_provider, describe_providers
+from omen.front.races import describe_race, list_races
 from omen.gateway import Gateway
 
 Answer = tuple[dict[str, Any], int]
@@ -33,6 +34,7 @@ def make_operations(
     app = QuartTrio("omen", static_folder=None)
     _add_health(app, gateway, draining)
     _add_audit(app, gateway, metrics)
+    _add_races(app, gateway)
     _add_models(app, gateway, started_at)
     _add_providers(app, gateway)
 
@@ -70,6 +72,27 @@ def _add_audit(app: QuartTrio, gateway: Gateway, metrics: Metrics) -> None:
             words = "only callers on this machine may see what is going on"
             return error_object(RequestError(words, status=403)), 403
         return describe_attempts(gateway), 200
+
+
+def _add_races(app: QuartTrio, gateway: Gateway) -> None:
+    def refusal() -> Answer | None:
+        if is_local(dict(request.scope)):
+            return None
+        words = "only callers on this machine may see races"
+        return error_object(RequestError(words, status=403)), 403
+
+    @app.get("/omen/races")
+    async def races() -> Answer:
+        return refusal() or (list_races(gateway.races, request.args.get("limit")), 200)
+
+    @app.get("/omen/races/<string:race_id>")
+    async def race(race_id: str) -> Answer:
+        found = gateway.races.get(race_id)
+        if found is None:
+            words = "no such race is known (any more)"
+            missing = error_object(RequestError(words, status=404, code="not_found")), 404
+            return refusal() or missing
+        return refusal() or (describe_race(found), 200)
 
 
 def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:

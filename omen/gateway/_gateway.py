@@ -32,7 +32,7 @@ from omen.probes import Target, keep_probing
 from omen.providers import COUNTERS, EMBEDDERS, KINDS
 from omen.reasoning import ReasoningMemory
 from omen.routing import Catalog, CatalogProvider, Health, HedgeBudget, Router
-from omen.telemetry import CancelTimes
+from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 from omen.wire.transport import Transport
 
 
@@ -68,6 +68,8 @@ class Gateway:
         *,
         aliases: Sequence[str] = (),
         cancel_times: CancelTimes,
+        hedges: HedgeCounts,
+        races: RaceLog,
         health: Health,
         health_settings: HealthSettings,
         hedge_budget: HedgeBudget,
@@ -83,6 +85,8 @@ class Gateway:
         self.aliases = tuple(aliases)
         """Names that stand for a list of models, and can be asked for like one."""
         self.cancel_times = cancel_times
+        self.hedges = hedges
+        self.races = races
         self.health = health
         self._health_settings = health_settings
         self._hedge_budget = hedge_budget

@@ -30,7 +30,7 @@ from omen.routing import (
     PlanDefaults,
     Router,
 )
-from omen.telemetry import CancelTimes
+from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 from omen.wire.transport import Transport
 
 
@@ -60,10 +60,12 @@ async def open_gateway(
         hedge_delay=HedgeDelay(first_tokens, race.max_extra_load, race.warmup_delay_ms / 1000),
     )
     async with transport or Transport() as upstream:
-        cancel_times = CancelTimes()
+        cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
         audit = RequestAudit(partial(owners, upstream)) if settings.server.audit else None
         own: list[Observer] = [
             cancel_times,
+            hedges,
+            races,
             health,
             first_tokens,
             *([] if audit is None else [audit]),
@@ -78,6 +80,8 @@ async def open_gateway(
             upstream,
             aliases=tuple(settings.routing.aliases),
             cancel_times=cancel_times,
+            hedges=hedges,
+            races=races,
             health=health,
             health_settings=settings.health,
             audit=audit,

@@ -5,11 +5,16 @@ made-up ones, without asking anybody.
 """
 
 from omen.replay._attempts import GivenAttempts, Latencies
-from omen.replay._policy import Policy
+from omen.replay._compare import QUANTILES, Comparison, compare
+from omen.replay._policy import FORMS, Policy
+from omen.replay._recorded import Recording
 from omen.replay._run import Asked, Learning, Learnt, Outcome, Play, replay
 
 __all__ = [
+    "FORMS",
+    "QUANTILES",
     "Asked",
+    "Comparison",
     "GivenAttempts",
     "Latencies",
     "Learning",
@@ -17,5 +22,7 @@ __all__ = [
     "Outcome",
     "Play",
     "Policy",
+    "Recording",
+    "compare",
     "replay",
 ]

@@ -1,5 +1,6 @@
 """Routing: who exists, who may, and the plan that follows."""
 
+from omen.routing._survival import Survival, estimate
 from omen.routing.cards import Cards
 from omen.routing.catalog import Catalog, CatalogProvider
 from omen.routing.health import EndpointHealth, Health
@@ -18,5 +19,7 @@ __all__ = [
     "HedgeDelay",
     "PlanDefaults",
     "Router",
+    "Survival",
+    "estimate",
     "hedge_delays",
 ]

@@ -133,6 +133,7 @@ EXPLAINED = {
         {
             "provider": "alpha",
             "model": "model-1",
+            "role": "primary",
             "outcome": "won",
             "started_ms": 500.0,
             "first_token_ms": 1500.0,

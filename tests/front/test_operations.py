@@ -176,7 +176,7 @@ async def test_a_model_that_is_not_listed_is_a_404(name: str) -> None:
     assert name in told["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/models", "/v1/chat", "/Health", "/omen/races"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/models", "/v1/chat", "/Health", "/omen/race"])
 async def test_a_route_that_does_not_exist_is_a_404_in_openais_shape(path: str) -> None:
     status, told = await get(path)
     assert status == 404

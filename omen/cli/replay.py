@@ -1,0 +1,107 @@
+"""`omen replay`: what another policy would have done, from recorded attempts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from math import isinf
+from pathlib import Path
+from typing import Any
+
+from omen.entries import Entry, read_entry
+from omen.replay import FORMS, QUANTILES, Comparison, Policy, Recording, compare
+
+DEFAULT = ("single", "race2", "hedge@2%", "hedge@5%", "hedge@10%")
+_PICTURES = (".png", ".svg")
+
+
+def add_to(commands: Any) -> None:
+    """Add the command's own arguments."""
+    parser = commands.add_parser(
+        "replay",
+        help="say what another policy would have done",
+        description="Plays recorded requests again, in no time and without asking anybody, by "
+        "OMEN's own engine and strategies. Record with: omen serve --record FILE",
+    )
+    parser.add_argument("file", type=Path, help="recorded attempts, as JSON lines")
+    parser.add_argument(
+        "policies",
+        nargs="*",
+        default=list(DEFAULT),
+        help=f"what to compare: {FORMS}".replace("%", "%%"),
+    )
+    parser.add_argument("--seed", type=int, default=1, help="for what was not recorded")
+    parser.add_argument(
+        "--plot", type=Path, action="append", default=[], metavar="FILE",
+        help="draw it, as .png or .svg; may be given twice",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, and tell."""
+    try:
+        policies = [Policy.parse(text) for text in args.policies]
+        _check_plots(args.plot)
+        recording = Recording.of(read_entries(args.file), args.seed)
+    except (OSError, ValueError) as error:
+        print(f"omen replay: {error}", file=sys.stderr)
+        return 2
+    if not recording.races:
+        print(f"omen replay: there is no attempt in {args.file}", file=sys.stderr)
+        return 2
+    most = max(policy.k for policy in policies)
+    if most > len(recording.candidates):
+        print(
+            f"omen replay: {len(recording.candidates)} candidates were recorded, so no policy can "
+            f"use {most}",
+            file=sys.stderr,
+        )
+    compared = [compare(recording, policy) for policy in policies]
+    print(table(compared, len(recording.races)))
+    for path in args.plot:
+        import_module("omen.cli._plot").draw(compared, path)
+    return 0
+
+
+def read_entries(path: Path) -> Iterator[Entry]:
+    """Read rows. **Raises.** `OSError`, or `ValueError` that names the line."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield read_entry(json.loads(line))
+                except (ValueError, TypeError, AttributeError) as error:
+                    raise ValueError(f"{path}:{number} is no recorded attempt: {error}") from None
+
+
+def table(compared: Sequence[Comparison], requests: int) -> str:
+    """Write a table in Markdown, which also reads well in a terminal."""
+    head = ["policy", *(f"{name} s" for name in QUANTILES), "extra starts", "extra USD", "denied"]
+    rows = [head, ["-" * len(cell) for cell in head]]
+    for one in compared:
+        times = [_time(one.quantile(share)) for share in QUANTILES.values()]
+        usd = f"{one.extra_usd:.4f}"
+        rows.append([one.policy.name, *times, f"{one.extra:.2%}", usd, str(one.denied)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = (
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    )
+    return "\n".join([f"{requests} requests, time to the first useful token:", "", *lines])
+
+
+def _time(seconds: float) -> str:
+    return "never" if isinf(seconds) else f"{seconds:.3f}"
+
+
+def _check_plots(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if path.suffix.lower() not in _PICTURES:
+            raise ValueError(f"--plot {path}: a picture is {' or '.join(_PICTURES)}")
+    if paths and find_spec("matplotlib") is None:
+        raise ValueError("--plot needs matplotlib: pip install 'omen-gateway[plot]'")

@@ -1,0 +1,56 @@
+"""What hedging did: extra starts, how many of them paid off, and how much load they are."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+import trio
+
+from omen.plan import EXTRA_LOAD, AttemptRecord, Moment, RaceRecord, Role
+
+WINDOW_SECONDS = 600.0
+_SLICE_SECONDS = 10.0
+
+
+class HedgeCounts:
+    """An observer that counts, from the start of the process on, and over the last ten minutes."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[Role] = Counter()
+        self.won: Counter[Role] = Counter()
+        self.denied: Counter[Role] = Counter()
+        self._slices: deque[list[float]] = deque()
+        """Of each ten seconds: since when, requests, extra starts."""
+
+    def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+        """Observe a moment."""
+        extra = attempt.role in EXTRA_LOAD
+        if moment == "started":
+            self._count(requests=attempt.index == 0, extra=extra)
+            if extra:
+                self.sent[attempt.role] += 1
+        elif extra and moment == "committed":
+            self.won[attempt.role] += 1
+        elif extra and moment == "denied":
+            self.denied[attempt.role] += 1
+
+    @property
+    def extra_load(self) -> float:
+        """Extra starts to requests, over the last ten minutes; 0 without requests."""
+        self._forget(trio.current_time())
+        requests = sum(part[1] for part in self._slices)
+        return sum(part[2] for part in self._slices) / requests if requests else 0.0
+
+    def _count(self, *, requests: bool, extra: bool) -> None:
+        if not (requests or extra):
+            return
+        now = trio.current_time()
+        if not self._slices or now - self._slices[-1][0] >= _SLICE_SECONDS:
+            self._forget(now)
+            self._slices.append([now, 0, 0])
+        self._slices[-1][1] += requests
+        self._slices[-1][2] += extra
+
+    def _forget(self, now: float) -> None:
+        while self._slices and now - self._slices[0][0] > WINDOW_SECONDS:
+            self._slices.popleft()

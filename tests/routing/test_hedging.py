@@ -1,0 +1,91 @@
+"""The knob: a delay that lets so many through, and a bucket that lets no more."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from omen.candidates import Candidate, Endpoint
+from omen.plan import AttemptRecord, Plan, RaceRecord, Role
+from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, hedge_delays
+from omen.routing.hedging import BUCKET_REQUESTS, ENOUGH_SAMPLES, FLOOR
+
+A, B = (Candidate(name, "openai", "m", Endpoint("http://up"), name) for name in "ab")
+RACE = RaceRecord("r", Plan("speculate_k", (A, B)), 0.0)
+
+
+def taught(times: list[float]) -> FirstTokens:
+    first_tokens = FirstTokens()
+    for seconds in times:
+        record = AttemptRecord(0, A, 0.0, committed_at=seconds, ended_at=seconds)
+        first_tokens("committed", RACE, record)
+    return first_tokens
+
+
+async def test_the_delay_is_what_all_but_the_allowed_share_take(autojump_clock: MockClock) -> None:
+    delay = HedgeDelay(taught([n / 100 for n in range(1, 101)]), 0.10, warmup=9.0)
+    assert delay(A) == pytest.approx(0.90, rel=0.01)
+
+
+async def test_until_there_are_twenty_samples_it_is_the_warm_up(autojump_clock: MockClock) -> None:
+    few, enough = [0.5] * (ENOUGH_SAMPLES - 1), [0.5] * ENOUGH_SAMPLES
+    assert HedgeDelay(taught(few), 0.05, warmup=9.0)(A) == 9.0
+    assert HedgeDelay(taught(enough), 0.05, warmup=9.0)(A) == pytest.approx(0.5, rel=0.01)
+
+
+async def test_no_delay_is_shorter_than_the_floor(autojump_clock: MockClock) -> None:
+    assert HedgeDelay(taught([0.000_01] * 50), 0.05, warmup=1.0)(A) == FLOOR
+
+
+async def test_where_nobody_has_seen_the_end_it_waits_as_long_as_any_took(
+    autojump_clock: MockClock,
+) -> None:
+    first_tokens = taught([1.0] * 10)
+    for _ in range(90):
+        record = AttemptRecord(0, A, 0.0, ended_at=2.0, cut="lost")
+        first_tokens("ended", RACE, record)
+    assert HedgeDelay(first_tokens, 0.05, warmup=9.0)(A) == pytest.approx(1.0, rel=0.01)
+
+
+async def test_a_hedge_is_not_waited_for_longer_than_the_first_one(
+    autojump_clock: MockClock,
+) -> None:
+    await trio.lowlevel.checkpoint()
+    assert hedge_delays((A, B), {A: 2.0, B: 60.0}.__getitem__) == {A: 2.0, B: 2.0}
+    assert hedge_delays((A, B), {A: 9.0, B: 2.0}.__getitem__) == {A: 9.0, B: 2.0}
+
+
+def test_each_request_puts_in_the_share_and_each_extra_start_takes_one() -> None:
+    budget = HedgeBudget(0.25)
+    for _ in range(3):
+        budget.request()
+    assert budget(RACE, B, "hedge") is not None
+    budget.request()
+    assert budget(RACE, B, "hedge") is None
+    assert budget(RACE, B, "retry") is not None
+
+
+@pytest.mark.parametrize("role", ["primary", "entrant", "failover", "draft", "judge"])
+def test_what_is_no_extra_load_needs_no_token(role: Role) -> None:
+    assert HedgeBudget(0.05)(RACE, A, role) is None
+
+
+@given(
+    share=st.floats(0.001, 0.5),
+    asks=st.lists(st.integers(0, 5), min_size=1, max_size=2000),
+)
+def test_over_any_stretch_extra_starts_stay_within_the_share_and_one_bucket(
+    share: float, asks: list[int]
+) -> None:
+    budget = HedgeBudget(share)
+    granted: list[int] = []
+    for wanted in asks:
+        budget.request()
+        granted.append(sum(budget(RACE, B, "hedge") is None for _ in range(wanted)))
+    bucket = max(1.0, share * BUCKET_REQUESTS)
+    for begin in range(0, len(asks), 97):
+        stretch = granted[begin:]
+        assert sum(stretch) <= share * len(stretch) + bucket + 1e-6
