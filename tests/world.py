@@ -95,10 +95,16 @@ class World:
         return self.gateway.plan(model, wanted, trio.current_time())
 
     async def run(
-        self, race: RaceRecord, prompt: str = "hello", *, slow: float = 0.0, **more: object
+        self,
+        race: RaceRecord,
+        prompt: str = "hello",
+        *,
+        slow: float = 0.0,
+        into: Received | None = None,
+        **more: object,
     ) -> Received:
-        """Run what was planned; `more` is of the request."""
-        received = Received(race, slow=slow)
+        """Run what was planned, perhaps into what one has already; `more` is of the request."""
+        received = into or Received(race, slow=slow)
         request = ChatRequest(messages=(Message("user", (TextPart(prompt),)),), **more)
         try:
             await self.gateway.run(race, request, received)
