@@ -13,7 +13,7 @@ from omen.plan import AttemptRecord, CutReason, Outcome, RaceRecord
 def conclude(race: RaceRecord, record: AttemptRecord) -> None:
     """Write down the outcome of an attempt whose `ended_at` is now, and what cut it off, if so."""
     assert record.ended_at is not None
-    if record.complete and (race.winner in (None, record) or record.shared):
+    if record.complete and (race.winner is record or record.shared):
         record.outcome = "won"
         record.cut_at = None
         return
@@ -32,6 +32,8 @@ def _what_cut_it(
         return "timed_out", "total_timeout", plan.total_deadline
     if winner is None and now >= plan.commit_deadline:
         return "timed_out", "max_latency", plan.commit_deadline
+    if record.cut_at is None:
+        return "lost", "lost", now  # its strategy had read it, and did not want it
     if record.role == "draft" and any(attempt.role == "judge" for attempt in race.attempts):
-        return "lost", "lost", now if record.cut_at is None else record.cut_at
-    return "client_cancelled", "shutdown", now if record.cut_at is None else record.cut_at
+        return "lost", "lost", record.cut_at
+    return "client_cancelled", "shutdown", record.cut_at

@@ -121,7 +121,8 @@ class RunningAttempt:
 
     def _note(self, events: Sequence[Event]) -> None:
         record = self._record
-        record.pieces += sum(map(is_generated, events))
+        generated = sum(map(is_generated, events))
+        record.pieces += generated
         for event in events:
             match event:
                 case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
@@ -134,7 +135,7 @@ class RunningAttempt:
         record.tokens = -(-self._characters // CHARACTERS_PER_TOKEN)
         if record.usage is not None:
             record.tokens = record.usage.completion_tokens
-        if any(map(is_generated, events)):
+        if generated:
             self._patience.renew()
             if record.first_token_at is None:
                 record.first_token_at = trio.current_time()

@@ -67,6 +67,7 @@ def _quirks(draft: Draft, name: str, kind: Kind, table: ProviderTable) -> Quirks
         stream_usage=said.stream_usage,
         developer_role=said.developer_role,
         think_tags=said.think_tags,
+        cancel_stops_billing=said.cancel_stops_billing,
         drop=frozenset(said.drop),
     )
 

@@ -234,6 +234,8 @@ class QuirkSettings(Section):
     """Whether it knows the role `developer`; else such messages are sent as `system`."""
     think_tags: Flag = False
     """Whether its reasoning comes inside the text, between `<think>` and `</think>`."""
+    cancel_stops_billing: Flag | None = None
+    """Whether it stops generating, and billing, when its client leaves. None: as its kind does."""
     drop: Names = ()
     """Fields of a request that it refuses, and that are left out."""
 

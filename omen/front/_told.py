@@ -26,7 +26,7 @@ def race_headers(race: RaceRecord) -> Headers:
     told = {
         "x-omen-race-id": race.race_id,
         "x-omen-strategy": race.plan.strategy,
-        "x-omen-attempts": str(len(race.attempts)),
+        "x-omen-attempts": str(_started(race)),
     }
     if race.winner is not None:
         candidate = race.winner.candidate
@@ -36,6 +36,10 @@ def race_headers(race: RaceRecord) -> Headers:
         if ttft is not None:  # an answer that is one body has no first token
             told["x-omen-ttft-ms"] = str(ttft)
     return [(name.encode(), _header_value(value)) for name, value in told.items()]
+
+
+def _started(race: RaceRecord) -> int:
+    return sum(attempt.outcome != "denied" for attempt in race.attempts)
 
 
 class MethodNotAllowed(RequestError):
@@ -132,7 +136,7 @@ def routing_metadata(race: RaceRecord) -> dict[str, Any]:
         "latency_ms": milliseconds(race.accepted_at, trio.current_time()),
         "was_cached": False,
         "cost_usd": dollars(race.cost_usd),
-        "routing_reason": f"{race.plan.strategy}: first useful of {len(race.attempts)} started",
+        "routing_reason": f"{race.plan.strategy}: first useful of {_started(race)} started",
     }
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _FORM = re.compile(
-    r"(?P<how>single|race|hedge)(?P<k>\d)?"
+    r"(?P<how>single|race|hedge)(?P<k>[1-9])?"
     r"(?:@(?P<delay>\d+(?:\.\d+)?)(?P<unit>ms|s|%))?(?:/(?P<deadline>\d+(?:\.\d+)?)s)?"
 )
 _STRATEGIES = {"single": "single", "race": "race", "hedge": "speculate_k"}

@@ -35,6 +35,10 @@ class RaceLog:
         """List them, the latest first."""
         return reversed(self._races.values())
 
+    def clear(self) -> None:
+        """Forget them."""
+        self._races.clear()
+
     def get(self, race_id: str) -> RaceRecord | None:
         """Find one."""
         return self._races.get(race_id)

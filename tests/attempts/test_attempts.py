@@ -108,6 +108,7 @@ async def test_a_cancelled_receive_loses_nothing(autojump_clock: MockClock) -> N
                 if not events:
                     break
                 got += events
+        attempt.commit()
     assert got == [AnswerStart("m"), TextDelta("a"), TextDelta("b"), AnswerEnd("stop", None)]
     assert opened.record.outcome == "won"
 

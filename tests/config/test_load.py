@@ -338,7 +338,7 @@ class TestKeysWithoutEffect:
             """
         )
         assert folder.load({"OMEN_DB_URL": "sqlite:///x"}).warnings == (
-            "accepted, not acted on in this version: race.auto, routing.prefer,"
+            "accepted, not acted on in this version: routing.prefer,"
             " providers.ollama.max_concurrency, ledger.url",
         )
 

@@ -17,6 +17,7 @@ import trio
 
 from omen.cli._demo import with_simulated
 from omen.config import ProviderSettings, ServerSettings, Settings
+from omen.config.settings import RaceSettings
 from omen.front.app import make_app
 from omen.gateway import Gateway, open_gateway
 from omen.plan import AttemptRecord, Moment, RaceRecord
@@ -97,6 +98,7 @@ class Served:
 async def open_served(
     *upstreams: SimulatedUpstream,
     server: ServerSettings | None = None,
+    race: RaceSettings | None = None,
     first_token_timeout: float = 60.0,
     stall_timeout: float = 60.0,
     tls: ssl.SSLContext | None = None,
@@ -109,7 +111,7 @@ async def open_served(
     server = server or ServerSettings()
     with trio.fail_after(PATIENCE):
         async with open_fleet(upstreams) as fleet, trio.open_nursery() as nursery:
-            told = with_simulated(Settings(server=server), fleet)
+            told = with_simulated(Settings(server=server, race=race or RaceSettings()), fleet)
             providers = {
                 name: replace(
                     configure(provider),

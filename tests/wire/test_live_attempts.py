@@ -128,7 +128,7 @@ async def open_small_world(
         transport = Transport(dial=dial, **limits)
         settings = Settings(providers={"a": provider})
         async with open_gateway(settings, transport=transport) as gateway:
-            yield World(gateway, transport, {})
+            yield World(gateway, transport, {}, [])
         nursery.cancel_scope.cancel()
 
 
