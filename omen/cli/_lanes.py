@@ -62,7 +62,7 @@ class Lanes:
         match moment["moment"]:
             case "committed":
                 lane.committed_ms = t_ms
-            case "ended":
+            case "ended" | "denied":
                 lane.ended_ms = t_ms
                 lane.outcome = moment["outcome"]
                 lane.reason = _printable(moment["reason"])
@@ -81,7 +81,7 @@ def _printable(reason: str | None) -> str | None:
     return reason and "".join(c if c.isprintable() else " " for c in reason)
 
 
-_WORDS = {"started": "started", "committed": "committed", "ended": ""}
+_WORDS = {"started": "started", "committed": "committed", "ended": "", "denied": ""}
 
 
 def _rest(lane: Lane) -> str:

@@ -28,6 +28,7 @@ class RaceMoment:
     request_id: str
     moment: Moment
     attempt: int
+    role: str
     provider: str
     model: str
     t_ms: float
@@ -47,12 +48,13 @@ def tell(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> RaceMoment
         request_id=race.request_id,
         moment=moment,
         attempt=attempt.index,
+        role=attempt.role,
         provider=attempt.candidate.provider,
         model=attempt.candidate.model,
         t_ms=round((trio.current_time() - race.accepted_at) * 1000, 3),
         tokens=attempt.tokens,
         outcome=attempt.outcome,
-        reason=attempt.failure.message if attempt.failure else None,
+        reason=attempt.denied or (attempt.failure.message if attempt.failure else None),
     )
 
 

@@ -237,3 +237,10 @@ def test_anywhere_else_what_decides_something_is_written_once() -> None:
 def test_the_screen_is_chosen_by_what_it_writes_to() -> None:
     assert isinstance(screen_for(Terminal()), LiveScreen)
     assert isinstance(screen_for(io.StringIO()), PlainScreen)
+
+
+def test_a_hedge_that_was_denied_has_a_line_that_says_why() -> None:
+    lanes = Lanes()
+    line = lanes.take(moment("denied", 500, 1, outcome="denied", reason="no budget"))
+    assert line == "    500.0 ms  beta/model-2  denied, 0 tokens: no budget"
+    assert lanes.draw()[0].endswith("✗ denied 500 ms: no budget")

@@ -80,6 +80,7 @@ async def test_every_moment_is_told_when_it_happens(autojump_clock: trio.abc.Clo
         "request_id": "r1",
         "moment": "started",
         "attempt": 0,
+        "role": "primary",
         "provider": "openai",
         "model": "m",
         "t_ms": 1000.0,
