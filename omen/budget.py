@@ -45,8 +45,16 @@ class RequestBudget:
         while k > 1 and self._together(plan, fitting[:k]) > self._budget:
             k -= 1
         alone = k == 1 and plan.k > 1
-        strategy = "single" if alone else plan.strategy
-        return replace(plan, candidates=tuple(fitting), k=k, strategy=strategy)
+        shrunk = replace(
+            plan,
+            candidates=tuple(fitting),
+            k=k,
+            strategy="single" if alone else plan.strategy,
+        )
+        if shrunk != plan and plan.expected is not None:
+            # What was expected was expected of the whole plan.
+            shrunk = replace(shrunk, expected=replace(plan.expected, probability=None))
+        return shrunk
 
     def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
         """Admit an attempt, if it fits beside what was spent and what runs."""

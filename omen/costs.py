@@ -77,7 +77,8 @@ def measure_prompt(request: ChatRequest) -> PromptSize:
     if request.tools:
         texts.append(to_json(request.tools, fallback=str).decode())
     whole = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    words = sum(len("".join(text.split())) for text in texts)
+    # Counting is many times faster than splitting, and prompts are long.
+    words = sum(len(text) - sum(map(text.count, " \n\t\r")) for text in texts)
     media = [bounds for message in request.messages for bounds in _media(message)]
     count = len(request.messages)
     return PromptSize(
@@ -109,10 +110,10 @@ def cut_off(
     is less than a token. `heard`: whether its provider had begun to respond. `stops`: whether it is
     known to stop billing then.
     """
+    if price is not None and price.is_free:
+        return NOTHING
     if price is None or prompt is None:
         return UNKNOWN_COST
-    if price.is_free:
-        return NOTHING
     if stops:
         # Short pieces are one token each, as most vendors send them.
         tokens = pieces if 2 * pieces >= seen else seen

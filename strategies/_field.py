@@ -88,7 +88,12 @@ class Field:
         self.latest: tuple[Candidate, float] | None = None
         """Who started last, and when."""
         self.settled = trio.Event()
-        """Set when somebody has won, or nobody is left who could."""
+        """Set when nobody is to be started any more beside those that run: somebody has won, or the
+        request itself is at fault, or nobody runs."""
+
+    @property
+    def _has_winner(self) -> bool:
+        return self._winner is not None
 
     @property
     def has_unused(self) -> bool:
@@ -108,15 +113,13 @@ class Field:
         """Put a candidate back that was taken and not tried."""
         self._unused.insert(0, candidate)
 
-    def start(
-        self, nursery: trio.Nursery, count: int, first: Role = "primary", rest: Role = "entrant"
-    ) -> None:
+    def start(self, nursery: trio.Nursery, count: int) -> None:
         """Start the first `count` lanes, each with the next unused candidate."""
         for index in range(count):
             candidate = self.take()
             if candidate is None:
                 break
-            self.enter(nursery, candidate, rest if index else first)
+            self.enter(nursery, candidate, "entrant" if index else "primary")
 
     def enter(
         self,
@@ -160,6 +163,8 @@ class Field:
         self, holder: Candidate, failure: UpstreamFailure
     ) -> tuple[Candidate | None, Role]:
         """Say who holds a lane next, and as what, when its holder has failed."""
+        if not failure.failover:
+            self.settled.set()
         successor = self.take() if failure.failover else None
         if successor is not None or not self._may_retry(failure):
             if successor is not None:
@@ -197,6 +202,8 @@ class Field:
         self, candidate: Candidate, role: Role, opening: Opening | None
     ) -> UpstreamFailure | None:
         """Run one attempt to its end; return its failure when it never committed."""
+        if self._has_winner:
+            return None  # somebody has won between this lane's start and its first step
         gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
         entrant = _Entrant(candidate, gate)
         self._running.append(entrant)

@@ -57,6 +57,7 @@ async def _hedge(
             since, delay = denied
         with trio.move_on_at(since + delay):
             await field.settled.wait()
+        if field.settled.is_set():
             return
         if field.latest is not latest:
             denied = None

@@ -142,7 +142,8 @@ def _measured(
     try:
         yield
     finally:
-        if record.usage is None:
+        price = record.candidate.card.price
+        if record.usage is None and price is not None and not price.is_free:
             record.prompt = None if rewritten else race.prompt
             record.prompt = record.prompt or measure_prompt(request)
             if not rewritten:

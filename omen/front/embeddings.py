@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from omen.embeddings import Embeddings, EmbeddingsRequest
+from omen.errors import RequestError
 from omen.front._hints import read_hints
 from omen.front._numbers import refuse_unsayable_numbers
 from omen.front._schema import HintsIn
@@ -77,6 +78,10 @@ class EmbeddingsPlan:
         """Read a request and find out who is to answer it."""
         said = parse_embeddings(body)
         hints = read_hints(said.omen, said.tags, headers)
+        if hints.budget_usd is not None:
+            # A cap that is not kept would be worse than one that is refused.
+            words = "omen.budget_usd: is kept for chats and completions only"
+            raise RequestError(words, param="omen.budget_usd")
         race = self.gateway.plan(said.model, hints, accepted_at, request_id)
         request = EmbeddingsRequest(
             _inputs(said), said.dimensions, said.user, said.model_extra or {}

@@ -12,7 +12,7 @@ than its age. What failed otherwise says nothing: a refusal is quick.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 import trio
@@ -27,6 +27,8 @@ SLICES = 12
 SLICE_SAMPLES = 100
 SLICE_SECONDS = 15.0
 SLICE_LONGEST_SECONDS = 300.0
+MOST_WINDOWS = 200
+"""Of (provider, model) pairs that are remembered, the latest ones."""
 STALE_SECONDS = 1.0
 """How old an estimate may be that is given again."""
 _LONGEST = 3600.0
@@ -102,7 +104,7 @@ class FirstTokens:
     """An observer that keeps a window for every (provider, model)."""
 
     def __init__(self) -> None:
-        self._windows: dict[_Key, Window] = {}
+        self._windows: OrderedDict[_Key, Window] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<FirstTokens of {len(self._windows)} models>"
@@ -114,10 +116,12 @@ class FirstTokens:
             seconds, observed = sample
             candidate = attempt.candidate
             key = candidate.provider, candidate.model
-            window = self._windows.get(key)
-            if window is None:
-                window = self._windows[key] = Window()
+            window = self._windows.setdefault(key, Window())
+            self._windows.move_to_end(key)
             window.record(seconds, observed=observed, now=trio.current_time())
+            if len(self._windows) > MOST_WINDOWS:
+                # Callers may name any model they like.
+                self._windows.popitem(last=False)
 
     def survival(self, candidate: Candidate) -> Survival:
         """Estimate how long this candidate takes; of one never seen, from no samples."""

@@ -152,6 +152,16 @@ async def test_a_budget_that_pays_for_nothing_is_a_402_that_says_why() -> None:
         assert sum(stats.started for stats in served.stats.values()) == 0
 
 
+async def test_a_budget_that_would_not_be_kept_is_refused() -> None:
+    async with open_served(*FLEET) as served:
+        body = {"model": "m", "input": "x", "omen": {"budget_usd": 1.0}}
+        answer = await served.call(
+            lambda c: httpx.post(f"{served.url}/v1/embeddings", json=body, timeout=30)
+        )
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == "omen.budget_usd"
+
+
 async def test_a_hedge_is_told_by_explain_by_the_recent_races_and_by_metrics() -> None:
     slow = upstream("slow", first_token=20.0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from trio.testing import MockClock
 
@@ -69,6 +71,23 @@ async def test_a_fatal_failure_starts_nobody(autojump_clock: MockClock) -> None:
     assert happened.opened == {"a": 0.0}
     assert isinstance(happened.error, AllAttemptsFailed)
     assert happened.clock == 0.5
+
+
+async def test_a_fatal_failure_of_one_ends_the_hedging_and_not_the_others(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {
+            "a": [fails(after=1.5, kind=FailureKind.INVALID_REQUEST)],
+            "b": good(5.0),
+            "c": good(0.1),
+        },
+        k=3,
+        hedge_delay=1.0,
+    )
+    assert happened.opened == {"a": 0.0, "b": 1.0}
+    assert happened.winner == "b"
 
 
 async def test_failures_go_through_everybody_as_with_single(autojump_clock: MockClock) -> None:
@@ -168,6 +187,30 @@ async def test_at_the_deadline_whoever_has_said_most_commits(autojump_clock: Moc
     assert happened.error.code == "max_latency_exceeded"
     assert happened.clock == 3.0
     assert happened.left_open == set()
+
+
+async def test_a_hedge_that_falls_due_in_the_tick_of_the_commit_holds_nothing_up(
+    autojump_clock: MockClock, scheduler: random.Random
+) -> None:
+    for seed in range(40):
+        scheduler.seed(seed)
+        happened = await run_scenario(
+            speculate_k, {"a": good(2.0, more=3), "b": [hangs()]}, hedge_delay=2.0
+        )
+        assert happened.winner == "a"
+        assert happened.closed.get("b", 2.0) == 2.0
+        assert happened.clock == pytest.approx(2.4)
+
+
+async def test_a_hedge_that_falls_due_in_the_tick_of_a_fatal_failure_is_not_started(
+    autojump_clock: MockClock, scheduler: random.Random
+) -> None:
+    fatal = [fails(after=2.0, kind=FailureKind.INVALID_REQUEST)]
+    for seed in range(40):
+        scheduler.seed(seed)
+        happened = await run_scenario(speculate_k, {"a": fatal, "b": good(1.0)}, hedge_delay=2.0)
+        # either it was started first, and answers; or it was not
+        assert (happened.error is None) == ("b" in happened.opened)
 
 
 async def test_a_client_that_leaves_while_a_hedge_is_due_leaves_nothing(
