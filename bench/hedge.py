@@ -19,6 +19,8 @@ from bench._hedge.profiles import (
     DRIFT,
     SHARED_20,
     SHARED_50,
+    SIZES,
+    SIZES_APART,
     STEADY,
     TAIL_AT_SCALE,
     Scene,
@@ -54,6 +56,11 @@ def tasks(seed: int, hours: float) -> dict[str, list[Task]]:
             *(Task(scene, "hedge@5%", seed=seed) for scene in knobs),
             *(Task(scene, "hedge@5%", "no budget", seed) for scene in (steady, brown_out)),
             *(Task(steady, "hedge@5%", estimator, seed) for estimator in NAIVE),
+        ],
+        "Prompts of two sizes": [
+            Task(scaled(scene), policy, seed=seed)
+            for policy in ("single", "hedge@5%")
+            for scene in (SIZES, SIZES_APART)
         ],
         "The Tail at Scale": [
             Task(TAIL_AT_SCALE, policy, seed=seed) for policy in ("single", "hedge@5%")

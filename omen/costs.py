@@ -26,8 +26,8 @@ from omen.chat import ChatRequest, FilePart, ImagePart, Message, TextPart
 from omen.events import Usage
 
 Provenance = Literal["exact", "estimated", "at_least", "unknown"]
-"""`exact`: by the provider's own count. `estimated`: input and the tokens seen, at its price.
-`at_least`: a lower bound. `unknown`: no price is known."""
+"""How well the tokens are known, and so their price. `exact`: by the provider's own count.
+`estimated`: the input, and the tokens seen. `at_least`: a lower bound. `unknown`: by nothing."""
 
 CANCEL_STOPS_BILLING: Mapping[str, bool] = MappingProxyType(
     {
@@ -61,7 +61,7 @@ class PromptSize:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars, and how well they are known; None when not at all."""
+    """US dollars, None where no price is known, and how well what was used is known."""
 
     usd: Decimal | None
     provenance: Provenance
@@ -92,7 +92,7 @@ def counted(price: Price | None, usage: Usage) -> Cost:
     """Say what an answer cost whose provider told its tokens, or its bill."""
     if usage.billed_usd is not None:
         return Cost(usage.billed_usd, "exact")
-    return UNKNOWN_COST if price is None else Cost(price.cost(usage), "exact")
+    return Cost(None if price is None else price.cost(usage), "exact")
 
 
 def cut_off(
@@ -112,7 +112,9 @@ def cut_off(
     """
     if price is not None and price.is_free:
         return NOTHING
-    if price is None or prompt is None:
+    if price is None:
+        return Cost(None, "estimated" if stops else "at_least")
+    if prompt is None:
         return UNKNOWN_COST
     if stops:
         # Short pieces are one token each, as most vendors send them.

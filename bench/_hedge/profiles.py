@@ -40,6 +40,8 @@ class Profile:
         return random.lognormvariate(log(self.median), self.sigma), False
 
 
+LONG = 4.0
+"""How much slower a long prompt is."""
 MODELS = Profile()
 FAST = Profile(0.001, 0.3, 0.005, 0.02, 0.1, 2.0)
 """A service of the millisecond kind, as in *The Tail at Scale*."""
@@ -61,6 +63,10 @@ class Scene:
     shared: float = 0.0
     slower: tuple[float, float] = (1.0, 1.0)
     down: tuple[float, float] = (0.0, 0.0)
+    long_prompts: float = 0.0
+    """Share of the requests whose prompts are long, which take `LONG` times as long."""
+    buckets: bool = False
+    """Whether long prompts are another model's, as far as anybody learns from them."""
 
     def scaled(self, by: float) -> Scene:
         """Make it last that much as long, and everything in it."""
@@ -82,7 +88,13 @@ class Scene:
             together = stalled and random.random() < self.shared
             second, _ = self.profile.draw(random, stalls=True if together else None)
             third, _ = self.profile.draw(random)
-            yield Asked(at, {FIRST: first * self._factor(at), SECOND: second, THIRD: third})
+            times = {FIRST: first * self._factor(at), SECOND: second, THIRD: third}
+            if self.long_prompts and random.random() < self.long_prompts:
+                times = {self._long(candidate): time * LONG for candidate, time in times.items()}
+            yield Asked(at, times)
+
+    def _long(self, candidate: Candidate) -> Candidate:
+        return replace(candidate, model="long", base_model="") if self.buckets else candidate
 
     def _factor(self, at: float) -> float:
         begin, end = self.slower
@@ -95,4 +107,6 @@ SHARED_50 = Scene("50 % shared fate", seconds=1800.0, shared=0.5)
 BROWN_OUT = Scene("brown-out", seconds=1800.0, down=(600.0, 1200.0))
 DRIFT = Scene("drift to 4 times as slow", seconds=2400.0, slower=(1.0, 4.0))
 COLD = Scene("cold start at 8 times as slow", seconds=1200.0, slower=(8.0, 8.0))
+SIZES = Scene("long prompts, one window", seconds=1800.0, long_prompts=0.2)
+SIZES_APART = Scene("long prompts, a window each", seconds=1800.0, long_prompts=0.2, buckets=True)
 TAIL_AT_SCALE = Scene("the Tail at Scale", seconds=60.0, rate=1000.0, profile=FAST)

@@ -87,7 +87,7 @@ def error_headers(error: OmenError) -> Headers:
 def explain(race: RaceRecord) -> dict[str, Any]:
     """Write the `omen` object: every attempt, with its times in milliseconds from accept.
 
-    A cost is null where the price is not known; how well it is known otherwise is its `provenance`.
+    A cost is null where no price is known; `provenance` is how well what was used is known.
     An attempt that still runs has no `ended_ms`.
     """
     told: dict[str, Any] = {

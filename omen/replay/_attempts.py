@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from math import inf
 
 import trio
 
 from omen.attempts import AttemptLog
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
+from omen.errors import FailureKind, UpstreamFailure
 from omen.events import AnswerEnd, Event, TextDelta
 from omen.plan import Admission, AttemptRecord, Observer, OpenAttempt, RaceRecord, Rewrite, Role
 
 Latencies = Callable[[RaceRecord, Candidate], float]
 """Says how long an attempt at a candidate takes to its first useful token, in seconds; `inf` when
-it never has one."""
+it has none: then it fails at once."""
 
 _ANSWER: Sequence[Event] = (TextDelta("useful " * 8), AnswerEnd("stop"))
 
@@ -56,6 +58,8 @@ class GivenAttempts(AttemptLog):
         with self.recorded(race, candidate, role) as record:
             record.responded_at = trio.current_time()
             due = record.started_at + self._latencies(race, candidate)
+            if due == inf:
+                raise UpstreamFailure(FailureKind.SERVER_ERROR, "it was never seen to answer")
             yield _Given(record, due, partial(self.commit, race, record))
 
 

@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
 from random import Random
 
 from omen.candidates import Candidate, Endpoint
@@ -106,8 +107,11 @@ def sample_of(row: Entry) -> tuple[float, bool] | None:
 def draw(survival: Survival, luck: float, beyond: float) -> float:
     """Draw a time that is longer than `beyond`; `luck` lies in 0..1.
 
-    What was never seen to end is taken to take as long as the longest that did, or as `beyond`.
+    What was never seen to end is taken to take as long as the longest that did, or as `beyond`; of
+    somebody who was never seen to answer at all it is `inf`.
     """
+    if not survival.times and not beyond:
+        return inf
     index = bisect_right(survival.times, beyond)
     left = survival.shares[index - 1] if index else 1.0
     wanted = left * luck

@@ -143,7 +143,16 @@ class TestRecorded:
         assert [draw(survival, luck, 0.0) for luck in (0.9, 0.5, 0.3, 0.1)] == [1.0, 1.0, 2.0, 4.0]
         assert [draw(survival, luck, 1.5) for luck in (0.9, 0.5, 0.3)] == [2.0, 2.0, 4.0]
         assert draw(survival, 0.5, 9.0) == 9.0
-        assert draw(Survival((), (), 0), 0.5, 0.0) == 0.0
+        assert draw(Survival((), (), 0), 0.5, 0.0) == inf
+
+    def test_who_only_ever_failed_fails_again_and_the_next_one_is_asked(self) -> None:
+        rows = [
+            entry(1, "a", outcome="failed", committed=None, reason="server_error", cost_usd=None),
+            entry(1, "b", index=1, committed=1.5),
+        ]
+        compared = compare(Recording.of(rows), Policy.parse("single"))
+        assert compared.times == [1.5]
+        assert compared.extra == 0.0
 
     def test_the_comparison_adds_it_up(self) -> None:
         rows = [
@@ -166,5 +175,5 @@ class TestEntries:
         row = entry_of(race, record)
         assert (row.started, row.committed, row.ended) == (0.5, 1.0, 2.25)
         assert (row.outcome, row.useful, row.prompt_tokens) == ("won", True, 7)
-        assert (row.cost_usd, row.provenance) == (None, "unknown")
+        assert (row.cost_usd, row.provenance) == (None, "exact")
         assert read_entry(row.to_json()) == row

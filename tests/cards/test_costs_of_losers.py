@@ -1,0 +1,115 @@
+"""What an attempt cost that did not finish, and how well that is known."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omen.candidates import Candidate, Endpoint, Quirks
+from omen.cards import ModelCard, Price, Rates
+from omen.chat import ChatRequest, ImagePart, Message, TextPart, Tool
+from omen.costs import Cost, PromptSize, measure_prompt
+from omen.errors import FailureKind, UpstreamFailure
+from omen.events import Usage
+from omen.plan import AttemptRecord
+
+PRICE = Price(rates=Rates(input=Decimal(2), cached_input=Decimal(1), output=Decimal(10)))
+FREE = Price(rates=Rates(input=Decimal(0), output=Decimal(0)))
+
+
+def attempt(
+    kind: str = "openai", price: Price | None = PRICE, stops: bool | None = None
+) -> AttemptRecord:
+    """One that was cut off: 100 tokens of prompt, give or take, and 8 tokens in 5 pieces seen."""
+    candidate = Candidate(
+        "p", kind, "m", Endpoint("http://up"), "p",
+        card=ModelCard(price=price), quirks=Quirks(cancel_stops_billing=stops),
+    )  # fmt: skip
+    record = AttemptRecord(0, candidate, 0.0, responded_at=0.1, ended_at=1.0)
+    record.outcome, record.tokens, record.pieces = "lost", 8, 5
+    record.prompt = PromptSize(at_least=50, likely=100, at_most=400)
+    return record
+
+
+def usd(millionths: int) -> Decimal:
+    return Decimal(millionths) / 1_000_000
+
+
+@pytest.mark.parametrize("kind", ["openai", "azure", "anthropic", "xai"])
+def test_where_cancelling_stops_the_billing_it_is_the_input_and_what_was_seen(kind: str) -> None:
+    assert attempt(kind).cost == Cost(usd(100 * 2 + 5 * 10), "estimated")
+
+
+def test_long_pieces_are_more_than_a_token_each() -> None:
+    record = attempt()
+    record.tokens = 50  # in five pieces
+    assert record.cost == Cost(usd(100 * 2 + 50 * 10), "estimated")
+
+
+def test_where_nobody_promises_that_it_is_a_lower_bound_made_of_lower_bounds() -> None:
+    assert attempt("openai_compatible").cost == Cost(usd(50 * 1 + 5 * 10), "at_least")
+    assert attempt("openai", stops=False).cost.provenance == "at_least"
+    assert attempt("openai_compatible", stops=True).cost.provenance == "estimated"
+
+
+def test_one_that_never_responded_may_not_have_been_read() -> None:
+    record = attempt("openai_compatible")
+    record.responded_at, record.tokens, record.pieces = None, 0, 0
+    assert record.cost == Cost(Decimal(0), "at_least")
+
+
+def test_one_that_broke_off_is_a_lower_bound_whoever_it_was() -> None:
+    record = attempt()
+    record.failure = UpstreamFailure(FailureKind.TRUNCATED, "broke off")
+    assert record.cost.provenance == "at_least"
+
+
+def test_what_was_refused_costs_nothing() -> None:
+    record = attempt()
+    record.responded_at = None
+    record.failure = UpstreamFailure(FailureKind.RATE_LIMIT, "busy", upstream_status=429)
+    assert record.cost == Cost(Decimal(0), "estimated")
+    record.failure = UpstreamFailure(FailureKind.CONNECTION, "broken")
+    assert record.cost == Cost(Decimal(0), "at_least")
+
+
+def test_what_was_never_started_and_what_is_free_cost_nothing_for_sure() -> None:
+    denied = attempt()
+    denied.outcome = "denied"
+    assert denied.cost == attempt(price=FREE).cost == Cost(Decimal(0), "exact")
+
+
+def test_without_a_price_there_is_no_amount() -> None:
+    assert attempt(price=None).cost == Cost(None, "estimated")
+    finished = attempt(price=None)
+    finished.usage = Usage(7, 3)
+    assert finished.cost == Cost(None, "exact")
+    billed = attempt(price=None)
+    billed.usage = Usage(7, 3, billed_usd=Decimal("0.5"))
+    assert billed.cost == Cost(Decimal("0.5"), "exact")
+
+
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=5))
+def test_a_prompts_bounds_are_in_order_and_no_token_is_shorter_than_a_byte(
+    texts: list[str],
+) -> None:
+    size = measure_prompt(
+        ChatRequest(messages=tuple(Message("user", (TextPart(text),)) for text in texts))
+    )
+    assert 1 <= size.at_least <= size.at_most
+    assert 1 <= size.likely <= size.at_most
+    assert size.at_most >= sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def test_tools_and_images_count() -> None:
+    plain = ChatRequest(messages=(Message("user", (TextPart("look"),)),))
+    tool = Tool("find", "finds things", {"type": "object"}, None)
+    more = ChatRequest(
+        messages=(Message("user", (TextPart("look"), ImagePart("https://x.test/a.png"))),),
+        tools=(tool,),
+    )
+    assert measure_prompt(more).at_most > measure_prompt(plain).at_most + 6000
+    assert measure_prompt(more).likely > measure_prompt(plain).likely + 1000
