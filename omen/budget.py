@@ -42,7 +42,7 @@ class RequestBudget:
         if not fitting:
             raise BudgetExceeded(self._refusal(plan.candidates))
         k = min(plan.k, len(fitting))
-        while k > 1 and self._together(plan, fitting[:k]) > self._budget:
+        while k > 1 and self._together(plan, fitting, k) > self._budget:
             k -= 1
         alone = k == 1 and plan.k > 1
         shrunk = replace(
@@ -85,10 +85,11 @@ class RequestBudget:
         worst = self.worst_case(candidate)
         return worst is not None and worst <= self._budget
 
-    def _together(self, plan: Plan, chosen: Sequence[Candidate]) -> Decimal:
+    def _together(self, plan: Plan, fitting: Sequence[Candidate], k: int) -> Decimal:
+        chosen = fitting[:k]
         worst = [self.worst_case(candidate) or Decimal(0) for candidate in chosen]
         if plan.strategy == "parallel_merge" and plan.merge.method == "synthesize":
-            judge = plan.merge.judge or max(chosen, key=lambda candidate: candidate.score)
+            judge = plan.merge.judge or max(fitting, key=lambda candidate: candidate.score)
             drafts = sum(map(self._longest, chosen))
             # A judge without a price cannot be paid: then the longest draft is the answer.
             worst.append(self.worst_case(judge, drafts) or Decimal(0))

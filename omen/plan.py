@@ -61,6 +61,8 @@ class Expectation:
 
     probability: float | None
     target: float
+    deadline: float
+    """By when, on trio's clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,8 @@ def _expected(race: RaceRecord, expected: Expectation) -> dict[str, Any]:
     return {
         "probability": None if probability is None else round(probability, 6),
         "slo_target": expected.target,
-        "deadline_ms": milliseconds(race.accepted_at, race.plan.commit_deadline),
-        "met": committed is not None and committed < race.plan.commit_deadline,
+        "deadline_ms": milliseconds(race.accepted_at, expected.deadline),
+        "met": committed is not None and committed < expected.deadline,
     }
 
 

@@ -79,7 +79,8 @@ class Router:
         max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
         # The server's own bound holds whatever a caller asks for.
         total = min(defaults.total_timeout, hints.total_timeout or inf)
-        strategy, k, expected = self._way(hints, candidates, max_latency)
+        commit_deadline = accepted_at + max_latency
+        strategy, k, expected = self._way(hints, candidates, max_latency, commit_deadline)
         return Plan(
             strategy=strategy,
             candidates=candidates,
@@ -87,7 +88,7 @@ class Router:
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
             reasoning_counts=defaults.reasoning_counts,
             intent=hints.intent,
-            commit_deadline=accepted_at + max_latency,
+            commit_deadline=commit_deadline,
             total_deadline=accepted_at + total,
             hedge_delays=self._hedge_delays(strategy, candidates, hints),
             merge=self._merge(hints),
@@ -97,7 +98,11 @@ class Router:
         )
 
     def _way(
-        self, hints: RaceHints, candidates: Sequence[Candidate], max_latency: float
+        self,
+        hints: RaceHints,
+        candidates: Sequence[Candidate],
+        max_latency: float,
+        deadline: float,
     ) -> tuple[str, int, Expectation | None]:
         """Say how the plan is run: as asked for, or as the deadline needs it."""
         k = hints.k or self._defaults.k
@@ -114,7 +119,7 @@ class Router:
             delay=self._hedge_delay,
             default_k=k,
         )
-        return choice.strategy, choice.k, Expectation(choice.probability, target)
+        return choice.strategy, choice.k, Expectation(choice.probability, target, deadline)
 
     def _hedge_delays(
         self, strategy: str, candidates: Sequence[Candidate], hints: RaceHints
@@ -128,10 +133,13 @@ class Router:
     def _merge(self, hints: RaceHints) -> Merge:
         judge = None
         if hints.judge is not None:
-            judge = next(iter(self._resolve(hints.judge)), None)
+            allowed = hints.providers
+            found = self._resolve(hints.judge)
+            judge = next((c for c in found if allowed is None or c.provider in allowed), None)
             if judge is None:
                 raise RequestError(
-                    f"omen.merge.judge: no provider serves the model {_shown(hints.judge)}",
+                    f"omen.merge.judge: no provider that may answer serves the model "
+                    f"{_shown(hints.judge)}",
                     param="omen.merge.judge",
                     status=404,
                     code="model_not_found",

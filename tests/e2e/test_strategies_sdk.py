@@ -88,6 +88,27 @@ async def test_an_unknown_judge_is_a_404_that_names_the_field() -> None:
             await served.call(lambda c: c.chat.completions.create(**asked))
 
 
+async def test_a_judge_that_may_not_answer_is_refused_as_well() -> None:
+    async with open_served(*FLEET) as served:
+        asked = hints(**MERGE, merge={"judge": "openai/m"}, providers=["anthropic", "ollama"])
+        with pytest.raises(openai.NotFoundError, match=r"omen\.merge\.judge"):
+            await served.call(lambda c: c.chat.completions.create(**asked))
+
+
+async def test_what_was_expected_of_a_plan_that_omen_chose_is_told() -> None:
+    async with open_served(*FLEET, race=RaceSettings(auto=True)) as served:
+        asked = hints(max_latency_ms=20_000, explain=True)
+        completion = await served.call(lambda c: c.chat.completions.create(**asked))
+        told = (completion.model_extra or {})["omen"]
+        assert told["strategy"] == "race"
+        assert told["expected"] == {
+            "probability": None,
+            "slo_target": 0.99,
+            "deadline_ms": 20_000.0,
+            "met": True,
+        }
+
+
 DYING = upstream(
     "dying", first_token=0.01, gap=0.002, tokens=30, fault=MidstreamError(1.0, after_tokens=9)
 )
