@@ -216,8 +216,9 @@ async def test_two_thousand_of_them_leave_nothing_behind() -> None:
         assert sockets() - before == 2 * idle
         assert trio.lowlevel.current_statistics().tasks_living - tasks == idle
         served.gateway.races.clear()  # it remembers on purpose, and not more than so many
-        # Flat: an object left of each request would be 1500, and of each attempt 4000.
-        assert objects(served) - before_most < 750
+        # Flat: an object left of each request would be 1500, and of each attempt 4000. Histograms
+        # of first tokens have more slices by now, a few hundred objects, and no more of them ever.
+        assert objects(served) - before_most < 1200
         cut = served.gateway.cancel_times.by_reason()
         assert cut["lost"].count > 100
         assert cut["client_left"].count > 100
