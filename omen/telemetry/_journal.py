@@ -48,18 +48,19 @@ class Journal:
         try:
             while True:
                 await trio.sleep(FLUSH_SECONDS)
-                await self._flush()
+                # A write that has begun is waited for: what is left is to come behind it.
+                await self._flush(abandon=False)
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + _LAST_FLUSH_SECONDS):
-                await self._flush()
+                await self._flush(abandon=True)
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, abandon: bool) -> None:
         if not self._rows:
             return
         rows = list(self._rows)
         self._rows.clear()
         try:
-            await trio.to_thread.run_sync(_append, self._path, rows, abandon_on_cancel=True)
+            await trio.to_thread.run_sync(_append, self._path, rows, abandon_on_cancel=abandon)
         except OSError as error:
             self.dropped += len(rows)
             words = error.strerror
