@@ -136,6 +136,7 @@ async def open_world(
     listed: bool = True,
     price: Price | None = None,
     quirks: Mapping[str, Quirks] | None = None,
+    max_concurrency: int = 256,
 ) -> AsyncIterator[World]:
     """Open a gateway over these upstreams, which are its providers in this order.
 
@@ -151,6 +152,7 @@ async def open_world(
             models=up.models if listed else (),
             first_token_timeout_seconds=first_token_timeout,
             stall_timeout_seconds=stall_timeout,
+            max_concurrency=max_concurrency,
             prices={} if price is None else dict.fromkeys(up.models, price),
             quirks=(quirks or {}).get(up.name, PLAIN),
         )

@@ -8,12 +8,10 @@ from typing import Any
 from omen.config._draft import Draft
 from omen.config._wording import KeyPath, dotted
 
-ANY = "*"
 INACTIVE: tuple[tuple[str, ...], ...] = (
     ("routing", "prefer_local_for"),
     ("routing", "budget_monthly_usd"),
     ("routing", "prefer"),
-    ("providers", ANY, "max_concurrency"),
     ("auth", "allow_anonymous"),
     ("cache", "enabled"),
     ("cache", "redis_url"),
@@ -37,7 +35,6 @@ def _matches(table: Any, pattern: tuple[str, ...]) -> Iterator[KeyPath]:
     if not isinstance(table, dict):
         return
     first, *rest = pattern
-    for key in list(table) if first == ANY else [first]:
-        if key in table:
-            for below in _matches(table[key], tuple(rest)):
-                yield (key, *below)
+    if first in table:
+        for below in _matches(table[first], tuple(rest)):
+            yield (first, *below)

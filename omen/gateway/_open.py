@@ -17,7 +17,7 @@ from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.engine import load_strategies
 from omen.gateway._gateway import Gateway, owners
-from omen.plan import Observer
+from omen.plan import Admission, Observer
 from omen.providers import KINDS
 from omen.routing import (
     Cards,
@@ -29,6 +29,7 @@ from omen.routing import (
     HedgeDelay,
     PlanDefaults,
     Router,
+    Slots,
 )
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 from omen.wire.transport import Transport
@@ -60,6 +61,7 @@ async def open_gateway(
         hedge_delay=HedgeDelay(first_tokens, race.max_extra_load, race.warmup_delay_ms / 1000),
     )
     async with transport or Transport() as upstream:
+        slots = Slots({p.name: p.max_concurrency for p in settings.providers.values()})
         cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
         audit = RequestAudit(partial(owners, upstream)) if settings.server.audit else None
         own: list[Observer] = [
@@ -68,10 +70,12 @@ async def open_gateway(
             races,
             health,
             first_tokens,
+            slots.observe,
             *([] if audit is None else [audit]),
         ]
-        # Money first: what it denies must not take a token from the hedge budget.
-        attempts = Attempts(upstream, KINDS, [*own, *observers], [budgets, hedge_budget])
+        # The hedge budget last: what others deny must not take a token from it.
+        admissions: list[Admission] = [budgets, slots.admit, hedge_budget]
+        attempts = Attempts(upstream, KINDS, [*own, *observers], admissions)
         yield Gateway(
             catalog,
             router,

@@ -7,6 +7,7 @@ from omen.routing.health import EndpointHealth, Health
 from omen.routing.hedging import HedgeBudget, HedgeDelay, hedge_delays
 from omen.routing.latency import FirstTokens
 from omen.routing.router import PlanDefaults, Router
+from omen.routing.slots import Slots
 
 __all__ = [
     "Cards",
@@ -19,6 +20,7 @@ __all__ = [
     "HedgeDelay",
     "PlanDefaults",
     "Router",
+    "Slots",
     "Survival",
     "estimate",
     "hedge_delays",

@@ -333,13 +333,12 @@ class TestKeysWithoutEffect:
             [routing.prefer]
             code = ["ollama"]
             tests = []
-            [providers.ollama]
-            max_concurrency = 4
+            [auth]
+            allow_anonymous = false
             """
         )
         assert folder.load({"OMEN_DB_URL": "sqlite:///x"}).warnings == (
-            "accepted, not acted on in this version: routing.prefer,"
-            " providers.ollama.max_concurrency, ledger.url",
+            "accepted, not acted on in this version: routing.prefer, ledger.url",
         )
 
 

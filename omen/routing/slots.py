@@ -1,0 +1,41 @@
+"""How many attempts a provider may have at once: `max_concurrency`, its slots.
+
+Whoever finds none free is not started, whatever its role: a race shrinks to the candidates that
+have one, an ordinary request goes on to the next candidate, and when nobody has any it is a 503.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from omen.candidates import Candidate
+from omen.plan import AttemptRecord, Moment, RaceRecord, Role
+
+
+class Slots:
+    """Counts what runs at each provider. `limits` are by name; who has none is not bounded."""
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+        self._taken: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        told = ", ".join(
+            f"{name} {self._taken[name]}/{most}" for name, most in self._limits.items()
+        )
+        return f"<Slots {told}>"
+
+    def observe(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
+        """Observe a moment; see `omen.plan.Observer`."""
+        if moment == "started":
+            self._taken[attempt.candidate.provider] += 1
+        elif moment == "ended":
+            self._taken[attempt.candidate.provider] -= 1
+
+    def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
+        """Let an attempt in, or say why not; see `omen.plan.Admission`."""
+        most = self._limits.get(candidate.provider)
+        if most is None or self._taken[candidate.provider] < most:
+            return None
+        return f"{candidate.provider} has no free slot (max_concurrency {most})"
