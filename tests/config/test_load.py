@@ -338,7 +338,8 @@ class TestKeysWithoutEffect:
             """
         )
         assert folder.load({"OMEN_DB_URL": "sqlite:///x"}).warnings == (
-            "accepted, not acted on in this version: routing.prefer, auth.allow_anonymous, ledger.url",
+            "accepted, not acted on in this version: routing.prefer, auth.allow_anonymous,"
+            " ledger.url",
         )
 
 
