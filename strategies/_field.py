@@ -95,23 +95,18 @@ class Field:
     def _has_winner(self) -> bool:
         return self._winner is not None
 
-    @property
-    def has_unused(self) -> bool:
-        """Whether there is a candidate nobody has tried yet."""
-        return bool(self._unused)
+    def take(self) -> Candidate | None:
+        """Take the next candidate that nobody has tried yet."""
+        return self._unused.pop(0) if self._unused else None
 
-    def take(self, *, elsewhere: bool = False) -> Candidate | None:
-        """Take the next candidate that nobody has tried yet.
+    def elsewhere(self) -> Candidate | None:
+        """Find the next one that shares no failure domain with a running one, if there is such.
 
-        `elsewhere`: one that shares no failure domain with a running one, if there is such.
+        It is not taken before its lane is entered: it may be denied.
         """
-        taken = {entrant.candidate.domain for entrant in self._running} if elsewhere else set()
-        index = next((i for i, c in enumerate(self._unused) if c.domain not in taken), 0)
-        return self._unused.pop(index) if self._unused else None
-
-    def give_back(self, candidate: Candidate) -> None:
-        """Put a candidate back that was taken and not tried."""
-        self._unused.insert(0, candidate)
+        taken = {entrant.candidate.domain for entrant in self._running}
+        untried = self._unused
+        return next((c for c in untried if c.domain not in taken), untried[0] if untried else None)
 
     def start(self, nursery: trio.Nursery, count: int) -> None:
         """Start the first `count` lanes, each with the next unused candidate."""
@@ -129,6 +124,8 @@ class Field:
         opening: Opening | None = None,
     ) -> None:
         """Start a lane with this candidate; `opening` is its attempt, if that was made already."""
+        if candidate in self._unused:
+            self._unused.remove(candidate)
         self.lanes += 1
         self.latest = candidate, trio.current_time()
         nursery.start_soon(self._lane, candidate, role, opening)

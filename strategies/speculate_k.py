@@ -49,28 +49,24 @@ async def _hedge(
     plan: Plan, field: Field, open_attempt: OpenAttempt, nursery: trio.Nursery
 ) -> None:
     """Start hedges as they fall due, until the race is settled or there is nobody to start."""
-    denied: tuple[float, float] | None = None
-    while field.lanes < plan.k and field.has_unused and field.latest is not None:
-        latest = candidate, since = field.latest
-        delay = plan_delay = plan.hedge_delays.get(candidate, inf)
-        if denied is not None:
-            since, delay = denied
-        with trio.move_on_at(since + delay):
+    asked_at, pause = 0.0, 0.0  # when one was denied, and how long to wait since then
+    while field.lanes < plan.k and (latest := field.latest) and field.elsewhere():
+        candidate, started_at = latest
+        delay = plan.hedge_delays.get(candidate, inf)
+        with trio.move_on_at(asked_at + pause if pause else started_at + delay):
             await field.settled.wait()
         if field.settled.is_set():
             return
         if field.latest is not latest:
-            denied = None
+            pause = 0.0
             continue  # another one has failed meanwhile, and its successor is given its own time
-        hedge = field.take(elsewhere=True)
+        hedge = field.elsewhere()
         if hedge is None:
             return
         try:
             opening = open_attempt(hedge, "hedge")
         except AttemptDenied:
-            field.give_back(hedge)
-            pause = denied[1] * 2 if denied else max(plan_delay / 8, SHORTEST_PAUSE)
-            denied = trio.current_time(), pause
+            asked_at, pause = trio.current_time(), 2 * pause or max(delay / 8, SHORTEST_PAUSE)
         else:
-            denied = None
+            pause = 0.0
             field.enter(nursery, hedge, "hedge", opening)

@@ -126,6 +126,20 @@ async def test_without_budget_nothing_is_started_and_it_is_asked_again_later_and
     assert happened.winner == "b"
 
 
+async def test_one_that_was_denied_keeps_its_place_in_the_order(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [answers(), fails(after=1.5)], "a2": good(0.5), "b": good(0.5)},
+        hedge_delay=1.0,
+        extra_starts=[],
+        domains={"a": "one", "a2": "one", "b": "two"},
+    )
+    assert happened.denied[0] == ("b", 1.0)  # in another domain
+    assert happened.opened == {"a": 0.0, "a2": 1.5}  # and yet a failure goes on in the plan's order
+
+
 async def test_with_a_delay_of_nothing_and_no_budget_it_still_waits_between_two_questions(
     autojump_clock: MockClock,
 ) -> None:
