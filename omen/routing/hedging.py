@@ -7,7 +7,8 @@ takes one out. In a brown-out, when every request is slow and the delay fits nob
 soon empty and everything runs as `single`.
 
 The bucket is small on purpose. What it can hold is what a burst can exceed the knob by, and tokens
-saved in a quiet hour are no reason to double the load in a bad minute.
+saved in a quiet hour are no reason to double the load in a bad minute. It is full at the start: the
+first slow request is hedged like any other.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class HedgeBudget:
     def __init__(self, max_extra_load: float) -> None:
         self._share = max_extra_load
         self._bucket = max(1.0, max_extra_load * BUCKET_REQUESTS)
-        self._tokens = 0.0
+        self._tokens = self._bucket
 
     def __repr__(self) -> str:
         return f"<HedgeBudget {self._tokens:.2f} of {self._bucket:g}, share {self._share:g}>"

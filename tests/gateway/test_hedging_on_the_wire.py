@@ -47,7 +47,10 @@ async def test_without_budget_a_hedge_is_denied_and_the_row_says_so(
     autojump_clock: MockClock,
 ) -> None:
     slow = upstream("slow", first_token=3.0)
-    async with open_world(slow, FAST) as world:
+    async with open_world(slow, FAST, settings=race_settings(max_extra_load=0.001)) as world:
+        first = await world.ask(strategy="speculate_k", k=2)
+        assert first.winner == "fast"  # the bucket had its one token
+        used = world.stats["fast"].started
         received = await world.ask(strategy="speculate_k", k=2)
         assert received.winner == "slow"
         denied = [a for a in received.race.attempts if a.outcome == "denied"]
@@ -55,7 +58,7 @@ async def test_without_budget_a_hedge_is_denied_and_the_row_says_so(
         assert denied
         assert denied[0].denied is not None
         assert "max_extra_load" in denied[0].denied
-        assert world.stats["fast"].started == 0
+        assert world.stats["fast"].started == used
 
 
 async def test_the_callers_own_delay_wins_over_the_learnt_one(autojump_clock: MockClock) -> None:

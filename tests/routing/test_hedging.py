@@ -58,8 +58,22 @@ async def test_a_hedge_is_not_waited_for_longer_than_the_first_one(
     assert hedge_delays((A, B), {A: 9.0, B: 2.0}.__getitem__) == {A: 9.0, B: 2.0}
 
 
+def emptied(share: float) -> HedgeBudget:
+    budget = HedgeBudget(share)
+    while budget(RACE, B, "hedge") is None:
+        pass
+    return budget
+
+
+def test_at_the_start_the_bucket_is_full_and_it_holds_what_300_requests_put_in() -> None:
+    budget = HedgeBudget(0.05)
+    budget.request()
+    assert [budget(RACE, B, "hedge") is None for _ in range(16)] == [True] * 15 + [False]
+    assert HedgeBudget(0.001)(RACE, B, "hedge") is None  # one at least
+
+
 def test_each_request_puts_in_the_share_and_each_extra_start_takes_one() -> None:
-    budget = HedgeBudget(0.25)
+    budget = emptied(0.25)
     for _ in range(3):
         budget.request()
     assert budget(RACE, B, "hedge") is not None
@@ -70,7 +84,7 @@ def test_each_request_puts_in_the_share_and_each_extra_start_takes_one() -> None
 
 @pytest.mark.parametrize("role", ["primary", "entrant", "failover", "draft", "judge"])
 def test_what_is_no_extra_load_needs_no_token(role: Role) -> None:
-    assert HedgeBudget(0.05)(RACE, A, role) is None
+    assert emptied(0.05)(RACE, A, role) is None
 
 
 @given(
