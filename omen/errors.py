@@ -148,6 +148,12 @@ class UpstreamFailure(OmenError):
         self.upstream_status = upstream_status
         self.request_id = request_id
 
+    def kept(self) -> UpstreamFailure:
+        """Make one that can be kept: without a traceback, whose frames hold prompts and answers."""
+        copy = UpstreamFailure.__new__(UpstreamFailure, *self.args)
+        copy.__dict__.update(self.__dict__)
+        return copy
+
 
 class AttemptDenied(UpstreamFailure):
     """An attempt was not started, because a budget of OMEN's own has nothing left for it.

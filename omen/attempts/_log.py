@@ -59,7 +59,7 @@ class AttemptLog:
             record.cut_at = trio.current_time()
             raise
         except UpstreamFailure as failure:
-            record.failure = failure
+            record.failure = failure.kept()
             record.outcome = "timed_out" if failure.kind is FailureKind.TIMEOUT else "failed"
             raise
         finally:

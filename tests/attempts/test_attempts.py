@@ -138,7 +138,10 @@ async def test_an_answer_that_is_not_a_stream_is_a_failure(
         async with opened.open():
             raise AssertionError("it must not open")
     assert caught.value.kind is kind
-    assert opened.record.failure is caught.value
+    kept = opened.record.failure
+    assert kept is not None
+    assert vars(kept) == vars(caught.value)
+    assert kept.__traceback__ is None  # its frames would hold the prompt
     opened.assert_closed()
 
 

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from omen.chat import Tool
 from omen.config import Settings
 from omen.config.settings import RaceSettings
-from omen.errors import UpstreamFailure
+from omen.errors import FailureKind, UpstreamFailure
 from omen.events import AnswerEnd, Restart, TextDelta
 from omen.sim.faults import MidstreamError, Silence, Truncated
 from tests.world import World, open_world, upstream, whole
@@ -143,6 +143,21 @@ class TestRestart:
                 await world.ask(strategy="single", restart=True)
             await wait_all_tasks_blocked()
             world.assert_nothing_left()
+
+
+async def test_what_is_remembered_of_a_failure_holds_no_frame_and_so_no_prompt(
+    autojump_clock: MockClock,
+) -> None:
+    broken = upstream("broken", fault=Truncated(1.0, after_tokens=1))
+    async with open_world(broken) as world:
+        await world.ask("a prompt that nobody keeps", strategy="single")
+        (race,) = world.gateway.races
+        kept = race.attempts[0].failure
+        assert kept is not None
+        assert kept.__traceback__ is kept.__context__ is kept.__cause__ is None
+        assert (kept.kind, kept.message) == (FailureKind.TRUNCATED, str(kept))
+        (endpoint,) = world.gateway.health
+        assert endpoint.breaker.last_failure is kept
 
 
 class TestDeadlineContract:
