@@ -58,8 +58,9 @@ class RequestBudget:
 
     def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
         """Admit an attempt, if it fits beside what was spent and what runs."""
-        reserved = sum((self._reserved(attempt) for attempt in race.attempts), Decimal(0))
-        worst = self.worst_case(candidate, self._drafts(race) if role == "judge" else 0)
+        drafts = self._drafts(race)
+        reserved = sum((self._reserved(a, drafts) for a in race.attempts), Decimal(0))
+        worst = self.worst_case(candidate, drafts if role == "judge" else 0)
         if worst is not None and reserved + worst <= self._budget:
             return None
         return "omen.budget_usd does not pay for it"
@@ -99,14 +100,15 @@ class RequestBudget:
         """Bound what the judge has to read beside the question."""
         return sum(self._longest(a.candidate) for a in race.attempts if a.role == "draft")
 
-    def _reserved(self, attempt: AttemptRecord) -> Decimal:
+    def _reserved(self, attempt: AttemptRecord, drafts: int) -> Decimal:
         cost = attempt.cost
         refused = attempt.failure is not None and attempt.failure.upstream_status is not None
         if attempt.outcome == "denied" or (refused and attempt.responded_at is None):
             return Decimal(0)
         if attempt.ended_at is not None and cost.provenance == "exact" and cost.usd is not None:
             return cost.usd
-        return self.worst_case(attempt.candidate) or Decimal(0)
+        further = drafts if attempt.role == "judge" else 0
+        return self.worst_case(attempt.candidate, further) or Decimal(0)
 
     def _refusal(self, candidates: Sequence[Candidate]) -> str:
         costs = [(worst, c) for c in candidates if (worst := self.worst_case(c)) is not None]

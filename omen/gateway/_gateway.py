@@ -177,11 +177,11 @@ class Gateway:
         nobody committed, `UpstreamFailure` when the winner died.
         **Cancellation.** Every upstream stream of the race is closed.
         """
-        self._hedge_budget.request()
         if request.tools:
             # A client may have begun to run what the first answer called.
             race.plan = replace(race.plan, restart=False)
         self._budgets.open(race, request)
+        self._hedge_budget.request()
         try:
             strategy = self._strategies[race.plan.strategy]
             opener = self.attempts.opener(race, self._reasoning.recall(request))

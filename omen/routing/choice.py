@@ -18,7 +18,7 @@ from itertools import accumulate
 
 from omen.candidates import Candidate
 from omen.routing._survival import Survival
-from omen.routing.hedging import ENOUGH_SAMPLES
+from omen.routing.hedging import ENOUGH_SAMPLES, hedge_delays
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def choose(
         return Choice("race", min(default_k, len(candidates)), None)
     field = _Field(
         shares=[one.within for one in known],
-        delays=[delay(candidate) for candidate in candidates],
+        delays=list(hedge_delays(candidates, delay).values()),
         prices=_relative_prices(candidates),
     )
     plans = list(field.plans(seconds))

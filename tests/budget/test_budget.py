@@ -91,6 +91,20 @@ def test_what_starts_later_has_to_fit_beside_what_was_spent_and_what_runs() -> N
     assert budget(race, CHEAP, "failover") is None
 
 
+def test_a_judge_that_died_keeps_what_its_drafts_made_it_read_reserved() -> None:
+    budget = RequestBudget(REQUEST, PROMPT, Decimal("0.0069"))
+    race = RaceRecord("r", PLAN, 0.0)
+    for index in range(2):  # two drafts, of 0.0003 each
+        draft = AttemptRecord(index, CHEAP, 0.0, "draft", usage=Usage(20, 10), ended_at=1.0)
+        race.attempts.append(draft)
+    assert budget(race, CHEAP, "judge") is None
+    race.attempts.append(AttemptRecord(2, CHEAP, 1.0, "judge", responded_at=1.1, ended_at=2.0))
+    # 0.0006 are spent, and the judge may have cost 100 + 200 tokens in and 100 out: 0.004
+    assert budget(race, CHEAP, "failover") is None
+    race.attempts.append(AttemptRecord(3, CHEAP, 2.0, "failover"))
+    assert budget(race, CHEAP, "failover") is not None
+
+
 SPENT = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), max_size=30)
 
 

@@ -75,6 +75,31 @@ def test_while_little_is_known_the_usual_number_race_and_nothing_is_promised() -
     assert chosen(2.0, candidates=(A,), survival=UNSEEN) == Choice("race", 1, None)
 
 
+def test_hedges_are_expected_when_they_are_really_sent() -> None:
+    """A hedge is waited for no longer than the first one, so a third comes in time."""
+    choice = choose(
+        (A, B, C),
+        8.0,
+        0.999,
+        survival=lambda one: MEDIUM,
+        delay=lambda one: 2.0 if one is A else 60.0,
+        default_k=2,
+    )
+    # starts at 0, 2 and 4 s: 1 - 0.01 * 0.05 * 0.05
+    assert (choice.strategy, choice.k) == ("speculate_k", 2)
+    assert choice.probability == pytest.approx(1 - 0.01 * 0.05)
+    third = choose(
+        (A, B, C),
+        8.0,
+        0.99996,
+        survival=lambda one: MEDIUM,
+        delay=lambda one: 2.0 if one is A else 60.0,
+        default_k=2,
+    )
+    assert (third.strategy, third.k) == ("speculate_k", 3)
+    assert third.probability == pytest.approx(1 - 0.01 * 0.05 * 0.05)
+
+
 def test_with_one_candidate_there_is_nothing_to_choose() -> None:
     assert chosen(1.0, candidates=(A,)).strategy == "single"
 
