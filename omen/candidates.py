@@ -57,7 +57,7 @@ class Candidate:
     endpoint: Endpoint
     domain: str
     """What fails together: by default each provider is a failure domain of its own."""
-    score: float = 50.0
+    score: float = field(default=50.0, compare=False)
     """How good a choice the router thinks it is, 0 to 100. Breaks ties at a deadline."""
     timeout: float = 600.0
     """Bound of one attempt as a whole."""
@@ -69,6 +69,8 @@ class Candidate:
     card: ModelCard = field(default=UNKNOWN, compare=False)
     """Not part of who it is: candidates are hashed for every plan."""
     quirks: Quirks = field(default=PLAIN, compare=False)
+    warm: bool = field(default=False, compare=False)
+    """Whether its prompt cache probably holds the beginning of the conversation."""
 
     def __post_init__(self) -> None:
         if not self.base_model:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 MergeMethod = Literal["synthesize", "vote", "choices"]
+Stickiness = Literal["none", "turn", "session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,8 @@ class RaceHints:
     judge: str | None = None
     quorum: int | None = None
     restart: bool = False
+    stickiness: Stickiness | None = None
+    session: str | None = None
+    """What the caller calls its session, wherever it said so."""
+    cache: bool | None = None
     explain: bool = False

@@ -89,6 +89,12 @@ class Plan:
     """Whether a committed stream that dies is followed by another one's whole answer."""
     budget_usd: Decimal | None = None
     """What all attempts together may cost. None: no bound."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Who could not serve the request, `provider/model`, and why."""
+    reason: str = ""
+    """Why the candidates are in this order."""
+    sticky: Candidate | None = None
+    """Who made the conversation so far, and so goes first."""
     expected: Expectation | None = None
     """Set when OMEN chose the strategy itself, for the sake of the commit deadline."""
 

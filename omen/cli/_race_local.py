@@ -44,7 +44,7 @@ async def _race(gateway: Gateway, body: Mapping[str, Any]) -> str | OmenError:
     completion = Completion()
     try:
         asked = parse_chat(to_json(body), {})
-        race = gateway.plan(asked.model, asked.hints, trio.current_time())
+        race = gateway.plan(asked.model, asked.hints, trio.current_time(), request=asked.request)
         await gateway.run(race, asked.request, completion)
     except OmenError as error:
         return error

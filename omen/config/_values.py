@@ -17,10 +17,10 @@ from pydantic import WrapValidator as _Wrap
 from pydantic_core import PydanticCustomError
 
 from omen.config._wording import EnvText
+from omen.intents import INTENTS
 
 Kind = Literal["openai", "openai_compatible", "anthropic", "ollama", "xai", "azure"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-INTENTS = ("code", "tests", "regex", "analysis", "explanation", "general")
 ABILITIES = (
     "tools",
     "parallel_tools",

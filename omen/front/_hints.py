@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from omen.errors import RequestError
-from omen.front._schema import HintsIn, MergeIn, intent_of
+from omen.front._schema import HintsIn, MergeIn, read_intent
 from omen.front._validation import Location, describe
 from omen.hints import RaceHints
 
 _PREFIX = "x-omen-"
+_SESSION_HEADERS = ("x-session-id", "x-claude-code-session-id")
 _LISTS = frozenset({"providers"})
 _OBJECTS = frozenset({"priority_weights", "merge"})
 """Hints that a header has no form for."""
@@ -50,6 +51,9 @@ def read_hints(
         judge=merge.judge,
         quorum=merge.quorum,
         restart=hints.on_failure == "restart",
+        stickiness=hints.stickiness,
+        session=hints.session_id or _session_of_headers(headers),
+        cache=hints.cache,
         priority_weights=hints.priority_weights or {},
         tags=tags,
         explain=bool(hints.explain),
@@ -67,6 +71,10 @@ def refuse_unsayable(hints: RaceHints, *, restart: bool) -> None:
     if hints.restart and not restart:
         words = "omen.on_failure: a stream here cannot announce a restart; do not stream"
         raise RequestError(words, param="omen.on_failure")
+
+
+def _session_of_headers(headers: Mapping[str, str]) -> str | None:
+    return next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), None)
 
 
 def _read_headers(headers: Mapping[str, str]) -> HintsIn | None:
@@ -92,7 +100,7 @@ def _header_name(location: Location) -> str:
 def _intent_of_tags(tags: Mapping[str, str] | None) -> str | None:
     said = (tags or {}).get("intent")
     try:
-        return None if said is None else intent_of(said)
+        return None if said is None else read_intent(said)
     except PydanticCustomError as error:
         raise RequestError(f"tags.intent: {error.message()}", param="tags.intent") from None
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
+from omen.intents import INTENTS, SYNONYMS, intent_of
+
 
 class _Open(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
@@ -151,22 +153,12 @@ StopIn = Annotated[
 Positive = Annotated[float, Field(gt=0)]
 
 
-INTENTS = ("code", "tests", "regex", "analysis", "explanation", "general")
-_SYNONYMS = {
-    "completion": "code",
-    "refactor": "code",
-    "explain": "explanation",
-    "reason": "analysis",
-    "architecture": "analysis",
-}
-
-
-def intent_of(said: str) -> str:
+def read_intent(said: str) -> str:
     """Read an intent, or a synonym that existing clients send. **Raises.** `ValueError`."""
-    intent = _SYNONYMS.get(said, said)
-    if intent not in INTENTS:
+    intent = intent_of(said)
+    if intent is None:
         raise PydanticCustomError(
-            "intent", "must be one of {known}", {"known": ", ".join((*INTENTS, *_SYNONYMS))}
+            "intent", "must be one of {known}", {"known": ", ".join((*INTENTS, *SYNONYMS))}
         )
     return intent
 
@@ -194,18 +186,19 @@ class HintsIn(BaseModel):
     max_latency_ms: Positive | None = None
     total_timeout_ms: Positive | None = None
     stickiness: Literal["none", "turn", "session"] | None = None
-    session_id: str | None = None
+    session_id: str | None = Field(default=None, min_length=1, max_length=512)
     priority_weights: dict[str, Positive] | None = None
     min_useful_tokens: int | None = Field(default=None, ge=1)
     hedge_delay_ms: float | None = Field(default=None, ge=0)
     merge: MergeIn | None = None
     on_failure: Literal["error", "restart"] | None = None
     explain: bool | None = None
+    cache: bool | None = None
 
     @field_validator("intent")
     @classmethod
     def _read_intent(cls, said: str | None) -> str | None:
-        return None if said is None else intent_of(said)
+        return None if said is None else read_intent(said)
 
 
 class ChatIn(_Open):

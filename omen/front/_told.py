@@ -94,6 +94,7 @@ def explain(race: RaceRecord) -> dict[str, Any]:
         "race_id": race.race_id,
         "strategy": race.plan.strategy,
         "intent": race.plan.intent,
+        "order": race.plan.reason or None,
         "winner": race.winner.candidate.name if race.winner else None,
         "accepted_unix": round(race.accepted_unix, 6),
         "committed_ms": milliseconds(
@@ -104,6 +105,8 @@ def explain(race: RaceRecord) -> dict[str, Any]:
         "cost_usd": dollars(race.cost_usd),
         "race_premium_usd": dollars(race.premium_usd),
     }
+    if race.plan.left_out:
+        told["left_out"] = [{"name": name, "reason": why} for name, why in race.plan.left_out]
     if race.plan.expected is not None:
         told["expected"] = _expected(race, race.plan.expected)
     return told
@@ -136,8 +139,13 @@ def routing_metadata(race: RaceRecord) -> dict[str, Any]:
         "latency_ms": milliseconds(race.accepted_at, trio.current_time()),
         "was_cached": False,
         "cost_usd": dollars(race.cost_usd),
-        "routing_reason": f"{race.plan.strategy}: first useful of {_started(race)} started",
+        "routing_reason": _routing_reason(race),
     }
+
+
+def _routing_reason(race: RaceRecord) -> str:
+    ran = f"{race.plan.strategy}: first useful of {_started(race)} started"
+    return f"{race.plan.reason}; {ran}" if race.plan.reason else ran
 
 
 def _attempt(race: RaceRecord, attempt: AttemptRecord) -> dict[str, Any]:

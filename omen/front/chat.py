@@ -48,7 +48,9 @@ class ChatRoute:
             check_method(scope)
             body = await read_json_body(receive, headers, self.body_limits)
             asked = self.dialect.parse(body, headers)
-            race = self.gateway.plan(asked.model, asked.hints, accepted_at, request_id)
+            race = self.gateway.plan(
+                asked.model, asked.hints, accepted_at, request_id, request=asked.request
+            )
         except ClientGoneError:
             return
         except RequestError as error:

@@ -27,7 +27,9 @@ class CountTokens:
     ) -> Planned:
         """Read a request and find out who is to count."""
         asked = parse_count(body, headers)
-        race = self.gateway.plan(asked.model, asked.hints, accepted_at, request_id)
+        race = self.gateway.plan(
+            asked.model, asked.hints, accepted_at, request_id, request=asked.request
+        )
 
         async def run() -> Mapping[str, Any]:
             counted = await self.gateway.count_tokens(race, asked.request)

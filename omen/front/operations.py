@@ -19,7 +19,7 @@ from omen.front.attempts import describe_attempts
 from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
 from omen.front.openai_write import error_object
-from omen.front.providers import describe_provider, describe_providers
+from omen.front.providers import describe_provider, describe_providers, describe_scores
 from omen.front.races import describe_race, list_races
 from omen.gateway import Gateway
 
@@ -129,6 +129,10 @@ def _add_providers(app: QuartTrio, gateway: Gateway) -> None:
     @app.get("/omen/providers")
     async def providers() -> Answer:
         return describe_providers(gateway, local=is_local(dict(request.scope))), 200
+
+    @app.get("/omen/providers/scores")
+    async def scores() -> Any:
+        return describe_scores(gateway), 200
 
     @app.get("/omen/providers/<string:name>/health")
     async def provider_health(name: str) -> Answer:

@@ -19,6 +19,26 @@ def describe_providers(gateway: Gateway, *, local: bool) -> dict[str, Any]:
     return {"providers": told}
 
 
+def describe_scores(gateway: Gateway) -> list[dict[str, Any]]:
+    """Write every provider's score and its parts, the best first."""
+    kinds = {provider.name: provider.kind for provider in gateway.providers}
+    best_first = sorted(gateway.scores.items(), key=lambda item: -item[1].overall)
+    return [
+        {
+            "provider_id": name,
+            "provider_name": kinds[name],
+            "health_score": round(score.health, 2),
+            "latency_ms": _milliseconds(score.latency_p90),
+            "latency_score": round(score.latency, 2),
+            "cost_score": round(score.cost, 2),
+            "reliability_score": round(score.reliability, 2),
+            "overall_score": round(score.overall, 2),
+            "recommended": score.recommended,
+        }
+        for name, score in best_first
+    ]
+
+
 def describe_provider(
     gateway: Gateway, provider: CatalogProvider, *, local: bool
 ) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import trio
 from omen.attempts import Attempts
 from omen.audit import RequestAudit
 from omen.budget import Budgets
+from omen.callers import ANYBODY, Caller
 from omen.candidates import Candidate
 from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
@@ -31,7 +32,7 @@ from omen.plan import Output, RaceRecord, Strategy
 from omen.probes import Target, keep_probing
 from omen.providers import COUNTERS, EMBEDDERS, KINDS
 from omen.reasoning import ReasoningMemory
-from omen.routing import Catalog, CatalogProvider, Health, HedgeBudget, Router
+from omen.routing import Asked, Catalog, CatalogProvider, Health, HedgeBudget, Router, Score, Scores
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 from omen.wire.transport import Transport
 
@@ -72,6 +73,7 @@ class Gateway:
         races: RaceLog,
         health: Health,
         health_settings: HealthSettings,
+        scores: Scores,
         hedge_budget: HedgeBudget,
         budgets: Budgets,
         audit: RequestAudit | None = None,
@@ -89,6 +91,7 @@ class Gateway:
         self.races = races
         self.health = health
         self._health_settings = health_settings
+        self._scores = scores
         self._hedge_budget = hedge_budget
         self._budgets = budgets
         self.audit = audit
@@ -119,6 +122,11 @@ class Gateway:
     def providers(self) -> tuple[CatalogProvider, ...]:
         """Every provider, in the order of the configuration."""
         return tuple(self._catalog)
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """Every provider's score now, by name."""
+        return {p.name: self._scores.of_provider(p) for p in self._catalog}
 
     @property
     def ready(self) -> bool:
@@ -155,13 +163,20 @@ class Gateway:
         self._catalog[target.provider].discovered[target.endpoint.base_url] = models
 
     def plan(
-        self, model: str, hints: RaceHints, accepted_at: float, request_id: str = ""
+        self,
+        model: str,
+        hints: RaceHints,
+        accepted_at: float,
+        request_id: str = "",
+        *,
+        request: ChatRequest | None = None,
+        caller: Caller = ANYBODY,
     ) -> RaceRecord:
         """Decide on a race, without starting anything.
 
         **Raises.** `RequestError` when the request cannot be served as it stands.
         """
-        plan = self._router.plan(model, hints, accepted_at)
+        plan = self._router.plan(model, hints, accepted_at, Asked(request, caller))
         return RaceRecord(
             race_id=secrets.token_hex(12),
             plan=plan,

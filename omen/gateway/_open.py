@@ -27,8 +27,11 @@ from omen.routing import (
     Health,
     HedgeBudget,
     HedgeDelay,
+    Outcomes,
     PlanDefaults,
+    Preferences,
     Router,
+    Scores,
     Slots,
 )
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
@@ -49,7 +52,8 @@ async def open_gateway(
     catalog = Catalog([_catalog_provider(p) for p in settings.providers.values()])
     strategies = load_strategies()
     health = Health((p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints)
-    first_tokens = FirstTokens()
+    first_tokens, outcomes = FirstTokens(), Outcomes()
+    scores = Scores(health, first_tokens, outcomes)
     race = settings.race
     hedge_budget, budgets = HedgeBudget(race.max_extra_load), Budgets()
     router = Router(
@@ -58,6 +62,7 @@ async def open_gateway(
         strategies,
         health.standing,
         survival=first_tokens.survival,
+        score=lambda candidate: scores.of(candidate).overall,
         hedge_delay=HedgeDelay(first_tokens, race.max_extra_load, race.warmup_delay_ms / 1000),
     )
     async with transport or Transport() as upstream:
@@ -70,6 +75,7 @@ async def open_gateway(
             races,
             health,
             first_tokens,
+            outcomes,
             slots.observe,
             *([] if audit is None else [audit]),
         ]
@@ -88,6 +94,7 @@ async def open_gateway(
             races=races,
             health=health,
             health_settings=settings.health,
+            scores=scores,
             audit=audit,
             hedge_budget=hedge_budget,
             budgets=budgets,
@@ -122,4 +129,5 @@ def _plan_defaults(settings: Settings) -> PlanDefaults:
         auto=race.auto,
         slo_target=race.slo_target,
         aliases=settings.routing.aliases,
+        prefer=Preferences(settings.routing.prefer, settings.routing.prefer_local_for),
     )

@@ -6,10 +6,18 @@ from omen.routing.catalog import Catalog, CatalogProvider
 from omen.routing.health import EndpointHealth, Health
 from omen.routing.hedging import HedgeBudget, HedgeDelay, hedge_delays
 from omen.routing.latency import FirstTokens
+from omen.routing.lineup import Asked
+from omen.routing.names import AUTO
+from omen.routing.outcomes import Outcomes
+from omen.routing.preference import Preferences
 from omen.routing.router import PlanDefaults, Router
+from omen.routing.score import Score
+from omen.routing.scoring import Scores
 from omen.routing.slots import Slots
 
 __all__ = [
+    "AUTO",
+    "Asked",
     "Cards",
     "Catalog",
     "CatalogProvider",
@@ -18,8 +26,12 @@ __all__ = [
     "Health",
     "HedgeBudget",
     "HedgeDelay",
+    "Outcomes",
     "PlanDefaults",
+    "Preferences",
     "Router",
+    "Score",
+    "Scores",
     "Slots",
     "Survival",
     "estimate",

@@ -90,6 +90,11 @@ class Health:
         """Say how a provider stands: as its best endpoint does."""
         return max((e.state for e in self.of(provider)), key=_ORDER.index, default="unknown")
 
+    def state_at(self, candidate: Candidate) -> State:
+        """Say how a candidate's own endpoint stands."""
+        endpoint = self._find(candidate)
+        return "unknown" if endpoint is None else endpoint.state
+
     def standing(self, candidate: Candidate) -> tuple[int, int]:
         """Say how far back a candidate belongs, and how much its endpoint has to do already."""
         endpoint = self._find(candidate)

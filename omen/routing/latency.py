@@ -13,6 +13,7 @@ than its age. What failed otherwise says nothing: a refusal is quick.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import trio
@@ -80,7 +81,7 @@ class Window:
     def survival(self, now: float) -> Survival:
         """Estimate; the same answer is given again for a second."""
         if self._known is None or now - self._known[0] >= STALE_SECONDS:
-            self._known = now, self._estimate(now)
+            self._known = now, pooled([self], now)
         return self._known[1]
 
     def _rotate(self, now: float) -> None:
@@ -89,15 +90,22 @@ class Window:
         while now - self._slices[0].since > SLICES * SLICE_LONGEST_SECONDS:
             self._slices.popleft()
 
-    def _estimate(self, now: float) -> Survival:
+    def add_to(self, observed: HdrHistogram, censored: HdrHistogram, now: float) -> None:
+        """Add what is in the window to two histograms."""
         if self._slices:
             self._rotate(now)
-        observed, censored = _new(), _new()
         for one in self._slices:
             for total, part in ((observed, one.observed), (censored, one.censored)):
                 if part.get_total_count():
                     total.add(part)
-        return estimate(_EDGES, observed.counts[:], censored.counts[:])
+
+
+def pooled(windows: Iterable[Window], now: float) -> Survival:
+    """Estimate from all samples of several windows."""
+    observed, censored = _new(), _new()
+    for window in windows:
+        window.add_to(observed, censored, now)
+    return estimate(_EDGES, observed.counts[:], censored.counts[:])
 
 
 class FirstTokens:
@@ -122,6 +130,12 @@ class FirstTokens:
             if len(self._windows) > MOST_WINDOWS:
                 # Callers may name any model they like.
                 self._windows.popitem(last=False)
+
+    def survival_of_provider(self, provider: str) -> Survival:
+        """Estimate over everything a provider was asked for, of whichever model."""
+        now = trio.current_time()
+        windows = [window for (name, _), window in self._windows.items() if name == provider]
+        return windows[0].survival(now) if len(windows) == 1 else pooled(windows, now)
 
     def survival(self, candidate: Candidate) -> Survival:
         """Estimate how long this candidate takes; of one never seen, from no samples."""

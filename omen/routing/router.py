@@ -1,31 +1,29 @@
-"""From a model's name and the caller's hints to a plan. Pure but for reading trio's clock.
+"""From a model's name, the caller's hints and its question to a plan.
 
-**Models.** `auto` (every provider's first configured model: a list that was found begins with
-anything, a voice or an embedding); `provider/model`, split at the first
-slash and only when what stands before it is a configured provider; an alias; a bare id (every
-provider that lists it); or a comma-separated list of these. What a list spells out is tried in the
-order written; within an alias, a bare id or `auto`, the order is score × the caller's weight.
+Who may answer is for `names.py` and `lineup.py` to say; here is how they are asked: the strategy,
+how many, by which deadlines. Pure but for what it is told of the candidates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 
+from omen.callers import Caller
 from omen.candidates import Candidate
 from omen.errors import RequestError
 from omen.hints import RaceHints
 from omen.plan import Expectation, Merge, Plan
 from omen.routing._survival import Survival
-from omen.routing.catalog import Catalog, CatalogProvider
+from omen.routing.catalog import Catalog
 from omen.routing.choice import choose
 from omen.routing.health import Standing
 from omen.routing.hedging import hedge_delays
+from omen.routing.lineup import NOTHING_SAID, Asked, Lineup, shown
+from omen.routing.names import Names
+from omen.routing.preference import Preferences
 
-AUTO = "auto"
-_LONGEST = 100
-"""Characters of a name from the caller that an error repeats."""
 _STRATEGY_BY_PRIORITY = {"low-latency": "race"}
 _UNHEDGED = frozenset({"single", "race"})
 _UNKNOWN = Survival((), (), 0)
@@ -45,6 +43,7 @@ class PlanDefaults:
     auto: bool = False
     slo_target: float = 0.99
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    prefer: Preferences = field(default_factory=Preferences)
 
 
 class Router:
@@ -59,39 +58,61 @@ class Router:
         *,
         survival: Callable[[Candidate], Survival] = lambda candidate: _UNKNOWN,
         hedge_delay: Callable[[Candidate], float] = lambda candidate: inf,
+        score: Callable[[Candidate], float] = lambda candidate: candidate.score,
+        behind: Callable[[Candidate], int] = lambda candidate: 0,
     ) -> None:
         self._catalog = catalog
         self._defaults = defaults
         self._strategies = sorted(strategies)
-        self._standing = standing
         self._survival = survival
         self._hedge_delay = hedge_delay
+        self._lineup = Lineup(
+            names=Names(catalog, defaults.aliases, standing),
+            prefer=defaults.prefer,
+            standing=standing,
+            score=score,
+            behind=behind,
+        )
 
-    def plan(self, model: str, hints: RaceHints, accepted_at: float) -> Plan:
+    def plan(
+        self, model: str, hints: RaceHints, accepted_at: float, asked: Asked = NOTHING_SAID
+    ) -> Plan:
         """Decide who may answer, in which order and by which deadlines.
 
-        **Raises.** `RequestError`: 404 `model_not_found` when nobody is a candidate, 400 when a
-        hint names a strategy or a provider that does not exist, or asks for too many.
+        **Raises.** `RequestError`: 404 `model_not_found` when nobody is a candidate, 403 when this
+        caller may not ask them, 400 when nobody of them can serve the request, or when a hint names
+        a strategy or a provider that does not exist, or asks for too many.
         """
         defaults = self._defaults
         self._check(hints)
-        candidates = self._candidates(model, hints)
+        found = self._lineup.find(model, hints, asked)
+        candidates = found.candidates
         max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
         # The server's own bound holds whatever a caller asks for.
         total = min(defaults.total_timeout, hints.total_timeout or inf)
         commit_deadline = accepted_at + max_latency
         strategy, k, expected = self._way(hints, candidates, max_latency, commit_deadline)
+        if not asked.caller.may_run(strategy):
+            raise RequestError(
+                f"this key may not use the strategy {strategy}; "
+                f"allowed: {', '.join(asked.caller.strategies)}",
+                param="omen.strategy",
+                status=403,
+                code="strategy_not_allowed",
+            )
         return Plan(
             strategy=strategy,
             candidates=candidates,
             k=k,
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
             reasoning_counts=defaults.reasoning_counts,
-            intent=hints.intent,
+            intent=found.intent,
+            left_out=found.left_out,
+            reason=found.reason,
             commit_deadline=commit_deadline,
             total_deadline=accepted_at + total,
             hedge_delays=self._hedge_delays(strategy, candidates, hints),
-            merge=self._merge(hints),
+            merge=self._merge(hints, asked.caller),
             restart=hints.restart,
             budget_usd=hints.budget_usd,
             expected=expected,
@@ -130,16 +151,17 @@ class Router:
             return dict.fromkeys(candidates, hints.hedge_delay)
         return hedge_delays(candidates, self._hedge_delay)
 
-    def _merge(self, hints: RaceHints) -> Merge:
+    def _merge(self, hints: RaceHints, caller: Caller) -> Merge:
         judge = None
         if hints.judge is not None:
             allowed = hints.providers
-            found = self._resolve(hints.judge)
-            judge = next((c for c in found if allowed is None or c.provider in allowed), None)
+            found = self._lineup.names.find(hints.judge)
+            usable = (c for c in found if caller.may_use(c.provider, c.model))
+            judge = next((c for c in usable if allowed is None or c.provider in allowed), None)
             if judge is None:
                 raise RequestError(
                     f"omen.merge.judge: no provider that may answer serves the model "
-                    f"{_shown(hints.judge)}",
+                    f"{shown(hints.judge)}",
                     param="omen.merge.judge",
                     status=404,
                     code="model_not_found",
@@ -154,7 +176,7 @@ class Router:
         if hints.strategy is not None and hints.strategy not in self._strategies:
             raise RequestError(
                 f"omen.strategy must be one of {', '.join(self._strategies)}, "
-                f"got {_shown(hints.strategy)}",
+                f"got {shown(hints.strategy)}",
                 param="omen.strategy",
             )
         self._check_providers("omen.providers", hints.providers or ())
@@ -164,7 +186,7 @@ class Router:
         for name in names:
             if name not in self._catalog:
                 raise RequestError(
-                    f"{param} names {_shown(name)}, which is not configured; configured: "
+                    f"{param} names {shown(name)}, which is not configured; configured: "
                     f"{', '.join(self._catalog.names) or 'none'}",
                     param=param,
                 )
@@ -172,63 +194,3 @@ class Router:
     def _named_strategy(self, hints: RaceHints) -> str | None:
         priority = (hints.tags or {}).get("priority", "")
         return hints.strategy or _STRATEGY_BY_PRIORITY.get(priority)
-
-    def _candidates(self, model: str, hints: RaceHints) -> tuple[Candidate, ...]:
-        weights = hints.priority_weights
-        found: list[Candidate] = []
-        for name in (part.strip() for part in model.split(",")):
-            group = [_weighted(candidate, weights) for candidate in self._resolve(name)]
-            found += sorted(group, key=lambda candidate: -candidate.score)
-        allowed = hints.providers
-        unique = dict.fromkeys(c for c in found if allowed is None or c.provider in allowed)
-        if not unique:
-            among = f" among omen.providers {', '.join(allowed)}" if allowed is not None else ""
-            raise RequestError(
-                f"no provider{among} serves the model {_shown(model)}",
-                param="model",
-                status=404,
-                code="model_not_found",
-            )
-        # Nobody is left out: if all are down, the plan is to try them all the same.
-        return tuple(sorted(_endpoints_last(unique), key=lambda one: self._standing(one)[0]))
-
-    def _resolve(self, name: str) -> list[Candidate]:
-        aliased = self._defaults.aliases.get(name)
-        if aliased is not None:
-            return [candidate for target in aliased for candidate in self._by_id(target)]
-        return self._by_id(name)
-
-    def _by_id(self, name: str) -> list[Candidate]:
-        provider, slash, model = name.partition("/")
-        if slash and model and provider in self._catalog:
-            return self._at(self._catalog[provider], model)
-        if name == AUTO:
-            return [c for p in self._catalog if p.models for c in self._at(p, p.models[0])]
-        return [c for p in self._catalog if p.lists(name) for c in self._at(p, name)]
-
-    def _at(self, provider: CatalogProvider, model: str) -> list[Candidate]:
-        """Order a provider's endpoints: who stands well first, and of those who has least to do."""
-        return sorted(provider.candidates(model), key=self._standing)
-
-
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= _LONGEST else name[:_LONGEST] + "…")
-
-
-def _weighted(candidate: Candidate, weights: Mapping[str, float]) -> Candidate:
-    weight = weights.get(candidate.provider)
-    return candidate if weight is None else replace(candidate, score=candidate.score * weight)
-
-
-def _endpoints_last(candidates: Collection[Candidate]) -> tuple[Candidate, ...]:
-    """Put each provider's further endpoints behind everybody's first.
-
-    Racing two endpoints of one provider against each other is what is left when there is no other
-    provider, not what to begin with.
-    """
-    first: dict[str, Candidate] = {}
-    further: list[Candidate] = []
-    for candidate in candidates:
-        if first.setdefault(candidate.name, candidate) is not candidate:
-            further.append(candidate)
-    return (*first.values(), *further)

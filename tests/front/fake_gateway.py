@@ -69,7 +69,12 @@ class FakeGateway:
         self.ended: list[tuple[float, str]] = []
 
     def plan(
-        self, model: str, hints: RaceHints, accepted_at: float, request_id: str = ""
+        self,
+        model: str,
+        hints: RaceHints,
+        accepted_at: float,
+        request_id: str = "",
+        **asked: object,
     ) -> RaceRecord:
         self.planned.append((model, hints, accepted_at, request_id))
         if self._refusal is not None:

@@ -32,7 +32,7 @@ async def warm(world: World, requests: int) -> None:
 async def test_a_hedge_wins_and_the_slow_one_is_closed(autojump_clock: MockClock) -> None:
     async with open_world(SLOW, FAST, settings=race_settings(max_extra_load=0.5)) as world:
         await warm(world, 2)
-        received = await world.ask(strategy="speculate_k", k=2)
+        received = await world.ask(model="slow/m,fast/m", strategy="speculate_k", k=2)
         assert received.outcomes == {"slow": "lost", "fast": "won"}
         slow, fast = received.race.attempts
         assert (slow.role, fast.role) == ("primary", "hedge")
@@ -48,10 +48,10 @@ async def test_without_budget_a_hedge_is_denied_and_the_row_says_so(
 ) -> None:
     slow = upstream("slow", first_token=3.0)
     async with open_world(slow, FAST, settings=race_settings(max_extra_load=0.001)) as world:
-        first = await world.ask(strategy="speculate_k", k=2)
+        first = await world.ask(model="slow/m,fast/m", strategy="speculate_k", k=2)
         assert first.winner == "fast"  # the bucket had its one token
         used = world.stats["fast"].started
-        received = await world.ask(strategy="speculate_k", k=2)
+        received = await world.ask(model="slow/m,fast/m", strategy="speculate_k", k=2)
         assert received.winner == "slow"
         denied = [a for a in received.race.attempts if a.outcome == "denied"]
         assert [(a.candidate.provider, a.role) for a in denied] == [("fast", "hedge")] * len(denied)
@@ -64,7 +64,7 @@ async def test_without_budget_a_hedge_is_denied_and_the_row_says_so(
 async def test_the_callers_own_delay_wins_over_the_learnt_one(autojump_clock: MockClock) -> None:
     async with open_world(SLOW, FAST, settings=race_settings(max_extra_load=0.5)) as world:
         await warm(world, 2)
-        received = await world.ask(strategy="speculate_k", k=2, hedge_delay=0.25)
+        received = await world.ask(model="slow/m,fast/m", strategy="speculate_k", k=2, hedge_delay=0.25)
         slow, fast = received.race.attempts
         assert fast.started_at - slow.started_at == pytest.approx(0.25)
 

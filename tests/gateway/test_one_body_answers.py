@@ -33,8 +33,8 @@ def failing(name: str, **more: float) -> SimulatedUpstream:
     return upstream(name, fault=Status(1.0, status=503), **more)  # type: ignore[arg-type]
 
 
-def plan(world: World, **hints: object) -> RaceRecord:
-    return world.gateway.plan("m", replace(RaceHints(), **hints), trio.current_time())  # type: ignore[arg-type]
+def plan(world: World, model: str = "m", **hints: object) -> RaceRecord:
+    return world.gateway.plan(model, replace(RaceHints(), **hints), trio.current_time())  # type: ignore[arg-type]
 
 
 async def test_candidates_are_asked_in_turn_and_the_first_answer_counts(
@@ -47,7 +47,7 @@ async def test_candidates_are_asked_in_turn_and_the_first_answer_counts(
         upstream("spare"),
     ]
     async with open_world(*ups) as world:
-        race = plan(world)
+        race = plan(world, model="bad/m,claude/m,good/m,spare/m")
         found = await world.gateway.embed(race, TEXTS)
         assert len(found.vectors) == 2
         # Who has no embeddings was not even started.

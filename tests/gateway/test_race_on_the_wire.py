@@ -148,10 +148,10 @@ async def test_a_stall_before_the_commit_is_curable_and_after_it_is_told(
     async with open_world(
         upstream("stalls", first_token=0.5, gap=7.0), upstream("next"), stall_timeout=3.0
     ) as world:
-        received = await world.ask(strategy="single")
+        received = await world.ask(model="stalls/m,next/m", strategy="single")
         assert received.race.attempts[0].ended_at == 3.5
         assert received.winner == "next"
-        received = await world.ask(strategy="single", min_useful_tokens=1)
+        received = await world.ask(model="stalls/m,next/m", strategy="single", min_useful_tokens=1)
         assert received.winner == "stalls"
         assert received.error is not None
         assert received.error.message == "stalled for 3 s"

@@ -1,0 +1,200 @@
+"""Who may answer a request, and in which order: from groups of candidates to one line.
+
+Within a group candidates are ordered by score × the caller's weight; in `auto` that comes second,
+after what is preferred for the caller's intent; `tags.priority` puts the price in its place.
+Then further endpoints go behind everybody's first, and who stands badly behind who stands well.
+Who cannot serve the request at all is left out, with the reason kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from types import MappingProxyType
+
+from omen.callers import ANYBODY, Caller
+from omen.candidates import Candidate
+from omen.chat import ChatRequest
+from omen.errors import RequestError
+from omen.hints import RaceHints
+from omen.routing.eligibility import NOTHING, Needs, needs_of
+from omen.routing.health import Standing
+from omen.routing.intent import classify
+from omen.routing.names import Group, Names
+from omen.routing.preference import Preferences
+from omen.routing.score import blended_price
+
+_LONGEST = 100
+"""Characters of a name from the caller that an error repeats."""
+_TIGHT = 2
+"""How far back one belongs that can probably not read so much; as far as one that recovers."""
+
+_Key = Callable[[Candidate], tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, and by whom, as far as a plan depends on it."""
+
+    request: ChatRequest | None = None
+    caller: Caller = ANYBODY
+
+
+NOTHING_SAID = Asked()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who may answer, in order, and how that came about."""
+
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[tuple[str, str], ...]
+    intent: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """Puts candidates in line. What is known of them is asked for, candidate by candidate."""
+
+    names: Names
+    prefer: Preferences
+    standing: Standing
+    score: Callable[[Candidate], float]
+    behind: Callable[[Candidate], int]
+    """How far back one belongs for other reasons than its health."""
+
+    def find(self, model: str, hints: RaceHints, asked: Asked) -> Found:
+        """Find who may answer, in order. **Raises.** `RequestError` when nobody may."""
+        allowed = hints.providers
+        named = [
+            replace(
+                group,
+                candidates=[
+                    c for c in group.candidates if allowed is None or c.provider in allowed
+                ],
+            )
+            for group in self.names.groups(model)
+        ]
+        if not any(group.candidates for group in named):
+            raise _nobody(model, allowed)
+        permitted = [_permitted(group, asked.caller) for group in named]
+        if not any(group.candidates for group in permitted):
+            raise RequestError(
+                f"this key may not use the model {shown(model)}",
+                param="model",
+                status=403,
+                code="model_not_allowed",
+            )
+        return self._ordered(permitted, hints, asked)
+
+    def _ordered(self, groups: Sequence[Group], hints: RaceHints, asked: Asked) -> Found:
+        needs = NOTHING if asked.request is None else needs_of(asked.request)
+        left_out: dict[str, str] = {}
+        ordered: dict[Candidate, None] = {}
+        intent = self._intent(groups, hints, asked)
+        for group in groups:
+            able: list[Candidate] = []
+            for candidate in group.candidates:
+                why = needs.why_not(candidate)
+                if why is None:
+                    able.append(self._scored(candidate, hints.priority_weights))
+                else:
+                    left_out[candidate.name] = why
+            ordered |= dict.fromkeys(sorted(able, key=self._order(group, intent, hints)))
+        if not ordered:
+            told = "; ".join(f"{name} {why}" for name, why in left_out.items())
+            raise RequestError(
+                f"no candidate can serve this request: {told}", param="model", code="unsupported"
+            )
+        # Nobody else is left out: if all are down, the plan is to try them all the same.
+        last = sorted(_endpoints_last(ordered), key=lambda one: self._rank(one, needs))
+        return Found(tuple(last), tuple(left_out.items()), intent, self._reason(groups, intent))
+
+    def _intent(self, groups: Sequence[Group], hints: RaceHints, asked: Asked) -> str | None:
+        """Take the caller's word for what it wants; guess where the order depends on it."""
+        if hints.intent is not None or asked.request is None:
+            return hints.intent
+        if not any(group.is_auto for group in groups):
+            return None
+        return classify(asked.request.messages)
+
+    def _order(self, group: Group, intent: str | None, hints: RaceHints) -> _Key:
+        """Give what the candidates of a group are sorted by."""
+        by_priority = _ORDER_BY_PRIORITY.get((hints.tags or {}).get("priority", ""))
+        if by_priority is not None:
+            return by_priority
+        if group.is_auto:
+            rank = self.prefer.rank
+            wanted = intent or "general"
+            return lambda candidate: (*rank(candidate, wanted), -candidate.score)
+        return lambda candidate: (-candidate.score,)
+
+    def _rank(self, candidate: Candidate, needs: Needs) -> int:
+        """Say how far back a candidate belongs, whatever its score."""
+        rank = max(self.standing(candidate)[0], self.behind(candidate))
+        return max(rank, _TIGHT) if needs.is_tight(candidate) else rank
+
+    def _reason(self, groups: Sequence[Group], intent: str | None) -> str:
+        if any(group.is_auto for group in groups):
+            return self.prefer.describe(intent or "general")
+        return "by score" if len(groups) == 1 else "in the order written"
+
+    def _scored(self, candidate: Candidate, weights: Mapping[str, float]) -> Candidate:
+        score = self.score(candidate) * weights.get(candidate.provider, 1.0)
+        return replace(candidate, score=score)
+
+
+def _permitted(group: Group, caller: Caller) -> Group:
+    if not caller.models:
+        return group
+    return replace(
+        group, candidates=[c for c in group.candidates if caller.may_use(c.provider, c.model)]
+    )
+
+
+def _nobody(model: str, allowed: Collection[str] | None) -> RequestError:
+    among = f" among omen.providers {', '.join(allowed)}" if allowed is not None else ""
+    return RequestError(
+        f"no provider{among} serves the model {shown(model)}",
+        param="model",
+        status=404,
+        code="model_not_found",
+    )
+
+
+def _cheapest_first(candidate: Candidate) -> tuple[float, ...]:
+    """Order by price at three tokens in for one out; what is not known is taken for dear."""
+    price = candidate.card.price
+    return (inf if price is None else float(blended_price(price)), -candidate.score)
+
+
+def _dearest_first(candidate: Candidate) -> tuple[float, ...]:
+    """Order by quality, for which a vendor's own price is the only measure that all have."""
+    price = candidate.card.price
+    return (0.0 if price is None else -float(blended_price(price)), -candidate.score)
+
+
+_ORDER_BY_PRIORITY: Mapping[str, _Key] = MappingProxyType(
+    {"cost-effective": _cheapest_first, "high-quality": _dearest_first}
+)
+
+
+def _endpoints_last(candidates: Collection[Candidate]) -> tuple[Candidate, ...]:
+    """Put each provider's further endpoints behind everybody's first.
+
+    Racing two endpoints of one provider against each other is what is left when there is no other
+    provider, not what to begin with.
+    """
+    first: dict[str, Candidate] = {}
+    further: list[Candidate] = []
+    for candidate in candidates:
+        if first.setdefault(candidate.name, candidate) is not candidate:
+            further.append(candidate)
+    return (*first.values(), *further)
+
+
+def shown(name: str) -> str:
+    """Repeat a name that a caller gave, as far as is sensible."""
+    return repr(name if len(name) <= _LONGEST else name[:_LONGEST] + "…")

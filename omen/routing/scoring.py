@@ -1,0 +1,52 @@
+"""Scores from live data: health, first tokens and outcomes, put together.
+
+A candidate's own score orders candidates; a provider's is told to operators. Both come from the
+same windows, so what is seen is what is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omen.candidates import Candidate
+from omen.routing._survival import Survival
+from omen.routing.catalog import CatalogProvider
+from omen.routing.health import Health
+from omen.routing.latency import FirstTokens
+from omen.routing.names import model_for_auto
+from omen.routing.outcomes import Outcomes
+from omen.routing.score import Score, make_score
+
+P90 = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores candidates and providers by what was seen of them."""
+
+    health: Health
+    first_tokens: FirstTokens
+    outcomes: Outcomes
+
+    def of(self, candidate: Candidate) -> Score:
+        """Score one candidate, at its own endpoint."""
+        return make_score(
+            self.health.state_at(candidate),
+            _p90(self.first_tokens.survival(candidate)),
+            candidate.card.price,
+            self.outcomes.reliability(candidate.provider, candidate.model),
+        )
+
+    def of_provider(self, provider: CatalogProvider) -> Score:
+        """Score a provider: its best endpoint, all its models, the price of what `auto` asks."""
+        model = model_for_auto(provider) or next(iter(provider.listed), "")
+        return make_score(
+            self.health.state(provider.name),
+            _p90(self.first_tokens.survival_of_provider(provider.name)),
+            provider.card(model).price,
+            self.outcomes.reliability(provider.name),
+        )
+
+
+def _p90(survival: Survival) -> float | None:
+    return survival.quantile(P90) if survival.count else None
