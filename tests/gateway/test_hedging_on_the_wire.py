@@ -64,7 +64,9 @@ async def test_without_budget_a_hedge_is_denied_and_the_row_says_so(
 async def test_the_callers_own_delay_wins_over_the_learnt_one(autojump_clock: MockClock) -> None:
     async with open_world(SLOW, FAST, settings=race_settings(max_extra_load=0.5)) as world:
         await warm(world, 2)
-        received = await world.ask(model="slow/m,fast/m", strategy="speculate_k", k=2, hedge_delay=0.25)
+        received = await world.ask(
+            model="slow/m,fast/m", strategy="speculate_k", k=2, hedge_delay=0.25
+        )
         slow, fast = received.race.attempts
         assert fast.started_at - slow.started_at == pytest.approx(0.25)
 

@@ -89,8 +89,13 @@ async def test_who_keeps_failing_is_asked_last_and_comes_back(
             received = await world.ask(model="bad/m,good/m", strategy="single")
             assert received.outcomes == {"bad": "failed", "good": "won"}
         assert states(world) == {"bad": "down", "good": "healthy"}
-        assert (await world.ask(model="bad/m,good/m", strategy="single")).outcomes == {"good": "won"}
-        assert (await world.ask(model="bad/m,good/m", strategy="race", k=2)).outcomes == {"bad": "failed", "good": "won"}
+        assert (await world.ask(model="bad/m,good/m", strategy="single")).outcomes == {
+            "good": "won"
+        }
+        assert (await world.ask(model="bad/m,good/m", strategy="race", k=2)).outcomes == {
+            "bad": "failed",
+            "good": "won",
+        }
         await trio.sleep(5)
         assert states(world)["bad"] == "recovering"  # the race's try did not make it longer
 
@@ -137,7 +142,9 @@ async def test_a_rate_limit_puts_an_upstream_behind_until_its_time_is_over(
     limited = upstream("limited", fault=Status(1.0, status=429, retry_after=20.0))
     async with open_world(limited, upstream("good")) as world:
         await world.ask(model="limited/m,good/m", strategy="single")
-        assert (await world.ask(model="limited/m,good/m", strategy="single")).outcomes == {"good": "won"}
+        assert (await world.ask(model="limited/m,good/m", strategy="single")).outcomes == {
+            "good": "won"
+        }
         await trio.sleep(20)
         received = await world.ask(model="limited/m,good/m", strategy="single")
         assert received.outcomes == {"limited": "failed", "good": "won"}

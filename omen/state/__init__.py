@@ -1,0 +1,18 @@
+"""What replicas share: budgets, rate limits, stickiness, cached answers, what was learnt."""
+
+from omen.state.memory import MemoryStore
+from omen.state.opening import open_state
+from omen.state.shared import SharedStore
+from omen.state.store import Cap, Hold, Store, StoreAwayError, Window, WindowState
+
+__all__ = [
+    "Cap",
+    "Hold",
+    "MemoryStore",
+    "SharedStore",
+    "Store",
+    "StoreAwayError",
+    "Window",
+    "WindowState",
+    "open_state",
+]

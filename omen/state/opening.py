@@ -1,0 +1,35 @@
+"""Opens the store that is configured."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from omen.state.memory import MemoryStore
+from omen.state.redis import RedisStore, make_client
+from omen.state.shared import SharedStore
+from omen.state.store import Store
+
+
+@asynccontextmanager
+async def open_state(
+    redis_url: str | None, *, patience: float, most_bytes: int
+) -> AsyncIterator[Store]:
+    """Open the store: in memory, or in Redis with the one in memory to fall back on.
+
+    Redis need not be there. **Units.** `patience` is in seconds, for each call to Redis; bytes are
+    those of values in memory.
+    """
+    local = MemoryStore(most_bytes)
+    if redis_url is None:
+        yield local
+        return
+    async with make_client(redis_url, patience) as client:
+        shared = SharedStore(RedisStore(client, secrets.token_hex(8), patience), local)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(shared.run)
+            yield shared
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,178 @@
+"""A store in Redis (or Valkey), shared by every replica.
+
+Each step that must not be divided is a script; see `_scripts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import trio
+from coredis import Redis
+from coredis.exceptions import RedisError
+from coredis.retry import NoRetryPolicy
+
+from omen.state import _scripts
+from omen.state.store import Cap, Hold, StoreAwayError, Window, WindowState
+
+_T = TypeVar("_T")
+
+_TAG = "{omen}:"
+_KEPT_SECONDS = 70 * 24 * 3600
+"""How long what was spent is known: for a month and the next one."""
+MOST_CONNECTIONS = 64
+
+
+def make_client(url: str, timeout: float) -> Redis[bytes]:
+    """Make a client that gives up in time. Without these bounds a stopped server hangs it."""
+    client: Redis[bytes] = Redis.from_url(
+        url,
+        stream_timeout=timeout,
+        connect_timeout=timeout,
+        pool_timeout=timeout,
+        max_connections=MOST_CONNECTIONS,
+        retry_policy=NoRetryPolicy(),
+    )
+    return client
+
+
+class RedisStore:
+    """See `omen.state.store.Store`. `replica` names this process among the others."""
+
+    def __init__(self, client: Redis[bytes], replica: str, timeout: float) -> None:
+        self._client = client
+        self._replica = replica
+        self._timeout = timeout
+        self._hold = client.register_script(_scripts.HOLD)
+        self._settle = client.register_script(_scripts.SETTLE)
+        self._raise = client.register_script(_scripts.RAISE)
+        self._take = client.register_script(_scripts.TAKE)
+        self.known: dict[str, int] = {}
+        """What was spent or held by everybody, when this was last heard, by scope."""
+
+    async def ping(self) -> None:
+        """Find out whether it is there."""
+        await self._ask(self._client.ping)
+
+    async def hold(
+        self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
+    ) -> Hold:
+        """Set money aside."""
+        keys = [_budget(cap.scope) for cap in caps]
+        limits = [cap.limit for cap in caps]
+        args: list[str | int | float] = [hold_id, lease, len(caps), *limits, *amounts]
+        answer: Sequence[Any] = await self._ask(lambda: self._hold(keys, args))
+        granted, scarcest, left, known = answer
+        own = int(granted or 0)
+        self.known |= {cap.scope: int(sum_) + own for cap, sum_ in zip(caps, known, strict=True)}
+        if not granted:
+            return Hold(None, caps[int(scarcest) - 1].scope, int(left))
+        return Hold(int(granted), None, int(left))
+
+    async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
+        """Give back and add up; a second time does nothing."""
+        keys = [f"{_TAG}settled:{hold_id}", *map(_budget, scopes), *map(_budget, spent)]
+        args: list[str | int] = [hold_id, _KEPT_SECONDS, len(scopes), *spent.values()]
+        await self._ask(lambda: self._settle(keys, args))
+
+    async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
+        """Say what was spent."""
+        if not scopes:
+            return []
+        keys = [f"{_budget(scope)}:spent" for scope in scopes]
+        found = await self._ask(lambda: self._client.mget(keys))
+        return [int(value or 0) for value in found]
+
+    async def raise_spent(self, spent: Mapping[str, int]) -> None:
+        """Raise what was spent."""
+        if spent:
+            keys, args = [_budget(s) for s in spent], [_KEPT_SECONDS, *spent.values()]
+            await self._ask(lambda: self._raise(keys, args))
+
+    async def take(self, windows: Sequence[Window]) -> Sequence[WindowState]:
+        """Count, if there is room."""
+        return await self._counted(windows, may_refuse=True)
+
+    async def count(self, windows: Sequence[Window]) -> None:
+        """Count in any case."""
+        await self._counted(windows, may_refuse=False)
+
+    async def get(self, key: str) -> bytes | None:
+        """Look a value up."""
+        return await self._ask(lambda: self._client.get(_value(key)))
+
+    async def put(self, key: str, value: bytes, ttl: float) -> None:
+        """Keep a value."""
+        await self._ask(lambda: self._client.set(_value(key), value, px=max(1, int(ttl * 1000))))
+
+    async def clear(self, prefix: str) -> int:
+        """Forget values. It walks all keys there are, a thousand at a time."""
+        count, cursor, pattern = 0, 0, f"{_value(prefix)}*"
+        while True:
+            cursor, found = await self._scan(cursor, pattern)
+            if found:
+                count += await self._unlink(found)
+            if cursor == 0:
+                return count
+
+    async def publish(self, topic: str, value: bytes, ttl: float) -> None:
+        """Tell the other replicas. When it is no longer true is a part of what is told."""
+        until = (await self._ask(self._client.time)).timestamp() + ttl
+        said = b"%.3f " % until + value
+        key = f"{_TAG}told:{topic}"
+        await self._ask(lambda: self._client.hset(key, {self._replica: said}))
+        await self._ask(lambda: self._client.expire(key, int(10 * ttl) + 60))
+
+    async def collect(self, topic: str) -> Mapping[str, bytes]:
+        """Hear of all replicas."""
+        now = (await self._ask(self._client.time)).timestamp()
+        told = await self._ask(lambda: self._client.hgetall(f"{_TAG}told:{topic}"))
+        found: dict[str, bytes] = {}
+        for replica, said in told.items():
+            until, _, value = said.partition(b" ")
+            if float(until) > now:
+                found[replica.decode()] = value
+        return found
+
+    async def _scan(self, cursor: int, pattern: str) -> tuple[int, Sequence[bytes]]:
+        return await self._ask(lambda: self._client.scan(cursor, match=pattern, count=1000))
+
+    async def _unlink(self, keys: Sequence[bytes]) -> int:
+        return await self._ask(lambda: self._client.unlink(keys))
+
+    async def _counted(
+        self, windows: Sequence[Window], *, may_refuse: bool
+    ) -> Sequence[WindowState]:
+        keys = [f"{_TAG}rate:{window.scope}" for window in windows]
+        args = [int(may_refuse)]
+        for window in windows:
+            args += [window.limit, window.amount]
+        states: Sequence[Any] = await self._ask(lambda: self._take(keys, args))
+        return [_window_state(w, *state) for w, state in zip(windows, states, strict=True)]
+
+    async def _ask(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Make one call. **Raises.** `StoreAwayError`, whatever went wrong."""
+        try:
+            with trio.fail_after(self._timeout):
+                return await call()
+        except (RedisError, OSError, trio.TooSlowError, ExceptionGroup) as error:
+            raise StoreAwayError(type(error).__name__) from error
+
+
+def _budget(scope: str) -> str:
+    return f"{_TAG}budget:{scope}"
+
+
+def _value(key: str) -> str:
+    return f"{_TAG}value:{key}"
+
+
+def _window_state(window: Window, total: Any, resets: Any, retry: Any) -> WindowState:
+    wait = float(retry)
+    return WindowState(
+        limit=window.limit,
+        left=max(0, window.limit - int(total)),
+        resets_in=max(0.0, float(resets)),
+        retry_in=None if wait < 0 else wait,
+    )

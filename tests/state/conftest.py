@@ -1,0 +1,28 @@
+"""Both stores, for tests that hold for either."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from omen.state import MemoryStore, Store
+from omen.state.redis import RedisStore, make_client
+from tests.servers import RedisServer, running_redis
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    server = request.getfixturevalue("redis")
+    async with make_client(server.url, 5.0) as client:
+        await client.flushall()
+        yield RedisStore(client, "one", 5.0)
