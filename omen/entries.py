@@ -44,6 +44,21 @@ class Entry:
     cost_usd: str | None
     """As exact as it is known; text, because a binary fraction is not."""
     provenance: str
+    key_id: str | None = None
+    """Whose key asked."""
+    project: str | None = None
+    """What the caller books it under: its `tags.project`."""
+    intent: str | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Of the prompt's tokens, those that the provider read from its own cache."""
+    from_cache: bool = False
+    """Whether the answer came from OMEN's cache, and nobody was asked."""
+
+    @property
+    def id(self) -> str:
+        """What no other row has."""
+        return f"{self.race_id}:{self.index}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as they are named."""
@@ -62,6 +77,7 @@ def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
     """Write the row of an attempt that has ended or was denied."""
     assert attempt.ended_at is not None
     candidate, cost, start = attempt.candidate, attempt.cost, race.accepted_at
+    usage = attempt.usage
     committed = attempt.committed_at
     return Entry(
         race_id=race.race_id,
@@ -84,9 +100,15 @@ def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
         useful=committed is not None and committed < race.plan.commit_deadline,
         ended=_since(start, attempt.ended_at),
         tokens=attempt.tokens,
-        prompt_tokens=None if attempt.usage is None else attempt.usage.prompt_tokens,
+        prompt_tokens=None if usage is None else usage.prompt_tokens,
         cost_usd=None if cost.usd is None else f"{cost.usd.normalize():f}",
         provenance=cost.provenance,
+        key_id=race.caller.key_id,
+        project=race.project,
+        intent=race.plan.intent,
+        completion_tokens=None if usage is None else usage.completion_tokens,
+        cached_tokens=None if usage is None else usage.prompt_details.get("cached_tokens"),
+        from_cache=race.cached,
     )
 
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from math import inf
 from typing import Literal, Protocol
 
+from omen.callers import ANYBODY, Caller
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.costs import (
@@ -182,6 +183,10 @@ class RaceRecord:
     """How long the prompt may be, once somebody had to know."""
     client_left_at: float | None = None
     """When the client was seen to have left before it had its answer."""
+    caller: Caller = ANYBODY
+    project: str | None = None
+    cached: bool = False
+    """Whether the answer came from OMEN's cache."""
     accepted_unix: float = 0.0
     """`accepted_at` in Unix time, for those who compare it with another process's clock."""
 

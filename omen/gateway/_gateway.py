@@ -183,6 +183,8 @@ class Gateway:
             accepted_at=accepted_at,
             accepted_unix=time.time() - (trio.current_time() - accepted_at),
             request_id=request_id,
+            caller=caller,
+            project=(hints.tags or {}).get("project"),
         )
 
     async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:

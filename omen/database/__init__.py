@@ -1,0 +1,18 @@
+"""The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
+
+from omen.database._desk import DatabaseAwayError, Desk
+from omen.database._sql import GROUPS, Database, Spending, Usage
+from omen.database.opening import UrlError, check_url, open_database, shown_url
+
+__all__ = [
+    "GROUPS",
+    "Database",
+    "DatabaseAwayError",
+    "Desk",
+    "Spending",
+    "UrlError",
+    "Usage",
+    "check_url",
+    "open_database",
+    "shown_url",
+]

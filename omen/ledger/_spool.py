@@ -1,0 +1,147 @@
+"""Rows on disk that the database was not there for, within bounds. Synchronous, for one thread.
+
+A spool is a directory of numbered files of JSON lines. Rows go to the last file, and come back a
+file at a time, the first one first; a file is taken away when its rows are in the database. A
+process that was killed leaves a last line that may be broken off: it is left out.
+
+Several gateways may be told the same directory: each takes a folder in it for itself, under a lock
+that ends with its process, and what it finds in folders that nobody has it takes over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from pydantic_core import to_json
+
+from omen.entries import Entry, read_entry
+
+FILE_BYTES = 1024 * 1024
+
+
+class Spool:
+    """`most_bytes` bounds all files together."""
+
+    def __init__(self, directory: Path, most_bytes: int) -> None:
+        self._base = directory
+        self._most_bytes = most_bytes
+        self._own: tuple[Path, IO[bytes]] | None = None
+        self.broken = 0
+        """Lines that could not be read."""
+
+    def __repr__(self) -> str:
+        return f"<Spool {self._base.name}, {self.size} of {self._most_bytes} bytes>"
+
+    @property
+    def size(self) -> int:
+        """What it takes on disk."""
+        return sum(path.stat().st_size for path in self._files())
+
+    def add(self, entries: Sequence[Entry]) -> int:
+        """Keep rows; give how many of them, the first ones, there was room for.
+
+        **Raises.** `OSError`.
+        """
+        room = self._most_bytes - self.size
+        lines: list[bytes] = []
+        for entry in entries:
+            line = to_json(entry.to_json()) + b"\n"
+            room -= len(line)
+            if room < 0:
+                break
+            lines.append(line)
+        if lines:
+            with self._last().open("ab") as file:
+                file.write(b"".join(lines))
+        return len(lines)
+
+    def oldest(self) -> tuple[Path, list[Entry]] | None:
+        """Give the oldest file and its rows; None when there is none. **Raises.** `OSError`."""
+        path = next(iter(self._files()), None)
+        return None if path is None else (path, self._read(path))
+
+    def done(self, path: Path) -> None:
+        """Take a file away: its rows are elsewhere. **Raises.** `OSError`."""
+        path.unlink()
+
+    def close(self) -> None:
+        """Leave the folder to others."""
+        if self._own is not None:
+            self._own[1].close()
+            self._own = None
+
+    def _read(self, path: Path) -> list[Entry]:
+        found: list[Entry] = []
+        for line in path.read_bytes().splitlines():
+            try:
+                found.append(read_entry(json.loads(line)))
+            except (ValueError, TypeError):
+                self.broken += 1
+        return found
+
+    def _files(self) -> list[Path]:
+        return sorted(self._directory.glob("*.jsonl"))
+
+    @property
+    def _directory(self) -> Path:
+        """Give this process's own folder; the first time, take one."""
+        if self._own is None:
+            self._own = self._take()
+        return self._own[0]
+
+    def _take(self) -> tuple[Path, IO[bytes]]:
+        self._base.mkdir(parents=True, exist_ok=True)
+        own: tuple[Path, IO[bytes]] | None = None
+        others: list[tuple[Path, IO[bytes]]] = []
+        for number in count():
+            folder = self._base / f"{number}"
+            if own is not None and not folder.exists():
+                break
+            locked = _lock(folder)
+            if locked is not None and own is None:
+                own = locked
+            elif locked is not None:
+                others.append(locked)
+        assert own is not None
+        for folder, lock in others:
+            for path in sorted(folder.glob("*.jsonl")):
+                path.rename(own[0] / f"{_number(own[0]) + 1:08}.jsonl")
+            lock.close()
+        return own
+
+    def _last(self) -> Path:
+        files = self._files()
+        if files and files[-1].stat().st_size < FILE_BYTES and _ends_well(files[-1]):
+            return files[-1]
+        return self._directory / f"{_number(self._directory) + 1:08}.jsonl"
+
+
+def _number(folder: Path) -> int:
+    return max((int(path.stem) for path in folder.glob("*.jsonl")), default=0)
+
+
+def _lock(folder: Path) -> tuple[Path, IO[bytes]] | None:
+    """Take a folder, if nobody has it. The lock is the open file's."""
+    folder.mkdir(exist_ok=True)
+    lock = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return folder, lock
+
+
+def _ends_well(path: Path) -> bool:
+    """Whether a file ends with a whole line, so that another one can follow."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        if file.tell() == 0:
+            return True
+        file.seek(-1, 2)
+        return file.read(1) == b"\n"
