@@ -40,5 +40,22 @@ class Caller:
         return not self.strategies or strategy in self.strategies
 
 
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """How one limit of a minute stands. **Units.** Seconds."""
+
+    limit: int
+    left: int
+    resets_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How a caller's limits stand; None where it has none."""
+
+    requests: LimitState | None = None
+    tokens: LimitState | None = None
+
+
 ANYBODY = Caller()
 """A caller without a key, where that is allowed."""

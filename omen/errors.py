@@ -2,6 +2,8 @@
 
     OmenError
     ├── RequestError            the caller's doing; nothing was sent to anybody
+    │   ├── BudgetExceeded      what may be spent does not pay for it
+    │   └── RateLimited         its key asks too often
     ├── UpstreamFailure         one attempt failed; `kind` says how
     │   └── AttemptDenied       it was never started: a budget of OMEN's own is used up
     └── RaceError               the plan as a whole came to nothing
@@ -22,6 +24,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from omen.callers import Quota
     from omen.candidates import Candidate
 
 
@@ -168,9 +171,19 @@ class AttemptDenied(UpstreamFailure):
 class BudgetExceeded(RequestError):
     """What may be spent on a request does not pay for the cheapest way to answer it."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, param="omen.budget_usd", status=402, code="budget_exceeded")
+    def __init__(self, message: str, *, param: str | None = "omen.budget_usd") -> None:
+        super().__init__(message, param=param, status=402, code="budget_exceeded")
         self.type = "insufficient_quota"
+
+
+class RateLimited(RequestError):
+    """A key has asked for more, in the last minute, than it may."""
+
+    def __init__(self, message: str, what: str, quota: Quota, retry_after: float | None) -> None:
+        super().__init__(message, status=429, code="rate_limit_exceeded")
+        self.type = what
+        self.quota = quota
+        self.retry_after = retry_after
 
 
 class RaceError(OmenError):

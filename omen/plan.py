@@ -14,7 +14,7 @@ from decimal import Decimal
 from math import inf
 from typing import Literal, Protocol
 
-from omen.callers import ANYBODY, Caller
+from omen.callers import ANYBODY, Caller, Quota
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.costs import (
@@ -28,14 +28,15 @@ from omen.costs import (
 from omen.errors import UpstreamFailure
 from omen.events import Event, Usage
 from omen.frames import RateLimits
-from omen.hints import MergeMethod
+from omen.hints import MergeMethod, RaceHints
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
 """`denied`: never started."""
-Role = Literal["primary", "entrant", "failover", "hedge", "retry", "draft", "judge"]
+Role = Literal["primary", "entrant", "failover", "hedge", "retry", "draft", "judge", "cache"]
 """Why an attempt was started. `primary`: it is the plan's first. `entrant`: it was in the race from
 the start. `failover`: another one had failed. `hedge`: another one was slow. `retry`: the same
-candidate once more. `draft` and `judge`: of one answer made of several."""
+candidate once more. `draft` and `judge`: of one answer made of several. `cache`: nobody was asked;
+the answer was there."""
 EXTRA_LOAD: frozenset[Role] = frozenset({"hedge", "retry"})
 """The roles that draw from the hedge budget: starts that nobody has asked for."""
 Moment = Literal["started", "progressed", "committed", "ended", "denied"]
@@ -141,7 +142,7 @@ class AttemptRecord:
         candidate, failure = self.candidate, self.failure
         if self.usage is not None:
             return counted(candidate.card.price, self.usage)
-        if self.outcome == "denied":
+        if self.outcome == "denied" or self.role == "cache":
             return NOTHING
         if failure is not None and self.responded_at is None:
             # Nobody bills what it has refused; but whom one could not hear may have answered.
@@ -185,6 +186,13 @@ class RaceRecord:
     """When the client was seen to have left before it had its answer."""
     caller: Caller = ANYBODY
     project: str | None = None
+    model: str = ""
+    """What its caller asked for."""
+    hints: RaceHints = field(default_factory=RaceHints)
+    quota: Quota | None = None
+    """How the caller's limits stood when the request was let in."""
+    budget_left: Decimal | None = None
+    """US dollars the scarcest budget of the month had left, beside what is set aside for this."""
     cached: bool = False
     """Whether the answer came from OMEN's cache."""
     accepted_unix: float = 0.0

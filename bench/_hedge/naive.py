@@ -13,8 +13,8 @@ import trio
 
 from omen.candidates import Candidate
 from omen.plan import AttemptRecord, Moment, Observer, RaceRecord
+from omen.routing._window import Window
 from omen.routing.hedging import ENOUGH_SAMPLES
-from omen.routing.latency import Window
 
 WARMUP_SECONDS = 1.0
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import omen
-from omen.cli import race, replay, serve, sim
+from omen.cli import keys, race, replay, serve, sim, usage
 from omen.config import ConfigError
 
 
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="omen", description=omen.__doc__.partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"omen {omen.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, sim, race, replay):
+    for command in (serve, sim, race, replay, keys, usage):
         command.add_to(commands)
     return parser
 

@@ -7,16 +7,15 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from math import isinf
 from pathlib import Path
 from typing import Any
 
+from omen.cli._pictures import check_pictures
 from omen.entries import Entry, read_entry
 from omen.replay import FORMS, QUANTILES, Comparison, Policy, Recording, compare
 
 DEFAULT = ("single", "race2", "hedge@2%", "hedge@5%", "hedge@10%")
-_PICTURES = (".png", ".svg")
 
 
 def add_to(commands: Any) -> None:
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Compare, and tell."""
     try:
         policies = [Policy.parse(text) for text in args.policies]
-        _check_plots(args.plot)
+        check_pictures(args.plot)
         recording = Recording.of(read_entries(args.file), args.seed)
     except (OSError, ValueError) as error:
         print(f"omen replay: {error}", file=sys.stderr)
@@ -97,11 +96,3 @@ def table(compared: Sequence[Comparison], requests: int) -> str:
 
 def _time(seconds: float) -> str:
     return "never" if isinf(seconds) else f"{seconds:.3f}"
-
-
-def _check_plots(paths: Sequence[Path]) -> None:
-    for path in paths:
-        if path.suffix.lower() not in _PICTURES:
-            raise ValueError(f"--plot {path}: a picture is {' or '.join(_PICTURES)}")
-    if paths and find_spec("matplotlib") is None:
-        raise ValueError("--plot needs matplotlib: pip install 'omen-gateway[plot]'")

@@ -7,7 +7,7 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
@@ -19,12 +19,13 @@ import trio
 
 from omen.cli._demo import with_simulated
 from omen.cli._memory import freeze_what_is_built
+from omen.cli._reloading import heed_reloads
 from omen.cli._retiring import retirement_warnings
 from omen.cli._signals import heed_signals
 from omen.config import Loaded, ServerSettings, Settings, load_settings
 from omen.engine import load_strategies
 from omen.front.app import make_app
-from omen.gateway import open_gateway
+from omen.gateway import make_books, open_gateway
 from omen.plan import Observer
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve, server_context
 from omen.sim import open_fleet
@@ -58,16 +59,21 @@ def run(args: argparse.Namespace) -> int:
         environ["OMEN_BIND"] = args.bind
     if args.port is not None:
         environ["OMEN_PORT"] = str(args.port)
-    loaded = load_settings(args.config, environ, cwd=Path.cwd(), strategies=load_strategies())
-    if args.audit:
+
+    def load() -> Loaded:
+        loaded = load_settings(args.config, environ, cwd=Path.cwd(), strategies=load_strategies())
+        if not args.audit:
+            return loaded
         server = replace(loaded.settings.server, audit=True)
-        loaded = replace(loaded, settings=replace(loaded.settings, server=server))
+        return replace(loaded, settings=replace(loaded.settings, server=server))
+
+    loaded = load()
     for warning in loaded.warnings:
         print(f"omen: warning: {warning}", file=sys.stderr)
-    return trio.run(_serve, loaded, None if args.record is None else Journal(args.record))
+    return trio.run(_serve, loaded, load, None if args.record is None else Journal(args.record))
 
 
-async def _serve(loaded: Loaded, journal: Journal | None) -> int:
+async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | None) -> int:
     """Serve until told to stop; return the exit status."""
     status = 0
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
@@ -75,7 +81,9 @@ async def _serve(loaded: Loaded, journal: Journal | None) -> int:
         await nursery.start(heed_signals, told_to_stop, nursery.cancel_scope)
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
-        async with open_gateway(settings, observers=observers) as gateway:
+        books = make_books(settings.ledger, Path.cwd())
+        async with open_gateway(settings, observers=observers, books=books) as gateway:
+            await gateway.prepare()
             app = make_app(gateway, feed, settings.server, told_to_stop.is_set, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
@@ -84,7 +92,8 @@ async def _serve(loaded: Loaded, journal: Journal | None) -> int:
                 serve, app, _serving(settings), shutdown=shutdown, connections=connections
             )
             async with trio.open_nursery() as background:
-                background.start_soon(gateway.keep_probing)
+                await background.start(heed_reloads, gateway, load)
+                background.start_soon(gateway.keep_up)
                 if journal is not None:
                     background.start_soon(journal.run)
                 async with trio.open_nursery() as serving:

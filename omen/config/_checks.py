@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib.util import find_spec
 
 from omen.config._document import Document
 from omen.config._draft import Draft
@@ -37,6 +38,30 @@ def check_routing(draft: Draft, document: Document) -> None:
                 draft.problem(
                     path, draft.shown(provider, path), allowed, word=provider, words=known
                 )
+
+
+def check_soft_limits(draft: Draft, document: Document) -> None:
+    """Soft limits are of providers that are there, and of a budget that is."""
+    limits = document.routing.provider_soft_limits
+    for name in limits:
+        path: KeyPath = ("routing", "provider_soft_limits", name)
+        if name not in draft.declared:
+            allowed = "a configured provider"
+            draft.problem(path, "an unknown name", allowed, word=name, words=draft.declared)
+        elif document.routing.budget_monthly_usd is None:
+            draft.problem(path, "a percentage of nothing", "a share of routing.budget_monthly_usd")
+
+
+def check_stores(draft: Draft, document: Document) -> None:
+    """What a store needs is installed."""
+    needed = {
+        ("ledger", "url"): ("psycopg", "postgres", (document.ledger.url or "").startswith("postg")),
+        ("cache", "redis_url"): ("coredis", "redis", document.cache.redis_url is not None),
+    }
+    for path, (module, extra, is_needed) in needed.items():
+        if is_needed and find_spec(module) is None:
+            found = f"a store that needs {module}, which is not installed"
+            draft.problem(path, found, f"pip install 'omen-gateway[{extra}]'")
 
 
 def _check_alias(draft: Draft, name: str, targets: tuple[str, ...]) -> None:

@@ -139,6 +139,12 @@ Usd = Annotated[
     BeforeValidator(_exact),
     _allowed("a number of US dollars, at least 0", _decimal),
 ]
+Percent = Annotated[
+    Decimal,
+    Field(strict=True, ge=0, le=100),
+    BeforeValidator(_exact),
+    _allowed("a percentage from 0 to 100", _decimal),
+]
 Text = Annotated[str, Field(strict=True, min_length=1), _allowed("a string that is not empty")]
 Names = Annotated[tuple[Text, ...], _allowed("a list of strings", _split)]
 Key = Annotated[
@@ -154,6 +160,16 @@ BaseUrl = Annotated[
 ]
 BaseUrls = Annotated[
     tuple[BaseUrl, ...], BeforeValidator(_not_empty), _allowed("a list of at least one URL", _split)
+]
+RedisUrl = Annotated[
+    str,
+    Field(strict=True, pattern=r"^(redis|rediss)://[!-~]+$|^unix://[!-~]+$"),
+    _allowed("a redis://, rediss:// or unix:// URL"),
+]
+DatabaseUrl = Annotated[
+    str,
+    Field(strict=True, pattern=r"^sqlite:[^:]+$|^(postgresql|postgres)://[!-~]+$"),
+    _allowed("sqlite:PATH, or a postgresql:// URL"),
 ]
 KindName = Annotated[Kind, _allowed("one of " + ", ".join(KINDS), words=KINDS)]
 IntentName = Annotated[

@@ -10,12 +10,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omen.config._checks import check_race, check_routing
+from omen.config._checks import check_race, check_routing, check_soft_limits, check_stores
 from omen.config._document import Document
 from omen.config._draft import Draft
 from omen.config._environment import Environment, apply_variables
 from omen.config._files import read_dotenv, read_toml
-from omen.config._inactive import warn_of_inactive
 from omen.config._providers import build_provider
 from omen.config._references import referenced_names, resolve_references
 from omen.config._tls_files import check_tls
@@ -65,11 +64,12 @@ def load_settings(
     check_tls(draft, document, cwd)
     check_race(draft, document, strategies)
     check_routing(draft, document)
+    check_soft_limits(draft, document)
+    check_stores(draft, document)
     providers = _providers(draft, document)
     if draft.problems:
         raise ConfigError(draft.problems)
     settings = _settings(draft, document, providers)
-    warn_of_inactive(draft)
     return Loaded(settings, tuple(draft.warnings), source, declared=bool(draft.declared))
 
 

@@ -21,6 +21,7 @@ from omen.candidates import PLAIN, Quirks
 from omen.config._values import (
     Abilities,
     Count,
+    DatabaseUrl,
     Delay,
     Flag,
     IntentName,
@@ -28,7 +29,9 @@ from omen.config._values import (
     Kind,
     Milliseconds,
     Names,
+    Percent,
     Port,
+    RedisUrl,
     Seconds,
     Share,
     Single,
@@ -140,6 +143,8 @@ class RoutingSettings(Section):
     """Intents for which local providers go first."""
     budget_monthly_usd: Usd | None = None
     """What all requests of a calendar month may cost. None: no bound."""
+    provider_soft_limits: Mapping[str, Percent] = field(default_factory=dict)
+    """Percent of the monthly budget from which on a provider is asked after others."""
     aliases: Mapping[str, Names] = field(default_factory=dict)
     """Names a caller may give as `model`, each for a list of `provider/model`."""
     prefer: Mapping[IntentName, Names] = field(default_factory=lambda: dict(DEFAULT_PREFER))
@@ -160,8 +165,15 @@ class CacheSettings(Section):
 
     enabled: Flag = False
     """Keep answers at all."""
-    redis_url: Text | None = field(default=None, repr=False)
-    """Keep them in this Redis. None: in memory."""
+    ttl_seconds: Seconds = 3600.0
+    """How long an answer is kept."""
+    max_bytes: Count = 64 * 1024 * 1024
+    """What answers and the like may take in memory; the least used go first."""
+    redis_url: RedisUrl | None = field(default=None, repr=False)
+    """Redis that replicas share: answers, budgets, limits, stickiness, what was learnt. None: they
+    are kept in memory."""
+    redis_timeout_seconds: Seconds = 0.5
+    """How long a call to it may take before each replica goes on alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +192,14 @@ class HealthSettings(Section):
 class LedgerSettings(Section):
     """`[ledger]`: where the books are kept."""
 
-    url: Text | None = field(default=None, repr=False)
-    """Database of the ledger. None: the embedded one."""
+    url: DatabaseUrl | None = field(default=None, repr=False)
+    """Database of the books and keys, `sqlite:PATH` or `postgresql://…`. None: `sqlite:omen.db`."""
+    timeout_seconds: Seconds = 5.0
+    """How long it may take to answer before rows go to the disk."""
+    spool_path: Text = "omen.spool"
+    """Directory for rows that wait while the database is away."""
+    spool_max_bytes: Count = 64 * 1024 * 1024
+    """What they may take there. Further rows are lost, and counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from omen.database._desk import DatabaseAwayError, Desk
 from omen.database._sql import GROUPS, Database, Spending, Usage
-from omen.database.opening import UrlError, check_url, open_database, shown_url
+from omen.database.opening import ERRORS, UrlError, check_url, open_database, shown_url
 
 __all__ = [
+    "ERRORS",
     "GROUPS",
     "Database",
     "DatabaseAwayError",

@@ -89,6 +89,10 @@ class Database(ABC):
         """Run one statement for each of these, in one transaction."""
 
     @abstractmethod
+    def begin(self, statement: str) -> None:
+        """Run what every process does before it looks at the schema, one after the other."""
+
+    @abstractmethod
     def apply(self, statements: Sequence[str], number: int) -> None:
         """Run a migration and write down that it was, in one transaction."""
 
@@ -102,7 +106,7 @@ class Database(ABC):
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date; say which changes were made."""
-        self.rows(
+        self.begin(
             "CREATE TABLE IF NOT EXISTS omen_migrations "
             "(number INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)"
         )

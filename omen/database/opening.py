@@ -45,8 +45,7 @@ def open_database(url: str, seconds: float) -> Database:
     if url.startswith(_POSTGRES):
         return PostgresDatabase(url, seconds)
     path = _path_of(url)
-    if path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     return SqliteDatabase(path, seconds)
 
 

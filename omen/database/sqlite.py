@@ -53,6 +53,10 @@ class SqliteDatabase(Database):
         """Run one statement many times."""
         self._in_transaction(lambda: self._connection.executemany(sql, values))
 
+    def begin(self, statement: str) -> None:
+        """Run one statement in its turn."""
+        self._in_transaction(lambda: self._connection.execute(statement))
+
     def apply(self, statements: Sequence[str], number: int) -> None:
         """Run a migration."""
 

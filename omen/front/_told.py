@@ -9,7 +9,8 @@ from typing import Any
 
 import trio
 
-from omen.errors import OmenError, RaceError, RequestError
+from omen.callers import Quota
+from omen.errors import OmenError, RaceError, RateLimited, RequestError
 from omen.front._asgi import Scope
 from omen.plan import AttemptRecord, Expectation, RaceRecord
 from omen.serving import describe
@@ -28,6 +29,12 @@ def race_headers(race: RaceRecord) -> Headers:
         "x-omen-strategy": race.plan.strategy,
         "x-omen-attempts": str(_started(race)),
     }
+    if race.cached:
+        told["x-omen-cache"] = "hit"
+    if race.budget_left is not None:
+        told["x-omen-budget-remaining-usd"] = f"{race.budget_left:f}"
+    if race.quota is not None:
+        told |= quota_headers(race.quota)
     if race.winner is not None:
         candidate = race.winner.candidate
         told["x-omen-provider"] = candidate.provider
@@ -38,8 +45,30 @@ def race_headers(race: RaceRecord) -> Headers:
     return [(name.encode(), _header_value(value)) for name, value in told.items()]
 
 
+def quota_headers(quota: Quota) -> dict[str, str]:
+    """Tell how a key's limits stand, as OpenAI does.
+
+    **Source.** OpenAI's guide on rate limits, "Rate limits in headers", read 2026-11-22.
+    """
+    told: dict[str, str] = {}
+    for name, state in (("requests", quota.requests), ("tokens", quota.tokens)):
+        if state is not None:
+            told[f"x-ratelimit-limit-{name}"] = str(state.limit)
+            told[f"x-ratelimit-remaining-{name}"] = str(state.left)
+            told[f"x-ratelimit-reset-{name}"] = _duration(state.resets_in)
+    return told
+
+
+def _duration(seconds: float) -> str:
+    """Write a duration as OpenAI does: `0s`, `320ms`, `12.5s`, `1m0s`."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms" if seconds > 0 else "0s"
+    minutes, rest = divmod(round(seconds, 3), 60)
+    return f"{minutes:.0f}m{rest:.0f}s" if minutes else f"{rest:g}s"
+
+
 def _started(race: RaceRecord) -> int:
-    return sum(attempt.outcome != "denied" for attempt in race.attempts)
+    return sum(a.outcome != "denied" and a.role != "cache" for a in race.attempts)
 
 
 class MethodNotAllowed(RequestError):
@@ -77,6 +106,8 @@ def error_headers(error: OmenError) -> Headers:
     if error.status in (429, 503):
         wait = ESTIMATED_RETRY_AFTER if error.retry_after is None else error.retry_after
         told.append((b"retry-after", b"%d" % max(1, ceil(wait))))
+    if isinstance(error, RateLimited):
+        told += [(n.encode(), v.encode()) for n, v in quota_headers(error.quota).items()]
     if isinstance(error, RaceError):
         told.append((b"x-should-retry", b"false"))
     if isinstance(error, MethodNotAllowed):
@@ -137,7 +168,7 @@ def routing_metadata(race: RaceRecord) -> dict[str, Any]:
         "provider": candidate.provider if candidate else None,
         "model_used": candidate.model if candidate else None,
         "latency_ms": milliseconds(race.accepted_at, trio.current_time()),
-        "was_cached": False,
+        "was_cached": race.cached,
         "cost_usd": dollars(race.cost_usd),
         "routing_reason": _routing_reason(race),
     }

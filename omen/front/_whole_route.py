@@ -12,8 +12,10 @@ from typing import Any, Protocol
 
 import trio
 
-from omen.errors import OmenError, RequestError
+from omen.callers import Caller
+from omen.errors import OmenError
 from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
 from omen.front._ids import request_id_of
 from omen.front._told import check_method, cost_headers, error_headers, own_fault, race_headers
@@ -39,8 +41,8 @@ class Planned:
     """Does the work and gives the body of the answer. **Raises.** `OmenError`."""
 
 
-Plan = Callable[[bytes, Mapping[str, str], float, str], Planned]
-"""Reads a body and headers, with the time of acceptance and the request's id."""
+Plan = Callable[[bytes, Mapping[str, str], float, str, Caller], Planned]
+"""Reads a body and headers, with the time of acceptance, the request's id and who asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class WholeRoute:
 
     plan: Plan
     errors: Errors
+    gate: Gate
     body_limits: BodyLimits = field(default_factory=BodyLimits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,11 +61,12 @@ class WholeRoute:
         request_id = request_id_of(headers)
         try:
             check_method(scope)
+            caller = await self.gate.admit(scope, headers)
             body = await read_json_body(receive, headers, self.body_limits)
-            planned = self.plan(body, headers, accepted_at, request_id)
+            planned = self.plan(body, headers, accepted_at, request_id, caller)
         except ClientGoneError:
             return
-        except RequestError as error:
+        except OmenError as error:
             await self._refuse(send, error, request_id)
             return
         except Exception as bug:  # noqa: BLE001  the boundary, see own_fault

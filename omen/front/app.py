@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from omen.config import ServerSettings
 from omen.front._asgi import App, Receive, Scope, Send
+from omen.front._auth import Gate
 from omen.front._body import BodyLimits
 from omen.front._whole_route import WholeRoute
 from omen.front.anthropic_api import Messages
@@ -39,17 +40,18 @@ def make_app(
     `connections` are those of the server that will serve the app, for its metrics.
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
+    gate = Gate(gateway.keys)
     messages, pause = Messages(), server.keepalive_after_seconds
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),
         "/v1/completions": ChatRoute(gateway, Completions(), limits, pause),
-        "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), OpenAIErrors(), limits),
+        "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), OpenAIErrors(), gate, limits),
         "/v1/messages": ChatRoute(gateway, messages, limits, pause),
-        "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, limits),
-        "/omen/races/live": LiveRoute(feed),
+        "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, gate, limits),
+        "/omen/races/live": LiveRoute(feed, gate),
     }
     metrics = Metrics(gateway, LiveConnections() if connections is None else connections)
-    rest = make_operations(gateway, metrics, draining, int(time.time()))
+    rest = make_operations(gateway, metrics, draining, time.time())
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import trio
 
-from omen.errors import OmenError, RequestError
+from omen.errors import OmenError
 from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
 from omen.front._dialect import Asked, Dialect
 from omen.front._ids import request_id_of
@@ -46,14 +47,20 @@ class ChatRoute:
         exchange = _Exchange(self, send, request_id)
         try:
             check_method(scope)
+            caller = await Gate(self.gateway.keys).admit(scope, headers)
             body = await read_json_body(receive, headers, self.body_limits)
             asked = self.dialect.parse(body, headers)
             race = self.gateway.plan(
-                asked.model, asked.hints, accepted_at, request_id, request=asked.request
+                asked.model,
+                asked.hints,
+                accepted_at,
+                request_id,
+                request=asked.request,
+                caller=caller,
             )
         except ClientGoneError:
             return
-        except RequestError as error:
+        except OmenError as error:
             await exchange.refuse(error)
             return
         except Exception as bug:  # noqa: BLE001  the boundary, see own_fault

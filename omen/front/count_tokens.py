@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omen.callers import Caller
 from omen.chat import ChatRequest, Message, Opaque, Tool
 from omen.front._whole_route import Planned
 from omen.front.anthropic_parse import parse_count
@@ -23,12 +24,22 @@ class CountTokens:
     gateway: Gateway
 
     def __call__(
-        self, body: bytes, headers: Mapping[str, str], accepted_at: float, request_id: str
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        accepted_at: float,
+        request_id: str,
+        caller: Caller,
     ) -> Planned:
         """Read a request and find out who is to count."""
         asked = parse_count(body, headers)
         race = self.gateway.plan(
-            asked.model, asked.hints, accepted_at, request_id, request=asked.request
+            asked.model,
+            asked.hints,
+            accepted_at,
+            request_id,
+            request=asked.request,
+            caller=caller,
         )
 
         async def run() -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from omen.callers import Caller
 from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.errors import RequestError
 from omen.front._hints import read_hints
@@ -73,7 +74,12 @@ class EmbeddingsPlan:
     gateway: Gateway
 
     def __call__(
-        self, body: bytes, headers: Mapping[str, str], accepted_at: float, request_id: str
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        accepted_at: float,
+        request_id: str,
+        caller: Caller,
     ) -> Planned:
         """Read a request and find out who is to answer it."""
         said = parse_embeddings(body)
@@ -82,7 +88,7 @@ class EmbeddingsPlan:
             # A cap that is not kept would be worse than one that is refused.
             words = "omen.budget_usd: is kept for chats and completions only"
             raise RequestError(words, param="omen.budget_usd")
-        race = self.gateway.plan(said.model, hints, accepted_at, request_id)
+        race = self.gateway.plan(said.model, hints, accepted_at, request_id, caller=caller)
         request = EmbeddingsRequest(
             _inputs(said), said.dimensions, said.user, said.model_extra or {}
         )

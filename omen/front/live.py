@@ -1,7 +1,7 @@
 """`GET /omen/races/live`: what happens in every race, as it happens, as server-sent events.
 
-`?request_id=` narrows it to one request. It is for people on this machine: without keys, admin
-routes answer loopback callers only.
+`?request_id=` narrows it to one request. It is for operators: holders of a key with the admin role,
+or, while there are no keys, people on this machine.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 import trio
 from pydantic_core import to_json
 
-from omen.errors import RequestError
-from omen.front._asgi import Receive, Scope, Send, send_json, wait_until_gone
-from omen.front._local import is_local
+from omen.errors import OmenError
+from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._auth import Gate
 from omen.front._told import MethodNotAllowed, error_headers
 from omen.front.openai_write import error_object
 from omen.telemetry import LiveFeed
@@ -25,10 +25,11 @@ class LiveRoute:
     """The route, over one feed."""
 
     feed: LiveFeed
+    gate: Gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream moments until the listener leaves, or the feed is closed."""
-        refusal = _refusal(scope)
+        refusal = await self._refusal(scope)
         if refusal is not None:
             await send_json(send, refusal.status, error_object(refusal), error_headers(refusal))
             return
@@ -37,6 +38,15 @@ class LiveRoute:
             nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
             await self._stream(send, wanted)
             nursery.cancel_scope.cancel()
+
+    async def _refusal(self, scope: Scope) -> OmenError | None:
+        if scope["method"] != "GET":
+            return MethodNotAllowed(scope["method"], "GET")
+        try:
+            await self.gate.admit_admin(scope, header_map(scope))
+        except OmenError as error:
+            return error
+        return None
 
     async def _stream(self, send: Send, wanted: str) -> None:
         headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
@@ -56,11 +66,3 @@ async def _send_piece(send: Send, piece: bytes, *, last: bool = False) -> None:
 async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:
     await wait_until_gone(receive)
     scope.cancel()
-
-
-def _refusal(scope: Scope) -> RequestError | None:
-    if scope["method"] != "GET":
-        return MethodNotAllowed(scope["method"], "GET")
-    if not is_local(scope):
-        return RequestError("only callers on this machine may watch races", status=403)
-    return None

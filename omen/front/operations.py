@@ -1,51 +1,101 @@
-"""The routes that are not hot, on quart-trio: models, health, readiness, and what is going on."""
+"""The routes that are not hot, on quart-trio: models, health, and what operators ask.
+
+Who may ask what is decided in one place, before any of them: three routes are open, some need a key
+with the admin role, and all others need any key. Without keys that is, for each, a caller on this
+machine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from quart import Response, request
+from quart import Response, g, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import omen
+from omen.callers import ANYBODY, Caller
 from omen.errors import OmenError, RequestError
 from omen.front._asgi import header_map
+from omen.front._auth import Gate
 from omen.front._ids import request_id_of
 from omen.front._local import is_local
-from omen.front.anthropic_write import error_body
+from omen.front._told import error_headers
+from omen.front.anthropic_write import error_body, status_of
 from omen.front.attempts import describe_attempts
+from omen.front.config import describe_config
 from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
 from omen.front.openai_write import error_object
 from omen.front.providers import describe_provider, describe_providers, describe_scores
 from omen.front.races import describe_race, list_races
+from omen.front.status import describe_cache, describe_limits, describe_status, describe_store
+from omen.front.usage import find_usage, read_wanted, usage_csv, usage_object
 from omen.gateway import Gateway
 
 Answer = tuple[dict[str, Any], int]
 Refusal = tuple[dict[str, Any], int, dict[str, str]]
 
 
+OPEN = frozenset({"/health", "/ready", "/metrics"})
+ADMIN = ("/admin/", "/cache/", "/omen/attempts", "/omen/races")
+
+
 def make_operations(
-    gateway: Gateway, metrics: Metrics, draining: Callable[[], bool], started_at: int
+    gateway: Gateway,
+    metrics: Metrics,
+    draining: Callable[[], bool],
+    started_at: float,
 ) -> QuartTrio:
     """Build the app. `draining` says whether OMEN was told to stop."""
     app = QuartTrio("omen", static_folder=None)
-    _add_health(app, gateway, draining)
+    _add_gate(app, Gate(gateway.keys))
+    _add_health(app, gateway, draining, started_at)
     _add_audit(app, gateway, metrics)
     _add_races(app, gateway)
-    _add_models(app, gateway, started_at)
+    _add_models(app, gateway, int(started_at))
     _add_providers(app, gateway)
+    _add_callers(app, gateway)
+    _add_admin(app, gateway)
 
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Refusal:
         return _refused(error)
 
+    @app.errorhandler(OmenError)
+    async def tell(error: OmenError) -> Refusal:
+        headers = {name.decode(): value.decode() for name, value in error_headers(error)}
+        if _for_anthropic():
+            request_id = request_id_of(header_map(dict(request.scope)))
+            return error_body(error, request_id), status_of(error), headers
+        return error_object(error), error.status, headers
+
     return app
 
 
-def _add_health(app: QuartTrio, gateway: Gateway, draining: Callable[[], bool]) -> None:
+def _add_gate(app: QuartTrio, gate: Gate) -> None:
+    @app.before_request
+    async def admit() -> None:
+        scope = dict(request.scope)
+        headers = header_map(scope)
+        if request.path in OPEN:
+            g.caller = ANYBODY
+        elif request.path.startswith(ADMIN):
+            g.caller = await gate.admit_admin(scope, headers)
+        else:
+            g.caller = await gate.admit(scope, headers)
+
+
+def _may_see_addresses(gateway: Gateway) -> bool:
+    """Whether a caller may know where upstreams are: an admin or, without keys, one who is here."""
+    caller: Caller = g.caller
+    return caller.admin or (gateway.keys.is_empty and is_local(dict(request.scope)))
+
+
+def _add_health(
+    app: QuartTrio, gateway: Gateway, draining: Callable[[], bool], started_at: float
+) -> None:
     @app.get("/health")
     async def health() -> Answer:
         states = {one.name: gateway.health.state(one.name) for one in gateway.providers}
@@ -58,7 +108,17 @@ def _add_health(app: QuartTrio, gateway: Gateway, draining: Callable[[], bool]) 
         if not gateway.ready:
             words = "every provider is down" if gateway.providers else "no provider is configured"
             return {"status": words}, 503
-        return {"status": "ready"}, 200
+        away = {
+            "shared_state": describe_store(gateway)["away"],
+            "ledger": gateway.books is not None and gateway.books.ledger.is_away,
+        }
+        told = {"away": [name for name, is_away in away.items() if is_away]}
+        return {"status": "ready", **(told if told["away"] else {})}, 200
+
+    @app.get("/status")
+    async def status() -> Answer:
+        told = await describe_status(gateway, draining=draining(), started_unix=started_at)
+        return told, 200
 
 
 def _add_audit(app: QuartTrio, gateway: Gateway, metrics: Metrics) -> None:
@@ -68,47 +128,29 @@ def _add_audit(app: QuartTrio, gateway: Gateway, metrics: Metrics) -> None:
 
     @app.get("/omen/attempts")
     async def attempts() -> Answer:
-        if not is_local(dict(request.scope)):
-            words = "only callers on this machine may see what is going on"
-            return error_object(RequestError(words, status=403)), 403
         return describe_attempts(gateway), 200
 
 
 def _add_races(app: QuartTrio, gateway: Gateway) -> None:
-    def refusal() -> Answer | None:
-        if is_local(dict(request.scope)):
-            return None
-        words = "only callers on this machine may see races"
-        return error_object(RequestError(words, status=403)), 403
-
     @app.get("/omen/races")
     async def races() -> Answer:
-        return refusal() or (list_races(gateway.races, request.args.get("limit")), 200)
+        return list_races(gateway.races, request.args.get("limit")), 200
 
     @app.get("/omen/races/<string:race_id>")
     async def race(race_id: str) -> Answer:
         found = gateway.races.get(race_id)
         if found is None:
             words = "no such race is known (any more)"
-            missing = error_object(RequestError(words, status=404, code="not_found")), 404
-            return refusal() or missing
-        return refusal() or (describe_race(found), 200)
+            raise RequestError(words, status=404, code="not_found")
+        return describe_race(found), 200
 
 
 def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
-    def for_anthropic() -> bool:
-        return "anthropic-version" in request.headers
-
     @app.get("/v1/models")
     async def models() -> Answer:
         found = list(listed_models(gateway).values())
-        if for_anthropic():
-            try:
-                return anthropic_page(found, started_at, request.args), 200
-            except RequestError as error:
-                return error_body(
-                    error, request_id_of(header_map(dict(request.scope)))
-                ), error.status
+        if _for_anthropic():
+            return anthropic_page(found, started_at, request.args), 200
         data = [openai_model(listed, started_at) for listed in found]
         return {"object": "list", "data": data}, 200
 
@@ -117,18 +159,15 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
         listed = listed_models(gateway).get(name)
         if listed is None:
             words = f"the model {name[:100]!r} is not listed"
-            missing = RequestError(words, param="model", status=404, code="model_not_found")
-            if for_anthropic():
-                return error_body(missing, request_id_of(header_map(dict(request.scope)))), 404
-            return error_object(missing), 404
-        write = anthropic_model if for_anthropic() else openai_model
+            raise RequestError(words, param="model", status=404, code="model_not_found")
+        write = anthropic_model if _for_anthropic() else openai_model
         return write(listed, started_at), 200
 
 
 def _add_providers(app: QuartTrio, gateway: Gateway) -> None:
     @app.get("/omen/providers")
     async def providers() -> Answer:
-        return describe_providers(gateway, local=is_local(dict(request.scope))), 200
+        return describe_providers(gateway, local=_may_see_addresses(gateway)), 200
 
     @app.get("/omen/providers/scores")
     async def scores() -> Any:
@@ -139,8 +178,40 @@ def _add_providers(app: QuartTrio, gateway: Gateway) -> None:
         found = next((one for one in gateway.providers if one.name == name), None)
         if found is None:
             words = f"no provider {name[:100]!r} is configured"
-            return error_object(RequestError(words, status=404, code="not_found")), 404
-        return describe_provider(gateway, found, local=is_local(dict(request.scope))), 200
+            raise RequestError(words, status=404, code="not_found")
+        return describe_provider(gateway, found, local=_may_see_addresses(gateway)), 200
+
+
+def _add_callers(app: QuartTrio, gateway: Gateway) -> None:
+    @app.get("/rate-limit/status")
+    async def limits() -> Answer:
+        return await describe_limits(gateway, g.caller), 200
+
+
+def _add_admin(app: QuartTrio, gateway: Gateway) -> None:
+    @app.get("/admin/usage")
+    async def usage() -> Answer | Response:
+        wanted = read_wanted(request.args)
+        found = await find_usage(gateway.books, wanted)
+        if wanted.as_csv:
+            return Response(usage_csv(wanted, found), content_type="text/csv; charset=utf-8")
+        return usage_object(wanted, found), 200
+
+    @app.get("/admin/config")
+    async def config() -> Answer:
+        return describe_config(gateway.settings), 200
+
+    @app.get("/cache/stats")
+    async def cache() -> Answer:
+        return describe_cache(gateway) | {"shared_state": describe_store(gateway)}, 200
+
+    @app.post("/cache/clear")
+    async def clear() -> Answer:
+        return {"cleared": await gateway.cache.clear()}, 200
+
+
+def _for_anthropic() -> bool:
+    return "anthropic-version" in request.headers
 
 
 def _refused(error: HTTPException) -> Refusal:

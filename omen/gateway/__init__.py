@@ -1,6 +1,18 @@
 """The gateway: what it is made of, and what front ends call."""
 
-from omen.gateway._gateway import Gateway, ServedModel, UpstreamSockets
+from omen.gateway._books import Books, make_books, resolved_url
+from omen.gateway._gateway import Gateway, ServedModel
 from omen.gateway._open import open_gateway
+from omen.gateway._reload import Reload
+from omen.gateway._sockets import UpstreamSockets
 
-__all__ = ["Gateway", "ServedModel", "UpstreamSockets", "open_gateway"]
+__all__ = [
+    "Books",
+    "Gateway",
+    "Reload",
+    "ServedModel",
+    "UpstreamSockets",
+    "make_books",
+    "open_gateway",
+    "resolved_url",
+]

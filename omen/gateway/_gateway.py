@@ -8,33 +8,29 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
-import httpx
 import trio
 
-from omen.attempts import Attempts
-from omen.audit import RequestAudit
-from omen.budget import Budgets
 from omen.callers import ANYBODY, Caller
 from omen.candidates import Candidate
 from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
-from omen.config import HealthSettings
+from omen.config import Settings
 from omen.embeddings import Embeddings, EmbeddingsRequest
-from omen.engine import ask_in_turn, run_race
+from omen.engine import ask_in_turn
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import Usage
+from omen.gateway._counts import Counts
+from omen.gateway._parts import Parts
+from omen.gateway._reload import Reload, plan_reload
+from omen.gateway._sockets import UpstreamSockets, count_sockets
 from omen.hints import RaceHints
-from omen.plan import Output, RaceRecord, Strategy
-from omen.probes import Target, keep_probing
-from omen.providers import COUNTERS, EMBEDDERS, KINDS
-from omen.reasoning import ReasoningMemory
-from omen.routing import Asked, Catalog, CatalogProvider, Health, HedgeBudget, Router, Score, Scores
-from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
-from omen.wire.transport import Transport
+from omen.plan import Output, RaceRecord
+from omen.providers import COUNTERS, EMBEDDERS
+from omen.routing import Asked, CatalogProvider, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,68 +42,45 @@ class ServedModel:
     card: ModelCard = UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamSockets:
-    """How many there are to upstreams. One in use belongs to one live attempt, at every moment."""
-
-    in_use: int
-    idle: int
-    probing: int = 0
-    """Further ones, that probes have."""
-
-
 class Gateway:
     """Plans races and runs them."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        router: Router,
-        strategies: Mapping[str, Strategy],
-        attempts: Attempts,
-        transport: httpx.AsyncBaseTransport,
-        *,
-        aliases: Sequence[str] = (),
-        cancel_times: CancelTimes,
-        hedges: HedgeCounts,
-        races: RaceLog,
-        health: Health,
-        health_settings: HealthSettings,
-        scores: Scores,
-        hedge_budget: HedgeBudget,
-        budgets: Budgets,
-        audit: RequestAudit | None = None,
-    ) -> None:
-        self._catalog = catalog
-        self._router = router
-        self._strategies = strategies
-        self._transport = transport
-        self._reasoning = ReasoningMemory()
-        self.attempts = attempts
-        self.aliases = tuple(aliases)
-        """Names that stand for a list of models, and can be asked for like one."""
-        self.cancel_times = cancel_times
-        self.hedges = hedges
-        self.races = races
-        self.health = health
-        self._health_settings = health_settings
-        self._scores = scores
-        self._hedge_budget = hedge_budget
-        self._budgets = budgets
-        self.audit = audit
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        self._parts = parts
+        self._router = parts.router(settings)
+        self._catalog = parts.catalog
+        self._requests = parts.requests
+        self.settings = settings
+        """What is in force; see `reload`."""
+        self.attempts = parts.requests.attempts
+        self.cache = parts.requests.cache
+        self.limits = parts.requests.limits
+        self.health = parts.health
+        self.first_tokens = parts.first_tokens
+        self.keys = parts.keys
+        self.months = parts.months
+        self.store = parts.store
+        self.books = parts.books
+        """None when no books are kept: a test, or a race in a command's own process."""
+        self.cancel_times = parts.cancel_times
+        self.hedges = parts.hedges
+        self.races = parts.races
+        self.counts = Counts()
+        self.audit = parts.audit
         """To be run around each request, when there is one."""
 
     def __repr__(self) -> str:
         return f"<Gateway providers={list(self._catalog.names)} {self.attempts!r}>"
 
     @property
+    def aliases(self) -> tuple[str, ...]:
+        """Names that stand for a list of models, and can be asked for like one."""
+        return tuple(self.settings.routing.aliases)
+
+    @property
     def upstream_sockets(self) -> UpstreamSockets | None:
         """Count the sockets to upstreams; None over a foreign transport, which does not tell."""
-        if not isinstance(self._transport, Transport):
-            return None
-        all_ = owners(self._transport)
-        probes = sum(isinstance(owner, Target) for owner in all_)
-        return UpstreamSockets(len(all_) - probes, self._transport.sockets_idle, probes)
+        return count_sockets(self._parts.transport)
 
     @property
     def models(self) -> tuple[ServedModel, ...]:
@@ -126,41 +99,51 @@ class Gateway:
     @property
     def scores(self) -> Mapping[str, Score]:
         """Every provider's score now, by name."""
-        return {p.name: self._scores.of_provider(p) for p in self._catalog}
+        return {p.name: self._parts.scores.of_provider(p) for p in self._catalog}
+
+    @property
+    def beyond_soft_limit(self) -> list[str]:
+        """The providers that have spent their share of this month's budget."""
+        return [name for name in self._catalog.names if self.months.is_beyond(name)]
 
     @property
     def ready(self) -> bool:
         """Whether there is any provider that could answer: one that is not known to be down."""
         return any(self.health.state(name) != "down" for name in self._catalog.names)
 
-    async def keep_probing(self) -> None:
-        """Look at every endpoint now and then, until cancelled; returns at once if switched off.
+    def reload(self, settings: Settings) -> Reload:
+        """Go by other settings from now on, as far as that can be done while serving.
 
-        It belongs into the nursery of whoever serves: what it learns is in `health` and `models`.
+        Requests that run go on as they began. What came of it says what has changed, and what
+        needs a restart.
         """
-        settings = self._health_settings
-        if not settings.probe:
-            return
-        targets = [
-            Target(p.name, KINDS[p.kind], endpoint, p.quirks, discovers=not p.models)
-            for p in self._catalog
-            for endpoint in p.endpoints
-        ]
-        await keep_probing(
-            self._transport,
-            targets,
-            self,
-            interval=settings.interval_seconds,
-            within=settings.timeout_seconds,
-        )
+        reload = plan_reload(self.settings, settings)
+        if reload.applied:
+            self._parts.adapt(reload.settings)
+            self._router = self._parts.router(reload.settings)
+        self.settings = reload.settings
+        return reload
 
-    def probed(self, target: Target, failure: UpstreamFailure | None, seconds: float) -> None:
-        """Hear from a probe."""
-        self.health.probed(target.provider, target.endpoint.base_url, failure, seconds)
+    async def prepare(self) -> None:
+        """Read the keys, and what this month has cost so far, before anybody is served.
 
-    def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
-        """Hear which models an endpoint has."""
-        self._catalog[target.provider].discovered[target.endpoint.base_url] = models
+        What cannot be read now is read again later; see `keep_up`.
+        """
+        await self.keys.refresh()
+        await self._parts.upkeep.hear_from_the_books()
+
+    async def keep_up(self) -> None:
+        """Do what goes on beside requests, until cancelled; then write the books' last rows.
+
+        It belongs into the nursery of whoever serves, and outlives the requests there.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.keys.run)
+            nursery.start_soon(self._parts.upkeep.run)
+
+    async def keep_probing(self) -> None:
+        """Look at every endpoint now and then, until cancelled; a part of `keep_up`."""
+        await self._parts.upkeep.keep_probing()
 
     def plan(
         self,
@@ -184,27 +167,21 @@ class Gateway:
             accepted_unix=time.time() - (trio.current_time() - accepted_at),
             request_id=request_id,
             caller=caller,
+            model=model,
+            hints=hints,
             project=(hints.tags or {}).get("project"),
         )
 
     async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
         """Run a planned race; when it returns, the whole answer has been sent to `output`.
 
-        **Raises.** `BudgetExceeded` when nothing can be started for so little, `RaceError` when
-        nobody committed, `UpstreamFailure` when the winner died.
+        **Raises.** `RateLimited` when its key asks too often, `BudgetExceeded` when nothing can be
+        started for so little, `RaceError` when nobody committed, `UpstreamFailure` when the winner
+        died.
         **Cancellation.** Every upstream stream of the race is closed.
         """
-        if request.tools:
-            # A client may have begun to run what the first answer called.
-            race.plan = replace(race.plan, restart=False)
-        self._budgets.open(race, request)
-        self._hedge_budget.request()
-        try:
-            strategy = self._strategies[race.plan.strategy]
-            opener = self.attempts.opener(race, self._reasoning.recall(request))
-            await run_race(race, strategy, opener, self._reasoning.watch(request, output))
-        finally:
-            self._budgets.close(race)
+        with self.counts.running():
+            await self._requests.run(race, request, output)
 
     async def embed(self, race: RaceRecord, request: EmbeddingsRequest) -> Embeddings:
         """Have texts embedded, by the first of a plan's candidates that can.
@@ -222,10 +199,19 @@ class Gateway:
             read = partial(embedder.read, count=len(request.inputs))
             return await self.attempts.call(race, candidate, asked, read)
 
-        found = await ask_in_turn(race, ask)
-        if race.winner is not None and found.prompt_tokens is not None:
-            race.winner.usage = Usage(found.prompt_tokens, 0)
-        return found
+        size = sum(
+            len(text.encode()) if isinstance(text, str) else len(text) for text in request.inputs
+        )
+        requests = self._requests
+        with self.counts.running():
+            async with (
+                requests.limited(race, None),
+                requests.budgeted(race, lambda: requests.budgets.open_input(race, size)),
+            ):
+                found = await ask_in_turn(race, ask)
+                if race.winner is not None and found.prompt_tokens is not None:
+                    race.winner.usage = Usage(found.prompt_tokens, 0)
+                return found
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Have the tokens of a prompt counted; None when the first candidate does not count.
@@ -244,10 +230,5 @@ class Gateway:
             asked = counter.encode(request, candidate)
             return await self.attempts.call(race, candidate, asked, counter.read)
 
-        return await ask_in_turn(race, ask)
-
-
-def owners(transport: httpx.AsyncBaseTransport) -> list[object]:
-    """Say what the sockets in use are in use for."""
-    exchanges = transport.exchanges if isinstance(transport, Transport) else ()
-    return [exchange.owner for exchange in exchanges]
+        async with self._requests.limited(race, None):
+            return await ask_in_turn(race, ask)

@@ -95,6 +95,16 @@ class Catalog:
     def __init__(self, providers: Sequence[CatalogProvider]) -> None:
         self._providers = {provider.name: provider for provider in providers}
 
+    def replace(self, providers: Sequence[CatalogProvider]) -> None:
+        """Take others in their place; what was found at an endpoint that stays is still known."""
+        for provider in providers:
+            before = self._providers.get(provider.name)
+            if before is not None and before.kind == provider.kind:
+                urls = {endpoint.base_url for endpoint in provider.endpoints}
+                known = before.discovered.items()
+                provider.discovered.update({url: seen for url, seen in known if url in urls})
+        self._providers = {provider.name: provider for provider in providers}
+
     def __contains__(self, name: object) -> bool:
         return name in self._providers
 

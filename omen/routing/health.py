@@ -7,7 +7,7 @@ their client or a deadline of ours, count neither way.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import trio
@@ -23,6 +23,8 @@ _ORDER: tuple[State, ...] = ("down", "recovering", "unknown", "healthy")
 """From the worst to the best."""
 _RANKS: dict[State, int] = {"healthy": 0, "unknown": 0, "recovering": 2, "down": 4}
 _COOLING = 1
+_FRESH_SECONDS = 5.0
+"""For how long what was seen here counts more than what others say."""
 _MISSING = 3
 
 
@@ -74,6 +76,12 @@ class Health:
 
     def __init__(self, endpoints: Iterable[tuple[str, str]]) -> None:
         self._endpoints = {key: EndpointHealth(*key) for key in endpoints}
+        self._down_elsewhere: frozenset[tuple[str, str]] = frozenset()
+
+    def replace(self, endpoints: Iterable[tuple[str, str]]) -> None:
+        """Watch these endpoints; of those that stay, what was seen of them holds."""
+        watched = self._endpoints
+        self._endpoints = {key: watched.get(key) or EndpointHealth(*key) for key in endpoints}
 
     def __repr__(self) -> str:
         told = ", ".join(f"{e.provider}: {e.breaker.failures} failures in a row" for e in self)
@@ -106,7 +114,24 @@ class Health:
             rank = max(rank, _MISSING)
         if endpoint.breaker.cooling_until > now:
             rank = max(rank, _COOLING)
+        if self._is_down_elsewhere(endpoint, now):
+            rank = max(rank, _RANKS["recovering"])
         return rank, endpoint.live
+
+    def down_here(self) -> list[tuple[str, str]]:
+        """List the endpoints that are down, for others to know."""
+        return [(e.provider, e.url) for e in self if e.state == "down"]
+
+    def hear(self, down: Collection[tuple[str, str]]) -> None:
+        """Hear which endpoints are down for others."""
+        self._down_elsewhere = frozenset(down)
+
+    def _is_down_elsewhere(self, endpoint: EndpointHealth, now: float) -> bool:
+        """Whether others find an endpoint down that has not shown here, lately, that it is well."""
+        if (endpoint.provider, endpoint.url) not in self._down_elsewhere:
+            return False
+        well_at = endpoint.breaker.last_success_at
+        return well_at is None or now - well_at > _FRESH_SECONDS
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Observe an attempt."""

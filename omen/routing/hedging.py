@@ -36,6 +36,12 @@ class HedgeBudget:
         self._bucket = max(1.0, max_extra_load * BUCKET_REQUESTS)
         self._tokens = self._bucket
 
+    def set_share(self, max_extra_load: float) -> None:
+        """Allow another share from now on; the bucket is not filled up for that."""
+        self._share = max_extra_load
+        self._bucket = max(1.0, max_extra_load * BUCKET_REQUESTS)
+        self._tokens = min(self._tokens, self._bucket)
+
     def __repr__(self) -> str:
         return f"<HedgeBudget {self._tokens:.2f} of {self._bucket:g}, share {self._share:g}>"
 

@@ -1,9 +1,9 @@
 """How long each candidate takes to its first useful token, learnt from its attempts.
 
-For every (provider, model) there is a window of recent samples: HdrHistograms of what was observed,
-and of what is only known to be longer (`_survival.py`). The window is a ring of slices. A slice
-is full when it has enough samples *and* has lasted for a while, so that a busy model is judged by
-its last minutes and a quiet one by its last hour, and neither by what it was yesterday.
+For every (provider, model) there is a window of recent samples (`_window.py`), of what was observed
+and of what is only known to be longer (`_survival.py`). What other replicas have seen is added to
+it. Of answers whose provider says what its prompt cache did there are two more windows, of hits and
+of misses: whoever is known to be warm is judged by the first.
 
 What is a sample: the time from an attempt's start to its commit, if it became useful. One that was
 cut off before (it lost, its client left, a deadline passed) or that ran out of patience was longer
@@ -12,138 +12,129 @@ than its age. What failed otherwise says nothing: a refusal is quick.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import trio
-from hdrh.histogram import HdrHistogram
 
 from omen.candidates import Candidate
 from omen.errors import FailureKind
 from omen.plan import AttemptRecord, Moment, RaceRecord
-from omen.routing._survival import Survival, estimate
+from omen.routing._survival import Survival
+from omen.routing._window import STALE_SECONDS, Histograms, Window, read_histograms
 
-SLICES = 12
-SLICE_SAMPLES = 100
-SLICE_SECONDS = 15.0
-SLICE_LONGEST_SECONDS = 300.0
-MOST_WINDOWS = 200
-"""Of (provider, model) pairs that are remembered, the latest ones."""
-STALE_SECONDS = 1.0
-"""How old an estimate may be that is given again."""
-_LONGEST = 3600.0
-_DIGITS = 2
-_MICROSECONDS = 1_000_000
+MOST_WINDOWS = 400
+"""Of those that are remembered, the latest ones."""
+ENOUGH_HITS = 20
+"""From so many on, warm candidates are judged by hits alone."""
 
-_Key = tuple[str, str]
-
-
-def _new() -> HdrHistogram:
-    return HdrHistogram(1, int(_LONGEST * _MICROSECONDS), _DIGITS)
-
-
-_SHAPE = _new()
-_EDGES = tuple(
-    _SHAPE.get_highest_equivalent_value(_SHAPE.get_value_from_index(index)) / _MICROSECONDS
-    for index in range(_SHAPE.counts_len)
-)
-"""Up to which time, in seconds, each counter of a histogram counts."""
-
-
-@dataclass(slots=True)
-class _Slice:
-    since: float
-    observed: HdrHistogram = field(default_factory=_new)
-    censored: HdrHistogram = field(default_factory=_new)
-
-    def is_full(self, now: float) -> bool:
-        samples = self.observed.get_total_count() + self.censored.get_total_count()
-        age = now - self.since
-        return (age >= SLICE_SECONDS and samples >= SLICE_SAMPLES) or age >= SLICE_LONGEST_SECONDS
-
-
-class Window:
-    """The recent samples of one candidate. Times are on trio's clock, durations seconds."""
-
-    def __init__(self) -> None:
-        self._slices: deque[_Slice] = deque(maxlen=SLICES)
-        self._known: tuple[float, Survival] | None = None
-
-    def record(self, seconds: float, *, observed: bool, now: float) -> None:
-        """Take a sample: how long it took, or how long it had not come for."""
-        self._rotate(now)
-        last = self._slices[-1]
-        histogram = last.observed if observed else last.censored
-        # What is out of range is dropped without a word, so bring it into range.
-        histogram.record_value(max(1, round(min(seconds, _LONGEST) * _MICROSECONDS)))
-
-    def survival(self, now: float) -> Survival:
-        """Estimate; the same answer is given again for a second."""
-        if self._known is None or now - self._known[0] >= STALE_SECONDS:
-            self._known = now, pooled([self], now)
-        return self._known[1]
-
-    def _rotate(self, now: float) -> None:
-        if not self._slices or self._slices[-1].is_full(now):
-            self._slices.append(_Slice(now))
-        while now - self._slices[0].since > SLICES * SLICE_LONGEST_SECONDS:
-            self._slices.popleft()
-
-    def add_to(self, observed: HdrHistogram, censored: HdrHistogram, now: float) -> None:
-        """Add what is in the window to two histograms."""
-        if self._slices:
-            self._rotate(now)
-        for one in self._slices:
-            for total, part in ((observed, one.observed), (censored, one.censored)):
-                if part.get_total_count():
-                    total.add(part)
-
-
-def pooled(windows: Iterable[Window], now: float) -> Survival:
-    """Estimate from all samples of several windows."""
-    observed, censored = _new(), _new()
-    for window in windows:
-        window.add_to(observed, censored, now)
-    return estimate(_EDGES, observed.counts[:], censored.counts[:])
+Temperature = Literal["any", "hit", "miss"]
+_Key = tuple[str, str, Temperature]
+_NEVER_SEEN = Survival((), (), 0)
 
 
 class FirstTokens:
-    """An observer that keeps a window for every (provider, model)."""
+    """An observer that keeps windows for every (provider, model)."""
 
     def __init__(self) -> None:
         self._windows: OrderedDict[_Key, Window] = OrderedDict()
+        self._others: dict[_Key, Histograms] = {}
+        """What other replicas have seen, added up."""
+        self._pooled: dict[_Key, tuple[float, Survival]] = {}
 
     def __repr__(self) -> str:
-        return f"<FirstTokens of {len(self._windows)} models>"
+        models = {key[:2] for key in self._windows}
+        return f"<FirstTokens of {len(models)} models>"
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Observe an attempt."""
         sample = _sample(moment, race, attempt)
         if sample is not None:
-            seconds, observed = sample
-            candidate = attempt.candidate
-            key = candidate.provider, candidate.model
-            window = self._windows.setdefault(key, Window())
-            self._windows.move_to_end(key)
-            window.record(seconds, observed=observed, now=trio.current_time())
-            if len(self._windows) > MOST_WINDOWS:
-                # Callers may name any model they like.
-                self._windows.popitem(last=False)
-
-    def survival_of_provider(self, provider: str) -> Survival:
-        """Estimate over everything a provider was asked for, of whichever model."""
-        now = trio.current_time()
-        windows = [window for (name, _), window in self._windows.items() if name == provider]
-        return windows[0].survival(now) if len(windows) == 1 else pooled(windows, now)
+            self._record(attempt.candidate, "any", *sample)
+        found = _by_prompt_cache(moment, race, attempt)
+        if found is not None:
+            temperature, seconds = found
+            self._record(attempt.candidate, temperature, seconds, observed=True)
 
     def survival(self, candidate: Candidate) -> Survival:
         """Estimate how long this candidate takes; of one never seen, from no samples."""
-        window = self._windows.get((candidate.provider, candidate.model))
-        return _NEVER_SEEN if window is None else window.survival(trio.current_time())
+        if candidate.warm:
+            hits = self.by_prompt_cache(candidate.provider, candidate.model, "hit")
+            if hits.count >= ENOUGH_HITS:
+                return hits
+        return self._survival((candidate.provider, candidate.model, "any"))
+
+    def by_prompt_cache(self, provider: str, model: str, temperature: Temperature) -> Survival:
+        """Estimate from answers of which the provider's prompt cache knew the beginning, or not."""
+        return self._survival((provider, model, temperature))
+
+    def survival_of_provider(self, provider: str) -> Survival:
+        """Estimate over everything a provider was asked for, of whichever model."""
+        keys = {key: None for key in (*self._windows, *self._others) if _is_of(key, provider)}
+        if len(keys) == 1:
+            return self._survival(next(iter(keys)))
+        return self._sum(keys).survival() if keys else _NEVER_SEEN
+
+    def export(self) -> list[list[Any]]:
+        """Write what was seen here, for other replicas."""
+        now = trio.current_time()
+        return [[*key, *window.sums(now).write()] for key, window in self._windows.items()]
+
+    def hear(self, told: Iterable[Sequence[Sequence[Any]]]) -> None:
+        """Take what each of the other replicas has exported last; what was heard before is void."""
+        self._others, self._pooled = {}, {}
+        for rows in told:
+            for provider, model, temperature, *histograms in rows:
+                total = self._others.setdefault((provider, model, temperature), Histograms())
+                total.add(read_histograms(histograms))
+
+    def _record(
+        self, candidate: Candidate, temperature: Temperature, seconds: float, observed: bool
+    ) -> None:
+        key: _Key = candidate.provider, candidate.model, temperature
+        window = self._windows.setdefault(key, Window())
+        self._windows.move_to_end(key)
+        window.record(seconds, observed=observed, now=trio.current_time())
+        if len(self._windows) > MOST_WINDOWS:
+            # Callers may name any model they like.
+            self._windows.popitem(last=False)
+
+    def _survival(self, key: _Key) -> Survival:
+        now = trio.current_time()
+        if key not in self._others:
+            window = self._windows.get(key)
+            return _NEVER_SEEN if window is None else window.survival(now)
+        known = self._pooled.get(key)
+        if known is None or now - known[0] >= STALE_SECONDS:
+            known = self._pooled[key] = now, self._sum([key]).survival()
+        return known[1]
+
+    def _sum(self, keys: Iterable[_Key]) -> Histograms:
+        total, now = Histograms(), trio.current_time()
+        for key in keys:
+            if key in self._windows:
+                total.add(self._windows[key].sums(now))
+            if key in self._others:
+                total.add(self._others[key])
+        return total
 
 
-_NEVER_SEEN = Survival((), (), 0)
+def _is_of(key: _Key, provider: str) -> bool:
+    return key[0] == provider and key[2] == "any"
+
+
+def _by_prompt_cache(
+    moment: Moment, race: RaceRecord, attempt: AttemptRecord
+) -> tuple[Temperature, float] | None:
+    """Say what an answer tells of its provider's prompt cache, once its usage is there."""
+    committed = attempt.committed_at
+    if moment != "ended" or committed is None or attempt.usage is None:
+        return None
+    cached = attempt.usage.prompt_details.get("cached_tokens")
+    if cached is None or attempt.role == "judge" or committed >= race.plan.commit_deadline:
+        return None
+    return "hit" if cached > 0 else "miss", committed - attempt.started_at
 
 
 def _sample(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> tuple[float, bool] | None:

@@ -3,7 +3,7 @@
 Within a group candidates are ordered by score × the caller's weight; in `auto` that comes second,
 after what is preferred for the caller's intent; `tags.priority` puts the price in its place.
 Then further endpoints go behind everybody's first, and who stands badly behind who stands well.
-Who cannot serve the request at all is left out, with the reason kept.
+Who cannot serve the request is left out, with the reason kept, unless nobody can.
 """
 
 from __future__ import annotations
@@ -91,24 +91,13 @@ class Lineup:
 
     def _ordered(self, groups: Sequence[Group], hints: RaceHints, asked: Asked) -> Found:
         needs = NOTHING if asked.request is None else needs_of(asked.request)
-        left_out: dict[str, str] = {}
-        ordered: dict[Candidate, None] = {}
+        able, left_out = _able(groups, needs)
         intent = self._intent(groups, hints, asked)
-        for group in groups:
-            able: list[Candidate] = []
-            for candidate in group.candidates:
-                why = needs.why_not(candidate)
-                if why is None:
-                    able.append(self._scored(candidate, hints.priority_weights))
-                else:
-                    left_out[candidate.name] = why
-            ordered |= dict.fromkeys(sorted(able, key=self._order(group, intent, hints)))
-        if not ordered:
-            told = "; ".join(f"{name} {why}" for name, why in left_out.items())
-            raise RequestError(
-                f"no candidate can serve this request: {told}", param="model", code="unsupported"
-            )
-        # Nobody else is left out: if all are down, the plan is to try them all the same.
+        ordered: dict[Candidate, None] = {}
+        for group in able:
+            scored = [self._scored(c, hints.priority_weights) for c in group.candidates]
+            ordered |= dict.fromkeys(sorted(scored, key=self._order(group, intent, hints)))
+        # If all are down, the plan is to try them all the same.
         last = sorted(_endpoints_last(ordered), key=lambda one: self._rank(one, needs))
         return Found(tuple(last), tuple(left_out.items()), intent, self._reason(groups, intent))
 
@@ -144,6 +133,21 @@ class Lineup:
     def _scored(self, candidate: Candidate, weights: Mapping[str, float]) -> Candidate:
         score = self.score(candidate) * weights.get(candidate.provider, 1.0)
         return replace(candidate, score=score)
+
+
+def _able(groups: Sequence[Group], needs: Needs) -> tuple[Sequence[Group], dict[str, str]]:
+    """Leave out who cannot serve a request, unless nobody can: then their vendors have the word.
+
+    What is known of a model may be wrong, and a refusal by the model itself is the better one.
+    """
+    left_out = {
+        c.name: why for group in groups for c in group.candidates if (why := needs.why_not(c))
+    }
+    able = [
+        replace(group, candidates=[c for c in group.candidates if c.name not in left_out])
+        for group in groups
+    ]
+    return (able, left_out) if any(group.candidates for group in able) else (groups, {})
 
 
 def _permitted(group: Group, caller: Caller) -> Group:

@@ -80,8 +80,8 @@ class Router:
         """Decide who may answer, in which order and by which deadlines.
 
         **Raises.** `RequestError`: 404 `model_not_found` when nobody is a candidate, 403 when this
-        caller may not ask them, 400 when nobody of them can serve the request, or when a hint names
-        a strategy or a provider that does not exist, or asks for too many.
+        caller may not ask them, 400 when a hint names a strategy or a provider that does not exist,
+        or asks for too many.
         """
         defaults = self._defaults
         self._check(hints)

@@ -20,6 +20,10 @@ class Slots:
         self._limits = limits
         self._taken: Counter[str] = Counter()
 
+    def replace(self, limits: Mapping[str, int]) -> None:
+        """Keep other limits; what runs counts towards them."""
+        self._limits = limits
+
     def __repr__(self) -> str:
         told = ", ".join(
             f"{name} {self._taken[name]}/{most}" for name, most in self._limits.items()

@@ -102,9 +102,11 @@ for i = 1, #KEYS do
   local newest = #s.counts > 0 and s.counts[#s.counts][1] or nil
   local retry = -1
   if room or ARGV[1] == '0' then
-    redis.call('HINCRBY', KEYS[i], second, s.amount)
-    redis.call('EXPIRE', KEYS[i], 120)
-    s.total, newest = s.total + s.amount, second
+    if s.amount ~= 0 then
+      redis.call('HINCRBY', KEYS[i], second, s.amount)
+      redis.call('EXPIRE', KEYS[i], 120)
+      s.total, newest = s.total + s.amount, second
+    end
   elseif not s.fits then
     local left = s.total
     retry = 60

@@ -48,6 +48,8 @@ class _Counts:
 
     def add(self, now: float, amount: int) -> None:
         self.forget(now)
+        if amount == 0:
+            return
         if not self.seconds or self.seconds[-1][0] != int(now):
             self.seconds.append([int(now), 0])
         self.seconds[-1][1] += amount
@@ -68,6 +70,8 @@ class _Counts:
 
 class MemoryStore:
     """See `omen.state.store.Store`. Nothing in it waits, so every call is one step."""
+
+    replica = "self"
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._budgets: dict[str, _Budget] = {}
@@ -180,7 +184,7 @@ class MemoryStore:
     async def collect(self, topic: str) -> Mapping[str, bytes]:
         """Hear of replicas: of this one."""
         until, value = self._published.get(topic, (0.0, b""))
-        return {"self": value} if until > trio.current_time() else {}
+        return {self.replica: value} if until > trio.current_time() else {}
 
     def forget_budgets(self) -> None:
         """Begin anew with money and rates: what was kept here was for a time that is over."""

@@ -42,7 +42,7 @@ class RedisStore:
 
     def __init__(self, client: Redis[bytes], replica: str, timeout: float) -> None:
         self._client = client
-        self._replica = replica
+        self.replica = replica
         self._timeout = timeout
         self._hold = client.register_script(_scripts.HOLD)
         self._settle = client.register_script(_scripts.SETTLE)
@@ -121,7 +121,7 @@ class RedisStore:
         until = (await self._ask(self._client.time)).timestamp() + ttl
         said = b"%.3f " % until + value
         key = f"{_TAG}told:{topic}"
-        await self._ask(lambda: self._client.hset(key, {self._replica: said}))
+        await self._ask(lambda: self._client.hset(key, {self.replica: said}))
         await self._ask(lambda: self._client.expire(key, int(10 * ttl) + 60))
 
     async def collect(self, topic: str) -> Mapping[str, bytes]:

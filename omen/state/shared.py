@@ -13,13 +13,15 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
 from omen.state.memory import MemoryStore
-from omen.state.redis import RedisStore
 from omen.state.store import Cap, Hold, StoreAwayError, Window, WindowState
+
+if TYPE_CHECKING:
+    from omen.state.redis import RedisStore
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,11 @@ class SharedStore:
     def __repr__(self) -> str:
         how = "away" if self.is_away else "there"
         return f"<SharedStore {how}, {self.replicas} replicas, {len(self._notes)} notes>"
+
+    @property
+    def replica(self) -> str:
+        """What this process is called among the others."""
+        return self._remote.replica
 
     @property
     def is_away(self) -> bool:

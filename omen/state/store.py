@@ -69,6 +69,11 @@ class Store(Protocol):
     **Cancellation.** A call that was cancelled may have been done.
     """
 
+    @property
+    def replica(self) -> str:
+        """What this process is called among those that share the store."""
+        ...
+
     async def hold(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:

@@ -15,7 +15,6 @@ import pytest
 from omen.config import Card, Price, Settings
 from omen.config._document import Document, ProviderTable
 from omen.config._environment import VARIABLES
-from omen.config._inactive import INACTIVE
 from omen.config._kinds import TRAITS
 from omen.config.settings import QuirkSettings
 from tests.config.written import Folder
@@ -78,21 +77,9 @@ def test_the_page_has_no_other_keys(section: str) -> None:
     assert list(documented(section)) == [item.name for item in fields(SECTIONS[section])]
 
 
-def test_the_page_marks_the_keys_without_effect() -> None:
-    marked = {
-        (section, row.split("|")[1].strip().removesuffix(" *").strip("`"))
-        for section in SECTIONS
-        for row in PAGE.split(f"`[{section}]`", 1)[1].split("\n#")[0].split("\n")
-        if re.match(r"\| `\w+` \* \|", row)
-    }
-    intents = {("routing", intent) for intent in Settings().routing.prefer}
-    expected = {(".".join(path[:-1]), path[-1]) for path in INACTIVE}
-    assert marked - intents == expected
-
-
 def test_the_page_has_the_preferences() -> None:
     for intent, providers in Settings().routing.prefer.items():
-        assert f"| `{intent}` * | list of providers | {written(providers)} |" in PAGE
+        assert f"| `{intent}` | list of providers | {written(providers)} |" in PAGE
 
 
 def test_the_page_has_every_variable_and_what_it_sets() -> None:

@@ -77,8 +77,6 @@ def test_the_published_example_loads_as_it_stands(folder: Folder) -> None:
         "provider anthropic is disabled: OMEN_ANTHROPIC_API_KEY is not set",
         "provider azure is disabled: OMEN_AZURE_OPENAI_ENDPOINT and OMEN_AZURE_OPENAI_API_KEY"
         " are not set",
-        "accepted, not acted on in this version: routing.prefer_local_for,"
-        " routing.budget_monthly_usd, cache.enabled, cache.redis_url",
     )
 
 
@@ -322,25 +320,6 @@ class TestReferences:
     def test_an_unset_one_in_a_disabled_provider_is_not_worth_a_word(self, folder: Folder) -> None:
         folder.write('[providers.xai]\nenabled = false\napi_key = "env:GONE"')
         assert folder.load().warnings == ()
-
-
-class TestKeysWithoutEffect:
-    def test_each_that_was_set_is_named_once_in_one_warning(self, folder: Folder) -> None:
-        folder.write(
-            """
-            [race]
-            auto = false
-            [routing.prefer]
-            code = ["ollama"]
-            tests = []
-            [auth]
-            allow_anonymous = false
-            """
-        )
-        assert folder.load({"OMEN_DB_URL": "sqlite:///x"}).warnings == (
-            "accepted, not acted on in this version: routing.prefer, auth.allow_anonymous,"
-            " ledger.url",
-        )
 
 
 class TestRouting:

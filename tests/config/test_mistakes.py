@@ -42,7 +42,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "an unknown key that is near one": (
         "[cache]\nredis_uri = 'redis://x'",
-        "cache.redis_uri: found an unknown key; allowed: one of enabled, redis_url; "
+        "cache.redis_uri: found an unknown key; allowed: one of enabled, ttl_seconds, max_bytes, "
+        "redis_url, redis_timeout_seconds; "
         "did you mean redis_url?",
     ),
     "an unknown key of a provider": (

@@ -17,9 +17,9 @@ import trio
 
 from omen.cli._demo import with_simulated
 from omen.config import ProviderSettings, ServerSettings, Settings
-from omen.config.settings import RaceSettings
+from omen.config.settings import HealthSettings, RaceSettings
 from omen.front.app import make_app
-from omen.gateway import Gateway, open_gateway
+from omen.gateway import Books, Gateway, open_gateway
 from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
 from omen.sim import SimulatedUpstream, StreamStats, open_fleet
@@ -99,6 +99,9 @@ async def open_served(
     *upstreams: SimulatedUpstream,
     server: ServerSettings | None = None,
     race: RaceSettings | None = None,
+    health: HealthSettings | None = None,
+    settings: Settings | None = None,
+    books: Books | None = None,
     first_token_timeout: float = 60.0,
     stall_timeout: float = 60.0,
     tls: ssl.SSLContext | None = None,
@@ -111,7 +114,13 @@ async def open_served(
     server = server or ServerSettings()
     with trio.fail_after(PATIENCE):
         async with open_fleet(upstreams) as fleet, trio.open_nursery() as nursery:
-            told = with_simulated(Settings(server=server, race=race or RaceSettings()), fleet)
+            chosen = replace(
+                settings or Settings(),
+                server=server,
+                race=race or RaceSettings(),
+                health=health or HealthSettings(),
+            )
+            told = with_simulated(chosen, fleet)
             providers = {
                 name: replace(
                     configure(provider),
@@ -121,9 +130,14 @@ async def open_served(
                 for name, provider in told.providers.items()
             }
             transport, feed, ends, shutdown = Transport(), LiveFeed(), Ends(), trio.Event()
-            settings = replace(told, providers=providers)
-            observers = [feed, ends]
-            async with open_gateway(settings, transport=transport, observers=observers) as gateway:
+            opened = open_gateway(
+                replace(told, providers=providers),
+                transport=transport,
+                observers=[feed, ends],
+                books=books,
+            )
+            async with opened as gateway:
+                await gateway.prepare()
                 connections = LiveConnections()
                 app = make_app(gateway, feed, server, shutdown.is_set, connections)
                 serving = ServingSettings(

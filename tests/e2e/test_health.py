@@ -14,7 +14,7 @@ import openai
 import pytest
 import trio
 
-from omen.config import ProviderSettings
+from omen.config import HealthSettings, ProviderSettings
 from omen.sim import Fixed, Profile, SimulatedUpstream
 from omen.sim.faults import Silence
 from tests.e2e.served import Served, open_served
@@ -67,17 +67,17 @@ async def test_an_ollama_with_one_endpoint_dead_and_one_hanging_answers_by_the_g
         return answer.choices[0].message.content
 
     async with (
-        open_served(hanging, good, configure=configure, first_token_timeout=2.0) as served,
+        open_served(
+            hanging,
+            good,
+            configure=configure,
+            first_token_timeout=2.0,
+            health=HealthSettings(interval_seconds=0.05, timeout_seconds=2.0),
+        ) as served,
         trio.open_nursery() as nursery,
     ):
         for _ in range(3):
             assert await served.call(ask) == whole("good")
-        settings = replace(
-            served.gateway._health_settings,
-            interval_seconds=0.05,
-            timeout_seconds=2.0,
-        )
-        served.gateway._health_settings = settings
         nursery.start_soon(served.gateway.keep_probing)
         await stand(served, "down", "down", "healthy")
         told = await fetch(served, "/omen/providers/good/health")

@@ -193,6 +193,7 @@ async def test_a_hedge_is_told_by_explain_by_the_recent_races_and_by_metrics() -
         for _ in range(2):
             await served.call(lambda c: c.chat.completions.create(**hints(providers=["anthropic"])))
         asked = hints(strategy="speculate_k", hedge_delay_ms=50, explain=True)
+        asked["model"] = "slow/m,anthropic/m"
         completion = await served.call(lambda c: c.chat.completions.create(**asked))
         told = (completion.model_extra or {})["omen"]
         assert told["hedge_delay_ms"] == 50.0

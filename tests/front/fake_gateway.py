@@ -12,6 +12,7 @@ from omen.candidates import Candidate, Endpoint
 from omen.chat import ChatRequest
 from omen.events import AnswerEnd, Event
 from omen.hints import RaceHints
+from omen.keyring import KeyRing
 from omen.plan import AttemptRecord, Output, Plan, RaceRecord
 
 RACE_ID = "race1"
@@ -63,6 +64,7 @@ class FakeGateway:
             (Candidate(provider, "openai", model, Endpoint("http://up.test"), provider),),
             intent=intent,
         )
+        self.keys = KeyRing(None)
         self.planned: list[tuple[str, RaceHints, float, str]] = []
         self.requests: list[ChatRequest] = []
         self.running = 0

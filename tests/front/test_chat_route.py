@@ -126,6 +126,7 @@ EXPLAINED = {
     "race_id": RACE_ID,
     "strategy": "race",
     "intent": "code",
+    "order": None,
     "winner": "alpha/model-1",
     "accepted_unix": 0.0,
     "committed_ms": 1500.0,

@@ -11,7 +11,9 @@ import pytest
 import trio
 
 from omen.errors import FailureKind, UpstreamFailure
+from omen.front._auth import Gate
 from omen.front.live import LiveRoute
+from omen.keyring import KeyRing
 from omen.plan import AttemptRecord, Moment, Plan, RaceRecord
 from omen.telemetry import LISTENER_BUFFER, LiveFeed, log_attempts
 from tests.front.chunks import data_lines, strict_json
@@ -48,7 +50,9 @@ async def listen(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(publish, feed, told)
         asked = scope(PATH, "GET", query=query)
-        heard = await talk(LiveRoute(feed), asked, (leaves_at, GONE), pauses=list(pauses))
+        heard = await talk(
+            LiveRoute(feed, Gate(KeyRing(None))), asked, (leaves_at, GONE), pauses=list(pauses)
+        )
     assert heard.ended_at == leaves_at
     return heard
 
@@ -125,7 +129,11 @@ async def test_it_can_be_narrowed_to_one_request(
 async def test_callers_on_this_machine_may_listen(
     address: str, autojump_clock: trio.abc.Clock
 ) -> None:
-    heard = await talk(LiveRoute(LiveFeed()), scope(PATH, "GET", client=(address, 1)), (1, GONE))
+    heard = await talk(
+        LiveRoute(LiveFeed(), Gate(KeyRing(None))),
+        scope(PATH, "GET", client=(address, 1)),
+        (1, GONE),
+    )
     assert heard.status == 200
 
 
@@ -152,7 +160,7 @@ async def test_others_and_whoever_comes_through_a_proxy_may_not(
 ) -> None:
     feed = LiveFeed()
     asked = scope(PATH, "GET", headers=headers, client=client)
-    heard = await talk(LiveRoute(feed), asked)
+    heard = await talk(LiveRoute(feed, Gate(KeyRing(None))), asked)
     assert heard.status == 403
     assert heard.error["type"] == "invalid_request_error"
     assert repr(feed) == "<LiveFeed listeners=0>"
@@ -160,7 +168,7 @@ async def test_others_and_whoever_comes_through_a_proxy_may_not(
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_listening_is_a_get(method: str, autojump_clock: trio.abc.Clock) -> None:
-    heard = await talk(LiveRoute(LiveFeed()), scope(PATH, method), (1, GONE))
+    heard = await talk(LiveRoute(LiveFeed(), Gate(KeyRing(None))), scope(PATH, method), (1, GONE))
     assert heard.status == 405
     assert heard.headers["allow"] == "GET"
 
@@ -205,7 +213,7 @@ async def test_a_slow_listener_misses_moments_and_makes_nobody_wait(
 
     async def listen_quickly() -> None:
         asked = scope(PATH, "GET", query="request_id=late")
-        quick.append(await talk(LiveRoute(feed), asked, (20, GONE)))
+        quick.append(await talk(LiveRoute(feed, Gate(KeyRing(None))), asked, (20, GONE)))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(listen_quickly)

@@ -21,8 +21,10 @@ from omen.front.app import make_app
 from omen.front.metrics import Metrics
 from omen.front.operations import make_operations
 from omen.gateway import Gateway, ServedModel
+from omen.keyring import KeyRing
 from omen.routing import CatalogProvider, Health
 from omen.serving import LiveConnections
+from omen.state import MemoryStore
 from omen.telemetry import LiveFeed
 from tests.front.client import GONE, Conversation, piece, scope, talk
 
@@ -60,6 +62,9 @@ class Listing:
     draining: bool = False
     audit: RequestAudit | None = None
     providers: tuple[CatalogProvider, ...] = PROVIDERS
+    keys: KeyRing = field(default_factory=lambda: KeyRing(None, allow_anonymous=True))
+    store: MemoryStore = field(default_factory=MemoryStore)
+    books: None = None
     health: Health = field(
         default_factory=lambda: Health([("alpha", "http://a.test"), ("beta", "http://b.test")])
     )
@@ -78,7 +83,7 @@ class Broken(Listing):
     """A gateway with a bug."""
 
     def __init__(self) -> None:
-        pass
+        self.keys = KeyRing(None)
 
     @property
     def ready(self) -> bool:  # type: ignore[override]

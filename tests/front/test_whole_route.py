@@ -8,10 +8,13 @@ from typing import Any
 
 import trio
 
+from omen.callers import Caller
 from omen.candidates import Candidate, Endpoint
 from omen.errors import OmenError, RequestError
+from omen.front._auth import Gate
 from omen.front._whole_route import Planned, WholeRoute
 from omen.front.openai_api import ChatCompletions
+from omen.keyring import KeyRing
 from omen.plan import Plan, RaceRecord
 from tests.front.client import GONE, Conversation, piece, scope, talk
 
@@ -27,7 +30,9 @@ class Work:
         self.race = RaceRecord("r", Plan("single", (ONE,)), 0.0)
         self.ended: list[str] = []
 
-    def plan(self, body: bytes, headers: Mapping[str, str], at: float, request_id: str) -> Planned:
+    def plan(
+        self, body: bytes, headers: Mapping[str, str], at: float, request_id: str, caller: Caller
+    ) -> Planned:
         if body == b"bad":
             raise RequestError("x: is bad", param="x")
         if body == b"bug":
@@ -47,7 +52,7 @@ class Work:
 
 
 async def ask(work: Work, *said: Any, method: str = "POST") -> Conversation:
-    app = WholeRoute(work.plan, ChatCompletions())
+    app = WholeRoute(work.plan, ChatCompletions(), Gate(KeyRing(None)))
     return await talk(app, scope(method=method), *(said or [(0, piece(b"{}"))]))
 
 

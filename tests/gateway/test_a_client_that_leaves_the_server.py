@@ -24,7 +24,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from omen.config import ServerSettings, Settings
+from omen.config import AuthSettings, ServerSettings, Settings
 from omen.front.app import make_app
 from omen.serving import ServerHandle, ServingSettings, serve
 from omen.sim.faults import ErrorIn200
@@ -67,7 +67,8 @@ class Scene:
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[Scene]:
-    settings = Settings(server=ServerSettings(audit=True))
+    # A stream in memory has no address, so nobody is on this machine.
+    settings = Settings(server=ServerSettings(audit=True), auth=AuthSettings(allow_anonymous=True))
     async with open_world(*FLEET, settings=settings) as world, trio.open_nursery() as nursery:
         app = make_app(world.gateway, LiveFeed(), settings.server)
         listener, shutdown = MemoryListener(), trio.Event()

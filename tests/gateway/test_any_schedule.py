@@ -129,7 +129,7 @@ async def play(schedule: Schedule) -> None:
         settings=replace(Settings(), race=race_settings),
         price=PRICE,
     ) as world:
-        world.gateway._hedge_budget._tokens = float(schedule.extra_starts)
+        world.gateway._parts.hedge_budget._tokens = float(schedule.extra_starts)
         race = world.plan(**schedule.hints)
         received = Received(race)
         with trio.move_on_after(schedule.leaves) as client:

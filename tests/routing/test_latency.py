@@ -12,7 +12,7 @@ from omen.candidates import Candidate, Endpoint
 from omen.errors import FailureKind, UpstreamFailure
 from omen.plan import AttemptRecord, CutReason, Plan, RaceRecord
 from omen.routing import FirstTokens
-from omen.routing.latency import SLICES, Window
+from omen.routing._window import SLICES, Window
 
 A = Candidate("a", "openai", "m", Endpoint("http://a"), "a")
 

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
-from omen.costs import PromptSize, measure_prompt
+from omen.costs import PromptSize
 from omen.errors import BudgetExceeded
 from omen.plan import AttemptRecord, Plan, RaceRecord, Role
 
@@ -28,10 +28,40 @@ LONGEST_ANSWER = 128_000
 class RequestBudget:
     """The budget of one request, and its admission; see `omen.plan.Admission`."""
 
-    def __init__(self, request: ChatRequest, prompt: PromptSize, budget_usd: Decimal) -> None:
+    def __init__(
+        self,
+        request: ChatRequest,
+        prompt: PromptSize,
+        budget_usd: Decimal,
+        *,
+        unpriced: Decimal | None = None,
+    ) -> None:
+        """Bound a request. `unpriced` is what counts for who has no known price; None: too much."""
         self._request = request
         self._prompt = prompt
         self._budget = budget_usd
+        self._unpriced = unpriced
+
+    def within(self, budget_usd: Decimal) -> RequestBudget:
+        """Give the same with a tighter bound."""
+        tighter = min(budget_usd, self._budget)
+        return RequestBudget(self._request, self._prompt, tighter, unpriced=self._unpriced)
+
+    def amounts(self, plan: Plan) -> list[Decimal]:
+        """List what could be set aside for a plan, the most first.
+
+        At best there is enough for the whole plan and for somebody in place of one that failed; at
+        least, for the cheapest candidate alone.
+        """
+        worst = [cost for c in plan.candidates if (cost := self.worst_case(c)) is not None]
+        if not worst:
+            return []
+        k = min(plan.k, len(plan.candidates)) if plan.strategy != "single" else 1
+        found = {self._together(plan, plan.candidates, n) for n in range(1, k + 1)}
+        spare = [self.worst_case(c) or Decimal(0) for c in plan.candidates[k : k + 1]]
+        found.add(max(found) + sum(spare, Decimal(0)))
+        found.add(min(worst))
+        return sorted((amount for amount in found if amount <= self._budget), reverse=True)
 
     def shrink(self, plan: Plan) -> Plan:
         """Make a plan fit.
@@ -63,13 +93,13 @@ class RequestBudget:
         worst = self.worst_case(candidate, drafts if role == "judge" else 0)
         if worst is not None and reserved + worst <= self._budget:
             return None
-        return "omen.budget_usd does not pay for it"
+        return "the budget does not pay for it"
 
     def worst_case(self, candidate: Candidate, further_input: int = 0) -> Decimal | None:
-        """Say what one attempt costs at most; None where no price is known."""
+        """Say what one attempt costs at most; None where no price is known and that matters."""
         price = candidate.card.price
         if price is None:
-            return None
+            return self._unpriced
         prompt = self._prompt.at_most + further_input
         rates = price.rates_at(prompt)
         dearest = max(rates.input, rates.cache_write or 0, rates.cache_write_1h or 0)
@@ -119,35 +149,3 @@ class RequestBudget:
             f"omen.budget_usd: ${self._budget:f} does not pay for one answer; at worst the "
             f"cheapest ({candidate.name}) costs ${worst:f}. Set max_tokens, or a larger budget"
         )
-
-
-class Budgets:
-    """The admission of all requests: each that has a budget is asked for its own."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, RequestBudget] = {}
-
-    def __repr__(self) -> str:
-        return f"<Budgets of {len(self._of)} requests>"
-
-    def open(self, race: RaceRecord, request: ChatRequest) -> None:
-        """Make a race's plan fit its budget, if it has one, and keep that until it is closed.
-
-        **Raises.** `BudgetExceeded`.
-        """
-        budget = race.plan.budget_usd
-        if budget is None:
-            return
-        race.prompt = measure_prompt(request)
-        mine = RequestBudget(request, race.prompt, budget)
-        race.plan = mine.shrink(race.plan)
-        self._of[race.race_id] = mine
-
-    def close(self, race: RaceRecord) -> None:
-        """The race is over."""
-        self._of.pop(race.race_id, None)
-
-    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
-        """Admit an attempt, or say why not."""
-        mine = self._of.get(race.race_id)
-        return None if mine is None else mine(race, candidate, role)

@@ -1,0 +1,181 @@
+"""Budgets of a calendar month (UTC): the gateway's, a key's, and soft limits of providers.
+
+Each is a scope in the shared store, so that replicas agree on it. What a request may cost is set
+aside there before it starts, and when it has ended what it did cost is booked instead, at whatever
+it was known to be. A provider's limit is soft: beyond it the provider is asked after others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, Decimal
+
+import trio
+
+from omen.callers import Caller
+from omen.candidates import Candidate
+from omen.errors import BudgetExceeded
+from omen.plan import RaceRecord
+from omen.state import Cap, Store
+from omen.state.store import NANO
+
+LEASE_SECONDS = 60.0
+"""How much longer than its request money may be set aside, if nobody gives it back."""
+_PERCENT = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a budget stands. US dollars."""
+
+    limit_usd: Decimal | None
+    spent_usd: Decimal
+
+
+class MonthlyBudgets:
+    """`limit_usd` is the gateway's own; `soft_limits` are percents of it, by provider."""
+
+    def __init__(
+        self,
+        store: Store,
+        limit_usd: Decimal | None = None,
+        soft_limits: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        self._store = store
+        self.limit_usd = limit_usd
+        self.soft_limits = soft_limits or {}
+        self._seen: dict[str, int] = {}
+        """What providers spent, as far as it is known here, by scope."""
+
+    def bounds(self, caller: Caller) -> bool:
+        """Whether any budget of a month bounds what a caller asks."""
+        return self.limit_usd is not None or caller.monthly_usd is not None
+
+    async def hold(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
+        """Set aside the first of these amounts that fits, and say which.
+
+        **Raises.** `BudgetExceeded` when none does.
+        """
+        caps = self._caps(race)
+        lease = race.plan.total_deadline - trio.current_time() + LEASE_SECONDS
+        asked = [_nano(amount) for amount in amounts if amount > 0]
+        if asked:
+            hold = await self._store.hold(race.race_id, caps, asked, lease)
+            if hold.granted is not None:
+                race.budget_left = _usd(hold.left - hold.granted)
+                return _usd(hold.granted)
+            if min(amounts) > 0:
+                raise BudgetExceeded(_refusal(hold.refused_by or "", min(amounts)), param=None)
+        return Decimal(0)
+
+    async def settle(self, race: RaceRecord) -> None:
+        """Book what a race has cost, as far as it is known, and give back what was set aside."""
+        by_provider: defaultdict[str, int] = defaultdict(int)
+        for attempt in race.attempts:
+            cost = attempt.cost_usd
+            if cost:
+                by_provider[attempt.candidate.provider] += _nano(cost)
+        scopes = [cap.scope for cap in self._caps(race)]
+        if not (by_provider or scopes):
+            return
+        month = _month(race.accepted_unix)
+        total = sum(by_provider.values())
+        spent = {_gateway(month): total}
+        if race.caller.key_id is not None:
+            spent[_key(month, race.caller.key_id)] = total
+        for provider, amount in by_provider.items():
+            scope = _provider(month, provider)
+            spent[scope] = amount
+            self._seen[scope] = self._seen.get(scope, 0) + amount
+        await self._store.settle(race.race_id, scopes, spent)
+
+    async def raise_to(
+        self, month: str, spending: Iterable[tuple[str | None, str, Decimal]]
+    ) -> None:
+        """Hear from the ledger what a month cost: (key, provider, dollars)."""
+        known: defaultdict[str, int] = defaultdict(int)
+        for key_id, provider, usd in spending:
+            amount = _nano(usd)
+            known[_gateway(month)] += amount
+            known[_provider(month, provider)] += amount
+            if key_id is not None:
+                known[_key(month, key_id)] += amount
+        await self._store.raise_spent(known)
+
+    async def look(self, providers: Sequence[str]) -> None:
+        """Find out what providers spent, here and elsewhere."""
+        month = current_month()
+        scopes = [_provider(month, name) for name in providers]
+        self._seen = dict(zip(scopes, await self._store.spent(scopes), strict=True))
+
+    def behind(self, candidate: Candidate) -> int:
+        """Say how far back a candidate belongs whose provider is beyond its soft limit."""
+        return int(self.is_beyond(candidate.provider))
+
+    def is_beyond(self, provider: str) -> bool:
+        """Whether a provider has spent its share of this month's budget, as far as is known."""
+        percent = self.soft_limits.get(provider)
+        if percent is None or self.limit_usd is None:
+            return False
+        spent = _usd(self._seen.get(_provider(current_month(), provider), 0))
+        return spent >= self.limit_usd * percent / _PERCENT
+
+    async def standing(self, caller: Caller | None = None) -> Standing:
+        """Say how the gateway's budget of this month stands, or a caller's own."""
+        month = current_month()
+        if caller is not None and caller.key_id is not None:
+            limit, scope = caller.monthly_usd, _key(month, caller.key_id)
+        else:
+            limit, scope = self.limit_usd, _gateway(month)
+        (spent,) = await self._store.spent([scope])
+        return Standing(limit, _usd(spent))
+
+    def _caps(self, race: RaceRecord) -> list[Cap]:
+        month, caller = _month(race.accepted_unix), race.caller
+        caps: list[Cap] = []
+        if self.limit_usd is not None:
+            caps.append(Cap(_gateway(month), _nano(self.limit_usd)))
+        if caller.monthly_usd is not None and caller.key_id is not None:
+            caps.append(Cap(_key(month, caller.key_id), _nano(caller.monthly_usd)))
+        return caps
+
+
+def current_month() -> str:
+    """Give this month, as `2026-11`."""
+    return _month(datetime.now(UTC).timestamp())
+
+
+def _month(unix: float) -> str:
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m")
+
+
+def _gateway(month: str) -> str:
+    return f"{month}:gateway"
+
+
+def _key(month: str, key_id: str) -> str:
+    return f"{month}:key:{key_id}"
+
+
+def _provider(month: str, name: str) -> str:
+    return f"{month}:provider:{name}"
+
+
+def _nano(usd: Decimal) -> int:
+    """Write money as the store counts it; a fraction of a nano-dollar is a whole one."""
+    return int((usd * NANO).to_integral_value(ROUND_CEILING))
+
+
+def _usd(nano: int) -> Decimal:
+    return Decimal(nano) / NANO
+
+
+def _refusal(scope: str, least: Decimal) -> str:
+    whose = "this key's monthly budget" if ":key:" in scope else "the gateway's monthly budget"
+    return (
+        f"{whose} does not pay for one answer any more: this one may cost ${least:f}. "
+        "Set max_tokens, ask for a cheaper model, or wait for the next month"
+    )

@@ -1,0 +1,40 @@
+"""The database that a command asks: the configured one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omen.config import load_settings
+from omen.database import ERRORS, Database, open_database, shown_url
+from omen.engine import load_strategies
+from omen.gateway import resolved_url
+
+_T = TypeVar("_T")
+
+
+def add_config_option(parser: Any) -> None:
+    """Add `--config`."""
+    parser.add_argument("--config", type=Path, help="a configuration file (else ./omen.toml)")
+
+
+def ask(args: argparse.Namespace, work: Callable[[Database], _T]) -> _T | None:
+    """Have the configured database do something; None, and a line, when it is not there."""
+    cwd = Path.cwd()
+    loaded = load_settings(args.config, dict(os.environ), cwd=cwd, strategies=load_strategies())
+    url = resolved_url(loaded.settings.ledger, cwd)
+    try:
+        database = open_database(url, loaded.settings.ledger.timeout_seconds)
+        try:
+            database.migrate()
+            return work(database)
+        finally:
+            database.close()
+    except ERRORS as error:
+        where = shown_url(url)
+        print(f"omen: the database {where} fails: {type(error).__name__}", file=sys.stderr)
+        return None

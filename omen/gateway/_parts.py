@@ -1,0 +1,215 @@
+"""The parts of a gateway: each is made here, and given to those that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+
+import httpx
+
+from omen.attempts import Attempts
+from omen.audit import RequestAudit
+from omen.budget import Budgets, MonthlyBudgets
+from omen.cache import AnswerCache
+from omen.candidates import Endpoint
+from omen.config import ProviderSettings, Settings
+from omen.config.cards import configured_cards
+from omen.engine import load_strategies
+from omen.gateway._books import Books
+from omen.gateway._requests import Requests
+from omen.gateway._sockets import owners
+from omen.gateway._upkeep import Upkeep
+from omen.keyring import KeyRing
+from omen.limits import Limits
+from omen.plan import Admission, Observer, Strategy
+from omen.providers import KINDS
+from omen.routing import (
+    Cards,
+    Catalog,
+    CatalogProvider,
+    FirstTokens,
+    Health,
+    HedgeBudget,
+    HedgeDelay,
+    Outcomes,
+    PlanDefaults,
+    Preferences,
+    Router,
+    Scores,
+    Slots,
+)
+from omen.routing.affinity import Affinity
+from omen.routing.exchange import Exchange
+from omen.state import Store
+from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What lives as long as the gateway. A router does not: it is made anew for new settings."""
+
+    store: Store
+    transport: httpx.AsyncBaseTransport
+    strategies: Mapping[str, Strategy]
+    catalog: Catalog
+    health: Health
+    first_tokens: FirstTokens
+    scores: Scores
+    slots: Slots
+    months: MonthlyBudgets
+    hedge_budget: HedgeBudget
+    requests: Requests
+    keys: KeyRing
+    upkeep: Upkeep
+    books: Books | None
+    cancel_times: CancelTimes
+    hedges: HedgeCounts
+    races: RaceLog
+    audit: RequestAudit | None
+
+    def router(self, settings: Settings) -> Router:
+        """Make a router over these parts."""
+        race = settings.race
+        warmup = race.warmup_delay_ms / 1000
+        return Router(
+            self.catalog,
+            _plan_defaults(settings),
+            self.strategies,
+            self.health.standing,
+            survival=self.first_tokens.survival,
+            score=lambda candidate: self.scores.of(candidate).overall,
+            hedge_delay=HedgeDelay(self.first_tokens, race.max_extra_load, warmup),
+            behind=self.months.behind,
+        )
+
+    def adapt(self, settings: Settings) -> None:
+        """Have every part go by other settings from now on; what runs goes on as it began."""
+        self.catalog.replace(catalog_providers(settings))
+        self.health.replace(_endpoints(self.catalog))
+        self.slots.replace(_slot_limits(settings))
+        self.hedge_budget.set_share(settings.race.max_extra_load)
+        self.months.limit_usd = settings.routing.budget_monthly_usd
+        self.months.soft_limits = settings.routing.provider_soft_limits
+        self.keys.allow_anonymous = settings.auth.allow_anonymous
+        self.requests.cache.enabled = settings.cache.enabled
+        self.requests.cache.ttl = settings.cache.ttl_seconds
+        self.upkeep.probe_anew()
+
+
+def make_parts(
+    settings: Settings,
+    store: Store,
+    transport: httpx.AsyncBaseTransport,
+    observers: Sequence[Observer],
+    books: Books | None,
+) -> Parts:
+    """Make every part, and wire it to the others."""
+    catalog = Catalog(catalog_providers(settings))
+    health = Health(_endpoints(catalog))
+    first_tokens, outcomes = FirstTokens(), Outcomes()
+    routing = settings.routing
+    months = MonthlyBudgets(store, routing.budget_monthly_usd, routing.provider_soft_limits)
+    hedge_budget, budgets = HedgeBudget(settings.race.max_extra_load), Budgets(months)
+    slots = Slots(_slot_limits(settings))
+    cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
+    audit = RequestAudit(partial(owners, transport)) if settings.server.audit else None
+    keeping: list[Observer] = [races, *observers, *([] if books is None else [books.ledger])]
+    learning: list[Observer] = [
+        cancel_times,
+        hedges,
+        health,
+        first_tokens,
+        outcomes,
+        slots.observe,
+        *([] if audit is None else [audit]),
+    ]
+    # The hedge budget last: what others deny must not take a token from it.
+    admissions: list[Admission] = [budgets, slots.admit, hedge_budget]
+    strategies = load_strategies()
+    requests = Requests(
+        strategies=strategies,
+        attempts=Attempts(transport, KINDS, [*learning, *keeping], admissions),
+        limits=Limits(store),
+        cache=AnswerCache(store, enabled=settings.cache.enabled, ttl=settings.cache.ttl_seconds),
+        affinity=Affinity(store, health.standing),
+        budgets=budgets,
+        hedge_budget=hedge_budget,
+        bookkeepers=keeping,
+    )
+    upkeep = Upkeep(
+        catalog,
+        transport,
+        health,
+        settings.health,
+        months=months,
+        exchange=Exchange(store, first_tokens, health),
+        books=books,
+    )
+    desk = None if books is None else books.desk
+    return Parts(
+        store=store,
+        transport=transport,
+        strategies=strategies,
+        catalog=catalog,
+        health=health,
+        first_tokens=first_tokens,
+        scores=Scores(health, first_tokens, outcomes),
+        slots=slots,
+        months=months,
+        hedge_budget=hedge_budget,
+        requests=requests,
+        keys=KeyRing(desk, allow_anonymous=settings.auth.allow_anonymous),
+        upkeep=upkeep,
+        books=books,
+        cancel_times=cancel_times,
+        hedges=hedges,
+        races=races,
+        audit=audit,
+    )
+
+
+def catalog_providers(settings: Settings) -> list[CatalogProvider]:
+    """Make the catalog's entries of the providers that are configured."""
+    return [_catalog_provider(provider) for provider in settings.providers.values()]
+
+
+def _endpoints(catalog: Catalog) -> list[tuple[str, str]]:
+    return [(p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints]
+
+
+def _slot_limits(settings: Settings) -> dict[str, int]:
+    return {p.name: p.max_concurrency for p in settings.providers.values()}
+
+
+def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
+    return CatalogProvider(
+        name=provider.name,
+        kind=provider.kind,
+        endpoints=tuple(Endpoint(url, provider.api_key) for url in provider.base_urls),
+        models=provider.models,
+        domain=provider.domain,
+        timeout=provider.timeout_seconds,
+        first_token_timeout=provider.first_token_timeout_seconds,
+        stall_timeout=provider.stall_timeout_seconds,
+        cards=Cards(provider.kind, provider.base_models, configured_cards(provider)),
+        quirks=provider.quirks,
+    )
+
+
+def _plan_defaults(settings: Settings) -> PlanDefaults:
+    race = settings.race
+    return PlanDefaults(
+        strategy=race.strategy,
+        k=race.k,
+        max_k=settings.limits.max_k,
+        min_useful_tokens=race.min_useful_tokens,
+        reasoning_counts=race.reasoning_counts,
+        max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
+        total_timeout=settings.server.timeout_seconds,
+        auto=race.auto,
+        slo_target=race.slo_target,
+        aliases=settings.routing.aliases,
+        prefer=Preferences(settings.routing.prefer, settings.routing.prefer_local_for),
+    )

@@ -1,0 +1,122 @@
+"""What goes on beside requests: probes, the books, what replicas tell each other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+
+import httpx
+import trio
+
+from omen.budget import MonthlyBudgets, current_month
+from omen.cards import ModelCard
+from omen.config import HealthSettings
+from omen.database import DatabaseAwayError
+from omen.errors import UpstreamFailure
+from omen.gateway._books import Books
+from omen.probes import Target, keep_probing
+from omen.providers import KINDS
+from omen.routing import Catalog, Health
+from omen.routing.exchange import Exchange
+from omen.state import StoreAwayError
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+COMPARE_EVERY = 30
+"""Looks at the budgets between two at the ledger."""
+
+
+class Upkeep:
+    """The tasks that a gateway has beside those of its requests."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        transport: httpx.AsyncBaseTransport,
+        health: Health,
+        settings: HealthSettings,
+        *,
+        months: MonthlyBudgets,
+        exchange: Exchange,
+        books: Books | None,
+    ) -> None:
+        self._catalog = catalog
+        self._transport = transport
+        self._health = health
+        self._settings = settings
+        self._months = months
+        self._exchange = exchange
+        self._books = books
+        self._providers_changed = trio.Event()
+
+    async def run(self) -> None:
+        """Do all of it, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self._books is not None:
+                nursery.start_soon(self._books.ledger.run)
+            nursery.start_soon(self.keep_probing)
+            nursery.start_soon(self._exchange.run)
+            nursery.start_soon(self._keep_budgets)
+
+    async def keep_probing(self) -> None:
+        """Look at every endpoint now and then, until cancelled; returns at once if switched off."""
+        while self._settings.probe:
+            self._providers_changed = trio.Event()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._probe)
+                await self._providers_changed.wait()
+                nursery.cancel_scope.cancel()
+
+    def probe_anew(self) -> None:
+        """Look at the endpoints that there are now."""
+        self._providers_changed.set()
+
+    async def _probe(self) -> None:
+        targets = [
+            Target(p.name, KINDS[p.kind], endpoint, p.quirks, discovers=not p.models)
+            for p in self._catalog
+            for endpoint in p.endpoints
+        ]
+        await keep_probing(
+            self._transport,
+            targets,
+            self,
+            interval=self._settings.interval_seconds,
+            within=self._settings.timeout_seconds,
+        )
+
+    def probed(self, target: Target, failure: UpstreamFailure | None, seconds: float) -> None:
+        """Hear from a probe."""
+        self._health.probed(target.provider, target.endpoint.base_url, failure, seconds)
+
+    def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
+        """Hear which models an endpoint has."""
+        if target.provider in self._catalog:
+            self._catalog[target.provider].discovered[target.endpoint.base_url] = models
+
+    async def hear_from_the_books(self) -> None:
+        """Tell the budgets what the ledger says this month has cost.
+
+        Of the two the ledger is the older one; what it has is never more than was spent. It tells
+        a store that has forgotten: memory, or Redis after a restart.
+        """
+        if self._books is None:
+            return
+        month = current_month()
+        try:
+            rows = await self._books.desk.ask(lambda database: database.spending(month))
+        except DatabaseAwayError as error:
+            logger.warning("what this month has cost could not be read (%s)", error)
+            return
+        await self._months.raise_to(month, [(r.key_id, r.provider, r.cost_usd) for r in rows])
+
+    async def _keep_budgets(self) -> None:
+        """Look at what providers spent, and now and then at what the ledger says of it."""
+        while True:
+            for _ in range(COMPARE_EVERY):
+                with suppress(StoreAwayError):
+                    await self._months.look(self._catalog.names)
+                await trio.sleep(LOOK_SECONDS)
+            await self.hear_from_the_books()

@@ -1,0 +1,65 @@
+"""What replicas tell each other of their upstreams: first tokens, and who is down.
+
+HdrHistograms add up without loss, so quantiles over all replicas are those of all samples. That an
+endpoint is down somewhere else is a hint: it is asked after others, and can show that it is well.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from omen.routing.health import Health
+from omen.routing.latency import FirstTokens
+from omen.state import Store, StoreAwayError
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 2.0
+TOPIC = "upstreams"
+
+
+class Exchange:
+    """Tells and hears, through the shared store."""
+
+    def __init__(self, store: Store, first_tokens: FirstTokens, health: Health) -> None:
+        self._store = store
+        self._first_tokens = first_tokens
+        self._health = health
+
+    async def run(self) -> None:
+        """Tell and hear every two seconds, until cancelled."""
+        while True:
+            await self.once()
+            await trio.sleep(EVERY_SECONDS)
+
+    async def once(self) -> None:
+        """Tell, and hear what the others have told last."""
+        said = {"first_tokens": self._first_tokens.export(), "down": self._health.down_here()}
+        try:
+            await self._store.publish(TOPIC, json.dumps(said).encode(), 5 * EVERY_SECONDS)
+            told = await self._store.collect(TOPIC)
+        except StoreAwayError:
+            told = {}
+        others = [
+            read
+            for name, text in told.items()
+            if name != self._store.replica and (read := _read(text))
+        ]
+        self._first_tokens.hear([one["first_tokens"] for one in others])
+        self._health.hear({(name, url) for one in others for name, url in one["down"]})
+
+
+def _read(text: bytes) -> Mapping[str, Any] | None:
+    """Read what a replica said; None if it speaks another version's language."""
+    try:
+        told = json.loads(text)
+        _ = told["first_tokens"], told["down"]
+    except (ValueError, KeyError, TypeError):
+        logger.warning("a replica told of its upstreams in a form that is not understood")
+        return None
+    return dict(told)
