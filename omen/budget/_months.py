@@ -48,7 +48,7 @@ class MonthlyBudgets:
         self.limit_usd = limit_usd
         self.soft_limits = soft_limits or {}
         self._seen: dict[str, int] = {}
-        """What providers spent, as far as it is known here, by scope."""
+        """What was spent, as far as it is known here, by scope."""
 
     def bounds(self, caller: Caller) -> bool:
         """Whether any budget of a month bounds what a caller asks."""
@@ -84,12 +84,13 @@ class MonthlyBudgets:
         month = _month(race.accepted_unix)
         total = sum(by_provider.values())
         spent = {_gateway(month): total}
+        self._note(_gateway(month), total)
         if race.caller.key_id is not None:
             spent[_key(month, race.caller.key_id)] = total
         for provider, amount in by_provider.items():
             scope = _provider(month, provider)
             spent[scope] = amount
-            self._seen[scope] = self._seen.get(scope, 0) + amount
+            self._note(scope, amount)
         await self._store.settle(race.race_id, scopes, spent)
 
     async def raise_to(
@@ -106,10 +107,15 @@ class MonthlyBudgets:
         await self._store.raise_spent(known)
 
     async def look(self, providers: Sequence[str]) -> None:
-        """Find out what providers spent, here and elsewhere."""
+        """Find out what was spent, here and elsewhere, altogether and by provider."""
         month = current_month()
-        scopes = [_provider(month, name) for name in providers]
+        scopes = [_gateway(month), *(_provider(month, name) for name in providers)]
         self._seen = dict(zip(scopes, await self._store.spent(scopes), strict=True))
+
+    @property
+    def last_standing(self) -> tuple[Decimal, Decimal | None]:
+        """Say what this month has cost, as last seen, and what it may."""
+        return _usd(self._seen.get(_gateway(current_month()), 0)), self.limit_usd
 
     def behind(self, candidate: Candidate) -> int:
         """Say how far back a candidate belongs whose provider is beyond its soft limit."""
@@ -132,6 +138,9 @@ class MonthlyBudgets:
             limit, scope = self.limit_usd, _gateway(month)
         (spent,) = await self._store.spent([scope])
         return Standing(limit, _usd(spent))
+
+    def _note(self, scope: str, amount: int) -> None:
+        self._seen[scope] = self._seen.get(scope, 0) + amount
 
     def _caps(self, race: RaceRecord) -> list[Cap]:
         month, caller = _month(race.accepted_unix), race.caller

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from omen.front import _metrics_of_stores as stores
 from omen.gateway import Gateway
 from omen.plan import EXTRA_LOAD
 from omen.telemetry import CancelTimes
@@ -53,6 +54,10 @@ class Metrics(Collector):
         yield from self._connection_counts()
         yield _cancel_seconds(self._gateway.cancel_times)
         yield from self._hedges()
+        yield from stores.requests(self._gateway)
+        yield from stores.budget(self._gateway)
+        yield from stores.shared_state(self._gateway)
+        yield from stores.ledger(self._gateway)
         yield from self._audit()
 
     def _attempts(self) -> Iterable[Metric]:

@@ -5,12 +5,13 @@ Addresses are told to callers on this machine only; keys to nobody.
 
 from __future__ import annotations
 
+from math import isinf
 from typing import Any
 
 import trio
 
 from omen.gateway import Gateway
-from omen.routing import CatalogProvider, EndpointHealth
+from omen.routing import CatalogProvider, EndpointHealth, Survival
 
 
 def describe_providers(gateway: Gateway, *, local: bool) -> dict[str, Any]:
@@ -49,8 +50,23 @@ def describe_provider(
         "domain": provider.domain or provider.name,
         "state": gateway.health.state(provider.name),
         "models": list(provider.listed),
+        "prompt_cache": {m: _by_prompt_cache(gateway, provider.name, m) for m in provider.listed},
         "endpoints": [_endpoint(one, local=local) for one in gateway.health.of(provider.name)],
     }
+
+
+def _by_prompt_cache(gateway: Gateway, provider: str, model: str) -> dict[str, Any]:
+    """Write how long first tokens take when the provider's prompt cache knew the beginning."""
+    told: dict[str, Any] = {}
+    for temperature in ("hit", "miss"):
+        seen = gateway.first_tokens.by_prompt_cache(provider, model, temperature)
+        told[temperature] = {"count": seen.count, "p50_ms": _milliseconds(_median(seen))}
+    return told
+
+
+def _median(seen: Survival) -> float | None:
+    median = seen.quantile(0.5)
+    return None if isinf(median) else median
 
 
 def _endpoint(endpoint: EndpointHealth, *, local: bool) -> dict[str, Any]:

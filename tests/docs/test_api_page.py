@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import trio
 
+from omen.callers import LimitState, Quota
 from omen.config import ServerSettings, Settings
 from omen.errors import AllAttemptsFailed, FailedAttempt, FailureKind, RequestError, UpstreamFailure
 from omen.events import Usage
@@ -56,7 +57,7 @@ def test_a_hint_acts_is_kept_or_is_refused_as_shown(key: str) -> None:
             hints_of(given)
         assert (refused.value.status, refused.value.param) == (400, f"omen.{key}")
     else:
-        felt = replace(hints_of(given), intent=None) != RaceHints()
+        felt = hints_of(given) != RaceHints()
         assert does == ("acts" if felt else "kept")
 
 
@@ -93,8 +94,11 @@ def test_the_object_of_explain_has_exactly_the_fields_that_are_shown() -> None:
 
 def test_every_response_header_is_shown_and_no_other() -> None:
     failed = FailedAttempt(someone(), UpstreamFailure(FailureKind.RATE_LIMIT, "slow down"))
+    bounded = a_race()
+    bounded.cached, bounded.budget_left = True, Decimal(1)
+    bounded.quota = Quota(LimitState(60, 59, 1.0), LimitState(1000, 900, 1.0))
     sent = [
-        *race_headers(a_race()),
+        *race_headers(bounded),
         *cost_headers(a_race()),
         *error_headers(AllAttemptsFailed([failed])),
     ]
