@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals
 
-.PHONY: setup run test check bench bench-race bench-cancel bench-overhead bench-hedge clean
+.PHONY: setup run test check bench bench-race bench-cancel bench-overhead bench-hedge bench-routing clean
 
 setup: $(STAMP)
 
@@ -32,9 +32,9 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: bench-race bench-cancel bench-overhead bench-hedge
+bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing
 
-bench-race bench-cancel bench-overhead bench-hedge: bench-%: $(STAMP)
+bench-race bench-cancel bench-overhead bench-hedge bench-routing: bench-%: $(STAMP)
 	$(BIN)/python -m bench.$*
 
 clean:

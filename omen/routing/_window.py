@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from hdrh.histogram import HdrHistogram
 
@@ -77,13 +78,14 @@ class Window:
         while now - self._slices[0].since > SLICES * SLICE_LONGEST_SECONDS:
             self._slices.popleft()
 
-    def sums(self, now: float) -> Histograms:
-        """Add all slices up."""
+    def sums(self, now: float, within: float = inf) -> Histograms:
+        """Add all slices up, or those that were begun within so many seconds."""
         total = Histograms()
         if self._slices:
             self._rotate(now)
         for one in self._slices:
-            total.add(Histograms(one.observed, one.censored))
+            if now - one.since <= within:
+                total.add(Histograms(one.observed, one.censored))
         return total
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any, Literal
 
 import trio
@@ -26,6 +27,8 @@ from omen.routing._window import STALE_SECONDS, Histograms, Window, read_histogr
 
 MOST_WINDOWS = 400
 """Of those that are remembered, the latest ones."""
+RECENT_SECONDS = 600.0
+"""What counts for a score."""
 ENOUGH_HITS = 20
 """From so many on, warm candidates are judged by hits alone."""
 
@@ -42,6 +45,7 @@ class FirstTokens:
         self._others: dict[_Key, Histograms] = {}
         """What other replicas have seen, added up."""
         self._pooled: dict[_Key, tuple[float, Survival]] = {}
+        self._recents: dict[tuple[_Key, ...], tuple[float, Survival]] = {}
 
     def __repr__(self) -> str:
         models = {key[:2] for key in self._windows}
@@ -69,12 +73,26 @@ class FirstTokens:
         """Estimate from answers of which the provider's prompt cache knew the beginning, or not."""
         return self._survival((provider, model, temperature))
 
-    def survival_of_provider(self, provider: str) -> Survival:
-        """Estimate over everything a provider was asked for, of whichever model."""
-        keys = {key: None for key in (*self._windows, *self._others) if _is_of(key, provider)}
-        if len(keys) == 1:
-            return self._survival(next(iter(keys)))
-        return self._sum(keys).survival() if keys else _NEVER_SEEN
+    def recent(self, candidate: Candidate) -> Survival:
+        """Estimate from the last minutes alone, so that what was slow is not slow for ever.
+
+        Who was not asked for so long is unknown again, unless another replica has seen it.
+        """
+        key: _Key = candidate.provider, candidate.model, "any"
+        return self._recent([key])
+
+    def recent_of_provider(self, provider: str) -> Survival:
+        """Estimate the same over everything a provider was asked for."""
+        return self._recent([k for k in (*self._windows, *self._others) if _is_of(k, provider)])
+
+    def _recent(self, keys: Sequence[_Key]) -> Survival:
+        now, name = trio.current_time(), tuple(dict.fromkeys(keys))
+        known = self._recents.get(name)
+        if known is None or now - known[0] >= STALE_SECONDS:
+            known = self._recents[name] = now, self._sum(name, RECENT_SECONDS).survival()
+            if len(self._recents) > MOST_WINDOWS:
+                del self._recents[next(iter(self._recents))]
+        return known[1]
 
     def export(self) -> list[list[Any]]:
         """Write what was seen here, for other replicas."""
@@ -110,11 +128,11 @@ class FirstTokens:
             known = self._pooled[key] = now, self._sum([key]).survival()
         return known[1]
 
-    def _sum(self, keys: Iterable[_Key]) -> Histograms:
+    def _sum(self, keys: Iterable[_Key], within: float = inf) -> Histograms:
         total, now = Histograms(), trio.current_time()
         for key in keys:
             if key in self._windows:
-                total.add(self._windows[key].sums(now))
+                total.add(self._windows[key].sums(now, within))
             if key in self._others:
                 total.add(self._others[key])
         return total

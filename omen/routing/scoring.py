@@ -32,7 +32,7 @@ class Scores:
         """Score one candidate, at its own endpoint."""
         return make_score(
             self.health.state_at(candidate),
-            _p90(self.first_tokens.survival(candidate)),
+            _p90(self.first_tokens.recent(candidate)),
             candidate.card.price,
             self.outcomes.reliability(candidate.provider, candidate.model),
         )
@@ -42,7 +42,7 @@ class Scores:
         model = model_for_auto(provider) or next(iter(provider.listed), "")
         return make_score(
             self.health.state(provider.name),
-            _p90(self.first_tokens.survival_of_provider(provider.name)),
+            _p90(self.first_tokens.recent_of_provider(provider.name)),
             provider.card(model).price,
             self.outcomes.reliability(provider.name),
         )
