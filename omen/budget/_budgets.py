@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from omen.budget._months import MonthlyBudgets
-from omen.budget._request import RequestBudget
+from omen.budget._request import RequestBudget, Wish
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.costs import measure_prompt
@@ -45,7 +45,7 @@ class Budgets:
         )
         race.plan = budget.shrink(race.plan)
         if monthly:
-            budget = budget.within(await self._months.hold(race, budget.amounts(race.plan)))
+            budget = budget.within(await self._months.hold(race, budget.wishes(race.plan)))
             race.plan = budget.shrink(race.plan)
         self._of[race.race_id] = budget
 
@@ -57,7 +57,9 @@ class Budgets:
         if self._months.bounds(race.caller):
             prices = [c.card.price for c in race.plan.candidates]
             worst = [Decimal(0) if p is None else size * p.rates.input / 1_000_000 for p in prices]
-            await self._months.hold(race, sorted({max(worst), min(worst)}, reverse=True))
+            await self._months.hold(
+                race, [Wish(usd, usd) for usd in sorted({max(worst), min(worst)}, reverse=True)]
+            )
 
     async def close(self, race: RaceRecord) -> None:
         """The race is over: book what it cost."""

@@ -12,7 +12,7 @@ does not say how long its answer may be reserves the longest one its model can g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from omen.candidates import Candidate
@@ -23,6 +23,18 @@ from omen.plan import AttemptRecord, Plan, RaceRecord, Role
 
 LONGEST_ANSWER = 128_000
 """Tokens, where neither the request nor the catalogue says how long an answer may be."""
+
+
+PLENTY = 20
+"""How many times what is wished for must be left, for it to be a luxury one can afford."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An amount to set aside, in US dollars, and how much must be left for it."""
+
+    amount: Decimal
+    least_left: Decimal
 
 
 class RequestBudget:
@@ -47,11 +59,12 @@ class RequestBudget:
         tighter = min(budget_usd, self._budget)
         return RequestBudget(self._request, self._prompt, tighter, unpriced=self._unpriced)
 
-    def amounts(self, plan: Plan) -> list[Decimal]:
+    def wishes(self, plan: Plan) -> list[Wish]:
         """List what could be set aside for a plan, the most first.
 
         At best there is enough for the whole plan and for somebody in place of one that failed; at
-        least, for the cheapest candidate alone.
+        least, for the cheapest candidate alone. The first is a luxury: it is wished for only while
+        much is left, so that it never takes from others what they need.
         """
         worst = [cost for c in plan.candidates if (cost := self.worst_case(c)) is not None]
         if not worst:
@@ -59,9 +72,12 @@ class RequestBudget:
         k = min(plan.k, len(plan.candidates)) if plan.strategy != "single" else 1
         found = {self._together(plan, plan.candidates, n) for n in range(1, k + 1)}
         spare = [self.worst_case(c) or Decimal(0) for c in plan.candidates[k : k + 1]]
-        found.add(max(found) + sum(spare, Decimal(0)))
+        with_spare = max(found) + sum(spare, Decimal(0))
         found.add(min(worst))
-        return sorted((amount for amount in found if amount <= self._budget), reverse=True)
+        wishes = [Wish(amount, amount) for amount in sorted(found, reverse=True)]
+        if with_spare > max(found):
+            wishes.insert(0, Wish(with_spare, with_spare * PLENTY))
+        return [wish for wish in wishes if wish.amount <= self._budget]
 
     def shrink(self, plan: Plan) -> Plan:
         """Make a plan fit.

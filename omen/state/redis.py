@@ -14,7 +14,7 @@ from coredis.exceptions import RedisError
 from coredis.retry import NoRetryPolicy
 
 from omen.state import _scripts
-from omen.state.store import Cap, Hold, StoreAwayError, Window, WindowState
+from omen.state.store import Cap, Hold, Offer, StoreAwayError, Window, WindowState
 
 _T = TypeVar("_T")
 
@@ -56,12 +56,14 @@ class RedisStore:
         await self._ask(self._client.ping)
 
     async def hold(
-        self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
+        self, hold_id: str, caps: Sequence[Cap], offers: Sequence[Offer], lease: float
     ) -> Hold:
         """Set money aside."""
         keys = [_budget(cap.scope) for cap in caps]
         limits = [cap.limit for cap in caps]
-        args: list[str | int | float] = [hold_id, lease, len(caps), *limits, *amounts]
+        args: list[str | int | float] = [hold_id, lease, len(caps), *limits]
+        for offer in offers:
+            args += [offer.amount, offer.least_left]
         answer: Sequence[Any] = await self._ask(lambda: self._hold(keys, args))
         granted, scarcest, left, known = answer
         own = int(granted or 0)

@@ -139,6 +139,6 @@ async def test_a_race_over_the_wire_is_cut_to_what_it_may_cost(autojump_clock: M
         refused = await world.run(broke, "x" * 68, max_tokens=100)
         assert isinstance(refused.error, BudgetExceeded)
         assert refused.race.attempts == []
-        assert "0 requests" in repr(world.gateway._budgets)
+        assert "0 requests" in repr(world.gateway._parts.requests.budgets)
         await trio.lowlevel.checkpoint()
         world.assert_nothing_left()

@@ -1,0 +1,172 @@
+"""Budgets of a month: set aside before a request, booked after it, shared by all who run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from omen.budget import current_month
+from omen.callers import ANYBODY, Caller
+from omen.chat import ChatRequest, Message, TextPart
+from omen.config import RoutingSettings, Settings
+from omen.config.settings import Price
+from omen.embeddings import EmbeddingsRequest
+from omen.errors import BudgetExceeded, OmenError
+from omen.hints import RaceHints
+from omen.sim.faults import Silence
+from tests.world import Received, World, open_world, upstream
+
+DOLLAR = Price(input=Decimal(1), output=Decimal(1_000_000))
+"""A generated token costs a dollar, a prompt next to nothing."""
+FLEET = (upstream("one", first_token=0.5, gap=0.1, tokens=10), upstream("two", tokens=10))
+
+
+def settings(limit: str | None, **soft: int) -> Settings:
+    return Settings(
+        routing=RoutingSettings(
+            budget_monthly_usd=None if limit is None else Decimal(limit),
+            provider_soft_limits={name: Decimal(percent) for name, percent in soft.items()},
+        )
+    )
+
+
+async def ask(
+    world: World, model: str = "one/m", caller: Caller = ANYBODY, **hints: object
+) -> Received:
+    wanted = replace(RaceHints(strategy="single"), **hints)  # type: ignore[arg-type]
+    request = ChatRequest((Message("user", (TextPart("hi"),)),), max_tokens=10)
+    race = world.gateway.plan(model, wanted, trio.current_time(), caller=caller)
+    received = Received(race)
+    try:
+        await world.gateway.run(race, request, received)
+    except OmenError as error:
+        received.error = error
+    return received
+
+
+async def spent(world: World) -> Decimal:
+    return (await world.gateway.months.standing()).spent_usd
+
+
+async def test_a_request_is_booked_at_what_it_cost(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("25"), price=DOLLAR) as world:
+        answered = await ask(world)
+        assert answered.error is None
+        assert answered.race.cost_usd is not None
+        assert await spent(world) == answered.race.cost_usd
+        assert Decimal(10) < answered.race.cost_usd < Decimal("10.001")
+        assert answered.race.budget_left is not None
+
+
+async def test_at_the_cap_it_is_a_402_that_says_whose(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("25"), price=DOLLAR) as world:
+        for _ in range(2):
+            assert (await ask(world)).error is None
+        refused = (await ask(world)).error
+        assert isinstance(refused, BudgetExceeded)
+        assert (refused.status, refused.code, refused.param) == (402, "budget_exceeded", None)
+        assert "the gateway's monthly budget" in refused.message
+        assert await spent(world) < 25
+
+
+async def test_a_key_has_its_own(autojump_clock: MockClock) -> None:
+    caller = Caller(key_id="k", monthly_usd=Decimal(15))
+    async with open_world(*FLEET, settings=settings("1000"), price=DOLLAR) as world:
+        assert (await ask(world, caller=caller)).error is None
+        refused = (await ask(world, caller=caller)).error
+        assert refused is not None
+        assert "this key's monthly budget" in refused.message
+        assert (await ask(world)).error is None
+        standing = await world.gateway.months.standing(caller)
+        assert standing.limit_usd == 15
+        assert Decimal(10) < standing.spent_usd < Decimal(11)
+
+
+async def test_requests_at_once_cannot_overshoot_together(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("100"), price=DOLLAR) as world:
+        received: list[Received] = []
+
+        async def one() -> None:
+            received.append(await ask(world))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(50):
+                nursery.start_soon(one)
+        answered = [r for r in received if r.error is None]
+        assert len(answered) == 9  # the tenth would be 100.0001 with its prompt
+        assert await spent(world) <= 100
+
+
+async def test_a_plan_shrinks_to_what_is_left(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("25"), price=DOLLAR) as world:
+        raced = await ask(world, "one/m,two/m", strategy="race", k=2)
+        assert len(raced.race.attempts) == 2
+        alone = await ask(world, "one/m,two/m", strategy="race", k=2)
+        assert (alone.race.plan.strategy, len(alone.race.attempts)) == ("single", 1)
+        assert await spent(world) <= 25
+
+
+async def test_money_is_set_aside_for_somebody_in_place_of_one_that_fails(
+    autojump_clock: MockClock,
+) -> None:
+    mute = upstream("mute", fault=Silence(1.0))
+    fleet = (mute, FLEET[1])
+    async with open_world(
+        *fleet, settings=settings("1000"), price=DOLLAR, first_token_timeout=5.0
+    ) as world:
+        assert (await ask(world, "mute/m,two/m")).outcomes == {"mute": "timed_out", "two": "won"}
+
+
+async def test_who_has_no_known_price_counts_as_free(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("12")) as world:
+        await world.gateway.months.raise_to(current_month(), [(None, "one", Decimal(12))])
+        assert (await ask(world, "one/m")).error is None
+
+
+async def test_cancelled_requests_give_back_what_was_set_aside(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("12"), price=DOLLAR) as world:
+        with trio.move_on_after(0.2):
+            await ask(world)
+        before = await spent(world)
+        assert before < 1  # nothing had been generated
+        assert (await ask(world)).error is None
+
+
+async def test_a_provider_beyond_its_soft_limit_goes_behind(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("100", one=10), price=DOLLAR) as world:
+        assert (await ask(world, "one/m,two/m")).winner == "one"
+        assert world.gateway.beyond_soft_limit == ["one"]
+        assert (await ask(world, "one/m,two/m")).winner == "two"
+        assert (await ask(world, "one/m")).winner == "one"  # soft: nobody is left out
+
+
+async def test_the_ledger_tells_a_store_that_has_forgotten(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET, settings=settings("30"), price=DOLLAR) as world:
+        months = world.gateway.months
+        await months.raise_to(
+            current_month(), [("k", "one", Decimal("11.5")), (None, "two", Decimal(10))]
+        )
+        assert await spent(world) == Decimal("21.5")
+        assert (await months.standing(Caller(key_id="k"))).spent_usd == Decimal("11.5")
+        assert (await ask(world)).error is not None
+
+
+async def test_embeddings_are_bounded_and_booked_too(autojump_clock: MockClock) -> None:
+    dear = Price(input=Decimal(1_000_000), output=Decimal(0))
+    async with open_world(*FLEET, settings=settings("20"), price=dear) as world:
+
+        async def embed() -> None:
+            race = world.gateway.plan("one/m", RaceHints(), trio.current_time())
+            await world.gateway.embed(race, EmbeddingsRequest(("ten bytes.",)))
+
+        await embed()
+        first = await spent(world)
+        assert 0 < first <= 10
+        with pytest.raises(BudgetExceeded):
+            for _ in range(20):
+                await embed()
+        assert await spent(world) <= 20

@@ -1,0 +1,133 @@
+"""A configuration that changes while OMEN serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from trio.testing import MockClock
+
+from omen.cli._reloading import reload
+from omen.config import (
+    AuthSettings,
+    CacheSettings,
+    ConfigError,
+    LimitsSettings,
+    Loaded,
+    Problem,
+    ProviderSettings,
+    RaceSettings,
+    RoutingSettings,
+    ServerSettings,
+    Settings,
+)
+from omen.gateway._reload import plan_reload
+from tests.world import open_world, upstream
+
+FLEET = (upstream("one", first_token=0.1), upstream("two", first_token=0.2))
+
+
+def test_what_can_be_applied_is_and_what_cannot_is_named() -> None:
+    old = Settings()
+    new = replace(
+        old,
+        server=ServerSettings(port=9000, bind="0.0.0.0"),
+        race=RaceSettings(k=3),
+        limits=LimitsSettings(max_k=3),
+        auth=AuthSettings(allow_anonymous=True),
+        routing=RoutingSettings(budget_monthly_usd=Decimal(5)),
+        cache=CacheSettings(enabled=True, redis_url="redis://r"),
+    )
+    made = plan_reload(old, new)
+    assert set(made.applied) == {"race", "limits", "auth", "routing", "cache.enabled"}
+    assert set(made.kept) == {"server.port", "server.bind", "cache.redis_url"}
+    assert made.settings == replace(new, server=old.server, cache=CacheSettings(enabled=True))
+
+
+async def test_providers_come_go_and_change_and_what_was_learnt_is_kept(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world(*FLEET) as world:
+        await world.ask(strategy="single", model="one/m")
+        assert world.gateway.health.state("one") == "healthy"
+        before = world.gateway.settings
+        one = replace(before.providers["one"], api_key="new", models=("m", "n"))
+        third = ProviderSettings(
+            name="third", kind="openai", base_urls=("http://two/v1",), models=("m",)
+        )
+        done = world.gateway.reload(replace(before, providers={"one": one, "third": third}))
+        assert (done.applied, done.kept) == (("providers",), ())
+        assert world.gateway.health.state("one") == "healthy"
+        assert {m.model for m in world.gateway.models if m.provider == "one"} == {"m", "n"}
+        assert (await world.ask(strategy="single", model="third/m")).winner == "third"
+        assert [c.provider for c in world.plan().plan.candidates] == ["one", "third"]
+
+
+async def test_rules_take_effect_at_once(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET) as world:
+        before = world.gateway.settings
+        world.gateway.reload(
+            replace(
+                before,
+                routing=RoutingSettings(aliases={"fast": ("two/m",)}),
+                race=RaceSettings(strategy="race", k=1),
+            )
+        )
+        made = world.plan(model="fast", strategy=None, k=None).plan
+        assert ([c.provider for c in made.candidates], made.strategy, made.k) == (
+            ["two"],
+            "race",
+            1,
+        )
+        assert world.gateway.aliases == ("fast",)
+
+
+async def test_a_race_that_runs_goes_on_as_it_began(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET) as world:
+        race = world.plan(model="one/m", strategy="single")
+        before = world.gateway.settings
+        world.gateway.reload(replace(before, providers={"two": before.providers["two"]}))
+        received = await world.run(race)
+        assert (received.winner, received.error) == ("one", None)
+        world.assert_nothing_left()
+
+
+class TestTheSignal:
+    async def test_says_what_came_of_it(self, autojump_clock: MockClock) -> None:
+        async with open_world(*FLEET) as world:
+            before = world.gateway.settings
+            new = replace(before, race=RaceSettings(k=4), server=ServerSettings(port=1))
+            lines = reload(world.gateway, loads(new, "provider x is disabled"))
+            assert lines == [
+                "warning: provider x is disabled",
+                "in effect: race",
+                "needs a restart: server.port",
+            ]
+            assert reload(world.gateway, loads(new)) == [
+                "in effect: nothing has changed",
+                "needs a restart: server.port",
+            ]
+
+    async def test_a_mistake_changes_nothing(self, autojump_clock: MockClock) -> None:
+        def mistaken() -> Loaded:
+            raise ConfigError([Problem("omen.toml", "race.k", "0", "an integer of at least 1")])
+
+        async with open_world(*FLEET) as world:
+            before = world.gateway.settings
+            assert reload(world.gateway, mistaken) == [
+                "mistake: omen.toml: race.k: found 0; allowed: an integer of at least 1",
+                "nothing was changed",
+            ]
+            assert world.gateway.settings is before
+
+    async def test_without_any_provider_those_that_serve_go_on(
+        self, autojump_clock: MockClock
+    ) -> None:
+        async with open_world(*FLEET) as world:
+            reload(world.gateway, loads(Settings(race=RaceSettings(k=4))))
+            assert (await world.ask(strategy="single")).error is None
+
+
+def loads(settings: Settings, *warnings: str) -> Callable[[], Loaded]:
+    return lambda: Loaded(settings, warnings, None, declared=False)
