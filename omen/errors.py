@@ -24,7 +24,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from omen.callers import Quota
     from omen.candidates import Candidate
 
 
@@ -179,10 +178,9 @@ class BudgetExceeded(RequestError):
 class RateLimited(RequestError):
     """A key has asked for more, in the last minute, than it may."""
 
-    def __init__(self, message: str, what: str, quota: Quota, retry_after: float | None) -> None:
+    def __init__(self, message: str, what: str, retry_after: float | None) -> None:
         super().__init__(message, status=429, code="rate_limit_exceeded")
         self.type = what
-        self.quota = quota
         self.retry_after = retry_after
 
 

@@ -32,7 +32,7 @@ class Limits:
         if windows:
             states = await self._store.take(windows)
             race.quota = _quota(caller, states)
-            _refuse(windows, states, race.quota)
+            _refuse(windows, states)
 
     async def settle(self, race: RaceRecord) -> None:
         """Count what a request that has ended did use."""
@@ -83,13 +83,13 @@ def _quota(caller: Caller, states: Sequence[WindowState]) -> Quota:
     )
 
 
-def _refuse(windows: Sequence[Window], states: Sequence[WindowState], quota: Quota) -> None:
+def _refuse(windows: Sequence[Window], states: Sequence[WindowState]) -> None:
     for window, state in zip(windows, states, strict=True):
         if state.retry_in is None:
             continue
         what = window.scope.partition(":")[0]
         if window.amount > window.limit:
             words = f"the prompt has about {window.amount} tokens; this key may use {window.limit}"
-            raise RateLimited(f"{words} a minute", what, quota, None)
+            raise RateLimited(f"{words} a minute", what, None)
         words = f"this key may use {window.limit} {what} a minute; try again in"
-        raise RateLimited(f"{words} {state.retry_in:.0f} s", what, quota, state.retry_in)
+        raise RateLimited(f"{words} {state.retry_in:.0f} s", what, state.retry_in)

@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from omen.callers import Quota
-from omen.errors import OmenError, RaceError, RateLimited, RequestError
+from omen.errors import OmenError, RaceError, RequestError
 from omen.front._asgi import Scope
 from omen.plan import AttemptRecord, Expectation, RaceRecord
 from omen.serving import describe
@@ -106,8 +106,6 @@ def error_headers(error: OmenError) -> Headers:
     if error.status in (429, 503):
         wait = ESTIMATED_RETRY_AFTER if error.retry_after is None else error.retry_after
         told.append((b"retry-after", b"%d" % max(1, ceil(wait))))
-    if isinstance(error, RateLimited):
-        told += [(n.encode(), v.encode()) for n, v in quota_headers(error.quota).items()]
     if isinstance(error, RaceError):
         told.append((b"x-should-retry", b"false"))
     if isinstance(error, MethodNotAllowed):

@@ -13,9 +13,9 @@ from omen.state.shared import SharedStore
 from omen.state.store import Store
 
 try:
-    from omen.state.redis import RedisStore, make_client
+    from omen.state.redis import open_redis
 except ImportError:  # an extra: whoever is alone does without
-    make_client = None  # type: ignore[assignment]
+    open_redis = None  # type: ignore[assignment]
 
 
 @asynccontextmanager
@@ -31,10 +31,10 @@ async def open_state(
     if redis_url is None:
         yield local
         return
-    if make_client is None:
+    if open_redis is None:
         raise RuntimeError("Redis needs coredis: pip install 'omen-gateway[redis]'")
-    async with make_client(redis_url, patience) as client:
-        shared = SharedStore(RedisStore(client, secrets.token_hex(8), patience), local)
+    async with open_redis(redis_url, secrets.token_hex(8), patience) as remote:
+        shared = SharedStore(remote, local)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(shared.run)
             yield shared

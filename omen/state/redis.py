@@ -5,7 +5,8 @@ Each step that must not be divided is a script; see `_scripts.py`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import trio
@@ -14,6 +15,7 @@ from coredis.exceptions import RedisError
 from coredis.retry import NoRetryPolicy
 
 from omen.state import _scripts
+from omen.state._patience import Patience
 from omen.state.store import Cap, Hold, Offer, StoreAwayError, Window, WindowState
 
 _T = TypeVar("_T")
@@ -22,28 +24,38 @@ _TAG = "{omen}:"
 _KEPT_SECONDS = 70 * 24 * 3600
 """How long what was spent is known: for a month and the next one."""
 MOST_CONNECTIONS = 64
+"""Calls under way at once; others wait for a turn, and that is not held against Redis."""
+_BACKSTOP_SECONDS = 60.0
+"""Bounds of the client's own, without which a stopped server hangs it. Ours are tighter."""
 
 
-def make_client(url: str, timeout: float) -> Redis[bytes]:
-    """Make a client that gives up in time. Without these bounds a stopped server hangs it."""
+@asynccontextmanager
+async def open_redis(url: str, replica: str, patience: float) -> AsyncIterator[RedisStore]:
+    """Open a store; Redis need not be there. `patience` is in seconds, for each call."""
     client: Redis[bytes] = Redis.from_url(
         url,
-        stream_timeout=timeout,
-        connect_timeout=timeout,
-        pool_timeout=timeout,
+        stream_timeout=_BACKSTOP_SECONDS,
+        connect_timeout=_BACKSTOP_SECONDS,
+        pool_timeout=_BACKSTOP_SECONDS,
         max_connections=MOST_CONNECTIONS,
         retry_policy=NoRetryPolicy(),
     )
-    return client
+    watch = Patience(patience)
+    async with client, trio.open_nursery() as nursery:
+        nursery.start_soon(watch.run)
+        yield RedisStore(client, replica, watch)
+        nursery.cancel_scope.cancel()
 
 
 class RedisStore:
     """See `omen.state.store.Store`. `replica` names this process among the others."""
 
-    def __init__(self, client: Redis[bytes], replica: str, timeout: float) -> None:
+    def __init__(self, client: Redis[bytes], replica: str, patience: Patience) -> None:
         self._client = client
         self.replica = replica
-        self._timeout = timeout
+        self._patience = patience
+        self._turns = trio.CapacityLimiter(MOST_CONNECTIONS)
+        self._failures = 0
         self._hold = client.register_script(_scripts.HOLD)
         self._settle = client.register_script(_scripts.SETTLE)
         self._raise = client.register_script(_scripts.RAISE)
@@ -155,11 +167,17 @@ class RedisStore:
 
     async def _ask(self, call: Callable[[], Awaitable[_T]]) -> _T:
         """Make one call. **Raises.** `StoreAwayError`, whatever went wrong."""
-        try:
-            with trio.fail_after(self._timeout):
-                return await call()
-        except (RedisError, OSError, trio.TooSlowError, ExceptionGroup) as error:
-            raise StoreAwayError(type(error).__name__) from error
+        failures = self._failures
+        async with self._turns:
+            if self._failures != failures:
+                raise StoreAwayError("another call failed")  # why wait for the same
+            try:
+                with self._patience.bound():
+                    return await call()
+            except (RedisError, OSError, ExceptionGroup) as error:
+                self._failures += 1
+                raise StoreAwayError(type(error).__name__) from error
+        raise AssertionError  # the block returns or raises
 
 
 def _budget(scope: str) -> str:

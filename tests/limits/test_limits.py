@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from omen.callers import Caller
 from omen.chat import ChatRequest, Message, TextPart
 from omen.errors import RateLimited
-from omen.front._told import _duration, error_headers, quota_headers
+from omen.front._told import _duration, error_headers, quota_headers, race_headers
 from omen.hints import RaceHints
 from tests.world import Received, World, open_world, upstream
 
@@ -101,9 +101,9 @@ async def test_how_things_stand_is_told_as_openai_does(autojump_clock: MockClock
         assert told["x-ratelimit-limit-tokens"] == "10000"
         for _ in range(2):
             await ask(world, caller)
-        refused = (await ask(world, caller)).error
-        assert refused is not None
-        headers = dict(error_headers(refused))
+        refused = await ask(world, caller)
+        assert refused.error is not None
+        headers = dict([*error_headers(refused.error), *race_headers(refused.race)])
         assert headers[b"retry-after"] == b"60"
         assert headers[b"x-ratelimit-remaining-requests"] == b"0"
 

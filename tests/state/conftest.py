@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from omen.state import MemoryStore, Store
-from omen.state.redis import RedisStore, make_client
+from omen.state.redis import open_redis
 from tests.servers import RedisServer, running_redis
 
 
@@ -23,6 +23,6 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
         yield MemoryStore()
         return
     server = request.getfixturevalue("redis")
-    async with make_client(server.url, 5.0) as client:
-        await client.flushall()
-        yield RedisStore(client, "one", 5.0)
+    async with open_redis(server.url, "one", 5.0) as opened:
+        await opened._client.flushall()
+        yield opened
