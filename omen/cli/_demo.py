@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
-from omen.config import ProviderSettings, Settings
+from omen.config import Price, ProviderSettings, Settings
 from omen.sim import RunningUpstream
 
+_PRICES = {
+    "openai": Price(input=Decimal("1.25"), output=Decimal(10), cached_input=Decimal("0.125")),
+    "anthropic": Price(input=Decimal(3), output=Decimal(15), cached_input=Decimal("0.3")),
+}
+"""What the simulated ones would cost, so that there is something to see in the books."""
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": "", "azure": "", "xai": "/v1"}
 """What the base URL of each kind ends in, behind the origin."""
 
@@ -22,5 +28,16 @@ def with_simulated(settings: Settings, fleet: Sequence[RunningUpstream]) -> Sett
             models=upstream.models,
         )
         for upstream in fleet
+    }
+    return replace(settings, providers=providers)
+
+
+def with_prices(settings: Settings) -> Settings:
+    """Have the simulated providers cost something, except for the one that is like one's own."""
+    providers = {
+        name: replace(provider, prices=dict.fromkeys(provider.models, _PRICES[provider.kind]))
+        if provider.kind in _PRICES
+        else provider
+        for name, provider in settings.providers.items()
     }
     return replace(settings, providers=providers)

@@ -17,7 +17,7 @@ from typing import Any
 
 import trio
 
-from omen.cli._demo import with_simulated
+from omen.cli._demo import with_prices, with_simulated
 from omen.cli._memory import freeze_what_is_built
 from omen.cli._reloading import heed_reloads
 from omen.cli._retiring import retirement_warnings
@@ -121,7 +121,7 @@ async def _providers(loaded: Loaded) -> AsyncIterator[Settings]:
         yield loaded.settings
         return
     async with open_fleet() as fleet:
-        yield with_simulated(loaded.settings, fleet)
+        yield with_prices(with_simulated(loaded.settings, fleet))
 
 
 def _serving(settings: Settings) -> ServingSettings:

@@ -10,7 +10,6 @@ import trio
 from tests.servers import PostgresServer, RedisServer
 from tests.team.team import TOKENS, Load, Team, ask_many, keep_asking, until_told
 
-pytestmark = pytest.mark.xdist_group("team")
 SECONDS = 120.0
 
 

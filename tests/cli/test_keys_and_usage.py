@@ -1,0 +1,127 @@
+"""`omen keys`, `omen usage` and SIGHUP, as an operator types them."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+
+from omen.database import open_database
+from tests.books import entry
+from tests.cli.commands import read_until, run, running, served_at
+
+
+def test_a_keys_whole_life(tmp_path: Path) -> None:
+    options = ["--rpm", "60", "--tpm", "9000", "--monthly-usd", "12.5", "--models", "a/*, b"]
+    made = run(tmp_path, "keys", "create", "ci", *options, "--strategies", "single,race")
+    assert made.returncode == 0
+    key = made.stdout.strip()
+    assert key.startswith("sk-omen-")
+    assert "shown this once" in made.stderr
+    key_id, secret = key.split("-")[2], key.split("-", 3)[3]
+
+    listed = run(tmp_path, "keys", "list").stdout
+    head, row = listed.splitlines()
+    assert head.split()[:3] == ["id", "name", "role"]
+    for told in (key_id, "ci", "caller", "60", "9000", "12.5", "a/*,b", "single,race"):
+        assert told in row
+    assert secret not in listed
+    assert secret.encode() not in (tmp_path / "omen.db").read_bytes()
+
+    rotated = run(tmp_path, "keys", "rotate", key_id)
+    assert rotated.stdout.strip() != key
+    assert rotated.stdout.split("-")[2] == key_id
+
+    assert run(tmp_path, "keys", "revoke", key_id).returncode == 0
+    again = run(tmp_path, "keys", "revoke", key_id)
+    assert (again.returncode, again.stderr) == (1, f"omen: no key {key_id} is in use\n")
+    assert run(tmp_path, "keys", "rotate", key_id).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--rpm", "0"], ["--rpm", "x"], ["--monthly-usd", "-1"], ["--monthly-usd", "NaN"],
+     ["--strategies", "sprint"]],
+)  # fmt: skip
+def test_a_limit_that_makes_no_sense_is_refused(tmp_path: Path, options: list[str]) -> None:
+    done = run(tmp_path, "keys", "create", "ci", *options)
+    assert done.returncode == 2
+    assert options[0] in done.stderr
+    assert not (tmp_path / "omen.db").exists()
+
+
+def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://omen:secret@127.0.0.1:1/books"
+    done = run(tmp_path, "keys", "list", OMEN_DB_URL=url)
+    assert done.returncode == 1
+    assert "postgresql://127.0.0.1:1/books" in done.stderr
+    assert "secret" not in done.stderr + done.stdout
+
+
+def test_usage_is_a_table_and_a_plot(tmp_path: Path) -> None:
+    books = open_database(f"sqlite:{tmp_path / 'omen.db'}", 5.0)
+    books.migrate()
+    books.add(
+        [
+            entry("r1", project="site", cost_usd="0.25"),
+            entry("r1", 1, project="site", outcome="lost", cost_usd="0.05", provenance="estimated"),
+            entry("r2", cost_usd="0.01"),
+        ]
+    )
+    books.close()
+    period = ["--since", "2026-11-01", "--until", "2026-11-30"]
+    plot = tmp_path / "it.svg"
+    done = run(tmp_path, "usage", "--by", "project", *period, "--plot", str(plot))
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0][:3] == ["2026-11-01", "to", "2026-11-30,"]
+    assert lines[2] == ["site", "1", "2", "0", "20", "14", "0.3000", "0.0500"]
+    assert lines[3] == ["-", "1", "1", "0", "10", "7", "0.0100", "0.0000"]
+    assert lines[4] == ["total", "3", "0", "30", "21", "0.3100", "0.0500"]
+    assert "The cost of 1 attempts is an estimate" in done.stdout
+    assert "<svg" in plot.read_text()
+    wrong = run(tmp_path, "usage", "--plot", "it.doc")
+    assert (wrong.returncode, ".png or .svg" in wrong.stderr) == (2, True)
+
+
+def test_sighup_changes_what_can_be_changed(tmp_path: Path) -> None:
+    config = tmp_path / "omen.toml"
+    config.write_text("[server]\nport = 0\n[race]\nk = 2\n")
+    with running(tmp_path, "serve", until="serving on") as (process, printed):
+        url = served_at(printed)
+        config.write_text("[server]\nport = 9\n[race]\nk = 4\n[routing]\nbudget_monthly_usd = 7\n")
+        process.send_signal(signal.SIGHUP)
+        told = read_until(process, "needs a restart")
+        assert "omen: reload: in effect: race, routing" in told
+        assert "needs a restart: server.port" in told
+        settings = httpx.get(f"{url}/admin/config", timeout=30).json()
+        assert settings["race"]["k"] == 4
+        assert settings["server"]["port"] == 0
+        config.write_text("[race]\nk = 0\n")
+        process.send_signal(signal.SIGHUP)
+        told = read_until(process, "nothing was changed")
+        assert "mistake: omen.toml: race.k: found 0" in told
+        assert httpx.get(f"{url}/admin/config", timeout=30).json()["race"]["k"] == 4
+
+
+def test_what_was_asked_is_in_the_books_after_a_stop(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", "0", until="serving on") as (process, printed):
+        body = {
+            "model": "auto",
+            "messages": [{"role": "user", "content": "hello"}],
+            "max_tokens": 20,
+            "omen": {"strategy": "race", "k": 3},
+        }
+        url = f"{served_at(printed)}/v1/chat/completions"
+        assert httpx.post(url, json=body, timeout=60).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    with sqlite3.connect(tmp_path / "omen.db") as books:
+        rows = books.execute("SELECT outcome, intent, provenance FROM attempts").fetchall()
+    assert len(rows) == 3
+    assert sorted(outcome for outcome, _, _ in rows).count("won") == 1
+    assert {intent for _, intent, _ in rows} == {"general"}
+    assert b"hello" not in (tmp_path / "omen.db").read_bytes()
