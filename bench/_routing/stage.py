@@ -92,11 +92,13 @@ async def open_stage() -> AsyncIterator[Stage]:
             nursery.start_soon(_serve, stage, origin.host, theirs)
             return ours
 
-        async with open_gateway(_settings(dear=False), transport=Transport(dial=dial)) as gateway:
+        opened = open_gateway(_settings(dear=False), transport=Transport(dial=dial))
+        async with opened as gateway, trio.open_nursery() as beside:
             stage = Stage(gateway, upstreams, scopes, set())
-            nursery.start_soon(gateway.keep_probing)
+            beside.start_soon(gateway.keep_probing)
             yield stage
-            nursery.cancel_scope.cancel()
+            beside.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
 
 
 async def _serve(stage: Stage, name: str, stream: trio.abc.Stream) -> None:

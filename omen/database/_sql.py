@@ -186,6 +186,8 @@ class Database(ABC):
         return bool(self.rows(sql, (digest, key_id)))
 
 
+_LARGEST = 10**15
+"""No count is that large; of several the sum still fits into a column."""
 _PREMIUM = "CASE WHEN outcome = 'won' THEN NULL ELSE cost_usd END"
 
 
@@ -195,7 +197,9 @@ def day_of(unix: float) -> str:
 
 
 def _sayable(value: Any) -> Any:
-    """Take out of a text what no database keeps; callers may name a model as they like."""
+    """Make of a value what every database keeps: names are callers', counts upstreams'."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-_LARGEST, min(value, _LARGEST))
     if not isinstance(value, str):
         return value
     return value.replace("\0", "?").encode("utf-8", "replace").decode("utf-8")

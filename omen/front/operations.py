@@ -1,6 +1,6 @@
 """The routes that are not hot, on quart-trio: models, health, and what operators ask.
 
-Who may ask what is decided in one place, before any of them: three routes are open, some need a key
+Who may ask what is decided in one place, before any of them: two routes are open, some need a key
 with the admin role, and all others need any key. Without keys that is, for each, a caller on this
 machine.
 """
@@ -38,8 +38,8 @@ Answer = tuple[dict[str, Any], int]
 Refusal = tuple[dict[str, Any], int, dict[str, str]]
 
 
-OPEN = frozenset({"/health", "/ready", "/metrics"})
-ADMIN = ("/admin/", "/cache/", "/omen/attempts", "/omen/races")
+OPEN = frozenset({"/health", "/ready"})
+ADMIN = ("/admin/", "/cache/", "/metrics", "/omen/attempts", "/omen/races")
 
 
 def make_operations(

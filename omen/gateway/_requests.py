@@ -63,7 +63,8 @@ class Requests:
         try:
             yield
         finally:
-            await _settled(lambda: self.limits.settle(race))
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + SETTLE_SECONDS):
+                await self.limits.settle(race)
 
     @asynccontextmanager
     async def budgeted(
@@ -74,7 +75,8 @@ class Requests:
             await open_()
             yield
         finally:
-            await _settled(lambda: self.budgets.close(race))
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + SETTLE_SECONDS):
+                await self.budgets.close(race)
 
     async def _cached(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
         key = cache_key(race, request, race.model)
@@ -124,6 +126,7 @@ class Requests:
         race.winner = record
         race.ended_at = now
         for observer in self.bookkeepers:
+            observer("started", race, record)
             observer("ended", race, record)
         await output.send(answer.events)
 
@@ -150,9 +153,3 @@ async def _wait_for(flight: Flight, race: RaceRecord) -> CachedAnswer | None:
         await flight.ended.wait()
         return flight.answer
     raise TotalTimeoutExceeded("the request's time is up, waiting for an identical one")
-
-
-async def _settled(work: Callable[[], Awaitable[None]]) -> None:
-    """Settle what a request owes, even if it was cancelled, but not for ever."""
-    with trio.CancelScope(shield=True, deadline=trio.current_time() + SETTLE_SECONDS):
-        await work()

@@ -7,11 +7,13 @@ neither by what it was yesterday.
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 
 from omen.routing._survival import Survival, estimate
@@ -112,6 +114,11 @@ class Histograms:
 
 
 def read_histograms(told: Sequence[str]) -> Histograms:
-    """Read what another process has written. **Raises.** `ValueError`, or what the library does."""
-    observed, censored = (HdrHistogram.decode(text.encode("ascii")) for text in told)
+    """Read what another process has written. **Raises.** `ValueError`."""
+    try:
+        observed, censored = (HdrHistogram.decode(text.encode("ascii")) for text in told)
+    except (HdrCookieException, HdrLengthException, zlib.error, AttributeError) as error:
+        raise ValueError("not two histograms") from error
+    if any(len(one.counts) != _SHAPE.counts_len for one in (observed, censored)):
+        raise ValueError("histograms of another shape")
     return Histograms(observed, censored)

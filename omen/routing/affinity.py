@@ -148,5 +148,8 @@ def _write(name: str) -> bytes:
 def _read(found: bytes | None) -> _Maker | None:
     if found is None:
         return None
-    told = json.loads(found)
-    return _Maker(told["name"], told["at"])
+    try:
+        told = json.loads(found)
+        return _Maker(str(told["name"]), float(told["at"]))
+    except (ValueError, KeyError, TypeError):
+        return None  # of another version

@@ -50,8 +50,11 @@ class Exchange:
             for name, text in told.items()
             if name != self._store.replica and (read := _read(text))
         ]
-        self._first_tokens.hear([one["first_tokens"] for one in others])
-        self._health.hear({(name, url) for one in others for name, url in one["down"]})
+        try:
+            self._first_tokens.hear([one["first_tokens"] for one in others])
+            self._health.hear({(name, url) for one in others for name, url in one["down"]})
+        except (ValueError, TypeError):
+            logger.warning("a replica told of its upstreams in a form that is not understood")
 
 
 def _read(text: bytes) -> Mapping[str, Any] | None:

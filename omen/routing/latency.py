@@ -100,7 +100,10 @@ class FirstTokens:
         return [[*key, *window.sums(now).write()] for key, window in self._windows.items()]
 
     def hear(self, told: Iterable[Sequence[Sequence[Any]]]) -> None:
-        """Take what each of the other replicas has exported last; what was heard before is void."""
+        """Take what each of the other replicas has exported last; what was heard before is void.
+
+        **Raises.** `ValueError` when one of them is not understood; what was understood counts.
+        """
         self._others, self._pooled = {}, {}
         for rows in told:
             for provider, model, temperature, *histograms in rows:

@@ -57,7 +57,7 @@ SETTLE = (
     _HELPERS
     + """
 -- KEYS: a marker, n bases to release, then bases to add to. ARGV: hold id, ttl, n, amounts.
-if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', 86400) then return 0 end
+if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', 900) then return 0 end
 local n = tonumber(ARGV[3])
 for i = 2, 1 + n do release(KEYS[i], ARGV[1]) end
 for i = 2 + n, #KEYS do

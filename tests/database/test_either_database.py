@@ -78,6 +78,12 @@ def test_a_name_that_no_database_keeps_does_not_lose_its_row(database: Database)
     assert [u.group for u in database.usage("model", "2026-11-01", "2026-11-30")] == ["a?b?c"]
 
 
+def test_a_count_that_no_column_holds_does_not_lose_its_row(database: Database) -> None:
+    database.add([entry("r1", prompt_tokens=10**30, tokens=10**30)])
+    (row,) = database.usage("provider", "2026-11-01", "2026-11-30")
+    assert row.prompt_tokens == 10**15
+
+
 def test_keys_come_back_as_they_were_made(database: Database) -> None:
     made = make_key()
     caller = Caller(

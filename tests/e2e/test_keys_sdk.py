@@ -168,7 +168,14 @@ async def test_beyond_its_limits_the_sdk_raises_what_it_knows(tmp_path: Path) ->
 
 
 async def test_admin_routes_are_for_admins(tmp_path: Path) -> None:
-    routes = ("/admin/usage", "/admin/config", "/cache/stats", "/omen/races", "/omen/attempts")
+    routes = (
+        "/admin/usage",
+        "/admin/config",
+        "/cache/stats",
+        "/metrics",
+        "/omen/races",
+        "/omen/attempts",
+    )
     async with team(tmp_path) as it:
         for path in routes:
             assert (await it.get(path)).status_code == 200  # no keys, and on this machine
@@ -179,7 +186,7 @@ async def test_admin_routes_are_for_admins(tmp_path: Path) -> None:
         for path in ("/v1/models", "/status", "/omen/providers", "/omen/providers/scores"):
             statuses = [(await it.get(path, key)).status_code for key in (None, plain)]
             assert statuses == [401, 200]
-        for path in ("/health", "/ready", "/metrics", "/v1/../health"):
+        for path in ("/health", "/ready", "/v1/../health"):
             assert (await it.get(path)).status_code == 200
 
 
@@ -234,7 +241,7 @@ async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Pat
         assert config.json()["providers"]["openai"]["api_key"] == "********"
         cleared = await it.get("/cache/clear", admin, "POST")
         assert cleared.json() == {"cleared": 1}
-        metrics = (await it.get("/metrics")).text
+        metrics = (await it.get("/metrics", admin)).text
         assert 'omen_cache_requests_total{result="hit"} 1.0' in metrics
         assert "omen_ledger_rows_written_total 2.0" in metrics
         assert "omen_budget_spent_usd 1.0" in metrics

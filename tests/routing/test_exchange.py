@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -78,7 +79,9 @@ async def test_who_is_down_elsewhere_is_asked_after_others(autojump_clock: MockC
 
 
 async def test_words_that_are_not_understood_are_left_out(autojump_clock: MockClock) -> None:
-    told = {"old": b"{}", "mad": b"\xff"}
+    rows = [["p", "m", "any", "not", "base64"]]
+    later = json.dumps({"first_tokens": rows, "down": [["p"]]}).encode()
+    told = {"old": b"{}", "mad": b"\xff", "later": later}
     first_tokens = FirstTokens()
     await Exchange(Shared("here", told), first_tokens, Health([])).once()
     assert first_tokens.survival(someone()).count == 0
