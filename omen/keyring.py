@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.5
-"""How soon the database is asked again for keys that are not known: nobody can have it asked for
-every guess."""
+"""How soon the database is asked again for a key that is not known. Whoever shows one waits for
+that, so nobody can have it asked for every guess."""
 
 _HOW = "create one with `omen keys create NAME` and send it as `Authorization: Bearer sk-omen-…`"
 
@@ -44,6 +44,7 @@ class KeyRing:
         self._desk = desk
         self._keys: Mapping[str, KeyRecord] | None = {} if desk is None else None
         self._read_at = -1e9
+        self._reads = 0
         self._turn = trio.Lock()
         self.allow_anonymous = allow_anonymous
 
@@ -115,8 +116,10 @@ class KeyRing:
         found = (self._keys or {}).get(key_id)
         if found is not None or self._desk is None:
             return found
+        reads = self._reads
         async with self._turn:
-            if trio.current_time() - self._read_at >= LOOK_AGAIN_SECONDS:
+            if self._reads == reads:  # nobody has begun to look since
+                await trio.sleep_until(self._read_at + LOOK_AGAIN_SECONDS)
                 await self._read(self._desk)
         if self._keys is None:
             raise KeysUnknownError
@@ -124,6 +127,7 @@ class KeyRing:
 
     async def _read(self, desk: Desk) -> None:
         self._read_at = trio.current_time()
+        self._reads += 1
         try:
             records = await desk.ask(Database.keys)
         except DatabaseAwayError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from omen.budget._months import MonthlyBudgets
-from omen.budget._request import RequestBudget, Wish
+from omen.budget._request import RequestBudget
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.costs import measure_prompt
@@ -40,12 +40,11 @@ class Budgets:
             request,
             race.prompt,
             _UNBOUNDED if own is None else own,
-            # A caller that sets a bound wants it kept. A month goes on with what it can count.
-            unpriced=Decimal(0) if own is None else None,
+            strict=own is not None,
         )
         race.plan = budget.shrink(race.plan)
         if monthly:
-            budget = budget.within(await self._months.hold(race, budget.wishes(race.plan)))
+            budget = budget.within(await self._months.hold(race, budget.amounts(race.plan)))
             race.plan = budget.shrink(race.plan)
         self._of[race.race_id] = budget
 
@@ -57,9 +56,7 @@ class Budgets:
         if self._months.bounds(race.caller):
             prices = [c.card.price for c in race.plan.candidates]
             worst = [Decimal(0) if p is None else size * p.rates.input / 1_000_000 for p in prices]
-            await self._months.hold(
-                race, [Wish(usd, usd) for usd in sorted({max(worst), min(worst)}, reverse=True)]
-            )
+            await self._months.hold(race, sorted({max(worst), min(worst)}, reverse=True))
 
     async def close(self, race: RaceRecord) -> None:
         """The race is over: book what it cost."""

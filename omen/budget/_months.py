@@ -15,12 +15,11 @@ from decimal import ROUND_CEILING, Decimal
 
 import trio
 
-from omen.budget._request import Wish
 from omen.callers import Caller
 from omen.candidates import Candidate
 from omen.errors import BudgetExceeded
 from omen.plan import RaceRecord
-from omen.state import Cap, Offer, Store
+from omen.state import Cap, Store
 from omen.state.store import NANO
 
 LEASE_SECONDS = 60.0
@@ -55,22 +54,21 @@ class MonthlyBudgets:
         """Whether any budget of a month bounds what a caller asks."""
         return self.limit_usd is not None or caller.monthly_usd is not None
 
-    async def hold(self, race: RaceRecord, wishes: Sequence[Wish]) -> Decimal:
-        """Set aside the first of these amounts for which enough is left, and say which.
+    async def hold(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
+        """Set aside the first of these amounts that fits, and say which.
 
         **Raises.** `BudgetExceeded` when none does.
         """
         caps = self._caps(race)
         lease = race.plan.total_deadline - trio.current_time() + LEASE_SECONDS
-        offers = [Offer(_nano(w.amount), _nano(w.least_left)) for w in wishes if w.amount > 0]
-        if offers:
-            hold = await self._store.hold(race.race_id, caps, offers, lease)
+        asked = [_nano(amount) for amount in amounts if amount > 0]
+        if asked:
+            hold = await self._store.hold(race.race_id, caps, asked, lease)
             if hold.granted is not None:
                 race.budget_left = _usd(hold.left - hold.granted)
                 return _usd(hold.granted)
-            least = min(wish.amount for wish in wishes)
-            if least > 0:
-                raise BudgetExceeded(_refusal(hold.refused_by or "", least), param=None)
+            if min(amounts) > 0:
+                raise BudgetExceeded(_refusal(hold.refused_by or "", min(amounts)), param=None)
         return Decimal(0)
 
     async def settle(self, race: RaceRecord) -> None:

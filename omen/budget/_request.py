@@ -12,7 +12,7 @@ does not say how long its answer may be reserves the longest one its model can g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from omen.candidates import Candidate
@@ -25,18 +25,6 @@ LONGEST_ANSWER = 128_000
 """Tokens, where neither the request nor the catalogue says how long an answer may be."""
 
 
-PLENTY = 20
-"""How many times what is wished for must be left, for it to be a luxury one can afford."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """An amount to set aside, in US dollars, and how much must be left for it."""
-
-    amount: Decimal
-    least_left: Decimal
-
-
 class RequestBudget:
     """The budget of one request, and its admission; see `omen.plan.Admission`."""
 
@@ -46,38 +34,38 @@ class RequestBudget:
         prompt: PromptSize,
         budget_usd: Decimal,
         *,
-        unpriced: Decimal | None = None,
+        strict: bool = True,
     ) -> None:
-        """Bound a request. `unpriced` is what counts for who has no known price; None: too much."""
+        """Bound a request.
+
+        Strict, as its caller wants it: who has no known price does not fit, and whoever has ended
+        counts at the worst unless its provider has said what it used. Else, as a month's budget is
+        kept: who has no price is free, and whoever has ended counts as it is booked.
+        """
         self._request = request
         self._prompt = prompt
         self._budget = budget_usd
-        self._unpriced = unpriced
+        self._strict = strict
 
     def within(self, budget_usd: Decimal) -> RequestBudget:
         """Give the same with a tighter bound."""
         tighter = min(budget_usd, self._budget)
-        return RequestBudget(self._request, self._prompt, tighter, unpriced=self._unpriced)
+        return RequestBudget(self._request, self._prompt, tighter, strict=self._strict)
 
-    def wishes(self, plan: Plan) -> list[Wish]:
+    def amounts(self, plan: Plan) -> list[Decimal]:
         """List what could be set aside for a plan, the most first.
 
-        At best there is enough for the whole plan and for somebody in place of one that failed; at
-        least, for the cheapest candidate alone. The first is a luxury: it is wished for only while
-        much is left, so that it never takes from others what they need.
+        At best there is enough for the whole plan, and the prompt once more for one that fails:
+        reading it is as a rule all that a failure costs. At least, for the cheapest candidate.
         """
         worst = [cost for c in plan.candidates if (cost := self.worst_case(c)) is not None]
         if not worst:
             return []
         k = min(plan.k, len(plan.candidates)) if plan.strategy != "single" else 1
-        found = {self._together(plan, plan.candidates, n) for n in range(1, k + 1)}
-        spare = [self.worst_case(c) or Decimal(0) for c in plan.candidates[k : k + 1]]
-        with_spare = max(found) + sum(spare, Decimal(0))
+        spare = max(map(self._prompt_cost, plan.candidates)) if len(worst) > 1 else Decimal(0)
+        found = {self._together(plan, plan.candidates, n) + spare for n in range(1, k + 1)}
         found.add(min(worst))
-        wishes = [Wish(amount, amount) for amount in sorted(found, reverse=True)]
-        if with_spare > max(found):
-            wishes.insert(0, Wish(with_spare, with_spare * PLENTY))
-        return [wish for wish in wishes if wish.amount <= self._budget]
+        return sorted((amount for amount in found if amount <= self._budget), reverse=True)
 
     def shrink(self, plan: Plan) -> Plan:
         """Make a plan fit.
@@ -115,14 +103,22 @@ class RequestBudget:
         """Say what one attempt costs at most; None where no price is known and that matters."""
         price = candidate.card.price
         if price is None:
-            return self._unpriced
+            return None if self._strict else Decimal(0)
+        rates = price.rates_at(self._prompt.at_most + further_input)
+        # `max_tokens` may be more than the model can: then that is an error, and costs nothing.
+        dearest_out = max(rates.output, price.rates.output)
+        answer = self._longest(candidate) * dearest_out / Decimal(1_000_000)
+        return self._prompt_cost(candidate, further_input) + answer
+
+    def _prompt_cost(self, candidate: Candidate, further_input: int = 0) -> Decimal:
+        """Say what reading the prompt costs at most."""
+        price = candidate.card.price
+        if price is None:
+            return Decimal(0)
         prompt = self._prompt.at_most + further_input
         rates = price.rates_at(prompt)
         dearest = max(rates.input, rates.cache_write or 0, rates.cache_write_1h or 0)
-        # `max_tokens` may be more than the model can: then that is an error, and costs nothing.
-        dearest_out = max(rates.output, price.rates.output)
-        total = prompt * dearest + self._longest(candidate) * dearest_out
-        return total / Decimal(1_000_000)
+        return prompt * dearest / Decimal(1_000_000)
 
     def _longest(self, candidate: Candidate) -> int:
         """Say how many tokens an answer may have; reasoning is within that limit."""
@@ -151,7 +147,8 @@ class RequestBudget:
         refused = attempt.failure is not None and attempt.failure.upstream_status is not None
         if attempt.outcome == "denied" or (refused and attempt.responded_at is None):
             return Decimal(0)
-        if attempt.ended_at is not None and cost.provenance == "exact" and cost.usd is not None:
+        is_booked = cost.provenance == "exact" or not self._strict
+        if attempt.ended_at is not None and is_booked and cost.usd is not None:
             return cost.usd
         further = drafts if attempt.role == "judge" else 0
         return self.worst_case(attempt.candidate, further) or Decimal(0)

@@ -37,6 +37,7 @@ class Desk:
         self._open = open_
         self._seconds = seconds
         self._database: Database | None = None
+        self._interrupted = False
         self._limiter = trio.CapacityLimiter(1)
         self._turn = trio.Lock()
 
@@ -49,6 +50,7 @@ class Desk:
             async with trio.open_nursery() as nursery:
                 # Beside a thread that cannot be cancelled stands a watch that is not, either.
                 watch = trio.CancelScope(shield=True)
+                self._interrupted = False
                 nursery.start_soon(self._watch, watch)
                 try:
                     answer = await trio.to_thread.run_sync(
@@ -74,15 +76,27 @@ class Desk:
 
     def _work(self, work: Callable[[Database], _T]) -> _T:
         if self._database is None:
-            database = self._open()
-            # From here on it can be interrupted.
-            self._database = database
-            database.migrate()
-        return work(self._database)
+            return work(self._connected())
+        try:
+            return work(self._database)
+        except ERRORS:
+            if self._interrupted:
+                raise
+        # A connection that was idle may have died unseen. What is asked may be asked twice.
+        self._drop()
+        return work(self._connected())
+
+    def _connected(self) -> Database:
+        database = self._open()
+        # From here on it can be interrupted.
+        self._database = database
+        database.migrate()
+        return database
 
     async def _watch(self, scope: trio.CancelScope) -> None:
         with scope:
             await trio.sleep(self._seconds)
+            self._interrupted = True
             if self._database is not None:
                 self._database.interrupt()
 

@@ -3,13 +3,12 @@
 from omen.state.memory import MemoryStore
 from omen.state.opening import open_state
 from omen.state.shared import SharedStore
-from omen.state.store import Cap, Hold, Offer, Store, StoreAwayError, Window, WindowState
+from omen.state.store import Cap, Hold, Store, StoreAwayError, Window, WindowState
 
 __all__ = [
     "Cap",
     "Hold",
     "MemoryStore",
-    "Offer",
     "SharedStore",
     "Store",
     "StoreAwayError",

@@ -3,7 +3,8 @@
 A gateway that a thousand requests meet at once may not run any one of them for a second. An answer
 that lay in the socket all that time is not late, and a store must not be given up for it. So what
 waits is not bounded by a deadline: a watch looks every little while, and takes off what it has seen
-go by, but for a pause of its own never more than two looks' worth.
+go by. Of a pause of its own it takes off half a look's worth: what waits needs several turns of
+this process, one for each of its round trips, and gets them late.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Patience:
         while True:
             began = trio.current_time()
             await trio.sleep(min(LOOK_SECONDS, self._seconds))
-            gone = min(trio.current_time() - began, 2 * LOOK_SECONDS)
+            gone = trio.current_time() - began
+            if gone > 2 * LOOK_SECONDS:
+                gone = LOOK_SECONDS / 2
             for scope in self._left:
                 self._left[scope] -= gone
                 if self._left[scope] <= 0:

@@ -22,12 +22,12 @@ end
 HOLD = (
     _HELPERS
     + """
--- KEYS: one base a cap. ARGV: hold id, lease, number of caps, their limits, then pairs: an amount,
--- and how much must be left for it.
+-- KEYS: one base a cap. ARGV: hold id, lease, number of caps, their limits, then the amounts.
 local id, lease, n, at = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), now()
 local scarcest, least, known = 0, nil, {}
 for i = 1, n do
   local base = KEYS[i]
+  release(base, id) -- asked a second time, the first answer having come too late
   local ended = redis.call('ZRANGEBYSCORE', base .. ':leases', '-inf', at, 'LIMIT', 0, 64)
   for _, old in ipairs(ended) do
     release(base, old)
@@ -39,8 +39,8 @@ for i = 1, n do
   if least == nil or left < least then least, scarcest = left, i end
 end
 local granted = false
-for j = 4 + n, #ARGV, 2 do
-  if tonumber(ARGV[j + 1]) <= least then granted = ARGV[j]; break end
+for j = 4 + n, #ARGV do
+  if tonumber(ARGV[j]) <= least then granted = ARGV[j]; break end
 end
 if granted then
   for i = 1, n do

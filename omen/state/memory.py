@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from omen.state.store import WINDOW_SECONDS, Cap, Hold, Offer, Window, WindowState
+from omen.state.store import WINDOW_SECONDS, Cap, Hold, Window, WindowState
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of values that are kept; the ones that were used least lately go first."""
@@ -90,13 +90,13 @@ class MemoryStore:
         return len(self._values)
 
     async def hold(
-        self, hold_id: str, caps: Sequence[Cap], offers: Sequence[Offer], lease: float
+        self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
         """Set money aside."""
         now = trio.current_time()
         left = {cap.scope: self._left(cap, now) for cap in caps}
         scarcest = min(left, key=lambda scope: left[scope])
-        granted = next((o.amount for o in offers if o.least_left <= left[scarcest]), None)
+        granted = next((amount for amount in amounts if amount <= left[scarcest]), None)
         if granted is None:
             return Hold(None, scarcest, left[scarcest])
         for cap in caps:

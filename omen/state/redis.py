@@ -16,14 +16,14 @@ from coredis.retry import NoRetryPolicy
 
 from omen.state import _scripts
 from omen.state._patience import Patience
-from omen.state.store import Cap, Hold, Offer, StoreAwayError, Window, WindowState
+from omen.state.store import Cap, Hold, StoreAwayError, Window, WindowState
 
 _T = TypeVar("_T")
 
 _TAG = "{omen}:"
 _KEPT_SECONDS = 70 * 24 * 3600
 """How long what was spent is known: for a month and the next one."""
-MOST_CONNECTIONS = 64
+MOST_CONNECTIONS = 16
 """Calls under way at once; others wait for a turn, and that is not held against Redis."""
 _BACKSTOP_SECONDS = 60.0
 """Bounds of the client's own, without which a stopped server hangs it. Ours are tighter."""
@@ -56,6 +56,7 @@ class RedisStore:
         self._patience = patience
         self._turns = trio.CapacityLimiter(MOST_CONNECTIONS)
         self._failures = 0
+        self._answers = 0
         self._hold = client.register_script(_scripts.HOLD)
         self._settle = client.register_script(_scripts.SETTLE)
         self._raise = client.register_script(_scripts.RAISE)
@@ -68,14 +69,12 @@ class RedisStore:
         await self._ask(self._client.ping)
 
     async def hold(
-        self, hold_id: str, caps: Sequence[Cap], offers: Sequence[Offer], lease: float
+        self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
         """Set money aside."""
         keys = [_budget(cap.scope) for cap in caps]
         limits = [cap.limit for cap in caps]
-        args: list[str | int | float] = [hold_id, lease, len(caps), *limits]
-        for offer in offers:
-            args += [offer.amount, offer.least_left]
+        args: list[str | int | float] = [hold_id, lease, len(caps), *limits, *amounts]
         answer: Sequence[Any] = await self._ask(lambda: self._hold(keys, args))
         granted, scarcest, left, known = answer
         own = int(granted or 0)
@@ -171,13 +170,21 @@ class RedisStore:
         async with self._turns:
             if self._failures != failures:
                 raise StoreAwayError("another call failed")  # why wait for the same
-            try:
-                with self._patience.bound():
-                    return await call()
-            except (RedisError, OSError, ExceptionGroup) as error:
-                self._failures += 1
-                raise StoreAwayError(type(error).__name__) from error
-        raise AssertionError  # the block returns or raises
+            while True:
+                answers = self._answers
+                try:
+                    with self._patience.bound():
+                        answer = await call()
+                except TimeoutError as error:
+                    if self._answers != answers:
+                        continue  # others were answered meanwhile: it is there, and has much to do
+                    self._failures += 1
+                    raise StoreAwayError("it does not answer") from error
+                except (RedisError, OSError, ExceptionGroup) as error:
+                    self._failures += 1
+                    raise StoreAwayError(type(error).__name__) from error
+                self._answers += 1
+                return answer
 
 
 def _budget(scope: str) -> str:

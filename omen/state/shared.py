@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from omen.state.memory import MemoryStore
-from omen.state.store import Cap, Hold, Offer, StoreAwayError, Window, WindowState
+from omen.state.store import Cap, Hold, StoreAwayError, Window, WindowState
 
 if TYPE_CHECKING:
     from omen.state.redis import RedisStore
@@ -85,12 +85,12 @@ class SharedStore:
             await trio.sleep(RETRY_SECONDS if self.is_away else HEARTBEAT_SECONDS)
 
     async def hold(
-        self, hold_id: str, caps: Sequence[Cap], offers: Sequence[Offer], lease: float
+        self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
         """Set money aside."""
         return await self._either(
-            lambda: self._remote.hold(hold_id, caps, offers, lease),
-            lambda: self._local.hold(hold_id, self._own_caps(caps), offers, lease),
+            lambda: self._remote.hold(hold_id, caps, amounts, lease),
+            lambda: self._local.hold(hold_id, self._own_caps(caps), amounts, lease),
         )
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:

@@ -27,14 +27,6 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """An amount that would do, and how much must be left for it to be given."""
-
-    amount: int
-    least_left: int
-
-
-@dataclass(frozen=True, slots=True)
 class Hold:
     """What came of asking for money. `granted` is None when nothing that was asked for fits."""
 
@@ -83,9 +75,9 @@ class Store(Protocol):
         ...
 
     async def hold(
-        self, hold_id: str, caps: Sequence[Cap], offers: Sequence[Offer], lease: float
+        self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
-        """Set aside, under every cap, the first of these amounts for which enough is left."""
+        """Set aside, under every cap, the first of these amounts that fits; largest first."""
         ...
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:

@@ -110,15 +110,14 @@ async def test_a_plan_shrinks_to_what_is_left(autojump_clock: MockClock) -> None
         assert await spent(world) <= 25
 
 
-async def test_money_is_set_aside_for_somebody_in_place_of_one_that_fails(
-    autojump_clock: MockClock,
-) -> None:
+async def test_what_a_failure_leaves_is_there_for_the_next_one(autojump_clock: MockClock) -> None:
     mute = upstream("mute", fault=Silence(1.0))
     fleet = (mute, FLEET[1])
     async with open_world(
-        *fleet, settings=settings("1000"), price=DOLLAR, first_token_timeout=5.0
+        *fleet, settings=settings("11"), price=DOLLAR, first_token_timeout=5.0
     ) as world:
         assert (await ask(world, "mute/m,two/m")).outcomes == {"mute": "timed_out", "two": "won"}
+        assert await spent(world) <= 11
 
 
 async def test_who_has_no_known_price_counts_as_free(autojump_clock: MockClock) -> None:

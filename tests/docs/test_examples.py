@@ -28,7 +28,7 @@ STRATEGIES = "docs/strategies.md"
 
 
 def test_the_race_by_curl_is_a_request_that_the_demo_can_race() -> None:
-    (command,) = (text for text in blocks("README.md", "sh") if "curl" in text)
+    command = next(text for text in blocks("README.md", "sh") if "curl -N" in text)
     body = re.search(r"-d '(.*?)'", command, re.DOTALL)
     assert body is not None
     assert "-H 'content-type: application/json'" in command

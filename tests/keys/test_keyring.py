@@ -155,9 +155,28 @@ class TestTime:
         keys, desk = ring(record(make_key()))
         await keys.refresh()
         await trio.sleep(LOOK_AGAIN_SECONDS)
-        for _ in range(100):
+        began = trio.current_time()
+
+        async def guess() -> None:
             await refused(keys.identify(make_key().text, local=False))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(guess)
         assert desk.asked == 2
+        for _ in range(10):
+            await guess()
+        assert desk.asked == 12
+        assert trio.current_time() - began == pytest.approx(10 * LOOK_AGAIN_SECONDS)
+
+    async def test_a_key_that_was_made_just_now_is_not_missed(
+        self, autojump_clock: MockClock
+    ) -> None:
+        keys, desk = ring(record(make_key()))
+        await keys.refresh()
+        new = make_key()
+        desk.records.append(record(new))
+        assert (await keys.identify(new.text, local=False)).key_id == new.key_id
 
     async def test_while_the_database_is_away_the_keys_last_read_hold(
         self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture

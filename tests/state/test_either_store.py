@@ -5,41 +5,40 @@ from __future__ import annotations
 import trio
 
 from omen.state import Cap, Store, Window
-from tests.state.offers import amounts
 
 MONTH, KEY = Cap("month", 1000), Cap("key", 300)
 
 
 class TestMoney:
     async def test_the_largest_amount_that_fits_under_every_cap_is_held(self, store: Store) -> None:
-        hold = await store.hold("a", [MONTH, KEY], amounts(800, 250, 100), 60)
+        hold = await store.hold("a", [MONTH, KEY], [800, 250, 100], 60)
         assert (hold.granted, hold.refused_by, hold.left) == (250, None, 300)
 
     async def test_what_is_held_is_not_there_for_others(self, store: Store) -> None:
-        await store.hold("a", [MONTH, KEY], amounts(250), 60)
-        refused = await store.hold("b", [MONTH, KEY], amounts(250, 60), 60)
+        await store.hold("a", [MONTH, KEY], [250], 60)
+        refused = await store.hold("b", [MONTH, KEY], [250, 60], 60)
         assert (refused.granted, refused.refused_by, refused.left) == (None, "key", 50)
-        assert (await store.hold("b", [MONTH], amounts(750), 60)).granted == 750
+        assert (await store.hold("b", [MONTH], [750], 60)).granted == 750
 
     async def test_settling_gives_back_what_was_held_and_books_what_was_spent(
         self, store: Store
     ) -> None:
-        await store.hold("a", [MONTH, KEY], amounts(250), 60)
+        await store.hold("a", [MONTH, KEY], [250], 60)
         await store.settle("a", ["month", "key"], {"month": 20, "key": 20, "provider": 20})
         assert await store.spent(["month", "key", "provider", "nobody"]) == [20, 20, 20, 0]
-        assert (await store.hold("b", [KEY], amounts(280), 60)).granted == 280
+        assert (await store.hold("b", [KEY], [280], 60)).granted == 280
 
     async def test_a_hold_whose_owner_died_ends_with_its_lease(self, store: Store) -> None:
-        await store.hold("a", [KEY], amounts(300), 0.05)
-        assert (await store.hold("b", [KEY], amounts(1), 60)).granted is None
+        await store.hold("a", [KEY], [300], 0.05)
+        assert (await store.hold("b", [KEY], [1], 60)).granted is None
         await trio.sleep(0.1)
-        assert (await store.hold("b", [KEY], amounts(300), 60)).granted == 300
+        assert (await store.hold("b", [KEY], [300], 60)).granted == 300
 
     async def test_many_at_once_never_hold_more_than_there_is(self, store: Store) -> None:
         granted: list[int] = []
 
         async def ask(number: int) -> None:
-            hold = await store.hold(f"h{number}", [MONTH], amounts(70), 60)
+            hold = await store.hold(f"h{number}", [MONTH], [70], 60)
             granted.extend([] if hold.granted is None else [hold.granted])
 
         async with trio.open_nursery() as nursery:

@@ -10,7 +10,6 @@ import trio
 
 from omen.state import Cap, SharedStore, Window, open_state
 from tests.servers import RedisServer, running_redis
-from tests.state.offers import amounts
 
 MONTH = Cap("month", 1000)
 PATIENCE = 0.3
@@ -39,8 +38,8 @@ async def until(store: SharedStore, *, away: bool, replicas: int = 0) -> None:
 
 async def test_replicas_agree(redis: RedisServer) -> None:
     async with opened(redis) as one, opened(redis) as other:
-        await one.hold("a", [MONTH], amounts(600), 60)
-        assert (await other.hold("b", [MONTH], amounts(600, 400), 60)).granted == 400
+        await one.hold("a", [MONTH], [600], 60)
+        assert (await other.hold("b", [MONTH], [600, 400], 60)).granted == 400
         await one.put("session:1", b"openai/m", 60)
         assert await other.get("session:1") == b"openai/m"
         takes = [(await who.take([Window("k", 3)]))[0] for who in (one, other, one, other)]
@@ -54,18 +53,18 @@ async def test_while_it_is_away_each_keeps_its_share_and_afterwards_all_is_told(
     async with opened(redis) as one, opened(redis) as other:
         await until(one, away=False, replicas=2)
         await until(other, away=False, replicas=2)
-        await one.hold("before", [MONTH], amounts(200), 60)
+        await one.hold("before", [MONTH], [200], 60)
         for _ in range(2):  # what was settled once is not settled again
             await one.settle("before", ["month"], {"month": 200})
         assert await other.spent(["month"]) == [200]
-        await other.hold("probe", [MONTH], amounts(1), 60)
-        await one.hold("running", [MONTH], amounts(100), 60)
+        await other.hold("probe", [MONTH], [1], 60)
+        await one.hold("running", [MONTH], [100], 60)
 
         redis.hang() if how == "hanging" else redis.stop()
         # one knows of 301 that are spent or held: its half of what is left is 349
-        assert (await one.hold("c", [MONTH], amounts(400, 349, 10), 60)).granted == 349
+        assert (await one.hold("c", [MONTH], [400, 349, 10], 60)).granted == 349
         assert one.is_away
-        assert (await one.hold("d", [MONTH], amounts(1), 60)).refused_by == "month"
+        assert (await one.hold("d", [MONTH], [1], 60)).refused_by == "month"
         await one.settle("c", ["month"], {"month": 340})
         await one.settle("running", ["month"], {"month": 90})
         assert [(await one.take([Window("k", 3)]))[0].retry_in is None for _ in range(2)] == [
