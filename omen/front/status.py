@@ -11,7 +11,7 @@ from omen.callers import Caller, LimitState
 from omen.database import shown_url
 from omen.front._told import dollars
 from omen.gateway import Books, Gateway
-from omen.state import SharedStore
+from omen.state import MemoryStore, SharedStore
 
 
 async def describe_status(
@@ -48,7 +48,10 @@ async def describe_status(
 
 def describe_cache(gateway: Gateway) -> dict[str, Any]:
     """Write what the cache did."""
-    cache = gateway.cache
+    cache, store = gateway.cache, gateway.store
+    in_memory: dict[str, int | None] = dict.fromkeys(("entries", "bytes", "evicted"))
+    if isinstance(store, MemoryStore):
+        in_memory = {"entries": len(store), "bytes": store.bytes, "evicted": store.evicted}
     return {
         "enabled": cache.enabled,
         "hits": cache.hits,
@@ -57,6 +60,7 @@ def describe_cache(gateway: Gateway) -> dict[str, Any]:
         "shared_in_flight": cache.shared,
         "stored": cache.stored,
         "ttl_seconds": cache.ttl,
+        "memory": in_memory,
     }
 
 

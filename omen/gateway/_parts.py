@@ -143,6 +143,7 @@ def make_parts(
         transport,
         health,
         settings.health,
+        store=store,
         months=months,
         exchange=Exchange(store, first_tokens, health),
         books=books,

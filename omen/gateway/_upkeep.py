@@ -19,7 +19,7 @@ from omen.probes import Target, keep_probing
 from omen.providers import KINDS
 from omen.routing import Catalog, Health
 from omen.routing.exchange import Exchange
-from omen.state import StoreAwayError
+from omen.state import Store, StoreAwayError
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Upkeep:
         health: Health,
         settings: HealthSettings,
         *,
+        store: Store,
         months: MonthlyBudgets,
         exchange: Exchange,
         books: Books | None,
@@ -46,6 +47,7 @@ class Upkeep:
         self._transport = transport
         self._health = health
         self._settings = settings
+        self._store = store
         self._months = months
         self._exchange = exchange
         self._books = books
@@ -113,10 +115,16 @@ class Upkeep:
         await self._months.raise_to(month, [(r.key_id, r.provider, r.cost_usd) for r in rows])
 
     async def _keep_budgets(self) -> None:
-        """Look at what providers spent, and now and then at what the ledger says of it."""
+        """Look at what was spent, and at what the ledger says of it.
+
+        At that now and then, and at once when the store may have forgotten.
+        """
+        looks, epoch = 0, self._store.epoch
         while True:
-            for _ in range(COMPARE_EVERY):
-                with suppress(StoreAwayError):
-                    await self._months.look(self._catalog.names)
-                await trio.sleep(LOOK_SECONDS)
-            await self.hear_from_the_books()
+            with suppress(StoreAwayError):
+                await self._months.look(self._catalog.names)
+            await trio.sleep(LOOK_SECONDS)
+            looks += 1
+            if looks % COMPARE_EVERY == 0 or self._store.epoch != epoch:
+                epoch = self._store.epoch
+                await self.hear_from_the_books()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import trio
 
@@ -103,9 +104,12 @@ class Ledger:
         if self._recovering and trio.current_time() >= self._retry_at:
             await self._empty_spool()
         while self._rows:
-            batch = [self._rows.popleft() for _ in range(min(BATCH_ROWS, len(self._rows)))]
+            # A row leaves the list when it is elsewhere: a cancellation may come in between.
+            batch = list(islice(self._rows, BATCH_ROWS))
             if self.is_away or not await self._write(batch):
                 await self._put_aside(batch)
+            for _ in batch:
+                self._rows.popleft()
 
     async def _write(self, batch: Sequence[Entry]) -> bool:
         """Write to the database; False when it is away."""

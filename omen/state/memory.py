@@ -72,6 +72,7 @@ class MemoryStore:
     """See `omen.state.store.Store`. Nothing in it waits, so every call is one step."""
 
     replica = "self"
+    epoch = 0
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._budgets: dict[str, _Budget] = {}

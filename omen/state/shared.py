@@ -49,6 +49,7 @@ class SharedStore:
         self._notes: deque[_Note] = deque()
         self.away_since: float | None = None
         """On trio's clock; None while Redis answers."""
+        self.epoch = 0
         self.replicas = 1
         """How many were seen last."""
         self.outages = 0
@@ -181,6 +182,7 @@ class SharedStore:
         self._local.forget_budgets()
         away = trio.current_time() - (self.away_since or 0.0)
         self.away_since = None
+        self.epoch += 1
         logger.warning("redis is back after %.1f s", away)
 
     async def _tell_what_is_left(self) -> None:

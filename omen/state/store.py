@@ -70,6 +70,11 @@ class Store(Protocol):
     """
 
     @property
+    def epoch(self) -> int:
+        """Another number each time that what was spent may have been forgotten."""
+        ...
+
+    @property
     def replica(self) -> str:
         """What this process is called among those that share the store."""
         ...

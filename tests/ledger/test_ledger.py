@@ -56,6 +56,18 @@ async def test_rows_are_written_soon_and_the_last_ones_at_the_end(tmp_path: Path
     assert kept(url) == 2001
 
 
+async def test_a_stop_in_the_middle_of_a_batch_loses_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'a.db'}"
+    total = 0
+    for stop in range(12):
+        async with running(url, tmp_path / "spool") as ledger:
+            for number in range(1500):
+                ledger.book(entry(f"{stop}-{number}"))
+            total += 1500
+            await trio.sleep(0.2 + 0.005 * stop)  # about when it writes
+    assert kept(url) == total
+
+
 async def test_rows_wait_on_disk_while_the_database_is_away(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
