@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""The rules by which intents are guessed: a table, read by `intent.py`."""
+"""The rules by which intents are guessed: a table, read by `intent.py`. All in lower case."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Rule:
 
 
 def _rules(intent: str, *rows: tuple[float, str]) -> list[Rule]:
-    return [Rule(intent, points, re.compile(pattern, re.I | re.M)) for points, pattern in rows]
+    return [Rule(intent, points, re.compile(pattern, re.M)) for points, pattern in rows]
 
 
 _LANGUAGES = (
@@ -39,7 +39,7 @@ RULES: Sequence[Rule] = (
         (3, r"\b(?:look(?:ahead|behind|around)s?|backreference|capture groups?|named[- ]groups?)\b"),
         (3, r"\b(?:non-?greedy|greedy|quantifiers?|backtracking|character class)\b"),
         (4.5, r"\bre\.(?:sub|match|search|findall|compile|split|fullmatch)\b"),
-        (4, r"\(\?[:=!<P]|\\[dwsbDWSB]\b|\[\^?[a-z]-[a-z]|\.\*\?|\[0-9\]"),
+        (4, r"\(\?[:=!<p]|\\[dwsb]\b|\[\^?[a-z]-[a-z]|\.\*\?|\[0-9\]"),
         (3, r"\bcase[- ]?(?:in)?sensitive\b|\bmultiline\b|\bas (?:one|a) pattern\b"),
         (2.5, r"\b(?:sed|awk|grep)\b|\bnotepad\+\+|\bvim substitute|\brewrite rule"),
         (2.5, r"\bpatterns?\b.{0,30}\b(?:match|extract|find|for|that)\b|^pattern\b|\bby pattern\b"),

@@ -16,7 +16,7 @@ from omen.chat import Message
 from omen.routing._intent_rules import RULES, Rule
 
 ENOUGH = 2.0
-LONGEST = 4000
+LONGEST = 800
 """Characters that are looked at, at both ends of a long message: what it wants is said there."""
 
 _ORDER = ("regex", "tests", "code", "analysis", "explanation")
@@ -27,7 +27,6 @@ _CODE_POINTS = 2.0
 _DESCRIBING = re.compile(
     r"\b(?:explain|what does|what is|what'?s going on|understand|describe|line by line|complexity|"
     r"analy[sz]e|review|critique|compare)\b",
-    re.I,
 )
 
 
@@ -40,10 +39,11 @@ def classify(messages: Sequence[Message]) -> str:
 def classify_text(asked: str) -> str:
     """Say the same of one text."""
     words = _FENCE.sub(" ", asked)
-    has_code = words != asked
+    has_code = len(words) != len(asked)
     if len(words) > LONGEST:
         words = f"{words[: LONGEST // 2]}\n{words[-LONGEST // 2 :]}"
-    points = _add_up(words.strip())
+    words = words.strip().lower()
+    points = _add_up(words)
     if has_code and not _DESCRIBING.search(words):
         points["code"] = points.get("code", 0.0) + _CODE_POINTS
     return _best(points)

@@ -34,6 +34,8 @@ async def test_a_pause_of_the_whole_process_is_not_held_against_anybody() -> Non
 
             async def answer_comes() -> None:
                 clock.jump(30.0)  # nobody ran for half a minute
+                for _ in range(3):  # and the answer needs some turns yet
+                    await trio.lowlevel.checkpoint()
                 answer.set()
 
             nursery.start_soon(answer_comes)

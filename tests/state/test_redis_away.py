@@ -82,6 +82,14 @@ async def test_while_it_is_away_each_keeps_its_share_and_afterwards_all_is_told(
         assert await one.spent(["month"]) == [630]
         assert (one.outages, one.lost_notes) == (1, 0)
 
+        # The next time it begins anew, with its share of what is left then.
+        await one.hold("last", [MONTH], [10], 60)
+        redis.hang()
+        left = 1000 - 630 - 10 - (1 if how == "hanging" else 0)
+        assert (await one.hold("e", [MONTH], [left // 2], 60)).granted == left // 2
+        redis.wake()
+        await until(one, away=False)
+
 
 async def test_it_may_be_away_from_the_start(redis: RedisServer) -> None:
     redis.stop()
