@@ -47,6 +47,8 @@ class MonthlyBudgets:
         self._store = store
         self.limit_usd = limit_usd
         self.soft_limits = soft_limits or {}
+        self._held: dict[str, list[str]] = {}
+        """Under which scopes money is set aside, by race: settings may change before it ends."""
         self._seen: dict[str, int] = {}
         """What was spent, as far as it is known here, by scope."""
 
@@ -63,6 +65,8 @@ class MonthlyBudgets:
         lease = race.plan.total_deadline - trio.current_time() + LEASE_SECONDS
         asked = [_nano(amount) for amount in amounts if amount > 0]
         if asked:
+            # Noted first: who is cancelled while waiting may have been given it all the same.
+            self._held[race.race_id] = [cap.scope for cap in caps]
             hold = await self._store.hold(race.race_id, caps, asked, lease)
             if hold.granted is not None:
                 race.budget_left = _usd(hold.left - hold.granted)
@@ -78,7 +82,7 @@ class MonthlyBudgets:
             cost = attempt.cost_usd
             if cost:
                 by_provider[attempt.candidate.provider] += _nano(cost)
-        scopes = [cap.scope for cap in self._caps(race)]
+        scopes = self._held.pop(race.race_id, [])
         if not (by_provider or scopes):
             return
         month = _month(race.accepted_unix)

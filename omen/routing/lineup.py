@@ -99,7 +99,8 @@ class Lineup:
             ordered |= dict.fromkeys(sorted(scored, key=self._order(group, intent, hints)))
         # If all are down, the plan is to try them all the same.
         last = sorted(_endpoints_last(ordered), key=lambda one: self._rank(one, needs))
-        return Found(tuple(last), tuple(left_out.items()), intent, self._reason(groups, intent))
+        reason = self._reason(groups, intent, hints)
+        return Found(tuple(last), tuple(left_out.items()), intent, reason)
 
     def _intent(self, groups: Sequence[Group], hints: RaceHints, asked: Asked) -> str | None:
         """Take the caller's word for what it wants; guess where the order depends on it."""
@@ -111,7 +112,7 @@ class Lineup:
 
     def _order(self, group: Group, intent: str | None, hints: RaceHints) -> _Key:
         """Give what the candidates of a group are sorted by."""
-        by_priority = _ORDER_BY_PRIORITY.get((hints.tags or {}).get("priority", ""))
+        by_priority = _ORDER_BY_PRIORITY.get(_priority(hints))
         if by_priority is not None:
             return by_priority
         if group.is_auto:
@@ -125,7 +126,9 @@ class Lineup:
         rank = max(self.standing(candidate)[0], self.behind(candidate))
         return max(rank, _TIGHT) if needs.is_tight(candidate) else rank
 
-    def _reason(self, groups: Sequence[Group], intent: str | None) -> str:
+    def _reason(self, groups: Sequence[Group], intent: str | None, hints: RaceHints) -> str:
+        if _priority(hints) in _ORDER_BY_PRIORITY:
+            return f"{_priority(hints)}, by price"
         if any(group.is_auto for group in groups):
             return self.prefer.describe(intent or "general")
         return "by score" if len(groups) == 1 else "in the order written"
@@ -133,6 +136,10 @@ class Lineup:
     def _scored(self, candidate: Candidate, weights: Mapping[str, float]) -> Candidate:
         score = self.score(candidate) * weights.get(candidate.provider, 1.0)
         return replace(candidate, score=score)
+
+
+def _priority(hints: RaceHints) -> str:
+    return (hints.tags or {}).get("priority", "")
 
 
 def _able(groups: Sequence[Group], needs: Needs) -> tuple[Sequence[Group], dict[str, str]]:

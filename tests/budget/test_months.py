@@ -135,6 +135,18 @@ async def test_cancelled_requests_give_back_what_was_set_aside(autojump_clock: M
         assert (await ask(world)).error is None
 
 
+async def test_what_was_set_aside_under_a_limit_that_is_gone_is_given_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_world(*FLEET, settings=settings("12"), price=DOLLAR) as world:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, world)
+            await trio.sleep(0.1)
+            world.gateway.months.limit_usd = None
+        world.gateway.months.limit_usd = Decimal(25)
+        assert (await ask(world)).error is None
+
+
 async def test_a_provider_beyond_its_soft_limit_goes_behind(autojump_clock: MockClock) -> None:
     async with open_world(*FLEET, settings=settings("100", one=10), price=DOLLAR) as world:
         assert (await ask(world, "one/m,two/m")).winner == "one"

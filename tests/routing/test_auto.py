@@ -98,6 +98,7 @@ class TestOrder:
         )
         assert order("hi", *fleet, tags={"priority": "cost-effective"}) == ["b", "a", "c"]
         assert order("hi", *fleet, tags={"priority": "high-quality"}) == ["c", "a", "b"]
+        assert "by price" in plan("hi", *fleet, tags={"priority": "cost-effective"}).reason
 
     def test_a_bare_model_is_ordered_by_score_and_a_list_as_written(self) -> None:
         assert order(model="local/x,azure/x") == ["local", "azure"]
