@@ -20,12 +20,12 @@ _LAST_MOMENTS = 0.5
 """Seconds the feed is read on after the answer, for the ends of the attempts."""
 
 
-async def race_there(url: str, body: Mapping[str, Any], screen: Screen) -> str:
+async def race_there(url: str, key: str | None, body: Mapping[str, Any], screen: Screen) -> str:
     """Have the gateway at `url` run one race, and show it; return the winner's text.
 
     **Raises.** `OmenError`, also for what the gateway answered.
     """
-    race = _RemoteRace(url.rstrip("/"), screen)
+    race = _RemoteRace(url.rstrip("/"), key, screen)
     async with Transport() as transport:
         answer = await race.run(transport, body)
     if isinstance(answer, OmenError):
@@ -36,8 +36,9 @@ async def race_there(url: str, body: Mapping[str, Any], screen: Screen) -> str:
 class _RemoteRace:
     """One request, under an id by which its moments are known in the feed."""
 
-    def __init__(self, url: str, screen: Screen) -> None:
+    def __init__(self, url: str, key: str | None, screen: Screen) -> None:
         self._url = url
+        self._key = key
         self._screen = screen
         self._request_id = f"cli_{secrets.token_hex(8)}"
         self._running: set[int] = set()
@@ -93,6 +94,8 @@ class _RemoteRace:
 
     def _request(self, method: str, path: str, body: bytes = b"") -> WireRequest:
         headers = {"content-type": "application/json", "x-request-id": self._request_id}
+        if self._key is not None:
+            headers["authorization"] = f"Bearer {self._key}"
         return WireRequest(method, self._url + path, headers, body)
 
 

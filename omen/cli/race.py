@@ -7,6 +7,7 @@ process on simulated providers, so that it needs nothing at all.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
@@ -28,6 +29,11 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--providers", help="only these, separated by commas")
     parser.add_argument("--model", default=DEMO_MODEL, help=f"default: {DEMO_MODEL}")
     parser.add_argument("--url", help="a running gateway, such as http://127.0.0.1:8080")
+    parser.add_argument(
+        "--key",
+        default=os.environ.get("OMEN_KEY"),
+        help="a key of that gateway, with the admin role to see the lanes (default: $OMEN_KEY)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -45,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     screen = screen_for(sys.stdout)
     try:
         if args.url:
-            answer = trio.run(race_there, args.url, body, screen)
+            answer = trio.run(race_there, args.url, args.key, body, screen)
         else:
             answer = trio.run(race_here, body, screen)
     except OmenError as error:

@@ -30,6 +30,8 @@ VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 VARIABLE_OF: Mapping[KeyPath, str] = MappingProxyType({p: name for name, p in VARIABLES.items()})
 
 _PREFIX = "OMEN_"
+_OF_COMMANDS = frozenset({"OMEN_KEY"})
+"""What other commands read, and is no configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ class Environment:
     def ours(self) -> list[str]:
         """Every variable whose name says that it is meant for OMEN."""
         names = {**self.dotenv, **self.process}
-        return [name for name in names if name.startswith(_PREFIX) and self.get(name)]
+        return [name for name in names if self._is_ours(name)]
+
+    def _is_ours(self, name: str) -> bool:
+        is_set = self.get(name) is not None
+        return name.startswith(_PREFIX) and name not in _OF_COMMANDS and is_set
 
 
 def apply_variables(draft: Draft, environment: Environment, referenced: set[str]) -> None:

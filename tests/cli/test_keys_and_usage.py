@@ -125,3 +125,17 @@ def test_what_was_asked_is_in_the_books_after_a_stop(tmp_path: Path) -> None:
     assert sorted(outcome for outcome, _, _ in rows).count("won") == 1
     assert {intent for _, intent, _ in rows} == {"general"}
     assert b"hello" not in (tmp_path / "omen.db").read_bytes()
+
+
+def test_a_race_is_watched_with_a_key(tmp_path: Path) -> None:
+    key = run(tmp_path, "keys", "create", "me", "--admin").stdout.strip()
+    with running(tmp_path, "serve", "--port", "0", until="serving on") as (_, printed):
+        asked = ["race", "hello", "--k", "2", "--url", served_at(printed)]
+        refused = run(tmp_path, *asked)
+        assert refused.returncode == 1
+        assert "omen keys create" in refused.stderr
+        for told in (run(tmp_path, *asked, "--key", key), run(tmp_path, *asked, OMEN_KEY=key)):
+            assert told.returncode == 0, told.stderr
+            assert "committed" in told.stdout
+    checked = run(tmp_path, "keys", "list", OMEN_KEY=key)
+    assert "OMEN_KEY" not in checked.stderr
