@@ -256,6 +256,14 @@ async def test_row_14_over_sockets_forty_of_forty_end_properly() -> None:
 
 
 HOSTILE = (row_1, row_2, row_3, not_reading, leaving, broken_off, ahead_of_its_turn)
+HUNG = 60.0
+
+
+async def bounded(what: str, work: Awaitable[None]) -> None:
+    """Name what hangs: it did once, on a machine that had much to do, and nobody knows which."""
+    with trio.move_on_after(HUNG) as scope:
+        await work
+    assert not scope.cancelled_caught, f"{what} hangs"
 
 
 async def test_all_of_them_at_once_on_one_server() -> None:
@@ -265,14 +273,14 @@ async def test_all_of_them_at_once_on_one_server() -> None:
         over = trio.Event()
         async with trio.open_nursery() as bystanders:
             for _ in range(3):
-                bystanders.start_soon(bystander, server, over)
+                bystanders.start_soon(bounded, "a bystander", bystander(server, over))
             for _ in range(10):
                 async with trio.open_nursery() as nursery:
                     for row in HOSTILE:
-                        nursery.start_soon(row, server)
+                        nursery.start_soon(bounded, row.__name__, row(server))
             over.set()
         for stream in server.opened:
             await stream.aclose()
-        await server.handle.wait_connections(0)
+        await bounded("a connection", server.handle.wait_connections(0))
         assert sorted(app.begun) == sorted(app.ended)
         await still_answers(server)
