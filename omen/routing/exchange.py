@@ -38,8 +38,13 @@ class Exchange:
             await trio.sleep(EVERY_SECONDS)
 
     async def once(self) -> None:
-        """Tell, and hear what the others have told last."""
-        said = {"first_tokens": self._first_tokens.export(), "down": self._health.down_here()}
+        """Tell, and hear what the others have told last, if there are any."""
+        if self._store.replicas < 2:
+            self._first_tokens.hear(())
+            self._health.hear(())
+            return
+        first_tokens = await self._first_tokens.export()
+        said = {"first_tokens": first_tokens, "down": self._health.down_here()}
         try:
             await self._store.publish(TOPIC, json.dumps(said).encode(), 5 * EVERY_SECONDS)
             told = await self._store.collect(TOPIC)

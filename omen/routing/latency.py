@@ -94,10 +94,13 @@ class FirstTokens:
                 del self._recents[next(iter(self._recents))]
         return known[1]
 
-    def export(self) -> list[list[Any]]:
-        """Write what was seen here, for other replicas."""
-        now = trio.current_time()
-        return [[*key, *window.sums(now).write()] for key, window in self._windows.items()]
+    async def export(self) -> list[list[Any]]:
+        """Write what was seen here, for other replicas; others may run in between."""
+        rows: list[list[Any]] = []
+        for key, window in list(self._windows.items()):
+            rows.append([*key, *window.sums(trio.current_time()).write()])
+            await trio.lowlevel.checkpoint()  # of many models this takes a while
+        return rows
 
     def hear(self, told: Iterable[Sequence[Sequence[Any]]]) -> None:
         """Take what each of the other replicas has exported last; what was heard before is void.

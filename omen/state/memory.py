@@ -73,6 +73,7 @@ class MemoryStore:
 
     replica = "self"
     epoch = 0
+    replicas = 1
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._budgets: dict[str, _Budget] = {}

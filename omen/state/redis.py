@@ -62,6 +62,7 @@ class RedisStore:
         self._raise = client.register_script(_scripts.RAISE)
         self._take = client.register_script(_scripts.TAKE)
         self.epoch = 0
+        self.replicas = 1
         self.known: dict[str, int] = {}
         """What was spent or held by everybody, when this was last heard, by scope."""
 

@@ -75,6 +75,11 @@ class Store(Protocol):
         ...
 
     @property
+    def replicas(self) -> int:
+        """How many share the store, as last seen."""
+        ...
+
+    @property
     def replica(self) -> str:
         """What this process is called among those that share the store."""
         ...

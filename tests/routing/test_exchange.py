@@ -34,6 +34,7 @@ class Shared(MemoryStore):
     def __init__(self, name: str, told: dict[str, bytes]) -> None:
         super().__init__()
         self.replica = name
+        self.replicas = 3
         self._told = told
 
     async def publish(self, topic: str, value: bytes, ttl: float) -> None:
@@ -76,6 +77,25 @@ async def test_who_is_down_elsewhere_is_asked_after_others(autojump_clock: MockC
     assert here.state("p") == "unknown"
     here.probed("p", URL, None, 0.1)
     assert here.standing(someone())[0] == 0  # what was seen here just now counts more
+
+
+async def test_who_is_alone_tells_nobody(autojump_clock: MockClock) -> None:
+    told: dict[str, bytes] = {}
+    store = Shared("alone", told)
+    store.replicas = 1
+    first_tokens = FirstTokens()
+    exchange = Exchange(store, first_tokens, Health([]))
+    await exchange.once()
+    assert told == {}
+    other = FirstTokens()
+    seen(other, 1.0)
+    store.replicas = 2
+    told["other"] = json.dumps({"first_tokens": await other.export(), "down": []}).encode()
+    await exchange.once()
+    assert first_tokens.survival(someone()).count == 1
+    store.replicas = 1  # the other one has gone, and what it said with it
+    await exchange.once()
+    assert first_tokens.survival(someone()).count == 0
 
 
 async def test_words_that_are_not_understood_are_left_out(autojump_clock: MockClock) -> None:
