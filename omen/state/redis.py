@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from secrets import token_bytes
 from typing import Any, TypeVar
 
 import trio
-from coredis import Redis
+from coredis import PureToken, Redis
 from coredis.exceptions import RedisError
 from coredis.retry import NoRetryPolicy
 
@@ -66,9 +67,11 @@ class RedisStore:
         self.known: dict[str, int] = {}
         """What was spent or held by everybody, when this was last heard, by scope."""
 
-    async def ping(self) -> None:
-        """Find out whether it is there."""
-        await self._ask(self._client.ping)
+    async def memory(self) -> bytes:
+        """Name what Redis remembers: another name means that it has forgotten all it knew."""
+        name = f"{_TAG}memory"
+        await self._ask(lambda: self._client.set(name, token_bytes(16), condition=PureToken.NX))
+        return await self._ask(lambda: self._client.get(name)) or b""
 
     async def hold(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float

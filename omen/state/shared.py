@@ -49,6 +49,8 @@ class SharedStore:
         self._notes: deque[_Note] = deque()
         self.away_since: float | None = None
         """On trio's clock; None while Redis answers."""
+        self._memory: bytes | None = None
+        """What Redis remembered when it was asked last; None: it never was."""
         self.epoch = 0
         self.replicas = 1
         """How many were seen last."""
@@ -172,9 +174,16 @@ class SharedStore:
             logger.warning("redis is away (%s): keeping limits alone, %s of each", error, share)
 
     async def _try_to_return(self) -> None:
-        """Come back once Redis has heard of everything that was spent."""
+        """Come back once Redis has heard of everything that was spent.
+
+        If it has forgotten what was spent before, the ledger has to tell it all of that, and what
+        was spent meanwhile is in there, too: the notes are void.
+        """
         try:
-            await self._remote.ping()
+            memory = await self._remote.memory()
+            if self._memory not in (None, memory):
+                self._notes.clear()
+            self._memory = memory
             await self._tell()
         except StoreAwayError:
             return
@@ -205,6 +214,8 @@ class SharedStore:
 
     async def _beat(self) -> None:
         try:
+            if self._memory is None:
+                self._memory = await self._remote.memory()
             await self._remote.publish("replicas", b"", 5 * HEARTBEAT_SECONDS)
             self.replicas = max(1, len(await self._remote.collect("replicas")))
         except StoreAwayError as error:

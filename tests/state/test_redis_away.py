@@ -78,6 +78,7 @@ async def test_while_it_is_away_each_keeps_its_share_and_afterwards_all_is_told(
         assert one.waiting_notes == 0
         # A server that was stopped had forgotten; the books tell it again.
         if how == "stopped":
+            assert await one.spent(["month"]) == [0]  # notes would count twice
             await one.raise_spent({"month": 630})
         assert await one.spent(["month"]) == [630]
         assert (one.outages, one.lost_notes) == (1, 0)
