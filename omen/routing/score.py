@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isinf
 from types import MappingProxyType
 
 from omen.cards import Price
@@ -52,7 +51,7 @@ class Score:
 def make_score(
     state: State, latency_p90: float | None, price: Price | None, reliability: float
 ) -> Score:
-    """Score a candidate; `latency_p90` is None while nothing was seen, `inf` if no end was.
+    """Score a candidate; `latency_p90` is None while no first token was seen.
 
     >>> make_score("healthy", 1.0, None, 100.0).overall
     84.0
@@ -60,7 +59,7 @@ def make_score(
     return Score(
         state=state,
         health=_HEALTH[state],
-        latency_p90=None if latency_p90 is None or isinf(latency_p90) else latency_p90,
+        latency_p90=latency_p90,
         latency=_falling(latency_p90, SLOWEST),
         cost=_falling(None if price is None else float(blended_price(price)), DEAREST),
         reliability=reliability,

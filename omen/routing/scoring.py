@@ -7,6 +7,7 @@ same windows, so what is seen is what is done.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isinf
 
 from omen.candidates import Candidate
 from omen.routing._survival import Survival
@@ -49,4 +50,11 @@ class Scores:
 
 
 def _p90(survival: Survival) -> float | None:
-    return survival.quantile(P90) if survival.count else None
+    """Give the p90; None while no first token was ever seen, be it that it only lost races.
+
+    If so many were cut off that nobody knows their end, the longest one seen stands in for it.
+    """
+    if not survival.times:
+        return None
+    p90 = survival.quantile(P90)
+    return max(survival.times) if isinf(p90) else p90

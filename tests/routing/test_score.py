@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from math import inf
 
 import pytest
 import trio
@@ -27,7 +26,7 @@ def price(input_: str, output: str) -> Price:
         ("unknown", None, None, 50.0, 50.0),
         ("healthy", 0.0, price("0", "0"), 100.0, 100.0),
         ("healthy", 5.0, price("20", "20"), 0.0, 40.0),
-        ("down", inf, price("100", "100"), 0.0, 0.0),
+        ("down", 60.0, price("100", "100"), 0.0, 0.0),
         ("recovering", 2.5, price("10", "10"), 50.0, 50.0),
         ("healthy", 1.0, price("2.5", "10"), 90.0, 40 + 24 + 0.2 * 78.125 + 9),
     ],
@@ -79,6 +78,19 @@ async def test_lost_races_and_clients_that_left_are_neither_good_nor_bad(
         assert scores["fast"].reliability == pytest.approx(100 * 5 / 6)
         assert scores["slow"].reliability == 50.0
         assert scores["failing"].reliability == pytest.approx(100 / 4)
+
+
+async def test_one_lost_race_does_not_make_a_newcomer_slow(autojump_clock: MockClock) -> None:
+    async with open_world(upstream("fast", first_token=0.1), upstream("slow")) as world:
+        await world.ask(model="fast/m,slow/m", k=2)
+        slow = world.gateway.scores["slow"]
+        assert (slow.latency_p90, slow.latency) == (None, 50.0)
+        # Useful once, and cut off ever since: as slow as it was seen to be.
+        await world.ask(strategy="single", model="slow/m")
+        for _ in range(9):
+            with trio.move_on_after(1.0):
+                await world.ask(strategy="single", model="slow/m", min_useful_tokens=500)
+        assert world.gateway.scores["slow"].latency_p90 == pytest.approx(0.8, rel=0.02)
 
 
 async def test_what_is_older_than_the_window_is_forgotten(autojump_clock: MockClock) -> None:
