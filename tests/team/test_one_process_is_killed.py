@@ -12,8 +12,8 @@ from tests.cli.commands import run
 from tests.team.team import Load, ask, kill, running_team
 
 SECONDS = 120.0
-SAFE_SECONDS = 1.0
-"""A flush every 0.2 s, and the batch under way: what was booked longer ago is there."""
+SAFE_SECONDS = 2.0
+"""A flush every 0.2 s, and the batch under way, on a machine that may be busy with other things."""
 
 
 async def test_the_books_are_sound_and_miss_at_most_the_last_flush(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ async def test_the_books_are_sound_and_miss_at_most_the_last_flush(tmp_path: Pat
         async with trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(keep_asking)
-            while len(answered_at) < 600:  # noqa: ASYNC110
+            while len(answered_at) < 1200:  # noqa: ASYNC110
                 await trio.sleep(0.02)
             kill(member)
             killed_at = time.monotonic()
