@@ -45,6 +45,7 @@ class KeyRing:
         self._keys: Mapping[str, KeyRecord] | None = {} if desk is None else None
         self._read_at = -1e9
         self._reads = 0
+        self._away = False
         self._turn = trio.Lock()
         self.allow_anonymous = allow_anonymous
 
@@ -131,8 +132,11 @@ class KeyRing:
         try:
             records = await desk.ask(Database.keys)
         except DatabaseAwayError as error:
-            logger.warning("the keys could not be read (%s); those known so far hold", error)
+            if not self._away:
+                logger.warning("the keys cannot be read (%s); those known so far hold", error)
+            self._away = True
             return
+        self._away = False
         self._keys = {record.key_id: record for record in records}
 
 

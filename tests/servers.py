@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 
 READY_SECONDS = 30.0
@@ -154,8 +155,6 @@ class PostgresServer:
         return [own, *map(int, children)]
 
     def _wait_until_it_answers(self) -> None:
-        import psycopg
-
         until = time.monotonic() + READY_SECONDS
         while True:
             try:

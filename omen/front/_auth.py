@@ -19,11 +19,11 @@ class Gate:
 
     async def admit(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
         """Say who calls. **Raises.** `RequestError` 401, `KeysUnknownError`."""
-        return await self.keys.identify(shown_key(headers), local=is_local(scope))
+        return await self.keys.identify(shown_key(headers), local=is_local(scope, headers))
 
     async def admit_admin(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
         """Say who calls, if it may ask what goes on. **Raises.** `RequestError` 401 or 403."""
-        return await self.keys.admit_admin(shown_key(headers), local=is_local(scope))
+        return await self.keys.admit_admin(shown_key(headers), local=is_local(scope, headers))
 
 
 def shown_key(headers: Mapping[str, str]) -> str | None:

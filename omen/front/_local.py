@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 
-from omen.front._asgi import Scope, header_map
+from omen.front._asgi import Scope
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-def is_local(scope: Scope) -> bool:
+def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
     """Whether the caller is on this machine, and did not come through a proxy on it."""
     client = scope.get("client")
-    if client is None or any(name in header_map(scope) for name in _FORWARDED):
+    if client is None or any(name in headers for name in _FORWARDED):
         return False
     try:
         return ip_address(client[0]).is_loopback

@@ -90,7 +90,8 @@ def _add_gate(app: QuartTrio, gate: Gate) -> None:
 def _may_see_addresses(gateway: Gateway) -> bool:
     """Whether a caller may know where upstreams are: an admin or, without keys, one who is here."""
     caller: Caller = g.caller
-    return caller.admin or (gateway.keys.is_empty and is_local(dict(request.scope)))
+    scope = dict(request.scope)
+    return caller.admin or (gateway.keys.is_empty and is_local(scope, header_map(scope)))
 
 
 def _add_health(

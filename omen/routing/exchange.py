@@ -30,6 +30,7 @@ class Exchange:
         self._store = store
         self._first_tokens = first_tokens
         self._health = health
+        self._complained = False
 
     async def run(self) -> None:
         """Tell and hear every two seconds, until cancelled."""
@@ -50,24 +51,27 @@ class Exchange:
             told = await self._store.collect(TOPIC)
         except StoreAwayError:
             told = {}
-        others = [
-            read
-            for name, text in told.items()
-            if name != self._store.replica and (read := _read(text))
-        ]
+        others = [_read(text) for name, text in told.items() if name != self._store.replica]
+        understood = [one for one in others if one is not None]
+        if len(understood) < len(others):
+            self._complain()
         try:
-            self._first_tokens.hear([one["first_tokens"] for one in others])
-            self._health.hear({(name, url) for one in others for name, url in one["down"]})
+            self._first_tokens.hear([one["first_tokens"] for one in understood])
+            self._health.hear({(name, url) for one in understood for name, url in one["down"]})
         except (ValueError, TypeError):
+            self._complain()
+
+    def _complain(self) -> None:
+        """Say it once: while replicas are brought up to date one by one it may hold for hours."""
+        if not self._complained:
             logger.warning("a replica told of its upstreams in a form that is not understood")
+        self._complained = True
 
 
 def _read(text: bytes) -> Mapping[str, Any] | None:
     """Read what a replica said; None if it speaks another version's language."""
     try:
         told = json.loads(text)
-        _ = told["first_tokens"], told["down"]
+        return {"first_tokens": told["first_tokens"], "down": told["down"]}
     except (ValueError, KeyError, TypeError):
-        logger.warning("a replica told of its upstreams in a form that is not understood")
         return None
-    return dict(told)

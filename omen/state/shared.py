@@ -105,6 +105,10 @@ class SharedStore:
             except StoreAwayError as error:
                 self._leave(error)
                 await self._local.settle(hold_id, (), spent)
+            except trio.Cancelled:
+                # Whether it was done nobody knows; told twice it counts once.
+                self._note(_Note(hold_id, scopes, spent))
+                raise
             else:
                 return
         self._note(_Note(hold_id, scopes, spent))
@@ -214,8 +218,10 @@ class SharedStore:
 
     async def _beat(self) -> None:
         try:
-            if self._memory is None:
-                self._memory = await self._remote.memory()
+            memory = await self._remote.memory()
+            if self._memory not in (None, memory):
+                self.epoch += 1  # it was restarted, and nobody happened to ask it meanwhile
+            self._memory = memory
             await self._remote.publish("replicas", b"", 5 * HEARTBEAT_SECONDS)
             self.replicas = max(1, len(await self._remote.collect("replicas")))
         except StoreAwayError as error:

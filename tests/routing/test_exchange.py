@@ -98,13 +98,18 @@ async def test_who_is_alone_tells_nobody(autojump_clock: MockClock) -> None:
     assert first_tokens.survival(someone()).count == 0
 
 
-async def test_words_that_are_not_understood_are_left_out(autojump_clock: MockClock) -> None:
+async def test_words_that_are_not_understood_are_left_out(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = [["p", "m", "any", "not", "base64"]]
     later = json.dumps({"first_tokens": rows, "down": [["p"]]}).encode()
     told = {"old": b"{}", "mad": b"\xff", "later": later}
     first_tokens = FirstTokens()
-    await Exchange(Shared("here", told), first_tokens, Health([])).once()
+    exchange = Exchange(Shared("here", told), first_tokens, Health([]))
+    for _ in range(3):
+        await exchange.once()
     assert first_tokens.survival(someone()).count == 0
+    assert len(caplog.records) == 1
 
 
 async def test_hits_and_misses_of_prompt_caches_are_kept_apart(autojump_clock: MockClock) -> None:

@@ -116,3 +116,29 @@ async def test_of_a_call_that_hangs_nobody_else_waits(redis: RedisServer) -> Non
                 await store.get("a")
         redis.wake()
         await until(store, away=False)
+
+
+async def test_a_restart_that_nobody_noticed_is_noticed_all_the_same(redis: RedisServer) -> None:
+    async with opened(redis) as store:
+        await until(store, away=False, replicas=1)
+        while store._memory is None:  # noqa: ASYNC110
+            await trio.sleep(0.01)
+        redis.stop()
+        redis.start()  # before the next heartbeat
+        while store.epoch == 0:  # noqa: ASYNC110
+            await trio.sleep(0.01)
+
+
+async def test_a_settlement_that_is_cut_off_is_told_later(redis: RedisServer) -> None:
+    async with opened(redis) as store:
+        await store.hold("a", [MONTH], [600], 60)
+        redis.hang()
+        with trio.move_on_after(PATIENCE / 3) as scope:
+            await store.settle("a", ["month"], {"month": 500})
+        assert scope.cancelled_caught
+        assert store.waiting_notes == 1
+        redis.wake()
+        while store.waiting_notes:  # noqa: ASYNC110
+            await trio.sleep(0.01)
+        await until(store, away=False)
+        assert await store.spent(["month"]) == [500]
