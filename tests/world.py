@@ -27,6 +27,7 @@ from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.sim import Fixed, Profile, SimulatedUpstream, StreamStats
 from omen.sim.faults import Fault
 from omen.sim.text import answer_text
+from omen.telemetry import LiveFeed
 from omen.wire.transport import Origin, Transport
 
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": "", "azure": "", "xai": "/v1"}
@@ -88,6 +89,7 @@ class World:
     stats: dict[str, StreamStats]
     rows: list[tuple[RaceRecord, AttemptRecord]]
     """Every attempt that has ended or was denied, with its race."""
+    feed: LiveFeed
 
     def plan(self, *, model: str = "m", **hints: object) -> RaceRecord:
         """Plan as for a client that says this."""
@@ -175,8 +177,10 @@ async def open_world(
             if moment in ("ended", "denied"):
                 rows.append((race, attempt))
 
-        async with open_gateway(chosen, transport=transport, observers=[book]) as gateway:
-            yield World(gateway, transport, stats, rows)
+        feed = LiveFeed()
+        observers = [book, feed]
+        async with open_gateway(chosen, transport=transport, observers=observers) as gateway:
+            yield World(gateway, transport, stats, rows, feed)
         nursery.cancel_scope.cancel()
 
 

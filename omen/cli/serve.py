@@ -84,7 +84,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
         books = make_books(settings.ledger, Path.cwd())
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
-            app = make_app(gateway, feed, settings.server, told_to_stop.is_set, connections)
+            app = make_app(gateway, feed, settings.server, told_to_stop, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
             freeze_what_is_built()
@@ -134,6 +134,7 @@ def _serving(settings: Settings) -> ServingSettings:
         header_timeout=server.header_timeout_seconds,
         drain=server.drain_seconds,
         max_connections=server.max_connections,
+        max_message=server.max_body_bytes,
         max_streams=server.max_streams_per_connection,
         tls=_tls(server),
         plain_beside_tls=not server.tls_only,

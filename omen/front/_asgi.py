@@ -20,6 +20,7 @@ __all__ = [
     "Scope",
     "Send",
     "header_map",
+    "refuse_upgrade",
     "send_json",
     "wait_until_gone",
 ]
@@ -47,6 +48,15 @@ async def send_json(send: Send, status: int, body: object, headers: Headers = ()
         }
     )
     await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+async def refuse_upgrade(send: Send, status: int, body: object, headers: Headers = ()) -> None:
+    """Answer the handshake of a websocket with an error, as a whole JSON response."""
+    content = to_json(body)
+    told = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+    start = {"type": "websocket.http.response.start", "status": status}
+    await send({**start, "headers": [*told, *headers]})
+    await send({"type": "websocket.http.response.body", "body": content, "more_body": False})
 
 
 async def wait_until_gone(receive: Receive) -> None:

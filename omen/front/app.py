@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+
+import trio
 
 from omen.config import ServerSettings
 from omen.front._asgi import App, Receive, Scope, Send
@@ -20,6 +21,7 @@ from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
 from omen.front.openai_api import ChatCompletions, OpenAIErrors
 from omen.front.operations import make_operations
+from omen.front.websocket import Door, WebSocketRoute, no_socket
 from omen.gateway import Gateway
 from omen.serving import LiveConnections
 from omen.telemetry import LiveFeed
@@ -32,15 +34,17 @@ def make_app(
     gateway: Gateway,
     feed: LiveFeed,
     server: ServerSettings,
-    draining: Callable[[], bool] = lambda: False,
+    told_to_stop: trio.Event | None = None,
     connections: Connections | None = None,
 ) -> App:
     """Mount every route over one gateway.
 
-    `connections` are those of the server that will serve the app, for its metrics.
+    `told_to_stop` is set when OMEN is; `connections` are those of the server that will serve the
+    app, for its metrics.
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
     gate = Gate(gateway.keys)
+    stop = told_to_stop or trio.Event()
     messages, pause = Messages(), server.keepalive_after_seconds
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),
@@ -49,11 +53,16 @@ def make_app(
         "/v1/messages": ChatRoute(gateway, messages, limits, pause),
         "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, gate, limits),
         "/omen/races/live": LiveRoute(feed, gate),
+        "/omen/ws": WebSocketRoute(Door(gateway, feed, stop)),
     }
+    web_sockets = {"/omen/ws": hot["/omen/ws"]}
     metrics = Metrics(gateway, LiveConnections() if connections is None else connections)
-    rest = make_operations(gateway, metrics, draining, time.time())
+    rest = make_operations(gateway, metrics, stop.is_set, time.time())
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await (web_sockets.get(scope["path"]) or no_socket)(scope, receive, send)
+            return
         if scope["type"] == "http":
             path: str = scope["path"]
             path = _UNNORMALISED.get(path, path)

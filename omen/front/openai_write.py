@@ -34,6 +34,8 @@ from omen.events import (
 
 DONE = b"data: [DONE]\n\n"
 
+Chunk = dict[str, Any]
+
 
 class ChunkWriter:
     """Writes one streamed answer.
@@ -60,6 +62,11 @@ class ChunkWriter:
         return b"".join(self._write_one(event, omen) for event in events)
 
     def _write_one(self, event: Event, omen: Mapping[str, Any] | None) -> bytes:
+        written = b"".join(_as_event(chunk) for chunk in self.chunks(event, omen))
+        return written + DONE if isinstance(event, AnswerEnd) else written
+
+    def chunks(self, event: Event, omen: Mapping[str, Any] | None = None) -> Sequence[Chunk]:
+        """Say an event in chunks: mostly one, sometimes none."""
         match event:
             case AnswerStart():
                 return self._start(event)
@@ -76,27 +83,29 @@ class ChunkWriter:
             case ChoiceSwitch() | ChoiceEnd() | Restart():
                 return self._turn(event)
             case ReasoningEnd() | WireEvent():
-                return b""
+                return ()
 
-    def _turn(self, event: ChoiceSwitch | ChoiceEnd | Restart) -> bytes:
+    def _turn(self, event: ChoiceSwitch | ChoiceEnd | Restart) -> Sequence[Chunk]:
         match event:
             case ChoiceSwitch(index=index):
                 self._choice_index = index
-                return b""
+                return ()
             case ChoiceEnd(reason=reason):
                 self._several = True
-                return self._chunk({"choices": [self._choice({}, reason)]})
+                return (self._chunk({"choices": [self._choice({}, reason)]}),)
             case Restart():
                 self._spoken.clear()
-                return self._chunk({"choices": [], "omen": {"event": "restart"}})
+                return (self._chunk({"choices": [], "omen": {"event": "restart"}}),)
 
-    def _start(self, start: AnswerStart) -> bytes:
+    def _start(self, start: AnswerStart) -> Sequence[Chunk]:
         self._base["model"] = start.model or self._base["model"]
         self._base.update(start.extras)
         return self._delta({"content": ""})
 
-    def _delta(self, delta: dict[str, Any], extras: Mapping[str, Any] | None = None) -> bytes:
-        return self._chunk({"choices": [self._choice(delta, None, extras)]})
+    def _delta(
+        self, delta: dict[str, Any], extras: Mapping[str, Any] | None = None
+    ) -> Sequence[Chunk]:
+        return (self._chunk({"choices": [self._choice(delta, None, extras)]}),)
 
     def _choice(
         self, delta: dict[str, Any], finish: str | None, extras: Mapping[str, Any] | None = None
@@ -112,21 +121,25 @@ class ChunkWriter:
         }
         return {**choice, **extras} if extras else choice
 
-    def _end(self, end: AnswerEnd, omen: Mapping[str, Any] | None) -> bytes:
-        chunks: list[dict[str, Any]] = []
+    def _end(self, end: AnswerEnd, omen: Mapping[str, Any] | None) -> Sequence[Chunk]:
+        chunks: list[Chunk] = []
         if not self._several:
-            chunks.append({"choices": [self._choice({}, end.reason)]})
+            chunks.append(self._chunk({"choices": [self._choice({}, end.reason)]}))
         if self._include_usage and end.usage is not None:
-            chunks.append({"choices": [], "usage": usage_object(end.usage)})
+            chunks.append(self._chunk({"choices": [], "usage": usage_object(end.usage)}))
         if omen is not None:
             if not chunks:
-                chunks.append({"choices": []})
+                chunks.append(self._chunk({"choices": []}))
             chunks[-1]["omen"] = omen
-        return b"".join(map(self._chunk, chunks)) + DONE
+        return chunks
 
-    def _chunk(self, rest: Mapping[str, Any]) -> bytes:
-        # An upstream's logprob may be minus infinity, which JSON cannot say.
-        return b"data: " + to_json({**self._base, **rest}, inf_nan_mode="null") + b"\n\n"
+    def _chunk(self, rest: Mapping[str, Any]) -> Chunk:
+        return {**self._base, **rest}
+
+
+def _as_event(chunk: Chunk) -> bytes:
+    # An upstream's logprob may be minus infinity, which JSON cannot say.
+    return b"data: " + to_json(chunk, inf_nan_mode="null") + b"\n\n"
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:

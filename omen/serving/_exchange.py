@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import trio
 from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
-from hypercorn.typing import ASGISendEvent
+from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
+from wsproto.events import Ping
 
 from omen.serving._inbox import Inbox
+from omen.serving._settings import ProtocolConfig
 
 
 class Exchange(HTTPStream):
@@ -43,10 +47,20 @@ class Exchange(HTTPStream):
 
 
 class Websocket(WSStream):
-    """One websocket, over HTTP/1.1 or an HTTP/2 stream."""
+    """One websocket, over HTTP/1.1 or an HTTP/2 stream.
+
+    A client whose machine has gone says nothing, not even goodbye. So it is pinged, and when no
+    byte of it has come for `websocket_patience`, it has left. (hypercorn's own pings end nothing.)
+    """
 
     app_put: Inbox | None
+    config: ProtocolConfig
     _refused = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._heard_at = trio.current_time()
+        self._over = trio.Event()
 
     @property
     def inbox(self) -> Inbox | None:
@@ -64,6 +78,7 @@ class Websocket(WSStream):
     async def handle(self, event: Event) -> None:
         if self.closed:
             return
+        self._heard_at = trio.current_time()
         if isinstance(event, (Body, Data)) and not self.handshake.accepted:
             await self._refuse_early_bytes()
         elif isinstance(event, EndBody):
@@ -74,6 +89,8 @@ class Websocket(WSStream):
             await self._after(event)
 
     async def _after(self, event: Event) -> None:
+        if self.closed:
+            self._over.set()
         if isinstance(event, Request):
             # Compression is not offered: chunks of JSON are small, and a frame of 64 KiB may
             # inflate to 64 MiB before any limit is asked.
@@ -92,5 +109,24 @@ class Websocket(WSStream):
             await self._send_error_response(400)
         await self._end()
 
+    async def _accept(self, message: WebsocketAcceptEvent) -> None:
+        await super()._accept(message)
+        self.task_group.spawn(self._watch)
+
+    async def _watch(self) -> None:
+        patience = self.config.websocket_patience
+        while not self._over.is_set():
+            with trio.move_on_after(patience / 3):
+                await self._over.wait()
+                return
+            if self.inbox is not None and self.inbox.full:
+                # It may have said a lot: it is we who do not listen.
+                self._heard_at = trio.current_time()
+            elif trio.current_time() - self._heard_at >= patience:
+                await self._end()
+                return
+            await self._send_wsproto_event(Ping())
+
     async def _end(self) -> None:
+        self._over.set()
         await self.send(StreamClosed(stream_id=self.stream_id))

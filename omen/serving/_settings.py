@@ -51,6 +51,11 @@ class ServingSettings:
     """With it the port speaks TLS. `server_context` makes one."""
     plain_beside_tls: bool = False
     """Whether a port that speaks TLS serves what is not TLS, too."""
+    websocket_patience: float = 60.0
+    """How long a websocket may be without a byte from its client, who is pinged three times in it,
+    before the client counts as gone. Every client answers pings by itself, browsers too."""
+    max_message: int = 16 * 1024 * 1024
+    """The longest message that a websocket takes; a longer one closes it with 1009."""
     max_unread: int = 1024 * 1024
     """How much of a request's body, or of a websocket's messages, may wait for its handler before
     HTTP/1.1 is no longer read. (HTTP/2 has its windows.)"""
@@ -60,6 +65,7 @@ class ProtocolConfig(Config):
     """What hypercorn's protocol classes are configured with, and what ours need beside it."""
 
     write_timeout: float
+    websocket_patience: float
 
 
 def hypercorn_config(settings: ServingSettings) -> ProtocolConfig:
@@ -70,6 +76,8 @@ def hypercorn_config(settings: ServingSettings) -> ProtocolConfig:
     """
     config = ProtocolConfig()
     config.write_timeout = settings.write_timeout
+    config.websocket_patience = settings.websocket_patience
+    config.websocket_max_message_size = settings.max_message
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False

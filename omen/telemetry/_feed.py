@@ -63,6 +63,7 @@ class LiveFeed:
 
     def __init__(self) -> None:
         self._listeners: list[trio.MemorySendChannel[RaceMoment]] = []
+        self._followers: dict[str, trio.MemorySendChannel[RaceMoment]] = {}
         self._closed = False
 
     def __repr__(self) -> str:
@@ -70,10 +71,11 @@ class LiveFeed:
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Observe a moment."""
-        if not self._listeners:
+        follower = self._followers.get(race.race_id)
+        if not self._listeners and follower is None:
             return
         told = tell(moment, race, attempt)
-        for listener in self._listeners:
+        for listener in (*self._listeners, *([] if follower is None else [follower])):
             try:
                 listener.send_nowait(told)
             except trio.WouldBlock:
@@ -85,6 +87,17 @@ class LiveFeed:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+
+    @contextmanager
+    def follow(self, race_id: str) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:
+        """Receive the moments of one race, inside the block. Its own client does, one for each."""
+        send, receive = trio.open_memory_channel[RaceMoment](LISTENER_BUFFER)
+        with send, receive:
+            self._followers[race_id] = send
+            try:
+                yield receive
+            finally:
+                del self._followers[race_id]
 
     @contextmanager
     def listen(self) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:

@@ -139,11 +139,12 @@ async def open_served(
             async with opened as gateway:
                 await gateway.prepare()
                 connections = LiveConnections()
-                app = make_app(gateway, feed, server, shutdown.is_set, connections)
+                app = make_app(gateway, feed, server, shutdown, connections)
                 serving = ServingSettings(
                     bind="127.0.0.1",
                     port=0,
                     drain=5.0,
+                    max_message=server.max_body_bytes,
                     write_timeout=server.write_timeout_seconds,
                     header_timeout=server.header_timeout_seconds,
                     tls=tls,

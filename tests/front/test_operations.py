@@ -75,8 +75,10 @@ class Listing:
         return make_operations(gateway, metrics, lambda: self.draining, 1_760_000_000)
 
     def app(self) -> App:
-        server = ServerSettings()
-        return make_app(cast(Gateway, self), LiveFeed(), server, lambda: self.draining)
+        told_to_stop = trio.Event()
+        if self.draining:
+            told_to_stop.set()
+        return make_app(cast(Gateway, self), LiveFeed(), ServerSettings(), told_to_stop)
 
 
 class Broken(Listing):

@@ -8,8 +8,6 @@ import trio.abc
 import trio.testing
 
 from omen.serving import Receive, Scope, Send
-from omen.serving._server import hypercorn_config
-from omen.serving._settings import ServingSettings
 from tests.serving.apps import Bare, Mounted, http
 from tests.serving.harness import (
     H1Client,
@@ -134,17 +132,9 @@ async def test_compression_is_not_offered() -> None:
         assert b"sec-websocket-extensions" not in answer.lower()
 
 
-async def test_a_message_that_is_too_big_ends_the_websocket(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def small(settings: ServingSettings):  # type: ignore[no-untyped-def]
-        config = hypercorn_config(settings)
-        config.websocket_max_message_size = 1000
-        return config
-
-    monkeypatch.setattr("omen.serving._server.hypercorn_config", small)
+async def test_a_message_that_is_too_big_ends_the_websocket() -> None:
     app = Bare()
-    async with serving(app) as server:
+    async with serving(app, max_message=1000) as server:
         stream = await server.connect()
         await open_websocket(stream)
         await stream.send_all(ws_frame(1, bytes(900), fin=False) + ws_frame(0, bytes(900)))
@@ -184,3 +174,62 @@ async def test_a_slow_handler_slows_its_client() -> None:
         await stream.aclose()
         await server.handle.wait_connections(0)
         assert received == 2000
+
+
+async def test_a_client_that_says_nothing_is_pinged_and_then_counts_as_gone(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), websocket_patience=60.0) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        opened = trio.current_time()
+        assert await read_all(stream) == b"\x89\x00" * 2
+        assert trio.current_time() - opened == 60.0
+        await app.until(app.heard, "/ws")
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+
+
+async def test_a_client_that_answers_pings_stays(autojump_clock: trio.abc.Clock) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), websocket_patience=60.0) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        for _ in range(10):
+            assert await read_until(stream, b"\x00") == b"\x89\x00"
+            await stream.send_all(ws_frame(10, b""))
+        assert trio.current_time() >= 200.0
+        assert app.heard == []
+        await stream.send_all(ws_frame(8, b"\x03\xe8"))
+        await app.until(app.heard, "/ws")
+        left = trio.current_time()
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+        assert trio.current_time() == left  # the pinging does not outlive the websocket
+
+
+async def test_who_is_not_listened_to_is_not_taken_for_gone(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """A handler that is slow has its client wait; the pongs wait with what the client said."""
+    received = 0
+
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal received
+        await receive()
+        await send({"type": "websocket.accept"})
+        await trio.sleep(600)
+        while (await receive())["type"] == "websocket.receive":
+            received += 1
+
+    memory = MemoryListener()
+    async with serving(app, memory=memory, max_unread=10_000, websocket_patience=60.0) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        await stream.send_all(ws_frame(2, bytes(6000)) * 3)
+        await trio.sleep(601)
+        await stream.aclose()
+        await server.handle.wait_connections(0)
+        assert received == 3

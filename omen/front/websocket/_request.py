@@ -1,0 +1,176 @@
+"""One request of a websocket: it ends with exactly one `done` or `error`, however it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import trio
+
+from omen.callers import Caller
+from omen.errors import OmenError, RequestError
+from omen.front._dialect import Asked
+from omen.front._ids import request_id_of
+from omen.front._told import own_fault
+from omen.front.openai_api import completion_id, model_name
+from omen.front.openai_parse import parse_chat
+from omen.front.openai_write import ChunkWriter, error_object
+from omen.front.websocket._frames import RequestFrame, chat_body
+from omen.front.websocket._output import SocketOutput
+from omen.gateway import Gateway
+from omen.plan import RaceRecord
+from omen.telemetry import LiveFeed
+
+TAIL_SECONDS = 1.0
+"""What may still go on in a request whose client has everything: its upstream's last bytes."""
+LAST_FRAME_SECONDS = 30.0
+"""How long the frame that ends a request may wait for its turn on the socket."""
+
+Put = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class SocketRequest:
+    """A request that runs. `put` writes a frame; `identify` says who asks, now."""
+
+    def __init__(
+        self,
+        frame: RequestFrame,
+        headers: Mapping[str, str],
+        put: Put,
+        identify: Callable[[], Awaitable[Caller]],
+        gone: Callable[[], None],
+    ) -> None:
+        self.id = frame.id
+        self._frame = frame
+        self._headers = headers
+        self._put = put
+        self._identify = identify
+        self._gone = gone
+        self._accepted_at = trio.current_time()
+        self._scope = trio.CancelScope()
+        self._race: RaceRecord | None = None
+        self._output: SocketOutput | None = None
+        self._credit = 0
+        self._ended = False
+
+    def __repr__(self) -> str:
+        return f"<SocketRequest {self.id!r}{' ended' if self._ended else ''}>"
+
+    def cancel(self) -> None:
+        """End it because its client wants no more of it."""
+        self.note_client_left()
+        self._scope.cancel()
+
+    def note_client_left(self) -> None:
+        """Note that what ends it now is its client's leaving."""
+        if self._race is not None and not self._ended:
+            self._race.client_left_at = trio.current_time()
+
+    def widen(self, chunks: int) -> None:
+        """Let so many more chunks be sent."""
+        if self._output is None:
+            self._credit += chunks
+        else:
+            self._output.window.widen(chunks)
+
+    async def run(self, gateway: Gateway, feed: LiveFeed) -> None:
+        """Run it to its end. **Cancellation.** Every upstream stream is closed."""
+        with self._scope:
+            try:
+                await self._answer(gateway, feed)
+            except OmenError as error:
+                await self._fail(error)
+            except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
+                await self._fail(own_fault(bug, f"websocket request {self._request_id()}"))
+        if self._scope.cancelled_caught and not self._ended:
+            await self._fail(RequestError("cancelled by its client", status=499, code="cancelled"))
+
+    async def _answer(self, gateway: Gateway, feed: LiveFeed) -> None:
+        caller = await self._identify()
+        asked = parse_chat(chat_body(self._frame), self._headers)
+        race = self._race = gateway.plan(
+            asked.model,
+            asked.hints,
+            self._accepted_at,
+            request_id_of({}),
+            request=asked.request,
+            caller=caller,
+        )
+        if not asked.hints.explain:
+            await gateway.run(race, asked.request, self._make_output(race, asked))
+            return
+        with feed.follow(race.race_id) as moments:
+            output = self._make_output(race, asked, moments)
+            error = await _run_beside(output.show_moments, gateway, race, asked, output)
+        if error is not None:
+            raise error
+
+    def _make_output(
+        self, race: RaceRecord, asked: Asked, moments: Any | None = None
+    ) -> SocketOutput:
+        self._output = SocketOutput(
+            self,
+            race,
+            partial(_writer, race, asked),
+            self._frame.window,
+            moments,
+        )
+        self._output.window.widen(self._credit)
+        return self._output
+
+    async def tell(self, frame: Mapping[str, Any]) -> None:
+        """Write a frame about this request, unless its last one was written."""
+        if not self._ended:
+            await self._put({"type": frame["type"], "id": self.id, **frame})
+
+    async def finish(self, frame: Mapping[str, Any]) -> None:
+        """Send the last frame; its client may use the id again when it has it."""
+        if self._ended:
+            return
+        self._ended = True
+        self._gone()
+        until = trio.current_time() + LAST_FRAME_SECONDS
+        with trio.CancelScope(shield=True, deadline=until):
+            await self._put({"type": frame["type"], "id": self.id, **frame})
+        self._scope.deadline = trio.current_time() + TAIL_SECONDS
+
+    async def _fail(self, error: OmenError) -> None:
+        await self.finish({"type": "error", "error": socket_error(error)})
+
+    def _request_id(self) -> str:
+        return self._race.request_id if self._race is not None else "(not planned)"
+
+
+def socket_error(error: OmenError) -> dict[str, Any]:
+    """Write an error as OpenAI does, and with the status it would have had over HTTP."""
+    told: dict[str, Any] = {**error_object(error)["error"], "status": error.status}
+    if error.retry_after is not None:
+        told["retry_after"] = error.retry_after
+    return told
+
+
+async def _run_beside(
+    show: Callable[[], Awaitable[None]],
+    gateway: Gateway,
+    race: RaceRecord,
+    asked: Asked,
+    output: SocketOutput,
+) -> OmenError | None:
+    """Run a race while its moments are shown; give its error, which no group shall wrap."""
+    failed: OmenError | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(show)
+        try:
+            await gateway.run(race, asked.request, output)
+        except OmenError as error:
+            failed = error
+        except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
+            failed = own_fault(bug, f"race {race.race_id}")
+        nursery.cancel_scope.cancel()
+    return failed
+
+
+def _writer(race: RaceRecord, asked: Asked) -> ChunkWriter:
+    return ChunkWriter(completion_id(race), int(time.time()), model_name(race), asked.include_usage)

@@ -1,0 +1,87 @@
+"""The handshake of `/omen/ws`: who may open a socket, and what those are told who may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from omen.callers import Caller
+from omen.errors import OmenError, RequestError
+from omen.front._asgi import Receive, Scope, Send, header_map, refuse_upgrade, send_json
+from omen.front._auth import shown_key
+from omen.front._local import is_local
+from omen.front._told import error_headers
+from omen.front.openai_write import error_object
+from omen.front.websocket._socket import Door, Identify, Socket
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketRoute:
+    """The route, over one gateway.
+
+    A key in a header of the handshake is looked at before it is answered. Who cannot set headers (a
+    page in a browser) shows one in its first frame. A page of another site is nobody on this
+    machine, though its browser is: what it could ask for would be the visitor's to pay.
+    """
+
+    door: Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket, from its handshake to its end."""
+        if scope["type"] == "http":
+            await self._tell_to_upgrade(send)
+            return
+        headers = header_map(scope)
+        shown = shown_key(headers)
+        local = is_local(scope, headers) and _is_same_origin(headers)
+        identify = partial(self._identify, local=local)
+        await receive()  # the client's wish, which is in the scope
+        refusal = await self._refusal(identify, shown)
+        if refusal is not None and (shown is not None or self.door.told_to_stop.is_set()):
+            body = error_object(refusal)
+            await refuse_upgrade(send, refusal.status, body, error_headers(refusal))
+            return
+        await send({"type": "websocket.accept"})
+        socket = Socket(self.door, identify, headers, shown, admitted=refusal is None)
+        await socket.serve(receive, send)
+
+    async def _refusal(self, identify: Identify, shown: str | None) -> OmenError | None:
+        if self.door.told_to_stop.is_set():
+            return RequestError("OMEN is about to stop", status=503, code="shutting_down")
+        try:
+            await identify(shown)
+        except OmenError as error:
+            return error
+        return None
+
+    async def _identify(self, shown: str | None, *, local: bool) -> Caller:
+        return await self.door.gateway.keys.identify(shown, local=local)
+
+    async def _tell_to_upgrade(self, send: Send) -> None:
+        error = RequestError("this is a websocket", status=426, code="upgrade_required")
+        headers = [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+        await send_json(send, error.status, error_object(error), headers)
+
+
+def _is_same_origin(headers: Mapping[str, str]) -> bool:
+    """Whether it is no page of another site that asks. Only browsers say where a page is from."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+
+
+async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer the handshake of a websocket that nobody offers.
+
+    426 is what a client that can do without (Codex, at `/v1/responses`) takes for an answer.
+    """
+    await receive()
+    if scope["path"] == "/v1/responses":
+        words = "there is no websocket here; POST instead, with or without a stream"
+        error = RequestError(words, status=426, code="websocket_not_supported")
+    else:
+        error = RequestError(
+            "there is no websocket here; see /omen/ws", status=404, code="not_found"
+        )
+    await refuse_upgrade(send, error.status, error_object(error))
