@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--key",
         default=os.environ.get("OMEN_KEY"),
-        help="a key of that gateway, with the admin role to see the lanes (default: $OMEN_KEY)",
+        help="a key of that gateway (default: $OMEN_KEY)",
     )
     parser.set_defaults(run=run)
 

@@ -44,7 +44,7 @@ def make_app(
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
     gate = Gate(gateway.keys)
-    stop = told_to_stop or trio.Event()
+    stop = trio.Event() if told_to_stop is None else told_to_stop
     messages, pause = Messages(), server.keepalive_after_seconds
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),

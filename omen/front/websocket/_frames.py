@@ -33,6 +33,8 @@ class RequestFrame(_Closed):
     body: dict[str, Any]
     window: int | None = Field(default=None, ge=1)
     """How many chunks may be sent before the client gives `credit` for more. None: any number."""
+    progress: bool = False
+    """Whether events also say how far each attempt has come, if the request is to be explained."""
 
 
 class CancelFrame(_Closed):

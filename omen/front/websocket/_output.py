@@ -16,7 +16,7 @@ from omen.telemetry import RaceMoment
 
 Moments = trio.MemoryReceiveChannel[RaceMoment]
 
-_SHOWN = {"started": "started", "committed": "committed", "denied": "denied"}
+_SHOWN: frozenset[str] = frozenset({"started", "committed", "denied"})
 _SHOWN_ENDS = frozenset({"lost", "failed", "timed_out"})
 """Ends of attempts that are shown; how the winner's went is said by the frame that ends it all."""
 
@@ -71,12 +71,15 @@ class SocketOutput:
         writer: Callable[[], ChunkWriter],
         window: int | None,
         moments: Moments | None = None,
+        *,
+        progress: bool = False,
     ) -> None:
         self._frames = frames
         self._race = race
         self._begin = writer
         self._writer: ChunkWriter | None = None
         self._moments = moments
+        self._shown = _SHOWN | {"progressed"} if progress else _SHOWN
         self.window = Window(inf if window is None else window)
 
     async def send(self, events: Sequence[Event]) -> None:
@@ -109,10 +112,8 @@ class SocketOutput:
             await self._show(moment)
 
     async def _show(self, moment: RaceMoment) -> None:
-        kind = _SHOWN.get(moment.moment)
-        if moment.moment == "ended" and moment.outcome in _SHOWN_ENDS:
-            kind = moment.outcome
-        if kind is not None:
+        kind = moment.outcome if moment.moment == "ended" else moment.moment
+        if kind in self._shown or kind in _SHOWN_ENDS:
             await self._frames.tell({"type": "event", "event": {"kind": kind, **_facts(moment)}})
 
 

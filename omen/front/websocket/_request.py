@@ -116,6 +116,7 @@ class SocketRequest:
             partial(_writer, race, asked),
             self._frame.window,
             moments,
+            progress=self._frame.progress,
         )
         self._output.window.widen(self._credit)
         return self._output

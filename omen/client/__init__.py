@@ -1,0 +1,30 @@
+"""A client of a gateway, for trio: many races over one websocket.
+
+    async with omen.client.connect("http://127.0.0.1:8080") as gateway:
+        async with gateway.race("Why is the sky blue?", k=3) as stream:
+            async for event in stream:
+                ...
+
+Leaving a stream's block before its end cancels the race, and with it every upstream stream of it.
+A stream that is not read makes its own race wait and no other. When the connection is lost, the
+streams on it raise `ConnectionLost`; the next race has a new one.
+
+It knows what a gateway says over the wire, and nothing of the gateway's own parts.
+"""
+
+from omen.client._client import Client, connect
+from omen.client._errors import AnswerFailed, ClientError, ConnectFailed, ConnectionLost
+from omen.client._events import Attempt, StreamEvent
+from omen.client._stream import Stream
+
+__all__ = [
+    "AnswerFailed",
+    "Attempt",
+    "Client",
+    "ClientError",
+    "ConnectFailed",
+    "ConnectionLost",
+    "Stream",
+    "StreamEvent",
+    "connect",
+]

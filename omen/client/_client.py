@@ -1,0 +1,129 @@
+"""What one does with a gateway: race, chat, and ask how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import trio
+
+from omen.client._errors import AnswerFailed, ConnectFailed
+from omen.client._link import Link
+from omen.client._stream import Stream
+
+WINDOW = 64
+"""Chunks of a stream that may come before they are read."""
+END_SECONDS = 2.0
+"""How long leaving a stream may take: for one frame, on a socket that is perhaps full."""
+
+Messages = str | Sequence[Mapping[str, Any]]
+
+
+class Client:
+    """A gateway, as long as the block of `connect` lasts."""
+
+    def __init__(self, http: httpx.AsyncClient, link: Link) -> None:
+        self._http = http
+        self._link = link
+
+    def __repr__(self) -> str:
+        return f"<Client {self._http.base_url} {self._link!r}>"
+
+    @asynccontextmanager
+    async def race(
+        self,
+        messages: Messages,
+        *,
+        model: str = "auto",
+        k: int | None = None,
+        strategy: str = "race",
+        explain: bool = False,
+        progress: bool = False,
+        omen: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> AsyncIterator[Stream]:
+        """Start a race and give its stream; leaving the block cancels what still runs of it.
+
+        `messages` is a chat's, or what the user says. `omen` holds further hints, `fields` are of
+        the chat request (`temperature`, `tools`). With `explain` the stream says how the attempts
+        go, with `progress` each of their steps.
+
+        **Raises.** `ConnectFailed`, `ConnectionLost`.
+        """
+        hints = {
+            "strategy": strategy,
+            "k": k,
+            "explain": explain or progress or None,
+            **(omen or {}),
+        }
+        body = {
+            "model": model,
+            "messages": _messages(messages),
+            "stream_options": {"include_usage": True},
+            "omen": {name: value for name, value in hints.items() if value is not None},
+            **fields,
+        }
+        stream = await self._link.begin(body, progress=progress)
+        try:
+            yield stream
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + END_SECONDS):
+                await self._link.end(stream)
+
+    async def models(self) -> list[dict[str, Any]]:
+        """List what can be asked for. **Raises.** `AnswerFailed`, `ConnectFailed`."""
+        listed: list[dict[str, Any]] = (await self.get("/v1/models"))["data"]
+        return listed
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """Ask one of the gateway's JSON routes. **Raises.** `AnswerFailed`, `ConnectFailed`."""
+        try:
+            response = await self._http.get(path, params=params)
+        except httpx.TransportError as failure:
+            raise ConnectFailed(f"cannot connect: {failure or type(failure).__name__}") from failure
+        try:
+            body = response.json()
+        except ValueError:
+            body = {}
+        if response.is_error:
+            error = body.get("error") if isinstance(body, dict) else None
+            raise AnswerFailed(error if isinstance(error, dict) else {}, response.status_code)
+        return body
+
+
+@asynccontextmanager
+async def connect(
+    url: str, key: str | None = None, *, window: int = WINDOW
+) -> AsyncIterator[Client]:
+    """Connect to the gateway at `url` (`http://` or `https://`), with a key if it needs one.
+
+    `window` is how many chunks of a stream may come before they are read.
+
+    **Raises.** `ConnectFailed`, at once if the gateway cannot be reached or does not know the key.
+    **Cancellation.** Every stream is cancelled and the connection closed.
+    """
+    base = url.rstrip("/")
+    shown = {} if key is None else {"authorization": f"Bearer {key}"}
+    headers = [(name.encode(), value.encode()) for name, value in shown.items()]
+    link = Link(f"{base}/omen/ws", headers, window)
+    failed: Exception | None = None
+    client = httpx.AsyncClient(base_url=base, headers=shown)
+    async with client as http, trio.open_nursery() as nursery:
+        nursery.start_soon(link.run)
+        try:
+            await link.connected()
+            yield Client(http, link)
+        except Exception as failure:  # noqa: BLE001  it is the caller's, and goes on outside
+            failed = failure
+        nursery.cancel_scope.cancel()
+    if failed is not None:
+        # Here no group of the nursery's is around it.
+        raise failed
+
+
+def _messages(messages: Messages) -> list[Mapping[str, Any]]:
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    return list(messages)

@@ -1,0 +1,106 @@
+"""One race, as its caller reads it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
+from typing import Any
+
+import trio
+
+from omen.client._errors import AnswerFailed, ClientError
+from omen.client._events import Attempt, ChunkReader, StreamEvent
+from omen.events import AnswerEnd, Restart, TextDelta
+
+Frame = Mapping[str, Any]
+
+
+class Stream:
+    """An answer, event by event, in the order in which it came; the last one is `AnswerEnd`.
+
+    **Raises**, when iterated: `AnswerFailed`, `ConnectionLost`.
+    **Cancellation.** Nothing is lost: a cancelled `anext` may be called again.
+    """
+
+    def __init__(
+        self, request_id: str, window: int, give_credit: Callable[[str, int], Awaitable[None]]
+    ) -> None:
+        self.id = request_id
+        self.omen: Mapping[str, Any] | None = None
+        """How the race went, once the answer is complete: every attempt, costs, who won."""
+        self._window = window
+        self._give_credit = give_credit
+        # Not bounded here: the gateway sends no more chunks than the window, and few events.
+        self._put, self._frames = trio.open_memory_channel[Frame | ClientError](inf)
+        self._reader = ChunkReader()
+        self._ready: deque[StreamEvent] = deque()
+        self._taken = 0
+        self._over = False
+        self.ended = False
+        """Whether the gateway has said its last word about it."""
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.id}{' ended' if self.ended else ''}>"
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        """Wait for the next event."""
+        while not self._ready:
+            if self._over:
+                raise StopAsyncIteration
+            await self._take(await self._frames.receive())
+        return self._ready.popleft()
+
+    async def read_text(self) -> str:
+        """Read to the end, and give the text of the first choice."""
+        pieces: list[str] = []
+        async for event in self:
+            if isinstance(event, TextDelta):
+                pieces.append(event.text)
+            elif isinstance(event, Restart):
+                pieces.clear()
+        return "".join(pieces)
+
+    def put(self, frame: Frame) -> None:
+        """Take what the gateway says about this request."""
+        if not self.ended:
+            self.ended = frame["type"] in ("done", "error")
+            self._put.send_nowait(frame)
+
+    def fail(self, error: ClientError) -> None:
+        """End it, because nothing more will be heard."""
+        if not self.ended:
+            self.ended = True
+            self._put.send_nowait(error)
+
+    async def _take(self, frame: Frame | ClientError) -> None:
+        if isinstance(frame, ClientError):
+            self._over = True
+            raise frame
+        match frame["type"]:
+            case "chunk":
+                self._ready += self._reader.read(frame["chunk"])
+                await self._count_chunk()
+            case "event" if frame["event"]["kind"] == "restart":
+                self._reader = ChunkReader()
+                self._ready.append(Restart())
+            case "event":
+                self._ready.append(Attempt.read(frame["event"]))
+            case "done":
+                self.omen, self._over = frame.get("omen"), True
+                end: AnswerEnd = self._reader.end()
+                self._ready.append(end)
+            case "error":
+                self._over = True
+                raise AnswerFailed(frame["error"])
+
+    async def _count_chunk(self) -> None:
+        """Let more come when half of the window has been read."""
+        self._taken += 1
+        if self._taken * 2 >= self._window and not self.ended:
+            taken = self._taken
+            await self._give_credit(self.id, taken)  # if that is cancelled, it is owed still
+            self._taken -= taken
