@@ -174,3 +174,6 @@ class ChatRequest:
     user: str | None = None
     verbatim: Verbatim | None = None
     extras: Extras = field(default_factory=dict)
+    extras_dialect: str | None = None
+    """In whose words the extras are; None: in OpenAI's. Those of another dialect are not passed on
+    to who speaks OpenAI's, and would refuse them."""

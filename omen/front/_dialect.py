@@ -29,6 +29,13 @@ class Asked:
     include_usage: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer that nobody has to be asked for."""
+
+    body: Mapping[str, Any]
+
+
 class Writer(Protocol):
     """Writes one streamed answer."""
 
@@ -53,11 +60,16 @@ class Dialect(Protocol):
     """One API that clients speak."""
 
     @property
+    def stream_type(self) -> bytes:
+        """The content type of a stream."""
+        ...
+
+    @property
     def keep_alive(self) -> bytes:
         """What may be sent on a stream, at any time, and means nothing."""
         ...
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked | Said:
         """Read a request's body, and the hints in its headers (lower-case names).
 
         **Raises.** `RequestError`, naming the field.

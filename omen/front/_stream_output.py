@@ -1,7 +1,7 @@
-"""A streamed answer on its way to one client: the output of a race, as server-sent events.
+"""A streamed answer on its way to one client: the output of a race, piece by piece.
 
 No status line goes out before the commit, so that a failure can still have a status of its own.
-Only when the commit is long in coming does a comment go out as a sign of life; from then on the
+Only when the commit is long in coming does something go out as a sign of life; from then on the
 status is 200 and an error has to be told in-band.
 """
 
@@ -84,7 +84,7 @@ class StreamOutput:
             return
         self.started = True
         headers = [
-            (b"content-type", b"text/event-stream; charset=utf-8"),
+            (b"content-type", self._dialect.stream_type),
             (b"cache-control", b"no-cache"),
             (b"x-accel-buffering", b"no"),
             *self._headers,

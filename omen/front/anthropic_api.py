@@ -24,6 +24,7 @@ from omen.plan import RaceRecord
 class Messages:
     """`POST /v1/messages`; see `omen.front._dialect.Dialect`."""
 
+    stream_type = b"text/event-stream; charset=utf-8"
     keep_alive = b'event: ping\ndata: {"type": "ping"}\n\n'
 
     def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:

@@ -19,6 +19,14 @@ from omen.front.count_tokens import CountTokens
 from omen.front.embeddings import EmbeddingsPlan
 from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
+from omen.front.ollama import (
+    EmbedPlan,
+    OldEmbedPlan,
+    OllamaChat,
+    OllamaErrors,
+    OllamaGenerate,
+    resolver,
+)
 from omen.front.openai_api import ChatCompletions, OpenAIErrors
 from omen.front.operations import make_operations
 from omen.front.websocket import Door, WebSocketRoute, no_socket
@@ -46,12 +54,17 @@ def make_app(
     gate = Gate(gateway.keys)
     stop = trio.Event() if told_to_stop is None else told_to_stop
     messages, pause = Messages(), server.keepalive_after_seconds
+    resolve = resolver(gateway)
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),
         "/v1/completions": ChatRoute(gateway, Completions(), limits, pause),
         "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), OpenAIErrors(), gate, limits),
         "/v1/messages": ChatRoute(gateway, messages, limits, pause),
         "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, gate, limits),
+        "/api/chat": ChatRoute(gateway, OllamaChat(resolve), limits, pause),
+        "/api/generate": ChatRoute(gateway, OllamaGenerate(resolve), limits, pause),
+        "/api/embed": WholeRoute(EmbedPlan(gateway, resolve), OllamaErrors(), gate, limits),
+        "/api/embeddings": WholeRoute(OldEmbedPlan(gateway, resolve), OllamaErrors(), gate, limits),
         "/omen/races/live": LiveRoute(feed, gate),
         "/omen/ws": WebSocketRoute(Door(gateway, feed, stop)),
     }

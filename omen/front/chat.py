@@ -15,7 +15,7 @@ from omen.errors import OmenError
 from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
 from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
-from omen.front._dialect import Asked, Dialect
+from omen.front._dialect import Asked, Dialect, Said
 from omen.front._ids import request_id_of
 from omen.front._stream_output import StreamOutput
 from omen.front._told import check_method, error_headers, own_fault, race_headers
@@ -50,6 +50,9 @@ class ChatRoute:
             caller = await Gate(self.gateway.keys).admit(scope, headers)
             body = await read_json_body(receive, headers, self.body_limits)
             asked = self.dialect.parse(body, headers)
+            if isinstance(asked, Said):
+                await send_json(send, 200, asked.body, self.dialect.headers(request_id))
+                return
             race = self.gateway.plan(
                 asked.model,
                 asked.hints,

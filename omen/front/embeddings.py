@@ -26,6 +26,7 @@ from omen.front._schema import HintsIn
 from omen.front._validation import describe
 from omen.front._whole_route import Planned
 from omen.gateway import Gateway
+from omen.hints import RaceHints
 
 Tokens = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 Text = Annotated[str, Field(min_length=1)]
@@ -84,10 +85,7 @@ class EmbeddingsPlan:
         """Read a request and find out who is to answer it."""
         said = parse_embeddings(body)
         hints = read_hints(said.omen, said.tags, headers)
-        if hints.budget_usd is not None:
-            # A cap that is not kept would be worse than one that is refused.
-            words = "omen.budget_usd: is kept for chats and completions only"
-            raise RequestError(words, param="omen.budget_usd")
+        refuse_budget(hints)
         race = self.gateway.plan(said.model, hints, accepted_at, request_id, caller=caller)
         request = EmbeddingsRequest(
             _inputs(said), said.dimensions, said.user, said.model_extra or {}
@@ -99,6 +97,13 @@ class EmbeddingsPlan:
             return embeddings_body(found, model, said.encoding_format)
 
         return Planned(race, run)
+
+
+def refuse_budget(hints: RaceHints) -> None:
+    """Refuse a cap that is not kept here, which would be worse. **Raises.** `RequestError`."""
+    if hints.budget_usd is not None:
+        words = "omen.budget_usd: is kept for chats and completions only"
+        raise RequestError(words, param="omen.budget_usd")
 
 
 def parse_embeddings(body: bytes) -> EmbeddingsIn:

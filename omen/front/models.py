@@ -31,6 +31,19 @@ class Listed:
     owner: str
     cards: tuple[ModelCard, ...] = ()
 
+    @property
+    def context(self) -> int | None:
+        """The tokens that prompt and answer may have, whoever answers; None where not known."""
+        return _least(card.context for card in self.cards)
+
+    @property
+    def abilities(self) -> frozenset[str] | None:
+        """What all can do who may answer; None where it is not known of all."""
+        known = [card.abilities for card in self.cards if card.abilities is not None]
+        if not known or len(known) < len(self.cards):
+            return None
+        return frozenset.intersection(*known)
+
 
 def listed_models(gateway: Gateway) -> dict[str, Listed]:
     """List every name a client can pick, and who stands behind it.
@@ -61,10 +74,10 @@ def openai_model(listed: Listed, created: int) -> dict[str, Any]:
     """
     known: dict[str, Any] = {
         "provider": listed.owner,
-        "context_length": _least(card.context for card in listed.cards),
+        "context_length": listed.context,
         "max_output_tokens": _least(card.max_output for card in listed.cards),
         "pricing": _pricing(listed.cards),
-        "capabilities": _abilities(listed.cards),
+        "capabilities": None if listed.abilities is None else sorted(listed.abilities),
         "retires": min((card.retires for card in listed.cards if card.retires), default=None),
     }
     return {
@@ -133,13 +146,6 @@ def _least(values: Iterable[int | None]) -> int | None:
     limits = list(values)
     known = [limit for limit in limits if limit is not None]
     return min(known) if known and len(known) == len(limits) else None
-
-
-def _abilities(cards: Sequence[ModelCard]) -> list[str] | None:
-    known = [card.abilities for card in cards if card.abilities is not None]
-    if not known or len(known) < len(cards):
-        return None
-    return sorted(frozenset.intersection(*known))
 
 
 def _pricing(cards: Sequence[ModelCard]) -> dict[str, Any] | None:

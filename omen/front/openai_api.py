@@ -20,6 +20,7 @@ from omen.plan import RaceRecord
 class OpenAIErrors:
     """What all of OpenAI's APIs have in common: errors, a comment as a sign of life, a header."""
 
+    stream_type = b"text/event-stream; charset=utf-8"
     keep_alive = b": waiting for a useful token\n\n"
 
     def status(self, error: OmenError) -> int:

@@ -27,6 +27,7 @@ from omen.front.attempts import describe_attempts
 from omen.front.config import describe_config
 from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
+from omen.front.ollama import SPOKEN_VERSION, list_tags, read_show, resolver, show_model
 from omen.front.openai_write import error_object
 from omen.front.providers import describe_provider, describe_providers, describe_scores
 from omen.front.races import describe_race, list_races
@@ -55,17 +56,23 @@ def make_operations(
     _add_audit(app, gateway, metrics)
     _add_races(app, gateway)
     _add_models(app, gateway, int(started_at))
+    _add_ollama(app, gateway, int(started_at))
     _add_providers(app, gateway)
     _add_callers(app, gateway)
     _add_admin(app, gateway)
 
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Refusal:
-        return _refused(error)
+        refused = _refused(error)
+        if _for_ollama():
+            return {"error": refused[0]["error"]["message"]}, *refused[1:]
+        return refused
 
     @app.errorhandler(OmenError)
     async def tell(error: OmenError) -> Refusal:
         headers = {name.decode(): value.decode() for name, value in error_headers(error)}
+        if _for_ollama():
+            return {"error": error.message}, error.status, headers
         if _for_anthropic():
             request_id = request_id_of(header_map(dict(request.scope)))
             return error_body(error, request_id), status_of(error), headers
@@ -165,6 +172,23 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
         return write(listed, started_at), 200
 
 
+def _add_ollama(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
+    resolve = resolver(gateway)
+
+    @app.get("/api/tags")
+    async def tags() -> Answer:
+        return list_tags(listed_models(gateway).values(), started_at), 200
+
+    @app.post("/api/show")
+    async def show() -> Answer:
+        said = read_show(await request.body)
+        return show_model(listed_models(gateway).get(resolve(said)), said, started_at), 200
+
+    @app.get("/api/version")
+    async def version() -> Answer:
+        return {"version": SPOKEN_VERSION}, 200
+
+
 def _add_providers(app: QuartTrio, gateway: Gateway) -> None:
     @app.get("/omen/providers")
     async def providers() -> Answer:
@@ -209,6 +233,10 @@ def _add_admin(app: QuartTrio, gateway: Gateway) -> None:
     @app.post("/cache/clear")
     async def clear() -> Answer:
         return {"cleared": await gateway.cache.clear()}, 200
+
+
+def _for_ollama() -> bool:
+    return request.path.startswith("/api/")
 
 
 def _for_anthropic() -> bool:

@@ -73,7 +73,8 @@ def chat_body(
         body |= _said({name: getattr(request, name) for name in _SAMPLING})
     else:
         unwanted |= _SAMPLING_EXTRAS
-    whole = _with_extras(body, request.extras)
+    foreign = request.extras_dialect not in (None, "openai")
+    whole = _with_extras(body, {} if foreign else request.extras)
     return {name: value for name, value in whole.items() if name not in unwanted}
 
 

@@ -1,0 +1,129 @@
+"""The dialects of `/api/chat` and `/api/generate`; see `omen.front._dialect.Dialect`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from omen.errors import OmenError
+from omen.events import Event, Restart
+from omen.front._asgi import Headers
+from omen.front._dialect import Asked, Said
+from omen.front._told import explain, routing_metadata
+from omen.front.ollama._names import Resolve
+from omen.front.ollama._parse import chat_asked, generate_asked, read_body
+from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn
+from omen.front.ollama._write import Lines, LineWriter, add_up, as_line
+from omen.hints import RaceHints
+from omen.plan import RaceRecord
+
+
+class OllamaErrors:
+    """An error is one sentence."""
+
+    def status(self, error: OmenError) -> int:
+        """Give the error's own status."""
+        return error.status
+
+    def error_body(self, error: OmenError, request_id: str) -> Mapping[str, Any]:
+        """Write `{"error": "…"}`."""
+        return {"error": error.message}
+
+    def error_event(self, error: OmenError, request_id: str) -> bytes:
+        """Write the same as a line."""
+        return as_line({"error": error.message})
+
+    def headers(self, request_id: str) -> Headers:
+        """Name the request."""
+        return [(b"x-request-id", request_id.encode())]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ollama(OllamaErrors):
+    resolve: Resolve = field(default=lambda name: name)
+    """Finds a name as it is listed here."""
+
+    stream_type: ClassVar[bytes] = b"application/x-ndjson"
+    generate: ClassVar[bool] = False
+
+    @property
+    def keep_alive(self) -> bytes:
+        """Write a line with nothing in it: an empty one breaks Ollama's own client."""
+        empty = {"response": ""} if self.generate else {"message": _EMPTY_MESSAGE}
+        return as_line({"model": "", "created_at": _now(), **empty, "done": False})
+
+    def writer(self, race: RaceRecord, asked: Asked) -> LineWriter:
+        """Begin a stream of lines."""
+        return LineWriter(Lines(race, generate=self.generate))
+
+    def collector(self, asked: Asked) -> LineCollector:
+        """Begin one object."""
+        return LineCollector(asked.hints, generate=self.generate)
+
+    def _loaded(self, said: AskIn) -> Said:
+        """Answer who only wants a model to be loaded: here there is nothing to load."""
+        empty = {"response": ""} if self.generate else {"message": _EMPTY_MESSAGE}
+        reason = "unload" if said.keep_alive in (0, "0", "0s") else "load"
+        beside = {"done": True, "done_reason": reason}
+        return Said({"model": said.model, "created_at": _now(), **empty, **beside})
+
+
+class OllamaChat(_Ollama):
+    """`POST /api/chat`."""
+
+    __slots__ = ()
+
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked | Said:
+        """Read a request. **Raises.** `RequestError` (400), naming the field."""
+        said = read_body(ChatIn, body)
+        return chat_asked(said, headers, self.resolve) if said.messages else self._loaded(said)
+
+
+class OllamaGenerate(_Ollama):
+    """`POST /api/generate`."""
+
+    __slots__ = ()
+    generate = True
+
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked | Said:
+        """Read a request. **Raises.** `RequestError` (400), naming the field."""
+        said = read_body(GenerateIn, body)
+        if not said.prompt and not said.images:
+            return self._loaded(said)
+        return generate_asked(said, headers, self.resolve)
+
+
+class LineCollector:
+    """A whole answer, and beside it what the caller opted in to."""
+
+    def __init__(self, hints: RaceHints, *, generate: bool) -> None:
+        self._hints = hints
+        self._generate = generate
+        self._events: list[Event] = []
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Take the next events."""
+        for event in events:
+            if isinstance(event, Restart):
+                self._events.clear()
+            else:
+                self._events.append(event)
+
+    def body(self, race: RaceRecord) -> Mapping[str, Any]:
+        """Give the object."""
+        lines = Lines(race, generate=self._generate)
+        body = add_up([line for event in self._events for line in lines.write(event)])
+        if self._hints.explain:
+            body["omen"] = explain(race)
+        if self._hints.tags is not None:
+            body["routing_metadata"] = routing_metadata(race)
+        return body
+
+
+_EMPTY_MESSAGE = {"role": "assistant", "content": ""}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,191 @@
+"""A request of Ollama's API, from its bytes to the vocabulary. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from omen.chat import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    Part,
+    ResponseFormat,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from omen.errors import RequestError
+from omen.front._dialect import Asked
+from omen.front._hints import read_hints, refuse_unsayable
+from omen.front._numbers import refuse_unsayable_numbers
+from omen.front._schema import FunctionToolIn
+from omen.front._validation import describe
+from omen.front.ollama._names import Resolve
+from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn, MessageIn, OptionsIn
+
+DIALECT = "ollama"
+_KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
+"""What the bytes of a picture begin with."""
+_PASSED_ON = ("truncate", "shift")
+_UNSERVED = {"suffix": "", "template": "", "raw": False, "context": []}
+"""What a chat model behind another API cannot do, and the value with which it is not asked for."""
+
+_In = TypeVar("_In", bound=BaseModel)
+
+
+def read_body(schema: type[_In], body: bytes) -> _In:
+    """Read a body. **Raises.** `RequestError` (400), naming the field."""
+    try:
+        said = schema.model_validate_json(body)
+    except ValidationError as error:
+        raise describe(error) from None
+    refuse_unsayable_numbers(body)
+    return said
+
+
+def chat_asked(said: ChatIn, headers: Mapping[str, str], resolve: Resolve) -> Asked:
+    """Translate a chat. **Raises.** `RequestError` (400), naming the field."""
+    return _asked(said, _messages(said.messages), headers, resolve, said.tools or ())
+
+
+def generate_asked(said: GenerateIn, headers: Mapping[str, str], resolve: Resolve) -> Asked:
+    """Translate a prompt: it is what the user says. **Raises.** `RequestError` (400)."""
+    for name, nothing in _UNSERVED.items():
+        value = getattr(said, name)
+        if value is not None and value != nothing:
+            raise RequestError(f"{name}: is not available, a chat model answers", param=name)
+    parts: list[Part] = [TextPart(said.prompt), *_images(said.images, "images")]
+    system = [Message("system", (TextPart(said.system),))] if said.system else []
+    return _asked(said, [*system, _message("user", parts)], headers, resolve)
+
+
+def _asked(
+    said: AskIn,
+    messages: Sequence[Message],
+    headers: Mapping[str, str],
+    resolve: Resolve,
+    tools: Sequence[FunctionToolIn] = (),
+) -> Asked:
+    options = said.options or OptionsIn()
+    stop = (options.stop,) if isinstance(options.stop, str) else tuple(options.stop or ())
+    tokens = options.num_predict
+    request = ChatRequest(
+        messages=tuple(messages),
+        tools=tuple(_tool(tool) for tool in tools),
+        response_format=_format(said),
+        # -1 is "to the end", -2 "until the window is full".
+        max_tokens=tokens if tokens is not None and tokens > 0 else None,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        presence_penalty=options.presence_penalty,
+        frequency_penalty=options.frequency_penalty,
+        stop=stop,
+        seed=options.seed,
+        logprobs=said.logprobs,
+        top_logprobs=said.top_logprobs,
+        reasoning_effort=said.think if isinstance(said.think, str) else None,
+        extras=_extras(said, options),
+        extras_dialect=DIALECT,
+    )
+    stream = said.stream is not False
+    hints = read_hints(said.omen, said.tags, headers)
+    refuse_unsayable(hints, restart=not stream)
+    return Asked(request, resolve(said.model), hints, stream=stream, include_usage=True)
+
+
+def _extras(said: AskIn, options: OptionsIn) -> dict[str, Any]:
+    """Gather what only an Ollama upstream understands; and `top_k`, which one other does."""
+    beside = said.model_extra or {}
+    extras = {name: beside[name] for name in _PASSED_ON if name in beside}
+    if said.keep_alive is not None:
+        extras["keep_alive"] = said.keep_alive
+    if isinstance(said.think, bool):
+        extras["think"] = said.think
+    if options.model_extra:
+        extras["options"] = dict(options.model_extra)
+    if options.top_k is not None:
+        extras["top_k"] = options.top_k
+    return extras
+
+
+def _tool(tool: FunctionToolIn) -> Tool:
+    function = tool.function
+    return Tool(function.name, function.description, function.parameters, function.strict)
+
+
+def _format(said: AskIn) -> ResponseFormat | None:
+    match said.format:
+        case None | "":
+            return None
+        case dict(schema):
+            return ResponseFormat("json_schema", schema=schema)
+        case _:
+            return ResponseFormat("json_object")
+
+
+def _messages(said: Sequence[MessageIn]) -> list[Message]:
+    """Read a conversation. Calls without an id get one, and results find theirs by name."""
+    messages: list[Message] = []
+    waiting: list[ToolCall] = []
+    numbers = count()
+    for index, message in enumerate(said):
+        calls = tuple(
+            ToolCall(
+                call.id or f"call_{next(numbers)}",
+                call.function.name,
+                to_json(call.function.arguments).decode(),
+            )
+            for call in message.tool_calls or ()
+        )
+        waiting += calls
+        where = f"messages.{index}"
+        parts: list[Part] = []
+        if message.content or message.role != "assistant":
+            parts.append(TextPart(message.content))
+        parts += _images(message.images, f"{where}.images")
+        answered = _answered(message, waiting, where) if message.role == "tool" else None
+        messages.append(_message(message.role, parts, calls, answered))
+    return messages
+
+
+def _answered(message: MessageIn, waiting: list[ToolCall], where: str) -> str:
+    """Find the call that a result is of, and take it from those that wait for theirs."""
+    if message.tool_call_id is not None:
+        waiting[:] = [call for call in waiting if call.id != message.tool_call_id]
+        return message.tool_call_id
+    named = [call for call in waiting if message.tool_name in (None, call.name)]
+    if not named:
+        words = f"{where}: is the result of no call that was made"
+        raise RequestError(words, param=where)
+    waiting.remove(named[0])
+    return named[0].id
+
+
+def _message(
+    role: Any,
+    parts: Sequence[Part],
+    calls: tuple[ToolCall, ...] = (),
+    answered: str | None = None,
+) -> Message:
+    single = all(isinstance(part, TextPart) for part in parts)
+    return Message(role, tuple(parts), tool_calls=calls, tool_call_id=answered, single_text=single)
+
+
+def _images(images: Sequence[str] | None, where: str) -> list[ImagePart]:
+    found = []
+    for index, image in enumerate(images or ()):
+        try:
+            begins = base64.b64decode(image[:16], validate=True)
+        except (binascii.Error, ValueError):
+            place = f"{where}.{index}"
+            raise RequestError(f"{place}: must be a picture in base64", param=place) from None
+        kind = next((kind for magic, kind in _KINDS if begins.startswith(magic)), "png")
+        found.append(ImagePart(f"data:image/{kind};base64,{image}"))
+    return found

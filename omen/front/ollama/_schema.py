@@ -1,0 +1,130 @@
+"""Requests of Ollama's API as they come in: what is checked, and which field is named."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from omen.front._schema import FunctionToolIn, HintsIn, StopIn
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class OptionsIn(_Open):
+    """`options`: those that other providers have, too; the rest goes to Ollama as it came."""
+
+    num_predict: int | None = None
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    top_k: int | None = None
+    seed: int | None = None
+    stop: StopIn | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+
+
+class CalledIn(_Open):
+    """The function of a call: its arguments are an object here."""
+
+    name: str = Field(min_length=1)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class CallIn(_Open):
+    """A call that an assistant's message made. Many clients know no ids."""
+
+    id: str | None = None
+    function: CalledIn
+
+
+class MessageIn(_Open):
+    """One message of any role."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    images: list[str] | None = None
+    tool_calls: list[CallIn] | None = None
+    tool_name: str | None = None
+    tool_call_id: str | None = None
+
+
+def _format_of(value: Any) -> str:
+    return "<text>" if isinstance(value, str) else "<schema>"
+
+
+FormatIn = Annotated[
+    Annotated[Literal["", "json"], Tag("<text>")] | Annotated[dict[str, Any], Tag("<schema>")],
+    Discriminator(_format_of),
+]
+ThinkIn = Annotated[
+    Annotated[bool, Tag("<flag>")] | Annotated[str, Tag("<text>")],
+    Discriminator(lambda value: "<text>" if isinstance(value, str) else "<flag>"),
+]
+
+
+class AskIn(_Open):
+    """What `/api/chat` and `/api/generate` have in common."""
+
+    model: str = Field(min_length=1)
+    stream: bool | None = None
+    format: FormatIn | None = None
+    options: OptionsIn | None = None
+    think: ThinkIn | None = None
+    keep_alive: Any = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    omen: HintsIn | None = None
+    tags: dict[str, str] | None = None
+
+
+class ChatIn(AskIn):
+    """The body of `POST /api/chat`."""
+
+    messages: list[MessageIn] = Field(default_factory=list)
+    tools: list[FunctionToolIn] | None = None
+
+
+class GenerateIn(AskIn):
+    """The body of `POST /api/generate`."""
+
+    prompt: str = ""
+    system: str | None = None
+    images: list[str] | None = None
+    suffix: str | None = None
+    template: str | None = None
+    raw: bool | None = None
+    context: list[int] | None = None
+
+
+class EmbedIn(_Open):
+    """The body of `POST /api/embed`."""
+
+    model: str = Field(min_length=1)
+    input: Annotated[
+        Annotated[str, Tag("<text>")]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Tag("<texts>")],
+        Discriminator(lambda value: "<text>" if isinstance(value, str) else "<texts>"),
+    ]
+    truncate: bool | None = None
+    dimensions: int | None = Field(default=None, ge=1)
+    omen: HintsIn | None = None
+    tags: dict[str, str] | None = None
+
+
+class OldEmbedIn(_Open):
+    """The body of `POST /api/embeddings`, the older form."""
+
+    model: str = Field(min_length=1)
+    prompt: str
+    omen: HintsIn | None = None
+    tags: dict[str, str] | None = None
+
+
+class ShowIn(_Open):
+    """The body of `POST /api/show`."""
+
+    model: str | None = None
+    name: str | None = None
