@@ -7,8 +7,8 @@ module a dialect.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from omen.chat import ChatRequest
 from omen.errors import OmenError
@@ -27,6 +27,8 @@ class Asked:
     hints: RaceHints
     stream: bool
     include_usage: bool = False
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """What of the request an answer repeats, in dialects where it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ class Writer(Protocol):
 
     def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
         """Write the events that arrived together. `omen` goes into the answer's last piece."""
+        ...
+
+
+@runtime_checkable
+class FailingWriter(Writer, Protocol):
+    """A writer whose stream has a word of its own for an answer that fails half way."""
+
+    def fail(self, error: OmenError) -> bytes:
+        """Write the one in-band error with which the stream ends."""
         ...
 
 

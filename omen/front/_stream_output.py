@@ -14,7 +14,7 @@ import trio
 from omen.errors import OmenError
 from omen.events import AnswerEnd, Event
 from omen.front._asgi import Headers, Send
-from omen.front._dialect import Asked, Dialect, Writer
+from omen.front._dialect import Asked, Dialect, FailingWriter, Writer
 from omen.front._told import explain, race_headers
 from omen.plan import RaceRecord
 
@@ -76,7 +76,10 @@ class StreamOutput:
 
     async def fail(self, error: OmenError) -> None:
         """End a stream that has started: exactly one error object, and no made-up finish."""
-        event = self._dialect.error_event(error, self._race.request_id)
+        if isinstance(self._writer, FailingWriter):
+            event = self._writer.fail(error)
+        else:
+            event = self._dialect.error_event(error, self._race.request_id)
         await self._send_body(event, last=True)
 
     async def _start(self) -> None:

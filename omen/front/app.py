@@ -29,6 +29,7 @@ from omen.front.ollama import (
 )
 from omen.front.openai_api import ChatCompletions, OpenAIErrors
 from omen.front.operations import make_operations
+from omen.front.responses import Responses
 from omen.front.websocket import Door, WebSocketRoute, no_socket
 from omen.gateway import Gateway
 from omen.serving import LiveConnections
@@ -61,6 +62,7 @@ def make_app(
         "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), OpenAIErrors(), gate, limits),
         "/v1/messages": ChatRoute(gateway, messages, limits, pause),
         "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, gate, limits),
+        "/v1/responses": ChatRoute(gateway, Responses(), limits, pause),
         "/api/chat": ChatRoute(gateway, OllamaChat(resolve), limits, pause),
         "/api/generate": ChatRoute(gateway, OllamaGenerate(resolve), limits, pause),
         "/api/embed": WholeRoute(EmbedPlan(gateway, resolve), OllamaErrors(), gate, limits),

@@ -1,0 +1,18 @@
+"""OpenAI's Responses API, as clients speak it: the SDK, and Codex.
+
+    _api       the dialect of POST /v1/responses
+    _schema    requests as they come in
+    _parse     from there to the vocabulary
+    _items     a conversation's items
+    _tools     tools and which of them is to be called
+    _write     an answer's events, and the response they come to
+    _object    the response object
+
+No state is kept: a request brings the whole conversation along.
+
+**Source.** OpenAI's references of POST /v1/responses and its streaming events, read 2026-11-22.
+"""
+
+from omen.front.responses._api import Responses
+
+__all__ = ["Responses"]

@@ -1,0 +1,106 @@
+"""The dialect of `POST /v1/responses`; see `omen.front._dialect.Dialect`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import to_json
+
+from omen.errors import OmenError
+from omen.events import Event, Restart
+from omen.front._dialect import Asked
+from omen.front._told import explain, routing_metadata
+from omen.front.openai_api import OpenAIErrors, model_name
+from omen.front.responses._object import Wire
+from omen.front.responses._parse import parse_responses
+from omen.front.responses._write import Translator
+from omen.plan import RaceRecord
+
+
+class Responses(OpenAIErrors):
+    """An answer as items."""
+
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+        """Read a request. **Raises.** `RequestError` (400), naming the field."""
+        return parse_responses(body, headers)
+
+    def writer(self, race: RaceRecord, asked: Asked) -> ResponseWriter:
+        """Begin a stream of named events."""
+        return ResponseWriter(_translator(race, asked))
+
+    def collector(self, asked: Asked) -> ResponseCollector:
+        """Begin a response."""
+        return ResponseCollector(asked)
+
+    def error_event(self, error: OmenError, request_id: str) -> bytes:
+        """Write an error of which no response has begun."""
+        told = {"code": error.code, "message": error.message, "param": error.param}
+        return _event({"type": "error", **told}, 0)
+
+
+class ResponseWriter:
+    """Writes one streamed answer. `omen` goes into the response that ends it."""
+
+    def __init__(self, translator: Translator) -> None:
+        self._translator = translator
+        self._written = 0
+
+    def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
+        """Write the events that arrived together."""
+        wires = [wire for event in events for wire in self._translator.translate(event)]
+        if omen is not None and wires:
+            wires[-1]["response"]["omen"] = omen
+        return b"".join(map(self._number, wires))
+
+    def fail(self, error: OmenError) -> bytes:
+        """End the stream: the response has failed."""
+        told = {"code": error.code or error.type, "message": error.message}
+        response = {**self._translator.response, "status": "failed", "error": told}
+        return self._number({"type": "response.failed", "response": response})
+
+    def _number(self, wire: Wire) -> bytes:
+        self._written += 1
+        return _event(wire, self._written - 1)
+
+
+class ResponseCollector:
+    """A whole answer, and beside it what the caller opted in to."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._events: list[Event] = []
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Take the next events."""
+        for event in events:
+            if isinstance(event, Restart):
+                self._events.clear()
+            else:
+                self._events.append(event)
+
+    def body(self, race: RaceRecord) -> Mapping[str, Any]:
+        """Give the response object."""
+        translator = _translator(race, self._asked)
+        wires = [wire for event in self._events for wire in translator.translate(event)]
+        body: Wire = wires[-1]["response"]
+        if self._asked.hints.explain:
+            body["omen"] = explain(race)
+        if self._asked.hints.tags is not None:
+            body["routing_metadata"] = routing_metadata(race)
+        return body
+
+
+def _translator(race: RaceRecord, asked: Asked) -> Translator:
+    said = asked.said
+    custom = frozenset(
+        tool["name"] for tool in said.get("tools") or () if tool.get("type") == "custom"
+    )
+    return Translator(race.race_id, int(time.time()), model_name(race), said, custom)
+
+
+def _event(wire: Wire, number: int) -> bytes:
+    numbered = {"type": wire["type"], "sequence_number": number, **wire}
+    data = to_json(numbered, inf_nan_mode="null")
+    return b"event: %s\ndata: %s\n\n" % (wire["type"].encode(), data)

@@ -1,0 +1,102 @@
+"""A Responses request, from its bytes to the vocabulary. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from omen.chat import ChatRequest, Message, ResponseFormat, TextPart
+from omen.errors import RequestError
+from omen.front._dialect import Asked
+from omen.front._hints import read_hints, refuse_unsayable
+from omen.front._numbers import refuse_unsayable_numbers
+from omen.front._validation import describe
+from omen.front.responses._items import conversation
+from omen.front.responses._schema import ResponsesIn
+from omen.front.responses._tools import own_tools, tool_choice
+
+_PASSED_ON = ("service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention")
+"""Fields that OpenAI's chat has by the same name."""
+_LOGPROBS = "message.output_text.logprobs"
+_KEPT_ELSEWHERE = {
+    "previous_response_id": "no responses are kept here; send the whole conversation as input",
+    "conversation": "no conversations are kept here; send the whole of it as input",
+    "prompt": "no prompts are kept here; send its text as instructions or input",
+    "background": "nothing runs here without its client; stream, or wait",
+}
+"""What needs a memory of what was asked before, and what to do instead."""
+
+
+def parse_responses(body: bytes, headers: Mapping[str, str]) -> Asked:
+    """Read a request's body, and the hints in its headers (lower-case names).
+
+    **Raises.** `RequestError` (400), naming the field.
+    """
+    try:
+        said = ResponsesIn.model_validate_json(body)
+    except ValidationError as error:
+        raise describe(error) from None
+    refuse_unsayable_numbers(body)
+    _refuse_what_is_not_kept(said)
+    hints = read_hints(said.omen, said.tags, headers)
+    refuse_unsayable(hints, restart=not said.stream)
+    return Asked(
+        _request(said), said.model, hints, stream=bool(said.stream), said=_echo(from_json(body))
+    )
+
+
+def _refuse_what_is_not_kept(said: ResponsesIn) -> None:
+    for name, instead in _KEPT_ELSEWHERE.items():
+        if (said.model_extra or {}).get(name):
+            raise RequestError(f"{name}: {instead}", param=name, code="unsupported_parameter")
+    if said.input in ("", []):
+        raise RequestError("input: must not be empty", param="input")
+
+
+def _request(said: ResponsesIn) -> ChatRequest:
+    messages = tuple(conversation(said.input))
+    if said.instructions:
+        messages = (Message("system", (TextPart(said.instructions),)), *messages)
+    tools = tuple(own_tools(said.tools or ()))
+    return ChatRequest(
+        messages=messages,
+        tools=tools,
+        tool_choice=tool_choice(said.tool_choice) if tools else None,
+        parallel_tool_calls=said.parallel_tool_calls if tools else None,
+        response_format=_format(said),
+        max_tokens=said.max_output_tokens,
+        temperature=said.temperature,
+        top_p=said.top_p,
+        logprobs=True if _LOGPROBS in (said.include or ()) else None,
+        top_logprobs=said.top_logprobs,
+        reasoning_effort=said.reasoning.effort if said.reasoning else None,
+        user=said.user,
+        extras=_extras(said),
+    )
+
+
+def _format(said: ResponsesIn) -> ResponseFormat | None:
+    wanted = said.text.format if said.text else None
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return ResponseFormat("json_object")
+    return ResponseFormat(
+        "json_schema", wanted.name, wanted.schema_, wanted.strict, wanted.description
+    )
+
+
+def _extras(said: ResponsesIn) -> dict[str, Any]:
+    beside = said.model_extra or {}
+    extras = {name: beside[name] for name in _PASSED_ON if beside.get(name) is not None}
+    if said.text is not None and said.text.verbosity is not None:
+        extras["verbosity"] = said.text.verbosity
+    return extras
+
+
+def _echo(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what of the request comes back in the response: all but what it is about."""
+    return {name: value for name, value in body.items() if name not in ("input", "omen", "tags")}

@@ -1,0 +1,177 @@
+"""The Responses request as it comes in: what is checked, and which field is named."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from omen.front._schema import HintsIn
+
+CALLS = ("function_call", "custom_tool_call")
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class PartIn(_Open):
+    """One part of what is said: text, a picture, a file, a refusal."""
+
+    type: str
+    text: str | None = None
+    refusal: str | None = None
+    image_url: str | None = None
+    detail: str | None = None
+    file_data: str | None = None
+    file_url: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+def _shape_of(value: Any) -> str:
+    return "<text>" if isinstance(value, str) else "<object>"
+
+
+ContentIn = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[PartIn], Tag("<object>")],
+    Discriminator(_shape_of),
+]
+
+
+class MessageIn(_Open):
+    """`message`, whose type may be left out."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: ContentIn
+
+
+class FunctionCallIn(_Open):
+    """`function_call`."""
+
+    type: Literal["function_call"]
+    call_id: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    arguments: str
+
+
+class CustomCallIn(_Open):
+    """`custom_tool_call`: its input is any text."""
+
+    type: Literal["custom_tool_call"]
+    call_id: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    input: str
+
+
+class OutputIn(_Open):
+    """What a call of either kind came to."""
+
+    type: Literal["function_call_output", "custom_tool_call_output"]
+    call_id: str = Field(min_length=1)
+    output: ContentIn
+
+
+class OtherItemIn(_Open):
+    """An item of another type."""
+
+    type: str
+
+
+def _item_type(value: Any) -> str:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    if kind is None and isinstance(value, dict) and "role" in value:
+        return "<message>"
+    if kind in OUTPUTS:
+        return "<output>"
+    return f"<{kind}>" if kind in ("message", *CALLS) else "<other>"
+
+
+ItemIn = Annotated[
+    Annotated[MessageIn, Tag("<message>")]
+    | Annotated[FunctionCallIn, Tag("<function_call>")]
+    | Annotated[CustomCallIn, Tag("<custom_tool_call>")]
+    | Annotated[OutputIn, Tag("<output>")]
+    | Annotated[OtherItemIn, Tag("<other>")],
+    Discriminator(_item_type),
+]
+InputIn = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[ItemIn], Tag("<object>")],
+    Discriminator(_shape_of),
+]
+
+
+class ToolIn(_Open):
+    """A tool: the caller's own function or custom one, or by its type one that a vendor runs."""
+
+    type: str
+    name: str | None = None
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+    format: dict[str, Any] | None = None
+
+
+class ChoiceIn(_Open):
+    """Which tool is to be called, where it is more than a word."""
+
+    type: str
+    name: str | None = None
+    mode: Literal["auto", "required"] = "auto"
+    tools: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class ReasoningIn(_Open):
+    """How much to think."""
+
+    effort: str | None = None
+    summary: str | None = None
+
+
+class FormatIn(_Open):
+    """The shape the answer must have."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    name: str = "answer"
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    strict: bool | None = None
+    description: str | None = None
+
+
+class TextIn(_Open):
+    """What the answer's text is to be like."""
+
+    format: FormatIn | None = None
+    verbosity: str | None = None
+
+
+class ResponsesIn(_Open):
+    """The body of `POST /v1/responses`."""
+
+    model: str = Field(min_length=1)
+    input: InputIn
+    instructions: str | None = None
+    stream: bool | None = None
+    tools: list[ToolIn] | None = None
+    tool_choice: (
+        Annotated[
+            Annotated[Literal["none", "auto", "required"], Tag("<text>")]
+            | Annotated[ChoiceIn, Tag("<object>")],
+            Discriminator(_shape_of),
+        ]
+        | None
+    ) = None
+    parallel_tool_calls: bool | None = None
+    reasoning: ReasoningIn | None = None
+    text: TextIn | None = None
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    include: list[str] | None = None
+    metadata: dict[str, str] | None = None
+    user: str | None = None
+    omen: HintsIn | None = None
+    tags: dict[str, str] | None = None
