@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals,heed_reloads
 
-.PHONY: setup run test check bench bench-race bench-cancel bench-overhead bench-hedge bench-routing clean
+.PHONY: setup run test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,15 @@ check: $(STAMP)
 	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files '*.py')
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# After a change of the .proto. What it makes is committed, so that nobody else needs protoc; a test
+# compares.
+proto: $(STAMP)
+	mkdir -p build/proto
+	$(BIN)/python -m grpc_tools.protoc -I omen/front/grpc/proto \
+		--python_out=build/proto --pyi_out=build/proto omen/v1/omen.proto
+	cp build/proto/omen/v1/omen_pb2.py omen/front/grpc/_omen_pb2.py
+	cp build/proto/omen/v1/omen_pb2.pyi omen/front/grpc/_omen_pb2.pyi
 
 bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing
 

@@ -17,6 +17,7 @@ from omen.front.chat import ChatRoute
 from omen.front.completions_api import Completions
 from omen.front.count_tokens import CountTokens
 from omen.front.embeddings import EmbeddingsPlan
+from omen.front.grpc import GrpcRoute, is_grpc
 from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
 from omen.front.ollama import (
@@ -70,6 +71,7 @@ def make_app(
         "/omen/races/live": LiveRoute(feed, gate),
         "/omen/ws": WebSocketRoute(Door(gateway, feed, stop)),
     }
+    grpc = GrpcRoute(gateway, stop, limits, int(time.time()))
     web_sockets = {"/omen/ws": hot["/omen/ws"]}
     metrics = Metrics(gateway, LiveConnections() if connections is None else connections)
     rest = make_operations(gateway, metrics, stop.is_set, time.time())
@@ -84,6 +86,9 @@ def make_app(
             route = hot.get(path)
             if route is not None:
                 await route(scope, receive, send)
+                return
+            if is_grpc(scope):
+                await grpc(scope, receive, send)
                 return
             scope = {**scope, "path": path}
         await rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own typed dicts

@@ -4,95 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anthropic
-import httpx
 import openai
 import pytest
 import trio
 
-from omen.callers import Caller
 from omen.config import (
     CacheSettings,
-    LedgerSettings,
-    Price,
-    ProviderSettings,
     RoutingSettings,
     Settings,
 )
-from omen.credentials import KeyRecord, make_key
-from omen.gateway import make_books
-from tests.e2e.served import Served, open_served
-from tests.world import upstream
+from tests.e2e.keyed import ASK, open_team
 
 T = TypeVar("T")
-FLEET = (
-    upstream("openai", first_token=0.0, gap=0.0, tokens=10),
-    upstream("anthropic", "anthropic", first_token=0.0, gap=0.0, tokens=10),
-)
-ASK: dict[str, Any] = {
-    "model": "openai/m",
-    "messages": [{"role": "user", "content": "hi"}],
-    "max_tokens": 10,
-}
-
-
-@dataclass
-class Team:
-    served: Served
-
-    async def key(self, **more: Any) -> str:
-        made = make_key()
-        caller = Caller(key_id=made.key_id, name="test", **more)
-        record = KeyRecord(caller=caller, digest=made.digest, created_at=datetime.now(UTC))
-        assert self.served.gateway.books is not None
-        await self.served.gateway.books.desk.ask(lambda db: db.add_key(record))
-        await self.served.gateway.keys.refresh()
-        return made.text
-
-    async def ask(self, key: str, **more: Any) -> Any:
-        def run() -> Any:
-            url = f"{self.served.url}/v1"
-            with openai.OpenAI(base_url=url, api_key=key, max_retries=0) as client:
-                return client.chat.completions.create(**{**ASK, **more})
-
-        return await trio.to_thread.run_sync(run)
-
-    async def get(self, path: str, key: str | None = None, method: str = "GET") -> httpx.Response:
-        headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        url = self.served.url + path
-        return await trio.to_thread.run_sync(
-            lambda: httpx.request(method, url, headers=headers, timeout=30)
-        )
-
-    async def until_booked(self, rows: int) -> None:
-        assert self.served.gateway.books is not None
-        while self.served.gateway.books.ledger.written < rows:  # noqa: ASYNC110
-            await trio.sleep(0.01)
-
-
-def priced(provider: ProviderSettings) -> ProviderSettings:
-    price = Price(input=Decimal(0), output=Decimal(100_000))
-    return replace(provider, prices={"m": price}, api_key="sk-upstream-secret")
-
-
-@asynccontextmanager
-async def team(folder: Path, settings: Settings | None = None) -> AsyncIterator[Team]:
-    books = make_books(LedgerSettings(), folder)
-    async with (
-        open_served(*FLEET, settings=settings, books=books, configure=priced) as served,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(served.gateway.keep_up)
-        yield Team(served)
-        nursery.cancel_scope.cancel()
 
 
 async def refused(work: Callable[[], Any], kind: type[T]) -> T:
@@ -102,7 +31,7 @@ async def refused(work: Callable[[], Any], kind: type[T]) -> T:
 
 
 async def test_the_first_key_ends_that_anybody_here_is_served(tmp_path: Path) -> None:
-    async with team(tmp_path) as it:
+    async with open_team(tmp_path) as it:
         assert (await it.ask("any")).choices[0].message.content
         key = await it.key()
         assert (await it.ask(key)).choices[0].message.content
@@ -114,7 +43,7 @@ async def test_the_first_key_ends_that_anybody_here_is_served(tmp_path: Path) ->
 
 
 async def test_the_anthropic_sdk_shows_its_key_in_its_own_header(tmp_path: Path) -> None:
-    async with team(tmp_path) as it:
+    async with open_team(tmp_path) as it:
         key = await it.key(models=("anthropic/*",))
 
         def ask(shown: str, model: str) -> Any:
@@ -132,7 +61,7 @@ async def test_the_anthropic_sdk_shows_its_key_in_its_own_header(tmp_path: Path)
 
 
 async def test_what_a_key_may_not_do_is_a_403_that_names_it(tmp_path: Path) -> None:
-    async with team(tmp_path) as it:
+    async with open_team(tmp_path) as it:
         key = await it.key(models=("openai/*",), strategies=("single",))
         assert (await it.ask(key)).choices
         model = await refused(
@@ -145,7 +74,7 @@ async def test_what_a_key_may_not_do_is_a_403_that_names_it(tmp_path: Path) -> N
 
 
 async def test_beyond_its_limits_the_sdk_raises_what_it_knows(tmp_path: Path) -> None:
-    async with team(tmp_path) as it:
+    async with open_team(tmp_path) as it:
         key = await it.key(requests_per_minute=2, monthly_usd=Decimal(1000))
         for _ in range(2):
             await it.ask(key)
@@ -176,7 +105,7 @@ async def test_admin_routes_are_for_admins(tmp_path: Path) -> None:
         "/omen/races",
         "/omen/attempts",
     )
-    async with team(tmp_path) as it:
+    async with open_team(tmp_path) as it:
         for path in routes:
             assert (await it.get(path)).status_code == 200  # no keys, and on this machine
         plain, admin = await it.key(), await it.key(admin=True)
@@ -191,7 +120,7 @@ async def test_admin_routes_are_for_admins(tmp_path: Path) -> None:
 
 
 async def test_usage_is_told_as_json_and_csv(tmp_path: Path) -> None:
-    async with team(tmp_path) as it:
+    async with open_team(tmp_path) as it:
         key, admin = await it.key(), await it.key(admin=True)
         for project in ("site", "site", "=cmd"):
             await it.ask(key, extra_body={"tags": {"project": project}})
@@ -218,7 +147,7 @@ async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Pat
         cache=CacheSettings(enabled=True),
         routing=RoutingSettings(budget_monthly_usd=Decimal(50)),
     )
-    async with team(tmp_path, settings) as it:
+    async with open_team(tmp_path, settings) as it:
         admin = await it.key(admin=True)
         for _ in range(2):
             await it.ask(admin, temperature=0)
@@ -249,7 +178,7 @@ async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Pat
 
 async def test_a_cached_answer_is_replayed_as_a_stream(tmp_path: Path) -> None:
     settings = Settings(cache=CacheSettings(enabled=True))
-    async with team(tmp_path, settings) as it:
+    async with open_team(tmp_path, settings) as it:
         whole = await it.ask("any", temperature=0)
 
         def stream(client: openai.OpenAI) -> tuple[str, str]:

@@ -1,0 +1,114 @@
+"""The two methods that run a race. One call is one nursery, as on every door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import trio
+
+from omen.callers import Caller
+from omen.errors import OmenError
+from omen.events import AnswerEnd, Event
+from omen.front._asgi import wait_until_gone
+from omen.front._dialect import Asked
+from omen.front._ids import request_id_of
+from omen.front._told import cost_headers, error_headers, explain, own_fault, race_headers
+from omen.front.grpc._answer import chunk_message, completion_message
+from omen.front.grpc._call import Call
+from omen.front.grpc._omen_pb2 import ChatCompletionRequest
+from omen.front.grpc._request import read_chat
+from omen.front.openai_api import CompletionCollector, completion_id, model_name
+from omen.front.openai_write import ChunkWriter
+from omen.gateway import Gateway
+from omen.plan import RaceRecord
+
+TAIL_SECONDS = 1.0
+"""What may still go on in a call whose client has everything, or is gone."""
+
+
+async def run_chat(
+    gateway: Gateway, call: Call, caller: Caller, accepted_at: float, *, stream: bool
+) -> None:
+    """Answer one call. **Raises.** What keeps the race from being run; `ClientGoneError`.
+
+    **Cancellation.** When the client leaves, everything the call started is closed.
+    """
+    request = await call.read_only(ChatCompletionRequest)
+    asked = read_chat(request, call.headers, call.timeout, stream=stream)
+    request_id = request_id_of(call.headers)
+    race = gateway.plan(
+        asked.model, asked.hints, accepted_at, request_id, request=asked.request, caller=caller
+    )
+    output = _Chunks(call, race, asked) if stream else _Whole(call, race, asked)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_when_gone, call, nursery.cancel_scope, race)
+        error: OmenError | None = None
+        try:
+            await gateway.run(race, asked.request, output)
+        except OmenError as failure:
+            error = failure
+        except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
+            error = own_fault(bug, f"race {race.race_id}")
+        if error is not None:
+            told = [*_named(race), *race_headers(race), *error_headers(error)]
+            await call.end(error, metadata=told)
+        nursery.cancel_scope.cancel()
+
+
+class _Chunks:
+    """Sends the winner's events as they come. Its headers go out at the commit."""
+
+    def __init__(self, call: Call, race: RaceRecord, asked: Asked) -> None:
+        self._call = call
+        self._race = race
+        self._asked = asked
+        self._writer: ChunkWriter | None = None
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Send what arrived together as one piece."""
+        race = self._race
+        if self._writer is None:
+            self._writer = ChunkWriter(
+                completion_id(race), int(time.time()), model_name(race), include_usage=True
+            )
+        ended = isinstance(events[-1], AnswerEnd)
+        told = explain(race) if ended and self._asked.hints.explain else None
+        chunks = [chunk for event in events for chunk in self._writer.chunks(event, told)]
+        metadata = [*_named(race), *race_headers(race)]
+        await self._call.write(*map(chunk_message, chunks), metadata=metadata)
+        if ended:
+            await self._call.end()
+
+
+class _Whole:
+    """Sends the answer when it is whole."""
+
+    def __init__(self, call: Call, race: RaceRecord, asked: Asked) -> None:
+        self._call = call
+        self._race = race
+        self._collector = CompletionCollector(asked)
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Add events up; at the answer's end, send the whole."""
+        await self._collector.send(events)
+        if isinstance(events[-1], AnswerEnd):
+            race = self._race
+            message = completion_message(self._collector.body(race))
+            metadata = [*_named(race), *race_headers(race), *cost_headers(race)]
+            await self._call.write(message, metadata=metadata)
+            await self._call.end()
+
+
+def _named(race: RaceRecord) -> list[tuple[bytes, bytes]]:
+    return [(b"x-request-id", race.request_id.encode())]
+
+
+async def _cancel_when_gone(call: Call, scope: trio.CancelScope, race: RaceRecord) -> None:
+    """End the call when its client leaves; "leaving" also follows every normal end."""
+    await wait_until_gone(call.receive)
+    if call.ended:
+        scope.deadline = trio.current_time() + TAIL_SECONDS
+    else:
+        race.client_left_at = trio.current_time()
+        scope.cancel()

@@ -1,0 +1,404 @@
+"""gRPC by its official clients, over sockets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import trio
+import trio.testing
+from google.rpc import error_details_pb2, status_pb2
+
+from omen.front.grpc import _omen_pb2 as pb
+from omen.front.grpc import _schemas
+from omen.sim import Fixed, Profile, SimulatedUpstream
+from omen.sim.faults import DeadConnection, MidstreamError, Status
+from tests.e2e.grpc_served import RACE, Stub, ask, call, call_aio
+from tests.e2e.keyed import open_team
+from tests.e2e.served import Served, open_served
+from tests.world import upstream, whole
+
+KINDS = ("openai", "anthropic", "ollama", "azure", "xai")
+FLEET = (
+    upstream("openai", first_token=0.01, gap=0.001, tokens=10),
+    upstream("anthropic", "anthropic", first_token=9.0),
+    upstream("ollama", "ollama", first_token=9.0),
+)
+FLOOD = SimulatedUpstream(
+    "flood", "openai", Profile(first_token=Fixed(0.0), gap=Fixed(0.0), tokens=200_000), 1, ("f",)
+)
+
+
+def text_of(chunks: list[pb.ChatCompletionChunk]) -> str:
+    return "".join(choice.delta.content for chunk in chunks for choice in chunk.choices)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_chat_whole_and_streamed(kind: str) -> None:
+    async with open_served(upstream("up", kind, first_token=0.0, gap=0.0)) as served:
+        answer = await call(served, lambda s: s.ChatCompletion(ask()))
+        assert answer.choices[0].message.content == whole("up")
+        assert answer.choices[0].finish_reason == "stop"
+        assert answer.usage.completion_tokens > 0
+        assert not answer.HasField("omen")
+        chunks = await call(served, lambda s: list(s.StreamChatCompletion(ask())))
+        assert text_of(chunks) == whole("up")
+        assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "stop"
+        assert chunks[-1].usage.completion_tokens == answer.usage.completion_tokens
+        assert all(not chunk.HasField("usage") for chunk in chunks[:-1])
+        await served.assert_nothing_left()
+
+
+async def test_a_race_is_told_in_metadata_and_on_request_in_the_last_chunk() -> None:
+    def run(stub: Stub) -> Any:
+        streaming = stub.StreamChatCompletion(ask(omen=RACE))
+        metadata = dict(streaming.initial_metadata())
+        return metadata, list(streaming)
+
+    async with open_served(*FLEET) as served:
+        metadata, chunks = await call(served, run)
+        assert metadata["x-omen-provider"] == "openai"
+        assert metadata["x-omen-attempts"] == "3"
+        report = chunks[-1].omen
+        assert report.winner == "openai/m"
+        assert sorted(a.outcome for a in report.attempts) == ["lost", "lost", "won"]
+        await served.assert_nothing_left()
+
+
+async def test_the_same_on_asyncio_and_many_at_once() -> None:
+    async def run(stub: Stub) -> list[str]:
+        import asyncio
+
+        async def one() -> str:
+            return text_of([chunk async for chunk in stub.StreamChatCompletion(ask(omen=RACE))])
+
+        return await asyncio.gather(*(one() for _ in range(40)))
+
+    async with open_served(*FLEET) as served:
+        texts = await call_aio(served, run)
+        assert texts == [whole("openai")] * 40
+        await served.assert_nothing_left()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_tool_is_called_and_its_result_understood(kind: str) -> None:
+    schema = '{"type": "object", "properties": {"city": {"type": "string"}}}'
+    tool = pb.Tool(function=pb.FunctionTool(name="get_weather", parameters=schema))
+    async with open_served(upstream("up", kind, first_token=0.0, gap=0.0)) as served:
+        first = await call(served, lambda s: s.ChatCompletion(ask(tools=[tool])))
+        (made,) = first.choices[0].message.tool_calls
+        assert made.function.name == "get_weather"
+        request = ask()
+        request.messages.add(role="assistant", tool_calls=[made])
+        request.messages.add(role="tool", tool_call_id=made.id, content="rain")
+        second = await call(served, lambda s: s.ChatCompletion(request))
+        assert second.choices[0].message.content == whole("up")
+        streamed = await call(served, lambda s: list(s.StreamChatCompletion(ask(tools=[tool]))))
+        fragments = [f for c in streamed for choice in c.choices for f in choice.delta.tool_calls]
+        assert "".join(f.function.arguments for f in fragments).startswith("{")
+
+
+@pytest.mark.parametrize("when", ["before the commit", "after it"])
+async def test_a_cancelled_call_has_its_upstreams_closed(when: str) -> None:
+    fleet = (FLOOD,) if when == "after it" else FLEET[1:]
+    model = "f" if when == "after it" else "m"
+    async with open_served(*fleet) as served:
+        token = trio.lowlevel.current_trio_token()
+
+        def run(stub: Stub) -> Any:
+            streaming = stub.StreamChatCompletion(ask(model, omen=RACE))
+            if when == "after it":
+                next(streaming)
+            else:
+                trio.from_thread.run(_until_open, served, trio_token=token)
+            streaming.cancel()
+            with pytest.raises(grpc.RpcError) as told:
+                list(streaming)
+            return told.value.code()
+
+        assert await call(served, run) == grpc.StatusCode.CANCELLED
+        await served.assert_nothing_left()
+
+
+async def _until_open(served: Any) -> None:
+    for stats in served.stats.values():
+        await stats.wait_until(lambda seen: seen.open == 1)
+
+
+async def test_a_channel_that_is_closed_takes_its_calls_with_it() -> None:
+    async with open_served(FLOOD) as served:
+        await call(served, lambda s: next(s.StreamChatCompletion(ask("f"))))
+        await served.assert_nothing_left()
+
+
+async def test_a_client_that_does_not_read_slows_the_upstream() -> None:
+    async with open_served(FLOOD) as served:
+        held = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+
+        def run(stub: Stub) -> None:
+            streaming = stub.StreamChatCompletion(ask("f"))
+            next(streaming)
+            trio.from_thread.run(held.wait, trio_token=token)
+            streaming.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call, served, run)
+            await served.stats["flood"].wait_until(lambda seen: seen.open == 1)
+            await trio.testing.wait_all_tasks_blocked(0.3)
+            assert served.stats["flood"].open == 1
+            held.set()
+        await served.assert_nothing_left()
+
+
+async def test_a_deadline_of_the_call_bounds_the_race() -> None:
+    async with open_served(*FLEET[1:]) as served:
+
+        def run(stub: Stub) -> Any:
+            with pytest.raises(grpc.RpcError) as told:
+                stub.ChatCompletion(ask(omen=RACE), timeout=0.2)
+            return told.value.code()
+
+        assert await call(served, run) == grpc.StatusCode.DEADLINE_EXCEEDED
+        await served.assert_nothing_left()
+        (race,) = served.gateway.races
+        assert race.plan.total_deadline - race.accepted_at < 0.21
+
+
+async def test_errors_have_a_status_and_details() -> None:
+    broken = SimulatedUpstream(
+        "broken", "openai", Profile(faults=(Status(1.0, status=429),)), models=("b",)
+    )
+    cases = [
+        (ask("nobody"), grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", "model"),
+        (ask("b"), grpc.StatusCode.RESOURCE_EXHAUSTED, None, None),
+        (ask("m", temperature=9), grpc.StatusCode.INVALID_ARGUMENT, None, "temperature"),
+        (ask("m", omen=pb.OmenHints(k=99)), grpc.StatusCode.INVALID_ARGUMENT, None, "omen.k"),
+        (
+            ask("m", tools=[pb.Tool(function=pb.FunctionTool(name="f", parameters="no"))]),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            None,
+            "tools.0.function.parameters",
+        ),
+        (pb.ChatCompletionRequest(model="m"), grpc.StatusCode.INVALID_ARGUMENT, None, "messages"),
+    ]
+    async with open_served(broken, *FLEET) as served:
+        for request, code, reason, param in cases:
+
+            def run(stub: Stub, request: Any = request) -> Any:
+                with pytest.raises(grpc.RpcError) as told:
+                    stub.ChatCompletion(request)
+                return told.value
+
+            error = await call(served, run)
+            assert error.code() == code
+            trailers = dict(error.trailing_metadata())
+            status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
+            assert (status.code, status.message) == (code.value[0], error.details())
+            info = error_details_pb2.ErrorInfo()
+            assert status.details[0].Unpack(info)
+            assert info.domain == "omen"
+            assert info.metadata.get("param") == param
+            if reason is not None:
+                assert info.reason == reason
+
+
+async def test_an_answer_that_dies_ends_with_a_status() -> None:
+    fault = MidstreamError(1.0, after_tokens=20)
+    profile = Profile(first_token=Fixed(0), gap=Fixed(0.01), tokens=30, faults=(fault,))
+    dying = SimulatedUpstream("dying", "openai", profile, models=("d",))
+
+    def run(stub: Stub) -> Any:
+        chunks = []
+        with pytest.raises(grpc.RpcError) as told:
+            for chunk in stub.StreamChatCompletion(ask("d")):
+                chunks.append(chunk)
+        return text_of(chunks), told.value.code()
+
+    async with open_served(dying) as served:
+        text, code = await call(served, run)
+    assert whole("dying", 30).startswith(text)
+    assert text
+    assert code == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_restart_is_a_field_of_a_chunk() -> None:
+    fault = DeadConnection(1.0, after_tokens=20)
+    profile = Profile(first_token=Fixed(0), gap=Fixed(0.01), tokens=30, faults=(fault,))
+    dying = SimulatedUpstream("dying", "openai", profile, models=("m",))
+    second = upstream("second", "ollama", first_token=0.0, gap=0.0)
+    hints = pb.OmenHints(strategy="single", on_failure="restart", providers=["dying", "second"])
+    async with open_served(dying, second) as served:
+        chunks = await call(
+            served,
+            lambda s: list(s.StreamChatCompletion(ask("dying/m,second/m", omen=hints))),
+        )
+    (place,) = [place for place, chunk in enumerate(chunks) if chunk.restart]
+    assert text_of(chunks[place:]) == whole("second")
+
+
+async def test_models_health_and_providers() -> None:
+    async with open_served(*FLEET) as served:
+        listed = await call(served, lambda s: s.ListModels(pb.ListModelsRequest()))
+        assert "openai/m" in {model.id for model in listed.data}
+        health = await call(served, lambda s: s.HealthCheck(pb.HealthCheckRequest()))
+        assert (health.status, set(health.providers)) == ("ok", {"openai", "anthropic", "ollama"})
+        request = pb.GetProviderStatusRequest
+        told = await call(served, lambda s: s.GetProviderStatus(request()))
+        assert [one.provider_id for one in told.providers] == ["openai", "anthropic", "ollama"]
+        (one,) = (
+            await call(served, lambda s: s.GetProviderStatus(request(provider_id="ollama")))
+        ).providers
+        assert (one.kind, one.score.overall_score > 0) == ("ollama", True)
+
+        def missing(stub: Stub) -> Any:
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.GetProviderStatus(request(provider_id="nobody"))
+            return refused.value.code()
+
+        assert await call(served, missing) == grpc.StatusCode.NOT_FOUND
+
+
+async def test_messages_may_come_compressed_and_be_large() -> None:
+    async with open_served(*FLEET) as served:
+        prompt = "word " * 400_000
+        answer = await call(
+            served,
+            lambda s: s.ChatCompletion(ask("openai/m", prompt), compression=grpc.Compression.Gzip),
+        )
+        assert answer.choices[0].message.content == whole("openai")
+
+
+async def test_what_is_no_method_is_unimplemented() -> None:
+    def run(stub: Stub) -> Any:
+        raise AssertionError
+
+    async with open_served(*FLEET) as served:
+
+        def unknown() -> Any:
+            with grpc.insecure_channel(served.url.removeprefix("http://")) as channel:
+                method = channel.unary_unary("/omen.v1.OmenService/Nothing")
+                with pytest.raises(grpc.RpcError) as told:
+                    method(b"")
+                return told.value.code()
+
+        code = await trio.to_thread.run_sync(unknown)
+        assert code == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_call_needs_a_key_where_there_are_any_and_health_does_not(tmp_path: Path) -> None:
+    async with open_team(tmp_path) as team:
+        served, key = team.served, await team.key()
+
+        def run(stub: Stub, *metadata: tuple[str, str]) -> Any:
+            try:
+                return stub.ChatCompletion(ask("openai/m"), metadata=metadata).usage.total_tokens
+            except grpc.RpcError as error:
+                return error.code()
+
+        unauthenticated = grpc.StatusCode.UNAUTHENTICATED
+        assert await call(served, run) == unauthenticated
+        wrong = ("authorization", "Bearer sk-omen-a-b")
+        assert await call(served, lambda s: run(s, wrong)) == unauthenticated
+        for shown in (("authorization", f"Bearer {key}"), ("x-api-key", key)):
+            assert await call(served, lambda s, m=shown: run(s, m)) > 0
+        health = await call(served, lambda s: s.HealthCheck(pb.HealthCheckRequest()))
+        assert health.status == "ok"
+        await team.until_booked(2)
+
+
+async def test_hints_may_come_as_metadata() -> None:
+    def run(stub: Stub) -> Any:
+        metadata = (("x-omen-strategy", "race"), ("x-omen-k", "2"))
+        streaming = stub.StreamChatCompletion(ask(), metadata=metadata)
+        told = dict(streaming.initial_metadata())
+        list(streaming)
+        return told
+
+    async with open_served(*FLEET) as served:
+        told = await call(served, run)
+    assert (told["x-omen-strategy"], told["x-omen-attempts"]) == ("race", "2")
+
+
+STANDARD = """
+import sys
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+
+with grpc.insecure_channel(sys.argv[1]) as channel:
+    health = health_pb2_grpc.HealthStub(channel)
+    for service in ("", "omen.v1.OmenService"):
+        print(health.Check(health_pb2.HealthCheckRequest(service=service)).status)
+    try:
+        health.Check(health_pb2.HealthCheckRequest(service="other"))
+    except grpc.RpcError as error:
+        print(error.code().name)
+    watching = health.Watch(health_pb2.HealthCheckRequest())
+    print(next(watching).status)
+    watching.cancel()
+    known = ProtoReflectionDescriptorDatabase(channel)
+    print(*sorted(known.get_services()))
+    pool = DescriptorPool(known)
+    service = pool.FindServiceByName("omen.v1.OmenService")
+    print(*[method.name for method in service.methods])
+    method = service.FindMethodByName("ChatCompletion")
+    print(method.input_type.fields_by_name["omen"].number)
+    ask, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
+    send = channel.unary_unary(
+        "/omen.v1.OmenService/ChatCompletion",
+        request_serializer=ask.SerializeToString,
+        response_deserializer=answer.FromString,
+    )
+    request = ask(model="openai/m")
+    request.messages.add(role="user", content="hi")
+    print(send(request).choices[0].message.content)
+"""
+
+
+async def test_health_and_reflection_by_the_packages_that_come_with_grpcio() -> None:
+    """In a process that has never seen our messages: it learns of them by reflection alone."""
+    async with open_served(*FLEET) as served:
+        address = served.url.removeprefix("http://")
+        ran = await trio.run_process(
+            [sys.executable, "-c", STANDARD, address], capture_stdout=True, capture_stderr=True
+        )
+        lines = ran.stdout.decode().splitlines()
+    assert lines == [
+        "1",
+        "1",
+        "NOT_FOUND",
+        "1",
+        "grpc.health.v1.Health grpc.reflection.v1.ServerReflection "
+        "grpc.reflection.v1alpha.ServerReflection omen.v1.OmenService",
+        "ChatCompletion StreamChatCompletion ListModels HealthCheck GetProviderStatus",
+        "15",
+        whole("openai"),
+    ]
+
+
+async def test_a_watcher_hears_that_omen_stops() -> None:
+    request, response = _schemas.HealthRequest, _schemas.HealthResponse
+
+    def run(served: Served, token: Any) -> list[int]:
+        with grpc.insecure_channel(served.url.removeprefix("http://")) as channel:
+            watch = channel.unary_stream(
+                "/grpc.health.v1.Health/Watch",
+                request_serializer=request.SerializeToString,
+                response_deserializer=response.FromString,
+            )
+            watching = watch(request())
+            heard = [next(watching).status]
+            trio.from_thread.run_sync(served.shutdown.set, trio_token=token)
+            return heard + [told.status for told in watching]
+
+    async with open_served(*FLEET) as served:
+        token = trio.lowlevel.current_trio_token()
+        assert await trio.to_thread.run_sync(run, served, token) == [1, 2]
