@@ -18,6 +18,7 @@ from omen.callers import Caller
 from omen.config import LedgerSettings, Price, ProviderSettings, Settings
 from omen.credentials import KeyRecord, make_key
 from omen.gateway import make_books
+from omen.sim import SimulatedUpstream
 from tests.e2e.served import Served, open_served
 from tests.world import upstream
 
@@ -72,10 +73,12 @@ def priced(provider: ProviderSettings) -> ProviderSettings:
 
 
 @asynccontextmanager
-async def open_team(folder: Path, settings: Settings | None = None) -> AsyncIterator[Team]:
+async def open_team(
+    folder: Path, *more: SimulatedUpstream, settings: Settings | None = None
+) -> AsyncIterator[Team]:
     books = make_books(LedgerSettings(), folder)
     async with (
-        open_served(*FLEET, settings=settings, books=books, configure=priced) as served,
+        open_served(*FLEET, *more, settings=settings, books=books, configure=priced) as served,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(served.gateway.keep_up)

@@ -147,7 +147,7 @@ async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Pat
         cache=CacheSettings(enabled=True),
         routing=RoutingSettings(budget_monthly_usd=Decimal(50)),
     )
-    async with open_team(tmp_path, settings) as it:
+    async with open_team(tmp_path, settings=settings) as it:
         admin = await it.key(admin=True)
         for _ in range(2):
             await it.ask(admin, temperature=0)
@@ -178,7 +178,7 @@ async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Pat
 
 async def test_a_cached_answer_is_replayed_as_a_stream(tmp_path: Path) -> None:
     settings = Settings(cache=CacheSettings(enabled=True))
-    async with open_team(tmp_path, settings) as it:
+    async with open_team(tmp_path, settings=settings) as it:
         whole = await it.ask("any", temperature=0)
 
         def stream(client: openai.OpenAI) -> tuple[str, str]:
