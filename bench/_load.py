@@ -11,6 +11,7 @@ import trio
 
 from bench._chat import CHAT_PATH
 from bench._client import Client
+from bench._doors.asker import Asker
 from bench._processes import Address
 
 _REQUEST_TIMEOUT = 30.0
@@ -20,7 +21,7 @@ lockstep, and the first requests of a block would measure that and nothing else.
 
 S = TypeVar("S")
 T = TypeVar("T")
-Ask = Callable[[Client, str], Awaitable[T]]
+Ask = Callable[[Asker, str], Awaitable[T]]
 """Puts one question over one connection and tells what came of it."""
 
 
@@ -31,9 +32,7 @@ class Load(Generic[T]):
     come back so often that the gateway has more to do than it can.
     """
 
-    def __init__(
-        self, clients: Sequence[Client], ask: Ask[T], most_per_second: float = inf
-    ) -> None:
+    def __init__(self, clients: Sequence[Asker], ask: Ask[T], most_per_second: float = inf) -> None:
         self._clients = clients
         self._ask = ask
         self._period = len(clients) / most_per_second
@@ -50,7 +49,7 @@ class Load(Generic[T]):
 
     async def _work(
         self,
-        client: Client,
+        client: Asker,
         left: Iterator[str],
         delay: float,
         answered: list[tuple[str, T]],
@@ -77,11 +76,12 @@ def open_load(
     *,
     path: str = CHAT_PATH,
     most_per_second: float = inf,
+    client_class: Callable[..., Asker] = Client,
 ) -> Iterator[Load[T]]:
     """Make the clients of a load; leaving the block closes their connections."""
     with ExitStack() as stack:
         clients = [
-            Client(address.host, address.port, path, timeout=_REQUEST_TIMEOUT)
+            client_class(address.host, address.port, path, timeout=_REQUEST_TIMEOUT)
             for _ in range(concurrency)
         ]
         for client in clients:

@@ -5,6 +5,8 @@ the reader from a stream: another one of its race commits, or the client leaves.
 when it committed (`explain`), this process when it closed its connection, and the upstreams when
 they saw theirs closed. All three read the clock of one machine.
 
+With `--doors` the clients come through every door in turn, and leave it in the way it has for that.
+
 The ways take turns in blocks, so that a slow minute of the machine hits all of them.
 """
 
@@ -26,7 +28,8 @@ from bench._cancel.report import Report, make_row
 from bench._cancel.tally import Tally
 from bench._cancel.upstreams import Upstreams
 from bench._cancel.visits import Visit, visit
-from bench._cancel.ways import make_ways
+from bench._cancel.ways import make_door_ways, make_ways
+from bench._chat import CHAT_PATH
 from bench._fleet import known_fleet
 from bench._load import Load, in_blocks, open_load
 from bench._machine import describe_machine
@@ -70,7 +73,8 @@ def _loads(
     """Open the load of every way at every concurrency, towards whoever answers it."""
     with ExitStack() as stack:
         loads: list[WayLoad] = []
-        for way in make_ways(fleet, options.k):
+        make = make_door_ways if options.doors else make_ways
+        for way in make(fleet, options.k):
             direct = simulators.addresses[way.entrants[0].name]
             address = direct if way.hints is None else gateway.addresses["gateway"]
             for concurrency in options.concurrency:
@@ -78,7 +82,9 @@ def _loads(
                     partial(visit, way, options.seed),
                     address,
                     concurrency,
+                    path=CHAT_PATH if way.hints is None else way.door.path,
                     most_per_second=MOST_PER_SECOND,
+                    client_class=way.door.client,
                 )
                 loads.append((Tally(way, concurrency), stack.enter_context(load)))
         yield loads

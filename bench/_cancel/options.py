@@ -27,6 +27,8 @@ class Options:
     rounds: int = 3
     """Blocks in which each way's requests are sent, at least."""
     profile: str = USUAL_PROFILE
+    doors: bool = False
+    """Whether the clients come through every door, one after the other."""
 
     @property
     def blocks(self) -> int:
@@ -59,6 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default 1,16)",
     )
     add_seed(parser, usual.seed)
+    parser.add_argument(
+        "--doors", action="store_true", help="one row for each door and each time to leave"
+    )
     parser.add_argument(
         "--profile", default=usual.profile, help="of every upstream (default %(default)s)"
     )

@@ -14,7 +14,8 @@ import trio
 
 from bench._best import best_possible, useful_after
 from bench._cancel.ways import MIN_USEFUL_TOKENS, Way
-from bench._client import Client, Exchange
+from bench._client import Exchange
+from bench._doors.asker import Asker
 
 _BEFORE = (0.25, 0.8)
 """When to leave before the commit, as a share of the least time it takes. Not at once, so that the
@@ -63,7 +64,7 @@ def moment_of(way: Way, question: str, seed: int) -> Moment:
     return Moment(luck.uniform(*_AFTER) * lasting, latest=min(ends))
 
 
-async def visit(way: Way, seed: int, client: Client, question: str) -> Visit:
+async def visit(way: Way, seed: int, client: Asker, question: str) -> Visit:
     """Ask `question` in this way.
 
     **Cancellation.** Closes the connection.

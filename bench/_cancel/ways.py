@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench._chat import chat_body
+from bench._doors import CHAT, DOORS, Door
 from omen.config import RaceSettings
 from omen.sim import SimulatedUpstream
 
@@ -30,6 +31,8 @@ class Way:
     hints: Mapping[str, Any] | None = None
     max_tokens: int | None = None
     """How much of an answer is wanted, where a client waits for the end of it."""
+    door: Door = CHAT
+    """Where it is asked."""
 
     @property
     def aimed_at(self) -> bool:
@@ -38,7 +41,9 @@ class Way:
 
     def body(self, question: str) -> bytes:
         """Write the request that asks `question`."""
-        return chat_body(question, self.hints, max_tokens=self.max_tokens)
+        if self.max_tokens is not None:
+            return chat_body(question, self.hints, max_tokens=self.max_tokens)
+        return self.door.write(question, self.hints)
 
 
 def make_ways(fleet: Sequence[SimulatedUpstream], k: int) -> list[Way]:
@@ -59,6 +64,21 @@ def make_ways(fleet: Sequence[SimulatedUpstream], k: int) -> list[Way]:
         Way("after_single", "client leaves a single, after", first, "after", single),
         Way("after_race", f"client leaves a race of {k}, after", entrants, "after", race),
     ]
+
+
+def make_door_ways(fleet: Sequence[SimulatedUpstream], k: int) -> list[Way]:
+    """Make two ways for each door: its client leaves a race before the commit, and after it."""
+    first, entrants = tuple(fleet[:1]), tuple(fleet[:k])
+    race = _hints("race", entrants)
+    ways = [Way("direct", "client leaves, without OMEN", first, "after")]
+    for door in DOORS:
+        for leaving in _LEAVINGS:
+            title = f"{door.name}, {leaving} the commit"
+            ways.append(Way(f"{leaving} {door.name}", title, entrants, leaving, race, door=door))
+    return ways
+
+
+_LEAVINGS: tuple[Leaving, ...] = ("before", "after")
 
 
 def _hints(strategy: str, entrants: tuple[SimulatedUpstream, ...]) -> dict[str, Any]:

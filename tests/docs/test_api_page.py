@@ -25,7 +25,7 @@ from omen.plan import AttemptRecord, Plan, RaceRecord
 from omen.telemetry import LiveFeed, RaceMoment
 from tests.docs.pages import code, codes, page, rows, section, someone
 
-PAGE = "docs/api.md"
+PAGE = "docs/api/README.md"
 HINTS = {code(row[0]): row for row in rows(section(PAGE, "## The `omen` object"), "key")}
 
 

@@ -60,7 +60,7 @@ def test_the_configuration_of_the_readme_loads_and_its_alias_is_a_race(tmp_path:
 
 
 def test_every_json_that_is_shown_is_json() -> None:
-    for name in ("docs/api.md", STRATEGIES):
+    for name in ("docs/api/README.md", STRATEGIES):
         for text in blocks(name, "json"):
             json.loads(text)
 

@@ -7,7 +7,8 @@ _output    a race's answer on its way to the client, within the window it was gi
 _frames    what a client may say
 """
 
+from omen.front.websocket._frames import client_frame
 from omen.front.websocket._route import WebSocketRoute, no_socket
 from omen.front.websocket._socket import Door
 
-__all__ = ["Door", "WebSocketRoute", "no_socket"]
+__all__ = ["Door", "WebSocketRoute", "client_frame", "no_socket"]

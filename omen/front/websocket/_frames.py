@@ -96,6 +96,11 @@ class FrameError(Exception):
         self.request_id = request_id
 
 
+def client_frame() -> TypeAdapter[Frame]:
+    """Give what every message is checked against, for those who describe it."""
+    return _FRAME
+
+
 def read_frame(text: str) -> Frame:
     """Read one message. **Raises.** `FrameError`."""
     try:

@@ -1,0 +1,60 @@
+"""The OpenAPI document, against the gateway it describes: schemathesis, as it comes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from tests.docs.pages import code, page, rows
+from tests.e2e.served import open_served
+from tests.world import upstream
+
+FLEET = (upstream("openai", first_token=0.0, gap=0.0), upstream("ollama", "ollama", gap=0.0))
+STREAMS = "/omen/races/live"
+"""A stream that does not end by itself: there is nothing to wait for."""
+
+
+@pytest.mark.timeout(170)
+async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+    async with open_served(*FLEET) as served:
+        command = [
+            *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
+            *("run", f"{served.url}/openapi.json", "--max-examples", "15", "--seed", "7"),
+            *("--exclude-path", STREAMS, "--workers", "1", "--suppress-health-check", "all"),
+        ]
+        ran = await trio.to_thread.run_sync(
+            lambda: subprocess.run(
+                command, cwd=tmp_path, capture_output=True, text=True, timeout=160, check=False
+            )
+        )
+        assert ran.returncode == 0, ran.stdout[-6000:]
+
+
+async def test_every_documented_route_is_in_it_and_no_other() -> None:
+    async with open_served(*FLEET) as served:
+        answer = await trio.to_thread.run_sync(
+            lambda: httpx.get(f"{served.url}/openapi.json", timeout=30)
+        )
+    document = answer.json()
+    described = {
+        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item
+    }
+    documented = {code(row[0]) for row in rows(page("docs/api/README.md"), "route")}
+    assert described == documented - {"GET /omen/ws"}
+
+
+async def test_what_it_refers_to_is_in_it() -> None:
+    async with open_served(*FLEET) as served:
+        answer = await trio.to_thread.run_sync(
+            lambda: httpx.get(f"{served.url}/openapi.json", timeout=30)
+        )
+    schemas = answer.json()["components"]["schemas"]
+    referred = {piece.split('"')[0] for piece in answer.text.split('"#/components/schemas/')[1:]}
+    assert referred <= set(schemas)
+    assert {"ChatIn", "MessagesIn", "ResponsesIn", "WebSocketClientFrame"} <= set(schemas)
+    assert not [name for name in schemas if "__" in name]
