@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals,heed_reloads
 
-.PHONY: setup run test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing clean
+.PHONY: setup run test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets clean
 
 setup: $(STAMP)
 
@@ -41,9 +41,9 @@ proto: $(STAMP)
 	cp build/proto/omen/v1/omen_pb2.py omen/front/grpc/_omen_pb2.py
 	cp build/proto/omen/v1/omen_pb2.pyi omen/front/grpc/_omen_pb2.pyi
 
-bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing
+bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets
 
-bench-race bench-cancel bench-overhead bench-hedge bench-routing: bench-%: $(STAMP)
+bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets: bench-%: $(STAMP)
 	$(BIN)/python -m bench.$*
 
 clean:

@@ -89,7 +89,7 @@ class World:
     stats: dict[str, StreamStats]
     rows: list[tuple[RaceRecord, AttemptRecord]]
     """Every attempt that has ended or was denied, with its race."""
-    feed: LiveFeed
+    feed: LiveFeed = field(default_factory=LiveFeed)
 
     def plan(self, *, model: str = "m", **hints: object) -> RaceRecord:
         """Plan as for a client that says this."""

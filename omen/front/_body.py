@@ -9,6 +9,7 @@ import trio
 
 from omen.errors import RequestError
 from omen.front._asgi import Receive
+from omen.front._local import is_same_origin
 
 _DISCARD_FACTOR = 8
 """How far past the limit a body is read and thrown away, so that the client, who is still
@@ -21,10 +22,15 @@ class ClientGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """`size` in bytes, `seconds` for the whole body."""
+    """`size` in bytes, `seconds` for the whole body.
+
+    `any_type` takes a body for JSON whatever it says it is, as Ollama does and its users rely on.
+    But not from a page of another site: that it may not say "JSON" unasked is what keeps it out.
+    """
 
     size: int = 32 * 1024 * 1024
     seconds: float = 30.0
+    any_type: bool = False
 
 
 async def read_json_body(receive: Receive, headers: Mapping[str, str], limits: BodyLimits) -> bytes:
@@ -34,16 +40,18 @@ async def read_json_body(receive: Receive, headers: Mapping[str, str], limits: B
     is too large, 408 for one that is too slow; `ClientGoneError`.
     """
     with trio.move_on_after(limits.seconds):
-        _check_type(headers)
+        _check_type(headers, any_type=limits.any_type)
         return await _read(receive, limits.size)
     raise RequestError(
         f"the body did not arrive within {limits.seconds:g} s", status=408, code="request_timeout"
     )
 
 
-def _check_type(headers: Mapping[str, str]) -> None:
-    content_type = headers.get("content-type", "application/json").partition(";")[0].strip()
-    if content_type.lower() != "application/json":
+def _check_type(headers: Mapping[str, str], *, any_type: bool) -> None:
+    ours = is_same_origin(headers)
+    unsaid = "application/json" if ours else ""
+    content_type = headers.get("content-type", unsaid).partition(";")[0].strip()
+    if content_type.lower() != "application/json" and not (any_type and ours):
         raise RequestError(
             f"content-type must be application/json, got {content_type[:80]!r}",
             param="content-type",

@@ -33,9 +33,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer that nobody has to be asked for."""
+    """An answer that nobody has to be asked for. Its request has to be one all the same."""
 
     body: Mapping[str, Any]
+    model: str
+    hints: RaceHints
 
 
 class Writer(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from omen.front._asgi import Scope
 
@@ -19,3 +20,9 @@ def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
         return ip_address(client[0]).is_loopback
     except ValueError:
         return False
+
+
+def is_same_origin(headers: Mapping[str, str]) -> bool:
+    """Whether it is no page of another site that asks. Only browsers say where a page is from."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()

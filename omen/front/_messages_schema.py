@@ -120,6 +120,15 @@ class ToolIn(_Open):
 class ChoiceIn(_Open):
     """Which tool may or must be called."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"type": {"enum": ["auto", "any", "none"]}}},
+                {"properties": {"name": {"type": "string", "minLength": 1}}, "required": ["name"]},
+            ]
+        }
+    )
+
     type: Literal["auto", "any", "tool", "none"]
     name: str | None = None
     disable_parallel_tool_use: bool | None = None

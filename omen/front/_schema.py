@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from omen.intents import INTENTS, SYNONYMS, intent_of
@@ -20,6 +28,9 @@ from omen.intents import INTENTS, SYNONYMS, intent_of
 
 class _Open(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+_KNOWN_TYPES = ("text", "image_url", "function")
 
 
 class TextPartIn(_Open):
@@ -46,12 +57,12 @@ class ImagePartIn(_Open):
 class OtherIn(_Open):
     """An object of a type the vocabulary has no word for; it only has to say its type."""
 
-    type: str
+    type: Annotated[str, WithJsonSchema({"type": "string", "not": {"enum": [*_KNOWN_TYPES]}})]
 
 
 def _type_of(value: Any) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return f"<{kind}>" if kind in ("text", "image_url", "function") else "<other>"
+    return f"<{kind}>" if kind in _KNOWN_TYPES else "<other>"
 
 
 def _shape_of(value: Any) -> str:
@@ -68,6 +79,10 @@ ContentIn = Annotated[
     Annotated[str, Tag("<text>")] | Annotated[list[PartIn], Tag("<object>")],
     Discriminator(_shape_of),
 ]
+
+
+_HAS_CONTENT: dict[str, Any] = {"content": {"type": ["string", "array"]}}
+_HAS_CALL_ID: dict[str, Any] = {"tool_call_id": {"type": "string"}}
 
 
 class CalledFunctionIn(_Open):
@@ -87,6 +102,25 @@ class ToolCallIn(_Open):
 
 class MessageIn(_Open):
     """One message of any role."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"role": {"const": "assistant"}}},
+                {
+                    "properties": {"role": {"const": "tool"}, **_HAS_CONTENT, **_HAS_CALL_ID},
+                    "required": ["content", "tool_call_id"],
+                },
+                {
+                    "properties": {
+                        "role": {"enum": ["system", "developer", "user"]},
+                        **_HAS_CONTENT,
+                    },
+                    "required": ["content"],
+                },
+            ]
+        }
+    )
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: ContentIn | None = None
@@ -180,7 +214,7 @@ class HintsIn(BaseModel):
 
     strategy: str | None = None
     k: int | None = Field(default=None, ge=1)
-    intent: str | None = None
+    intent: Annotated[str, WithJsonSchema({"enum": [*INTENTS, *SYNONYMS]})] | None = None
     providers: list[str] | None = None
     budget_usd: Positive | None = None
     max_latency_ms: Positive | None = None
@@ -201,8 +235,19 @@ class HintsIn(BaseModel):
         return None if said is None else read_intent(said)
 
 
+STREAM_OPTIONS: dict[str, Any] = {
+    "anyOf": [
+        {"properties": {"stream_options": {"type": "null"}}},
+        {"properties": {"stream": {"const": True}}, "required": ["stream"]},
+    ]
+}
+"""That options of a stream need one, in the words of JSON Schema."""
+
+
 class ChatIn(_Open):
     """The body of `POST /v1/chat/completions`."""
+
+    model_config = ConfigDict(json_schema_extra=STREAM_OPTIONS)
 
     model: str = Field(min_length=1)
     messages: list[MessageIn] = Field(min_length=1)
@@ -222,7 +267,7 @@ class ChatIn(_Open):
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
     reasoning_effort: str | None = None
     user: str | None = None
-    n: int | None = None
+    n: Annotated[int, WithJsonSchema({"const": 1})] | None = None
     stream: bool | None = None
     stream_options: StreamOptionsIn | None = None
     omen: HintsIn | None = None

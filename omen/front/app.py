@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import trio
 
@@ -53,6 +54,7 @@ def make_app(
     app, for its metrics.
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
+    any_type = replace(limits, any_type=True)
     gate = Gate(gateway.keys)
     stop = trio.Event() if told_to_stop is None else told_to_stop
     messages, pause = Messages(), server.keepalive_after_seconds
@@ -64,10 +66,12 @@ def make_app(
         "/v1/messages": ChatRoute(gateway, messages, limits, pause),
         "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, gate, limits),
         "/v1/responses": ChatRoute(gateway, Responses(), limits, pause),
-        "/api/chat": ChatRoute(gateway, OllamaChat(resolve), limits, pause),
-        "/api/generate": ChatRoute(gateway, OllamaGenerate(resolve), limits, pause),
-        "/api/embed": WholeRoute(EmbedPlan(gateway, resolve), OllamaErrors(), gate, limits),
-        "/api/embeddings": WholeRoute(OldEmbedPlan(gateway, resolve), OllamaErrors(), gate, limits),
+        "/api/chat": ChatRoute(gateway, OllamaChat(resolve), any_type, pause),
+        "/api/generate": ChatRoute(gateway, OllamaGenerate(resolve), any_type, pause),
+        "/api/embed": WholeRoute(EmbedPlan(gateway, resolve), OllamaErrors(), gate, any_type),
+        "/api/embeddings": WholeRoute(
+            OldEmbedPlan(gateway, resolve), OllamaErrors(), gate, any_type
+        ),
         "/omen/races/live": LiveRoute(feed, gate),
         "/omen/ws": WebSocketRoute(Door(gateway, feed, stop)),
     }

@@ -50,17 +50,17 @@ class ChatRoute:
             caller = await Gate(self.gateway.keys).admit(scope, headers)
             body = await read_json_body(receive, headers, self.body_limits)
             asked = self.dialect.parse(body, headers)
-            if isinstance(asked, Said):
-                await send_json(send, 200, asked.body, self.dialect.headers(request_id))
-                return
             race = self.gateway.plan(
                 asked.model,
                 asked.hints,
                 accepted_at,
                 request_id,
-                request=asked.request,
+                request=None if isinstance(asked, Said) else asked.request,
                 caller=caller,
             )
+            if isinstance(asked, Said):
+                await send_json(send, 200, asked.body, self.dialect.headers(request_id))
+                return
         except ClientGoneError:
             return
         except OmenError as error:

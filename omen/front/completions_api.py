@@ -9,7 +9,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import to_json
 
 from omen.chat import ChatRequest, Message, TextPart
@@ -17,7 +25,7 @@ from omen.errors import RequestError
 from omen.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
-from omen.front._schema import HintsIn, StopIn, StreamOptionsIn
+from omen.front._schema import STREAM_OPTIONS, HintsIn, StopIn, StreamOptionsIn
 from omen.front._told import explain, routing_metadata
 from omen.front._validation import describe
 from omen.front.openai_api import OpenAIErrors, model_name
@@ -29,7 +37,10 @@ _UNSERVED = {"suffix": "", "logprobs": None, "best_of": 1, "echo": False}
 """What a chat model cannot do, and the value with which it is not asked for."""
 
 
+_TEXT = {"type": "string", "minLength": 1}
+_ONE_TEXT = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1}]}
 PromptIn = Annotated[
+    # What is not one text is refused, by a message of its own.
     Annotated[str, Tag("<text>")] | Annotated[list[Any], Tag("<object>")],
     Discriminator(lambda value: "<text>" if isinstance(value, str) else "<object>"),
 ]
@@ -38,10 +49,12 @@ PromptIn = Annotated[
 class CompletionIn(BaseModel):
     """The body of the request."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="allow", strict=True, allow_inf_nan=False, json_schema_extra=STREAM_OPTIONS
+    )
 
     model: str = Field(min_length=1)
-    prompt: PromptIn
+    prompt: Annotated[PromptIn, WithJsonSchema(_ONE_TEXT)]
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
@@ -50,7 +63,7 @@ class CompletionIn(BaseModel):
     stop: StopIn | None = None
     seed: int | None = None
     user: str | None = None
-    n: int | None = None
+    n: Annotated[int, WithJsonSchema({"const": 1})] | None = None
     stream: bool | None = None
     stream_options: StreamOptionsIn | None = None
     omen: HintsIn | None = None

@@ -130,7 +130,7 @@ def anthropic_page(
 def _limit(text: str | None) -> int:
     if text is None:
         return _USUAL
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MOST):
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= _MOST):
         raise RequestError(f"limit: must be a whole number from 1 to {_MOST}", param="limit")
     return int(text)
 

@@ -6,7 +6,7 @@ thing and the door do another. What answers look like is said as far as a client
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import from_json, to_json
 
 import omen
+from omen.config import Settings
 from omen.front._messages_schema import CountIn, MessagesIn
 from omen.front._schema import ChatIn
 from omen.front.completions_api import CompletionIn
@@ -21,6 +22,7 @@ from omen.front.embeddings import EmbeddingsIn
 from omen.front.ollama import _schema as ollama
 from omen.front.responses import _schema as responses
 from omen.front.websocket import client_frame
+from omen.gateway import Gateway
 
 Json = dict[str, Any]
 _REFS = "#/components/schemas/{model}"
@@ -144,8 +146,27 @@ _MODULES = {
 """What pydantic puts before a name that two modules have, and what says more to a reader."""
 
 
-def openapi_document() -> Json:
-    """Build the document."""
+class OpenAPIDocument:
+    """A gateway's document, built again when its settings have changed."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._settings: Settings | None = None
+        self._built: Json = {}
+
+    @property
+    def current(self) -> Json:
+        """The document for the settings in force."""
+        settings = self._gateway.settings
+        if settings is not self._settings:
+            names = (self._gateway.strategies, settings.providers)
+            self._built = openapi_document(*names, settings.limits.max_k)
+            self._settings = settings
+        return self._built
+
+
+def openapi_document(strategies: Collection[str], providers: Collection[str], max_k: int) -> Json:
+    """Build the document of a gateway with these strategies, providers and bound."""
     models = sorted({body for body, *_ in _ASKS.values()}, key=lambda model: model.__qualname__)
     named, definitions = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REFS
@@ -179,7 +200,22 @@ def openapi_document() -> Json:
     for module, dialect in _MODULES.items():
         text = text.replace(module, dialect)
     plain: Json = from_json(text)
+    hints = plain["components"]["schemas"]["HintsIn"]["properties"]
+    _narrow(hints["strategy"], {"enum": sorted(strategies)})
+    _narrow(hints["providers"], {"type": "array", "items": {"enum": sorted(providers)}})
+    weight = {"type": "number", "exclusiveMinimum": 0}
+    weights = dict.fromkeys(sorted(providers), weight)
+    _narrow(
+        hints["priority_weights"],
+        {"type": "object", "properties": weights, "additionalProperties": False},
+    )
+    _narrow(hints["k"], {"type": "integer", "minimum": 1, "maximum": max_k})
     return plain
+
+
+def _narrow(hint: Json, schema: Json) -> None:
+    """Say of a hint what this gateway takes, rather than what any could."""
+    hint["anyOf"] = [schema, {"type": "null"}]
 
 
 _JSON = "application/json"

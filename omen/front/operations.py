@@ -29,7 +29,7 @@ from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
 from omen.front.ollama import SPOKEN_VERSION, list_tags, read_show, resolver, show_model
 from omen.front.openai_write import error_object
-from omen.front.openapi import openapi_document
+from omen.front.openapi import OpenAPIDocument
 from omen.front.providers import describe_provider, describe_providers, describe_scores
 from omen.front.races import describe_race, list_races
 from omen.front.status import describe_cache, describe_limits, describe_status, describe_store
@@ -124,11 +124,11 @@ def _add_health(
         told = {"away": [name for name, is_away in away.items() if is_away]}
         return {"status": "ready", **(told if told["away"] else {})}, 200
 
-    document = openapi_document()
+    document = OpenAPIDocument(gateway)
 
     @app.get("/openapi.json")
     async def openapi() -> Answer:
-        return document, 200
+        return document.current, 200
 
     @app.get("/status")
     async def status() -> Answer:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from omen.errors import RequestError
 from omen.front._told import dollars, explain, milliseconds
 from omen.plan import AttemptRecord, RaceRecord
 from omen.telemetry import RaceLog
 
-_MOST = 500
+_USUAL, _MOST = 50, 500
 
 
 def list_races(log: RaceLog, limit: str | None) -> dict[str, Any]:
-    """List races, the latest first. What is no number counts as not said."""
-    wanted = int(limit) if limit and limit.isascii() and limit.isdigit() and len(limit) < 6 else 50
-    races = [race for race, _ in zip(log, range(min(wanted, _MOST)), strict=False)]
+    """List races, the latest first. **Raises.** `RequestError` (400) for a limit that is none."""
+    races = [race for race, _ in zip(log, range(_wanted(limit)), strict=False)]
     return {"object": "list", "data": [_summary(race) for race in races]}
+
+
+def _wanted(limit: str | None) -> int:
+    if limit is None:
+        return _USUAL
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 1 <= int(limit) <= _MOST):
+        raise RequestError(f"limit: must be a whole number from 1 to {_MOST}", param="limit")
+    return int(limit)
 
 
 def describe_race(race: RaceRecord) -> dict[str, Any]:

@@ -52,6 +52,8 @@ class Gateway:
         self._requests = parts.requests
         self.settings = settings
         """What is in force; see `reload`."""
+        self.strategies = tuple(parts.requests.strategies)
+        """Names of those that are installed."""
         self.attempts = parts.requests.attempts
         self.cache = parts.requests.cache
         self.limits = parts.requests.limits

@@ -204,3 +204,20 @@ async def post(served: Served, path: str, body: dict[str, Any]) -> httpx.Respons
 
 async def get(served: Served, path: str) -> httpx.Response:
     return await trio.to_thread.run_sync(lambda: httpx.get(served.url + path, timeout=30))
+
+
+async def test_a_body_is_json_whatever_it_says_unless_another_sites_page_sends_it() -> None:
+    """`curl -d` says that it sends a form; a page that may send forms anywhere says so, too."""
+    body = json.dumps({"model": "m", "messages": ASK, "stream": False})
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    async with open_served(*FLEET) as served:
+
+        def send(**headers: str) -> int:
+            url = served.url + "/api/chat"
+            return httpx.post(
+                url, content=body, headers={**form, **headers}, timeout=30
+            ).status_code
+
+        assert await trio.to_thread.run_sync(send) == 200
+        assert await trio.to_thread.run_sync(lambda: send(origin=served.url)) == 200
+        assert await trio.to_thread.run_sync(lambda: send(origin="http://evil.example")) == 415

@@ -18,8 +18,10 @@ from omen.errors import (
     UpstreamFailure,
 )
 from omen.events import TextDelta
-from tests.front.chatting import END, HELLO, START, ask
+from tests.front.asking import body
+from tests.front.chatting import END, HELLO, START, ask, post
 from tests.front.chunks import data_lines, steps, strict_json
+from tests.front.client import piece
 from tests.front.fake_gateway import RACE_ID, FakeGateway, fails, hangs, sends
 from tests.providers.asking import candidate
 
@@ -236,3 +238,13 @@ async def test_a_race_that_hangs_is_bounded_by_the_gateway_and_not_by_the_route(
     with trio.move_on_after(5000) as patience:
         await ask(FakeGateway(hangs()))
     assert patience.cancelled_caught
+
+
+async def test_a_page_of_another_site_has_to_say_that_it_sends_json() -> None:
+    """It can say nothing at all without asking first; and then its visitor would pay."""
+    evil = ("origin", "http://evil.example")
+    said = (0, piece(body()))
+    assert (await post(said, headers=[evil])).status == 415
+    assert (await post(said, headers=[evil, ("content-type", "text/plain")])).status == 415
+    assert (await post(said, headers=[evil, ("content-type", "application/json")])).status == 200
+    assert (await post(said, headers=[("origin", "http://test"), ("host", "test")])).status == 200

@@ -11,6 +11,7 @@ from omen.errors import OmenError
 from omen.events import Event, Restart
 from omen.front._asgi import Headers
 from omen.front._dialect import Asked, Said
+from omen.front._hints import read_hints
 from omen.front._told import explain, routing_metadata
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._parse import chat_asked, generate_asked, read_body
@@ -62,12 +63,14 @@ class _Ollama(OllamaErrors):
         """Begin one object."""
         return LineCollector(asked.hints, generate=self.generate)
 
-    def _loaded(self, said: AskIn) -> Said:
+    def _loaded(self, said: AskIn, headers: Mapping[str, str]) -> Said:
         """Answer who only wants a model to be loaded: here there is nothing to load."""
         empty = {"response": ""} if self.generate else {"message": _EMPTY_MESSAGE}
         reason = "unload" if said.keep_alive in (0, "0", "0s") else "load"
         beside = {"done": True, "done_reason": reason}
-        return Said({"model": said.model, "created_at": _now(), **empty, **beside})
+        body = {"model": said.model, "created_at": _now(), **empty, **beside}
+        hints = read_hints(said.omen, said.tags, headers)
+        return Said(body, self.resolve(said.model), hints)
 
 
 class OllamaChat(_Ollama):
@@ -78,7 +81,9 @@ class OllamaChat(_Ollama):
     def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked | Said:
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
         said = read_body(ChatIn, body)
-        return chat_asked(said, headers, self.resolve) if said.messages else self._loaded(said)
+        if not said.messages:
+            return self._loaded(said, headers)
+        return chat_asked(said, headers, self.resolve)
 
 
 class OllamaGenerate(_Ollama):
@@ -91,7 +96,7 @@ class OllamaGenerate(_Ollama):
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
         said = read_body(GenerateIn, body)
         if not said.prompt and not said.images:
-            return self._loaded(said)
+            return self._loaded(said, headers)
         return generate_asked(said, headers, self.resolve)
 
 

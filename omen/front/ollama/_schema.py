@@ -124,7 +124,16 @@ class OldEmbedIn(_Open):
 
 
 class ShowIn(_Open):
-    """The body of `POST /api/show`."""
+    """The body of `POST /api/show`. `name` is what older clients call it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}}
+                for name in ("model", "name")
+            ]
+        }
+    )
 
     model: str | None = None
     name: str | None = None

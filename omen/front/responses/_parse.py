@@ -52,8 +52,6 @@ def _refuse_what_is_not_kept(said: ResponsesIn) -> None:
     for name, instead in _KEPT_ELSEWHERE.items():
         if (said.model_extra or {}).get(name):
             raise RequestError(f"{name}: {instead}", param=name, code="unsupported_parameter")
-    if said.input in ("", []):
-        raise RequestError("input: must not be empty", param="input")
 
 
 def _request(said: ResponsesIn) -> ChatRequest:

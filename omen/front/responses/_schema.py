@@ -98,7 +98,8 @@ ItemIn = Annotated[
     Discriminator(_item_type),
 ]
 InputIn = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[ItemIn], Tag("<object>")],
+    Annotated[str, Field(min_length=1), Tag("<text>")]
+    | Annotated[list[ItemIn], Field(min_length=1), Tag("<object>")],
     Discriminator(_shape_of),
 ]
 

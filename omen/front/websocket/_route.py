@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
 
 from omen.callers import Caller
 from omen.errors import OmenError, RequestError
 from omen.front._asgi import Receive, Scope, Send, header_map, refuse_upgrade, send_json
 from omen.front._auth import shown_key
-from omen.front._local import is_local
+from omen.front._local import is_local, is_same_origin
 from omen.front._told import error_headers
 from omen.front.openai_write import error_object
 from omen.front.websocket._socket import Door, Identify, Socket
@@ -35,7 +33,7 @@ class WebSocketRoute:
             return
         headers = header_map(scope)
         shown = shown_key(headers)
-        local = is_local(scope, headers) and _is_same_origin(headers)
+        local = is_local(scope, headers) and is_same_origin(headers)
         identify = partial(self._identify, local=local)
         await receive()  # the client's wish, which is in the scope
         refusal = await self._refusal(identify, shown)
@@ -63,12 +61,6 @@ class WebSocketRoute:
         error = RequestError("this is a websocket", status=426, code="upgrade_required")
         headers = [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
         await send_json(send, error.status, error_object(error), headers)
-
-
-def _is_same_origin(headers: Mapping[str, str]) -> bool:
-    """Whether it is no page of another site that asks. Only browsers say where a page is from."""
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
 
 
 async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,201 @@
+"""`python -m bench.sockets`: what websockets cost that do nothing, and what busy ones do.
+
+Three processes: the simulated upstreams, the gateway, and this one. First many sockets are opened
+and left alone: the gateway's memory before and after, and what it does meanwhile. Then some are
+busy, each with one race after the other, while the idle ones stay. All through `omen.client`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import trio
+
+import omen.client
+from bench._fleet import known_fleet
+from bench._machine import describe_machine
+from bench._main import make_parser, run_and_report, told_settings
+from bench._options import Count, add_seed
+from bench._processes import open_gateway_process, open_simulators
+from bench._shares import Share, Spent
+from omen.client import Client, ClientError
+from omen.sim import DEMO_MODEL
+
+PROFILE = "first_token=0.08:0.5,gap=0.0075:0.3,tokens=20"
+_MOST_SOCKETS = 5000
+_MOST_SECONDS = 600
+_AT_ONCE = 50
+"""Sockets that are being opened at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run. `seconds` is how long each of the two parts is measured."""
+
+    idle: int = 1000
+    busy: int = 100
+    seconds: int = 10
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole run. Memory is the gateway's resident set, in KiB."""
+
+    settings: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    kib_before: int
+    kib_idle: int
+    kib_busy: int
+    idle: Share
+    busy: Share
+    races: int
+    failures: int
+
+    @property
+    def complaint(self) -> str:
+        """Say that something failed, if anything did."""
+        return f"{self.failures} races failed" if self.failures else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {"benchmark": "sockets", **asdict(self)}
+
+    def to_text(self) -> str:
+        """Write it for people."""
+        idle, busy = self.settings["idle"], self.settings["busy"]
+        each = (self.kib_idle - self.kib_before) / idle
+        more = (self.kib_busy - self.kib_idle) / busy
+        rate = self.races / self.settings["seconds"]
+        return "\n".join(
+            [
+                "What websockets cost the gateway",
+                told_settings(self.settings),
+                "",
+                f"{idle} idle sockets: {each:.1f} KiB each, {self.idle.cores_busy:.3f} cores",
+                f"{busy} busy ones beside them: {more:.1f} KiB each, {rate:.0f} races/s, "
+                f"{self.busy.cores_busy:.2f} cores, {self.busy.cpu_us_per_request:.0f} µs a race",
+                f"races: {self.races}, failures: {self.failures}",
+            ]
+        )
+
+
+async def measure(options: Options) -> Report:
+    """Run the benchmark. **Raises.** `BenchError` when it cannot be run."""
+    fleet = known_fleet(PROFILE, options.seed)
+    crowd = Crowd()
+    with TemporaryDirectory(prefix="omen-bench-") as folder:
+        async with (
+            open_simulators(options.seed, PROFILE, Path(folder)) as simulators,
+            open_gateway_process(fleet, simulators.addresses, Path(folder)) as gateway,
+            trio.open_nursery() as nursery,
+        ):
+            url, processes = gateway.addresses["gateway"].url, {"gateway": gateway.pid}
+            # As many races as are to come first, so that what is kept of them is not counted.
+            await crowd.race(url, options.busy, seconds=1)
+            before = resident_kib(gateway.pid)
+            await crowd.stay(nursery, url, options.idle)
+            idle, busy = Spent(), Spent()
+            with idle.block(processes):
+                await trio.sleep(options.seconds)
+            kib_idle = resident_kib(gateway.pid)
+            crowd.done = crowd.failed = 0
+            with busy.block(processes):
+                await crowd.race(url, options.busy, options.seconds)
+            kib_busy = resident_kib(gateway.pid)
+            nursery.cancel_scope.cancel()
+    return Report(
+        asdict(options),
+        describe_machine(),
+        before,
+        kib_idle,
+        kib_busy,
+        idle.shares(1)["gateway"],
+        busy.shares(crowd.done)["gateway"],
+        crowd.done,
+        crowd.failed,
+    )
+
+
+class Crowd:
+    """Clients, each with a socket of its own."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.failed = 0
+
+    async def stay(self, nursery: trio.Nursery, url: str, count: int) -> None:
+        """Open so many sockets, which stay until the nursery is cancelled."""
+        for start in range(0, count, _AT_ONCE):
+            async with trio.open_nursery() as opening:
+                for _ in range(min(_AT_ONCE, count - start)):
+                    opening.start_soon(nursery.start, partial(_idle, url))
+
+    async def race(self, url: str, count: int, seconds: float) -> None:
+        """Have so many sockets ask one race after the other."""
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+                for number in range(count):
+                    nursery.start_soon(self._ask_again, url, number)
+
+    async def _ask_again(self, url: str, number: int) -> None:
+        async with omen.client.connect(url) as gateway:
+            asked = 0
+            while True:
+                await self._ask(gateway, f"socket {number}, race {asked}")
+                asked += 1
+
+    async def _ask(self, gateway: Client, question: str) -> None:
+        try:
+            async with gateway.race(question, model=DEMO_MODEL, k=3) as stream:
+                await stream.read_text()
+        except ClientError:
+            self.failed += 1
+        else:
+            self.done += 1
+
+
+async def _idle(url: str, *, task_status: trio.TaskStatus[None]) -> None:
+    async with omen.client.connect(url):
+        task_status.started()
+        await trio.sleep_forever()
+
+
+def resident_kib(pid: int) -> int:
+    """Read how much memory a process has."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run and report; the exit status is 1 when a race failed, and 2 when nothing could run."""
+    parser = make_parser("sockets", __doc__)
+    _add_options(parser)
+    args = parser.parse_args(argv)
+    options = Options(**{field.name: getattr(args, field.name) for field in fields(Options)})
+    return run_and_report("sockets", partial(measure, options), args.json)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    usual = Options()
+    for name, most, told in (
+        ("idle", _MOST_SOCKETS, "sockets that do nothing"),
+        ("busy", _MOST_SOCKETS, "sockets that race"),
+        ("seconds", _MOST_SECONDS, "of each part"),
+    ):
+        default = getattr(usual, name)
+        told_default = f"{told} (default {default})"
+        parser.add_argument(f"--{name}", type=Count(most), default=default, help=told_default)
+    add_seed(parser, usual.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
