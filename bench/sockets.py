@@ -136,7 +136,7 @@ class Crowd:
         for start in range(0, count, _AT_ONCE):
             async with trio.open_nursery() as opening:
                 for _ in range(min(_AT_ONCE, count - start)):
-                    opening.start_soon(nursery.start, partial(_idle, url))
+                    opening.start_soon(nursery.start, partial(stay_idle, url))
 
     async def race(self, url: str, count: int, seconds: float) -> None:
         """Have so many sockets ask one race after the other."""
@@ -162,7 +162,8 @@ class Crowd:
             self.done += 1
 
 
-async def _idle(url: str, *, task_status: trio.TaskStatus[None]) -> None:
+async def stay_idle(url: str, *, task_status: trio.TaskStatus[None]) -> None:
+    """Open a socket and say nothing, until cancelled; started when it is open."""
     async with omen.client.connect(url):
         task_status.started()
         await trio.sleep_forever()

@@ -14,6 +14,7 @@ from bench._client import Exchange
 from omen.front.grpc._framing import frame
 
 _MOST_AT_ONCE = 64 * 1024
+_GOODBYE_SECONDS = 5.0
 
 
 class CallClient:
@@ -69,7 +70,8 @@ class CallClient:
                     self._take(event, stream_id, exchange)
                 await stream.send_all(self._h2.data_to_send())
         except trio.Cancelled:
-            await self._leave(stream, stream_id)
+            with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
+                await self._leave(stream, stream_id)
             raise
 
     async def _connected(self) -> trio.SocketStream:
@@ -99,6 +101,5 @@ class CallClient:
 
     async def _leave(self, stream: trio.SocketStream, stream_id: int) -> None:
         self._h2.reset_stream(stream_id, ErrorCodes.CANCEL)
-        with trio.move_on_after(1.0, shield=True):
-            self.closed_unix = time.time()
-            await stream.send_all(self._h2.data_to_send())
+        self.closed_unix = time.time()
+        await stream.send_all(self._h2.data_to_send())

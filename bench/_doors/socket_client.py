@@ -58,7 +58,8 @@ class SocketClient:
             while not exchange.complete:
                 self._take(json.loads(await socket.get_message()), exchange)
         except trio.Cancelled:
-            await self._leave(socket, stream)
+            with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
+                await self._leave(socket, stream)
             raise
         except trio_websocket.ConnectionClosed:
             exchange.failure = "the socket was closed"
@@ -84,9 +85,8 @@ class PoliteSocketClient(SocketClient):
     """One that says `cancel` and waits until it is heard."""
 
     async def _leave(self, socket: WebSocket, stream: trio.SocketStream) -> None:
-        with trio.move_on_after(_GOODBYE_SECONDS, shield=True):
-            self.closed_unix = time.time()
-            await socket.send_message(json.dumps({"type": "cancel", "id": "a"}))
-            # The library's own task, which reads, has been cancelled with this one.
-            while _HEARD not in await stream.receive_some():
-                pass
+        self.closed_unix = time.time()
+        await socket.send_message(json.dumps({"type": "cancel", "id": "a"}))
+        # The library's own task, which reads, has been cancelled with this one.
+        while _HEARD not in await stream.receive_some():
+            pass

@@ -61,3 +61,14 @@ def test_a_race_of_one_has_no_losers(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_profile_by_which_streams_fail_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cancel.main(["--profile", "fast,silence=0.1"]) == 2
     assert "bench.cancel: --profile: with faults" in capsys.readouterr().err
+
+
+def test_a_client_can_leave_through_every_door(tmp_path: Path) -> None:
+    arguments = ["--doors", "--requests", "2", "--concurrency", "2", "--rounds", "1"]
+    path = tmp_path / "report.json"
+    status = cancel.main([*arguments, "--profile", PROFILE, "--json", str(path)])
+    report = json.loads(path.read_text())
+    assert [(row["name"], row["failures"]) for row in report["rows"] if row["failures"]] == []
+    assert status == 0
+    assert set(report["still_open"].values()) == {0}
+    assert len(report["rows"]) == 1 + 2 * 9
