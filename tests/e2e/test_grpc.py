@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,6 @@ async def test_a_race_is_told_in_metadata_and_on_request_in_the_last_chunk() -> 
 
 async def test_the_same_on_asyncio_and_many_at_once() -> None:
     async def run(stub: Stub) -> list[str]:
-        import asyncio
-
         async def one() -> str:
             return text_of([chunk async for chunk in stub.StreamChatCompletion(ask(omen=RACE))])
 
@@ -121,6 +120,8 @@ async def test_a_cancelled_call_has_its_upstreams_closed(when: str) -> None:
 
         assert await call(served, run) == grpc.StatusCode.CANCELLED
         await served.assert_nothing_left()
+        (race,) = served.gateway.races
+        assert {attempt.outcome for attempt in race.attempts} == {"client_cancelled"}
 
 
 async def _until_open(served: Any) -> None:

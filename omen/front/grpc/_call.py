@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import trio
 from google.protobuf.message import DecodeError, Message
 
 from omen.errors import OmenError, RequestError
 from omen.front._asgi import Headers, Receive, Scope, Send, header_map
-from omen.front._body import ClientGoneError
+from omen.front._body import BodyLimits, ClientGoneError
 from omen.front.grpc._framing import ENCODINGS, MessageReader, frame
 from omen.front.grpc._status import trailers
 
@@ -23,12 +24,13 @@ _Message = TypeVar("_Message", bound=Message)
 class Call:
     """One call, over one HTTP/2 stream. `ended` once its status was handed over."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: BodyLimits) -> None:
         self.headers: Mapping[str, str] = header_map(scope)
         self.receive = receive
         self._send = send
         encoding = self.headers.get("grpc-encoding", "identity")
-        self._reader = MessageReader(encoding, limit)
+        self._reader = MessageReader(encoding, limits.size)
+        self._patience = limits.seconds
         self._all_read = False
         self._begun = False
         self.ended = False
@@ -71,10 +73,13 @@ class Call:
 
     async def read_only(self, kind: type[_Message]) -> _Message:
         """Read the one message of a call that has one. **Raises.** As `read`."""
-        message = await self.read(kind)
-        if message is None or await self.read(kind) is not None:
-            raise RequestError("this method takes exactly one message")
-        return message
+        with trio.move_on_after(self._patience):
+            message = await self.read(kind)
+            if message is None or await self.read(kind) is not None:
+                raise RequestError("this method takes exactly one message")
+            return message
+        words = f"the message did not arrive within {self._patience:g} s"
+        raise RequestError(words, status=408, code="request_timeout")
 
     async def begin(self, metadata: Headers = ()) -> None:
         """Send the headers, once; what is told in them is told before any message."""

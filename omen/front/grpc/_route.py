@@ -69,7 +69,7 @@ class GrpcRoute:
             await send_json(send, refusal.status, error_object(refusal), error_headers(refusal))
             return
         accepted_at = trio.current_time()
-        call = Call(scope, receive, send, self._limits.size)
+        call = Call(scope, receive, send, self._limits)
         try:
             call.check()
             await self._answer(call, scope, accepted_at)

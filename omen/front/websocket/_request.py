@@ -54,6 +54,7 @@ class SocketRequest:
         self._output: SocketOutput | None = None
         self._credit = 0
         self._ended = False
+        self._left_at: float | None = None
 
     def __repr__(self) -> str:
         return f"<SocketRequest {self.id!r}{' ended' if self._ended else ''}>"
@@ -65,8 +66,10 @@ class SocketRequest:
 
     def note_client_left(self) -> None:
         """Note that what ends it now is its client's leaving."""
-        if self._race is not None and not self._ended:
-            self._race.client_left_at = trio.current_time()
+        if not self._ended:
+            self._left_at = trio.current_time()
+            if self._race is not None:
+                self._race.client_left_at = self._left_at
 
     def widen(self, chunks: int) -> None:
         """Let so many more chunks be sent."""
@@ -98,6 +101,7 @@ class SocketRequest:
             request=asked.request,
             caller=caller,
         )
+        race.client_left_at = self._left_at
         if not asked.hints.explain:
             await gateway.run(race, asked.request, self._make_output(race, asked))
             return

@@ -186,14 +186,15 @@ class Socket:
         """Write one frame when it is its turn; whoever waits longest is next."""
         text = to_json(frame, inf_nan_mode="null").decode()
         async with self._turn:
-            await self._send({"type": "websocket.send", "text": text})
+            if not self._closed:
+                await self._send({"type": "websocket.send", "text": text})
 
     async def _put_error(self, request_id: RequestId | None, error: OmenError) -> None:
         await self._put({"type": "error", "id": request_id, "error": socket_error(error)})
 
     async def _close(self, code: int, reason: str) -> None:
-        self._closed = True
         async with self._turn:
+            self._closed = True
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def _leave_when_told(self, scope: trio.CancelScope) -> None:

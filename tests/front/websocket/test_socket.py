@@ -358,6 +358,21 @@ async def test_a_binary_message_closes_the_socket(autojump_clock: MockClock) -> 
         assert dialog.closed[0] == 1003
 
 
+async def test_nothing_is_said_on_a_socket_that_was_closed(autojump_clock: MockClock) -> None:
+    """The requests that wait for their turn to write hear that it is over when it is theirs."""
+    async with open_world(FAST) as world, open_dialog(world, buffer=2) as dialog:
+        for number in range(5):
+            await dialog.ask(number)
+        await trio.sleep(5)
+        await dialog.to_server.send({"type": "websocket.receive", "text": None, "bytes": b"x"})
+        await wait_all_tasks_blocked()
+        while dialog.closed is None:
+            await dialog.hear()
+        await wait_all_tasks_blocked()
+        assert dialog.from_server.statistics().current_buffer_used == 0
+    world.assert_nothing_left()
+
+
 def _body() -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
