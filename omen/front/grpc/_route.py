@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
 import trio
@@ -94,12 +93,11 @@ class GrpcRoute:
 
 
 def _methods(gateway: Gateway, started_at: int) -> dict[str, Method]:
-    @dataclass(frozen=True)
-    class Chat:
-        stream: bool
+    async def chat(call: Call, caller: Caller, accepted_at: float) -> None:
+        await run_chat(gateway, call, caller, accepted_at, stream=False)
 
-        async def __call__(self, call: Call, caller: Caller, accepted_at: float) -> None:
-            await run_chat(gateway, call, caller, accepted_at, stream=self.stream)
+    async def stream(call: Call, caller: Caller, accepted_at: float) -> None:
+        await run_chat(gateway, call, caller, accepted_at, stream=True)
 
     async def models(call: Call, caller: Caller, accepted_at: float) -> None:
         await call.read_only(ListModelsRequest)
@@ -112,8 +110,8 @@ def _methods(gateway: Gateway, started_at: int) -> dict[str, Method]:
         await call.end()
 
     return {
-        f"/{SERVICE}/ChatCompletion": Chat(stream=False),
-        f"/{SERVICE}/StreamChatCompletion": Chat(stream=True),
+        f"/{SERVICE}/ChatCompletion": chat,
+        f"/{SERVICE}/StreamChatCompletion": stream,
         f"/{SERVICE}/ListModels": models,
         f"/{SERVICE}/GetProviderStatus": providers,
     }
