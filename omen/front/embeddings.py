@@ -48,7 +48,7 @@ def _shape_of(value: Any) -> str:
 InputIn = Annotated[
     Annotated[Text, Tag("<text>")]
     | Annotated[Tokens, Tag("<tokens>")]
-    | Annotated[list[Tokens], Tag("<lists>")]
+    | Annotated[Annotated[list[Tokens], Field(min_length=1)], Tag("<lists>")]
     | Annotated[Annotated[list[Text], Field(min_length=1)], Tag("<texts>")],
     Discriminator(_shape_of),
 ]

@@ -7,6 +7,7 @@ thing and the door do another. What answers look like is said as far as a client
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel
@@ -210,7 +211,29 @@ def openapi_document(strategies: Collection[str], providers: Collection[str], ma
         {"type": "object", "properties": weights, "additionalProperties": False},
     )
     _narrow(hints["k"], {"type": "integer", "minimum": 1, "maximum": max_k})
+    _narrow_doors(plain["components"]["schemas"])
     return plain
+
+
+_ONE_ANSWER = ("CompletionIn", "MessagesIn", "ResponsesIn", "OllamaChatIn", "GenerateIn")
+_EMBEDDINGS = ("EmbeddingsIn", "EmbedIn", "OldEmbedIn")
+
+
+def _narrow_doors(schemas: Json) -> None:
+    """Leave out of the hints what a door has no words for, and refuses by name."""
+    one, vectors = deepcopy(schemas["HintsIn"]), deepcopy(schemas["HintsIn"])
+    merge = deepcopy(schemas["MergeIn"])
+    _narrow(merge["properties"]["method"], {"enum": ["synthesize", "vote"]})
+    _narrow(one["properties"]["merge"], merge)
+    _narrow(one["properties"]["on_failure"], {"enum": ["error"]})
+    vectors["properties"]["budget_usd"] = {"type": "null"}
+    schemas |= {"HintsForOneAnswer": one, "HintsForEmbeddings": vectors}
+    for names, hints in ((_ONE_ANSWER, "HintsForOneAnswer"), (_EMBEDDINGS, "HintsForEmbeddings")):
+        for name in names:
+            if name in schemas:
+                _narrow(schemas[name]["properties"]["omen"], {"$ref": _REFS.format(model=hints)})
+    for name, nothing in (("suffix", ""), ("template", ""), ("raw", False), ("context", [])):
+        _narrow(schemas["GenerateIn"]["properties"][name], {"const": nothing})
 
 
 def _narrow(hint: Json, schema: Json) -> None:

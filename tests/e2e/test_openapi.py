@@ -24,8 +24,8 @@ STREAMS = "/omen/races/live"
 async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """But for one of its checks, that what a schema allows is accepted.
 
-    Fields that exclude each other, hints for which a door has no word, and 1.0 for a whole number
-    are refused by name, and no schema says so.
+    1.0 for a whole number is refused by name, and so is a tool's result without its call: the first
+    is an integer to JSON Schema, and of the second it has no word.
     """
     async with open_team(tmp_path) as team:
         served = team.served

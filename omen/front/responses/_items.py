@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from omen.chat import FilePart, ImagePart, Message, Opaque, Part, TextPart, ToolCall
 from omen.errors import RequestError
 from omen.front.responses._schema import (
+    RECORDS,
     ContentIn,
     CustomCallIn,
     FunctionCallIn,
@@ -24,20 +25,6 @@ from omen.front.responses._schema import (
 
 CUSTOM_INPUT = "input"
 """The one argument of a function that stands for a custom tool."""
-
-_ONLY_RECORDS = frozenset(
-    {
-        "reasoning",
-        "web_search_call",
-        "file_search_call",
-        "code_interpreter_call",
-        "image_generation_call",
-        "mcp_list_tools",
-        "mcp_call",
-    }
-)
-"""Items by which a vendor records what it did itself. Reasoning that has to come back with a call
-is remembered here, by the call's id."""
 
 
 def conversation(items: str | Sequence[ItemIn]) -> Iterable[Message]:
@@ -55,7 +42,7 @@ def conversation(items: str | Sequence[ItemIn]) -> Iterable[Message]:
                 arguments = to_json({CUSTOM_INPUT: item.input}).decode()
                 calls.append(ToolCall(call_id, name, arguments))
             case OtherItemIn(type=kind):
-                if kind not in _ONLY_RECORDS:
+                if kind not in RECORDS:
                     where = f"input.{index}.type"
                     words = f"{where}: items of the type {kind[:40]!r} are not understood"
                     raise RequestError(words, param=where)

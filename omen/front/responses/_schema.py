@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from omen.front._schema import HintsIn
 
@@ -74,10 +74,25 @@ class OutputIn(_Open):
     output: ContentIn
 
 
+RECORDS = frozenset(
+    {
+        "reasoning",
+        "web_search_call",
+        "file_search_call",
+        "code_interpreter_call",
+        "image_generation_call",
+        "mcp_list_tools",
+        "mcp_call",
+    }
+)
+"""Items by which a vendor records what it did itself. Reasoning that has to come back with a call
+is remembered here, by the call's id."""
+
+
 class OtherItemIn(_Open):
     """An item of another type."""
 
-    type: str
+    type: Annotated[str, WithJsonSchema({"enum": sorted(RECORDS)})]
 
 
 def _item_type(value: Any) -> str:
