@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from omen.front._numbers import From0, Whole
 from omen.front._schema import HintsIn
 
 _KNOWN_BLOCKS = ("text", "image", "document", "tool_use", "tool_result")
@@ -138,7 +139,7 @@ class ThinkingIn(_Open):
     """Whether and how much the model may think."""
 
     type: str
-    budget_tokens: int | None = None
+    budget_tokens: Whole | None = None
 
 
 class FormatIn(_Open):
@@ -178,7 +179,7 @@ class CountIn(_Open):
 class MessagesIn(CountIn):
     """The body of `POST /v1/messages`."""
 
-    max_tokens: int = Field(ge=0)
+    max_tokens: From0
     stop_sequences: list[str] | None = None
     metadata: MetadataIn | None = None
     temperature: float | None = Field(default=None, ge=0, le=1)

@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from omen.front._numbers import From1, UpTo20, Whole
 from omen.intents import INTENTS, SYNONYMS, intent_of
 
 
@@ -204,7 +205,7 @@ class MergeIn(BaseModel):
 
     method: Literal["synthesize", "vote", "choices"] | None = None
     judge: str | None = None
-    quorum: int | None = Field(default=None, ge=1)
+    quorum: From1 | None = None
 
 
 class HintsIn(BaseModel):
@@ -213,7 +214,7 @@ class HintsIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     strategy: str | None = None
-    k: int | None = Field(default=None, ge=1)
+    k: From1 | None = None
     intent: Annotated[str, WithJsonSchema({"enum": [*INTENTS, *SYNONYMS]})] | None = None
     providers: list[str] | None = None
     budget_usd: Positive | None = None
@@ -222,7 +223,7 @@ class HintsIn(BaseModel):
     stickiness: Literal["none", "turn", "session"] | None = None
     session_id: str | None = Field(default=None, min_length=1, max_length=512)
     priority_weights: dict[str, Positive] | None = None
-    min_useful_tokens: int | None = Field(default=None, ge=1)
+    min_useful_tokens: From1 | None = None
     hedge_delay_ms: float | None = Field(default=None, ge=0)
     merge: MergeIn | None = None
     on_failure: Literal["error", "restart"] | None = None
@@ -255,16 +256,16 @@ class ChatIn(_Open):
     tool_choice: ToolChoiceIn | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormatIn | None = None
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: From1 | None = None
+    max_completion_tokens: From1 | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     stop: StopIn | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    top_logprobs: UpTo20 | None = None
     reasoning_effort: str | None = None
     user: str | None = None
     n: Annotated[int, WithJsonSchema({"const": 1})] | None = None

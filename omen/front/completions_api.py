@@ -25,6 +25,7 @@ from omen.errors import RequestError
 from omen.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
+from omen.front._numbers import From1, Whole
 from omen.front._schema import STREAM_OPTIONS, HintsIn, StopIn, StreamOptionsIn
 from omen.front._told import explain, routing_metadata
 from omen.front._validation import describe
@@ -55,13 +56,13 @@ class CompletionIn(BaseModel):
 
     model: str = Field(min_length=1)
     prompt: Annotated[PromptIn, WithJsonSchema(_ONE_TEXT)]
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: From1 | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     stop: StopIn | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     user: str | None = None
     n: Annotated[int, WithJsonSchema({"const": 1})] | None = None
     stream: bool | None = None

@@ -21,14 +21,14 @@ from omen.callers import Caller
 from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.errors import RequestError
 from omen.front._hints import read_hints
-from omen.front._numbers import refuse_unsayable_numbers
+from omen.front._numbers import From0, From1, refuse_unsayable_numbers
 from omen.front._schema import HintsIn
 from omen.front._validation import describe
 from omen.front._whole_route import Planned
 from omen.gateway import Gateway
 from omen.hints import RaceHints
 
-Tokens = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+Tokens = Annotated[list[From0], Field(min_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -62,7 +62,7 @@ class EmbeddingsIn(BaseModel):
     model: str = Field(min_length=1)
     input: InputIn
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: int | None = Field(default=None, ge=1)
+    dimensions: From1 | None = None
     user: str | None = None
     omen: HintsIn | None = None
     tags: dict[str, str] | None = None

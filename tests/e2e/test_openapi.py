@@ -24,8 +24,8 @@ STREAMS = "/omen/races/live"
 async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """But for one of its checks, that what a schema allows is accepted.
 
-    1.0 for a whole number is refused by name, and so is a tool's result without its call: the first
-    is an integer to JSON Schema, and of the second it has no word.
+    What an upstream refuses for itself is a 400, too, and a tool's result without its call is one
+    that no schema can tell from others.
     """
     async with open_team(tmp_path) as team:
         served = team.served

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from omen.front._numbers import From1, UpTo20, Whole
 from omen.front._schema import FunctionToolIn, HintsIn, StopIn
 
 
@@ -16,11 +17,11 @@ class _Open(BaseModel):
 class OptionsIn(_Open):
     """`options`: those that other providers have, too; the rest goes to Ollama as it came."""
 
-    num_predict: int | None = None
+    num_predict: Whole | None = None
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, ge=0, le=1)
-    top_k: int | None = None
-    seed: int | None = None
+    top_k: Whole | None = None
+    seed: Whole | None = None
     stop: StopIn | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
@@ -75,7 +76,7 @@ class AskIn(_Open):
     think: ThinkIn | None = None
     keep_alive: Any = None
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    top_logprobs: UpTo20 | None = None
     omen: HintsIn | None = None
     tags: dict[str, str] | None = None
 
@@ -109,7 +110,7 @@ class EmbedIn(_Open):
         Discriminator(lambda value: "<text>" if isinstance(value, str) else "<texts>"),
     ]
     truncate: bool | None = None
-    dimensions: int | None = Field(default=None, ge=1)
+    dimensions: From1 | None = None
     omen: HintsIn | None = None
     tags: dict[str, str] | None = None
 

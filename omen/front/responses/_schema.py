@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
+from omen.front._numbers import From1, UpTo20
 from omen.front._schema import HintsIn
 
 CALLS = ("function_call", "custom_tool_call")
@@ -16,8 +17,24 @@ class _Open(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
+_COMPLETE_PARTS: list[Any] = [
+    {"properties": {"type": {"enum": kinds}, needed: {"type": "string"}}, "required": [needed]}
+    for kinds, needed in (
+        (["input_text", "output_text", "text"], "text"),
+        (["refusal"], "refusal"),
+        (["input_image"], "image_url"),
+        (["input_file"], "file_data"),
+        (["input_file"], "file_url"),
+        (["input_file"], "file_id"),
+    )
+]
+"""What a part of each type has to have, for those who read the schema."""
+
+
 class PartIn(_Open):
     """One part of what is said: text, a picture, a file, a refusal."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _COMPLETE_PARTS})
 
     type: str
     text: str | None = None
@@ -182,10 +199,10 @@ class ResponsesIn(_Open):
     parallel_tool_calls: bool | None = None
     reasoning: ReasoningIn | None = None
     text: TextIn | None = None
-    max_output_tokens: int | None = Field(default=None, ge=1)
+    max_output_tokens: From1 | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
-    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    top_logprobs: UpTo20 | None = None
     include: list[str] | None = None
     metadata: dict[str, str] | None = None
     user: str | None = None
