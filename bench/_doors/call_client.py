@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 
 import h2.connection
@@ -11,7 +12,6 @@ from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 
 from bench._client import Exchange
-from omen.front.grpc._framing import frame
 
 _MOST_AT_ONCE = 64 * 1024
 _GOODBYE_SECONDS = 5.0
@@ -58,7 +58,7 @@ class CallClient:
             "content-type": "application/grpc",
         }
         self._h2.send_headers(stream_id, list(head.items()))
-        self._h2.send_data(stream_id, frame(body), end_stream=True)
+        self._h2.send_data(stream_id, struct.pack(">BI", 0, len(body)) + body, end_stream=True)
         exchange.sent_at = trio.current_time()
         try:
             await stream.send_all(self._h2.data_to_send())

@@ -11,7 +11,7 @@ import trio
 
 from omen.client._errors import AnswerFailed, ClientError
 from omen.client._events import Attempt, ChunkReader, StreamEvent
-from omen.events import AnswerEnd, Restart, TextDelta
+from omen.events import AnswerEnd, ChoiceSwitch, Restart, TextDelta
 
 Frame = Mapping[str, Any]
 
@@ -57,11 +57,15 @@ class Stream:
     async def read_text(self) -> str:
         """Read to the end, and give the text of the first choice."""
         pieces: list[str] = []
+        choice = 0
         async for event in self:
-            if isinstance(event, TextDelta):
-                pieces.append(event.text)
-            elif isinstance(event, Restart):
-                pieces.clear()
+            match event:
+                case ChoiceSwitch(index=choice):
+                    pass
+                case TextDelta(text=text) if choice == 0:
+                    pieces.append(text)
+                case Restart():
+                    pieces.clear()
         return "".join(pieces)
 
     def put(self, frame: Frame) -> None:

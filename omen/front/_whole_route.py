@@ -13,12 +13,16 @@ from typing import Any, Protocol
 import trio
 
 from omen.callers import Caller
+from omen.chat import ChatRequest
 from omen.errors import OmenError
-from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json
 from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
 from omen.front._ids import request_id_of
+from omen.front._leaving import cancel_when_gone
 from omen.front._told import check_method, cost_headers, error_headers, own_fault, race_headers
+from omen.gateway import Gateway
+from omen.hints import RaceHints
 from omen.plan import RaceRecord
 
 
@@ -33,6 +37,30 @@ class Errors(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as it came in, with the time at which it was accepted, its id and who asks."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    accepted_at: float
+    request_id: str
+    caller: Caller
+
+    def plan(
+        self, gateway: Gateway, model: str, hints: RaceHints, request: ChatRequest | None = None
+    ) -> RaceRecord:
+        """Have it planned. **Raises.** `RequestError`."""
+        return gateway.plan(
+            model,
+            hints,
+            self.accepted_at,
+            self.request_id,
+            request=request,
+            caller=self.caller,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """What a request came to before anything was sent."""
 
@@ -41,8 +69,8 @@ class Planned:
     """Does the work and gives the body of the answer. **Raises.** `OmenError`."""
 
 
-Plan = Callable[[bytes, Mapping[str, str], float, str, Caller], Planned]
-"""Reads a body and headers, with the time of acceptance, the request's id and who asks."""
+Plan = Callable[[Incoming], Planned]
+"""Reads a request and finds out who is to do the work. **Raises.** `RequestError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +91,7 @@ class WholeRoute:
             check_method(scope)
             caller = await self.gate.admit(scope, headers)
             body = await read_json_body(receive, headers, self.body_limits)
-            planned = self.plan(body, headers, accepted_at, request_id, caller)
+            planned = self.plan(Incoming(body, headers, accepted_at, request_id, caller))
         except ClientGoneError:
             return
         except OmenError as error:
@@ -73,7 +101,7 @@ class WholeRoute:
             await self._refuse(send, own_fault(bug, f"request {request_id}"), request_id)
             return
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_leave, receive, nursery.cancel_scope, planned.race)
+            nursery.start_soon(cancel_when_gone, receive, nursery.cancel_scope, planned.race)
             await self._answer(planned, send, request_id)
             nursery.cancel_scope.cancel()
 
@@ -97,9 +125,3 @@ class WholeRoute:
             headers += race_headers(race)
         body = self.errors.error_body(error, request_id)
         await send_json(send, self.errors.status(error), body, headers)
-
-
-async def _leave(receive: Receive, scope: trio.CancelScope, race: RaceRecord) -> None:
-    await wait_until_gone(receive)
-    race.client_left_at = trio.current_time()
-    scope.cancel()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from omen.errors import OmenError
-from omen.events import Event, Restart
 from omen.front._asgi import Headers
 from omen.front._dialect import Asked
+from omen.front._gathering import Gathering
 from omen.front._told import explain
 from omen.front.anthropic_parse import parse_messages
 from omen.front.anthropic_write import (
@@ -57,25 +57,17 @@ class Messages:
         return [(b"request-id", name), (b"x-request-id", name)]
 
 
-class MessageCollector:
+class MessageCollector(Gathering):
     """A whole answer, and beside it what the caller opted in to."""
 
     def __init__(self, asked: Asked) -> None:
+        super().__init__()
         self._hints = asked.hints
-        self._events: list[Event] = []
-
-    async def send(self, events: Sequence[Event]) -> None:
-        """Take the next events."""
-        for event in events:
-            if isinstance(event, Restart):
-                self._events.clear()
-            else:
-                self._events.append(event)
 
     def body(self, race: RaceRecord) -> Mapping[str, Any]:
         """Give the message."""
         message = Message(_message_id(race), _model(race))
-        for event in self._events:
+        for event in self.events:
             message.add(event)
         body = message.body()
         return {**body, "omen": explain(race)} if self._hints.explain else body

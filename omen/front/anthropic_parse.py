@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from omen.chat import (
@@ -29,8 +28,7 @@ from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._messages_blocks import OWN_SIGNATURE
 from omen.front._messages_schema import ChoiceIn, CountIn, MessagesIn, ThinkingIn, ToolIn
 from omen.front._messages_turns import DIALECT, system_message, turn_messages
-from omen.front._numbers import refuse_unsayable_numbers
-from omen.front._validation import describe
+from omen.front._reading import read_body
 
 _OURS = ("omen", "tags")
 _FORWARDED_HEADERS = ("anthropic-version", "anthropic-beta")
@@ -72,11 +70,7 @@ def parse_count(body: bytes, headers: Mapping[str, str]) -> Asked:
 
 
 def _read(schema: type[_In], body: bytes) -> _In:
-    try:
-        said = schema.model_validate_json(body)
-    except ValidationError as error:
-        raise describe(error) from None
-    refuse_unsayable_numbers(body)
+    said = read_body(schema, body)
     choice = said.tool_choice
     if choice is not None and choice.type == "tool" and not choice.name:
         raise RequestError("tool_choice.name: is required", param="tool_choice.name")

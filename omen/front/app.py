@@ -23,7 +23,6 @@ from omen.front.live import LiveRoute
 from omen.front.metrics import Connections, Metrics
 from omen.front.ollama import (
     EmbedPlan,
-    OldEmbedPlan,
     OllamaChat,
     OllamaErrors,
     OllamaGenerate,
@@ -59,6 +58,7 @@ def make_app(
     stop = trio.Event() if told_to_stop is None else told_to_stop
     messages, pause = Messages(), server.keepalive_after_seconds
     resolve = resolver(gateway)
+    embed = EmbedPlan(gateway, resolve)
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),
         "/v1/completions": ChatRoute(gateway, Completions(), limits, pause),
@@ -68,10 +68,8 @@ def make_app(
         "/v1/responses": ChatRoute(gateway, Responses(), limits, pause),
         "/api/chat": ChatRoute(gateway, OllamaChat(resolve), any_type, pause),
         "/api/generate": ChatRoute(gateway, OllamaGenerate(resolve), any_type, pause),
-        "/api/embed": WholeRoute(EmbedPlan(gateway, resolve), OllamaErrors(), gate, any_type),
-        "/api/embeddings": WholeRoute(
-            OldEmbedPlan(gateway, resolve), OllamaErrors(), gate, any_type
-        ),
+        "/api/embed": WholeRoute(embed.new, OllamaErrors(), gate, any_type),
+        "/api/embeddings": WholeRoute(embed.old, OllamaErrors(), gate, any_type),
         "/omen/races/live": LiveRoute(feed, gate),
         "/omen/ws": WebSocketRoute(Door(gateway, feed, stop)),
     }

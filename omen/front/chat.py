@@ -12,19 +12,17 @@ from dataclasses import dataclass, field
 import trio
 
 from omen.errors import OmenError
-from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._asgi import Receive, Scope, Send, header_map, send_json
 from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
 from omen.front._dialect import Asked, Dialect, Said
 from omen.front._ids import request_id_of
+from omen.front._leaving import cancel_when_gone
 from omen.front._stream_output import StreamOutput
 from omen.front._told import check_method, error_headers, own_fault, race_headers
 from omen.front._whole_output import WholeOutput
 from omen.gateway import Gateway
 from omen.plan import Output, RaceRecord
-
-TAIL_SECONDS = 1.0
-"""What may still go on in a request whose client has everything, or is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +68,14 @@ class ChatRoute:
             await exchange.refuse(own_fault(bug, f"request {request_id}"))
             return
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope, exchange, race)
+            is_finished = exchange.is_finished
+            nursery.start_soon(cancel_when_gone, receive, nursery.cancel_scope, race, is_finished)
             await exchange.answer(asked, race, nursery)
             nursery.cancel_scope.cancel()
 
 
 class _Exchange:
-    """One request and its response. `finished` once the answer's end was handed over."""
+    """One request and its response. `is_finished` once its end was handed over."""
 
     def __init__(self, route: ChatRoute, send: Send, request_id: str) -> None:
         self._route = route
@@ -86,8 +85,7 @@ class _Exchange:
         self._headers = self._dialect.headers(request_id)
         self._output: StreamOutput | WholeOutput | None = None
 
-    @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         return self._output is not None and self._output.finished
 
     async def answer(self, asked: Asked, race: RaceRecord, nursery: trio.Nursery) -> None:
@@ -134,19 +132,3 @@ class _Exchange:
             headers += race_headers(race)
         body = self._dialect.error_body(error, self._request_id)
         await send_json(self._send, self._dialect.status(error), body, headers)
-
-
-async def _cancel_when_gone(
-    receive: Receive, scope: trio.CancelScope, exchange: _Exchange, race: RaceRecord
-) -> None:
-    """End the request when its client leaves; "leaving" also follows every normal end.
-
-    After a normal end the upstream may still be read to its own end, so that its connection can
-    be kept; that is bounded, in case the client left while the last piece was on its way to it.
-    """
-    await wait_until_gone(receive)
-    if exchange.finished:
-        scope.deadline = trio.current_time() + TAIL_SECONDS
-    else:
-        race.client_left_at = trio.current_time()
-        scope.cancel()

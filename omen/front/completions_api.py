@@ -15,7 +15,6 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import to_json
@@ -26,9 +25,9 @@ from omen.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._numbers import From1, Whole
+from omen.front._reading import read_body
 from omen.front._schema import STREAM_OPTIONS, HintsIn, StopIn, StreamOptionsIn
 from omen.front._told import explain, routing_metadata
-from omen.front._validation import describe
 from omen.front.openai_api import OpenAIErrors, model_name
 from omen.front.openai_write import DONE, usage_object
 from omen.hints import RaceHints
@@ -76,10 +75,7 @@ class Completions(OpenAIErrors):
 
     def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
-        try:
-            said = CompletionIn.model_validate_json(body)
-        except ValidationError as error:
-            raise describe(error) from None
+        said = read_body(CompletionIn, body)
         _check(said)
         stop = (said.stop,) if isinstance(said.stop, str) else tuple(said.stop or ())
         request = ChatRequest(

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omen.callers import Caller
 from omen.chat import ChatRequest, Message, Opaque, Tool
-from omen.front._whole_route import Planned
+from omen.front._whole_route import Incoming, Planned
 from omen.front.anthropic_parse import parse_count
 from omen.gateway import Gateway
 
@@ -23,24 +22,10 @@ class CountTokens:
 
     gateway: Gateway
 
-    def __call__(
-        self,
-        body: bytes,
-        headers: Mapping[str, str],
-        accepted_at: float,
-        request_id: str,
-        caller: Caller,
-    ) -> Planned:
+    def __call__(self, incoming: Incoming) -> Planned:
         """Read a request and find out who is to count."""
-        asked = parse_count(body, headers)
-        race = self.gateway.plan(
-            asked.model,
-            asked.hints,
-            accepted_at,
-            request_id,
-            request=asked.request,
-            caller=caller,
-        )
+        asked = parse_count(incoming.body, incoming.headers)
+        race = incoming.plan(self.gateway, asked.model, asked.hints, asked.request)
 
         async def run() -> Mapping[str, Any]:
             counted = await self.gateway.count_tokens(race, asked.request)

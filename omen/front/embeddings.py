@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from sys import byteorder
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from omen.callers import Caller
 from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.errors import RequestError
 from omen.front._hints import read_hints
-from omen.front._numbers import From0, From1, refuse_unsayable_numbers
+from omen.front._numbers import From0, From1
+from omen.front._reading import read_body
 from omen.front._schema import HintsIn
-from omen.front._validation import describe
-from omen.front._whole_route import Planned
+from omen.front._whole_route import Incoming, Planned
 from omen.gateway import Gateway
 from omen.hints import RaceHints
 
@@ -74,19 +73,12 @@ class EmbeddingsPlan:
 
     gateway: Gateway
 
-    def __call__(
-        self,
-        body: bytes,
-        headers: Mapping[str, str],
-        accepted_at: float,
-        request_id: str,
-        caller: Caller,
-    ) -> Planned:
+    def __call__(self, incoming: Incoming) -> Planned:
         """Read a request and find out who is to answer it."""
-        said = parse_embeddings(body)
-        hints = read_hints(said.omen, said.tags, headers)
+        said = parse_embeddings(incoming.body)
+        hints = read_hints(said.omen, said.tags, incoming.headers)
         refuse_budget(hints)
-        race = self.gateway.plan(said.model, hints, accepted_at, request_id, caller=caller)
+        race = incoming.plan(self.gateway, said.model, hints)
         request = EmbeddingsRequest(
             _inputs(said), said.dimensions, said.user, said.model_extra or {}
         )
@@ -108,12 +100,7 @@ def refuse_budget(hints: RaceHints) -> None:
 
 def parse_embeddings(body: bytes) -> EmbeddingsIn:
     """Read a body. **Raises.** `RequestError` (400), naming the field."""
-    try:
-        said = EmbeddingsIn.model_validate_json(body)
-    except ValidationError as error:
-        raise describe(error) from None
-    refuse_unsayable_numbers(body)
-    return said
+    return read_body(EmbeddingsIn, body)
 
 
 def embeddings_body(found: Embeddings, model: str, encoding: str | None) -> dict[str, Any]:

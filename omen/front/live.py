@@ -13,8 +13,9 @@ import trio
 from pydantic_core import to_json
 
 from omen.errors import OmenError
-from omen.front._asgi import Receive, Scope, Send, header_map, send_json, wait_until_gone
+from omen.front._asgi import Receive, Scope, Send, header_map, send_json
 from omen.front._auth import Gate
+from omen.front._leaving import cancel_when_gone
 from omen.front._told import MethodNotAllowed, error_headers
 from omen.front.openai_write import error_object
 from omen.telemetry import LiveFeed
@@ -35,7 +36,7 @@ class LiveRoute:
             return
         wanted = parse_qs(scope["query_string"].decode("latin-1")).get("request_id", [""])[0]
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
+            nursery.start_soon(cancel_when_gone, receive, nursery.cancel_scope)
             await self._stream(send, wanted)
             nursery.cancel_scope.cancel()
 
@@ -61,8 +62,3 @@ class LiveRoute:
 
 async def _send_piece(send: Send, piece: bytes, *, last: bool = False) -> None:
     await send({"type": "http.response.body", "body": piece, "more_body": not last})
-
-
-async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:
-    await wait_until_gone(receive)
-    scope.cancel()

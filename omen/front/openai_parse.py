@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from omen.chat import (
     ChatRequest,
@@ -28,7 +28,7 @@ from omen.chat import (
 from omen.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints
-from omen.front._numbers import refuse_unsayable_numbers
+from omen.front._reading import read_body
 from omen.front._schema import (
     ChatIn,
     ContentIn,
@@ -42,7 +42,6 @@ from omen.front._schema import (
     ToolCallIn,
     ToolIn,
 )
-from omen.front._validation import describe
 
 _URLS = ("data:", "http://", "https://")
 
@@ -52,11 +51,7 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> Asked:
 
     **Raises.** `RequestError` (400), naming the field.
     """
-    try:
-        chat = ChatIn.model_validate_json(body)
-    except ValidationError as error:
-        raise describe(error) from None
-    refuse_unsayable_numbers(body)
+    chat = read_body(ChatIn, body)
     _check(chat)
     return Asked(
         request=_request(chat),

@@ -6,138 +6,27 @@ thing and the door do another. What answers look like is said as far as a client
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from pydantic_core import from_json, to_json
 
 import omen
 from omen.config import Settings
-from omen.front._messages_schema import CountIn, MessagesIn
-from omen.front._schema import ChatIn
-from omen.front.completions_api import CompletionIn
-from omen.front.embeddings import EmbeddingsIn
-from omen.front.ollama import _schema as ollama
-from omen.front.responses import _schema as responses
+from omen.front._openapi_routes import ANTHROPIC, GETS, JSON, OLLAMA, OPENAI, POSTS, Route
+from omen.front._openapi_schemas import (
+    ANTHROPIC_ERROR,
+    OLLAMA_ERROR,
+    OPENAI_ERROR,
+    SERVER_FRAME,
+    Json,
+)
 from omen.front.websocket import client_frame
 from omen.gateway import Gateway
 
-Json = dict[str, Any]
 _REFS = "#/components/schemas/{model}"
-_OPENAI_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "code": {"type": ["string", "null"]},
-            },
-        }
-    },
-}
-_ANTHROPIC_ERROR = {
-    "type": "object",
-    "required": ["type", "error"],
-    "properties": {
-        "type": {"const": "error"},
-        "error": {
-            "type": "object",
-            "required": ["type", "message"],
-            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
-        },
-        "request_id": {"type": "string"},
-    },
-}
-_OLLAMA_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {"error": {"type": "string"}},
-}
-_SERVER_FRAME = {
-    "type": "object",
-    "required": ["type"],
-    "oneOf": [
-        {
-            "properties": {"type": {"const": "chunk"}, "id": {}, "chunk": {"type": "object"}},
-            "required": ["id", "chunk"],
-        },
-        {
-            "properties": {"type": {"const": "event"}, "id": {}, "event": {"type": "object"}},
-            "required": ["id", "event"],
-        },
-        {
-            "properties": {"type": {"const": "done"}, "id": {}, "omen": {"type": "object"}},
-            "required": ["id", "omen"],
-        },
-        {
-            "properties": {"type": {"const": "error"}, "id": {}, "error": {"type": "object"}},
-            "required": ["id", "error"],
-        },
-        {"properties": {"type": {"const": "pong"}}},
-    ],
-}
-
-_ASKS: Mapping[str, tuple[type[BaseModel], str, str, str]] = {
-    "/v1/chat/completions": (ChatIn, "text/event-stream", "OpenAIError", "Chat, as a race"),
-    "/v1/completions": (CompletionIn, "text/event-stream", "OpenAIError", "Legacy completions"),
-    "/v1/responses": (responses.ResponsesIn, "text/event-stream", "OpenAIError", "Responses"),
-    "/v1/embeddings": (EmbeddingsIn, "", "OpenAIError", "Vectors of texts"),
-    "/v1/messages": (MessagesIn, "text/event-stream", "AnthropicError", "Anthropic's Messages"),
-    "/v1/messages/count_tokens": (CountIn, "", "AnthropicError", "How long a prompt is"),
-    "/api/chat": (ollama.ChatIn, "application/x-ndjson", "OllamaError", "Ollama's chat"),
-    "/api/generate": (ollama.GenerateIn, "application/x-ndjson", "OllamaError", "Its generate"),
-    "/api/embed": (ollama.EmbedIn, "", "OllamaError", "Its embeddings"),
-    "/api/embeddings": (ollama.OldEmbedIn, "", "OllamaError", "Its older embeddings"),
-    "/api/show": (ollama.ShowIn, "", "OllamaError", "What is known of a model"),
-}
-"""Path to the body, the content type of a stream, the schema of errors, and a title."""
-
-_TELLS: Mapping[str, tuple[str, str, Mapping[str, Json]]] = {
-    "/v1/models": ("Models that can be asked for", "", {}),
-    "/v1/models/{name}": ("One of them", "", {}),
-    "/api/tags": ("The same for Ollama's clients", "OllamaError", {}),
-    "/api/version": ("The version of Ollama whose API this is", "OllamaError", {}),
-    "/health": ("200 while the process serves", "", {}),
-    "/ready": ("200 when a request could be served", "", {}),
-    "/status": ("How the gateway stands", "", {}),
-    "/openapi.json": ("This document", "", {}),
-    "/omen/providers": ("How every provider stands", "", {}),
-    "/omen/providers/{name}/health": ("How one stands", "", {}),
-    "/omen/providers/scores": ("Scores, the best first", "", {}),
-    "/omen/attempts": ("Every attempt that runs", "", {}),
-    "/omen/races": (
-        "Races of late",
-        "",
-        {"limit": {"type": "integer", "minimum": 1, "maximum": 500}},
-    ),
-    "/omen/races/{race_id}": ("One of them", "", {}),
-    "/rate-limit/status": ("How the caller's limits stand", "", {}),
-    "/admin/usage": (
-        "What was used",
-        "",
-        {
-            "by": {"enum": ["key", "provider", "model", "project", "day", "strategy"]},
-            "since": {"type": "string", "format": "date"},
-            "until": {"type": "string", "format": "date"},
-            "format": {"enum": ["json", "csv"]},
-        },
-    ),
-    "/admin/config": ("The settings in force", "", {}),
-    "/cache/stats": ("What the cache did", "", {}),
-}
-"""Path to a title, the schema of errors (OpenAI's, if none is named), and parameters."""
-
-_OTHER_TYPES = {"/metrics": "text/plain", "/omen/races/live": "text/event-stream"}
-
-
 _MODULES = {
     b"omen__front___schema__": b"",
     b"omen__front___messages_schema__": b"Messages",
@@ -168,51 +57,64 @@ class OpenAPIDocument:
 
 def openapi_document(strategies: Collection[str], providers: Collection[str], max_k: int) -> Json:
     """Build the document of a gateway with these strategies, providers and bound."""
-    models = sorted({body for body, *_ in _ASKS.values()}, key=lambda model: model.__qualname__)
+    bodies = {route.body for route in POSTS.values() if route.body is not None}
     named, definitions = models_json_schema(
-        [(model, "validation") for model in models], ref_template=_REFS
+        [(body, "validation") for body in sorted(bodies, key=lambda body: body.__qualname__)],
+        ref_template=_REFS,
     )
-    paths: Json = {path: {"post": _ask(path, named)} for path in _ASKS}
-    paths |= {path: {"get": _tell(path)} for path in _TELLS}
-    paths |= {path: {"get": _other(path, kind)} for path, kind in _OTHER_TYPES.items()}
-    paths["/cache/clear"] = {"post": _operation("Forgets every cached answer", [_JSON], "")}
-    schemas = {
-        **definitions["$defs"],
-        "WebSocketClientFrame": client_frame().json_schema(ref_template=_REFS),
-        "WebSocketServerFrame": _SERVER_FRAME,
-        "OpenAIError": _OPENAI_ERROR,
-        "AnthropicError": _ANTHROPIC_ERROR,
-        "OllamaError": _OLLAMA_ERROR,
-    }
-    schemas |= schemas["WebSocketClientFrame"].pop("$defs", {})
-    document = _any_of(
+    paths = {path: {"post": _operation(path, route, named)} for path, route in POSTS.items()}
+    paths |= {path: {"get": _operation(path, route, named)} for path, route in GETS.items()}
+    document = _plainly_named(
         {
             "openapi": "3.1.0",
             "info": {"title": "OMEN", "version": omen.__version__},
             "paths": dict(sorted(paths.items())),
             "components": {
-                "schemas": schemas,
+                "schemas": _schemas(definitions["$defs"]),
                 "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             },
             "security": [{}, {"key": []}],
         }
     )
-    text = to_json(document)
+    schemas = document["components"]["schemas"]
+    _narrow_hints(schemas["HintsIn"]["properties"], strategies, providers, max_k)
+    _narrow_doors(schemas)
+    return document
+
+
+def _schemas(models: Json) -> Json:
+    frame = client_frame().json_schema(ref_template=_REFS)
+    return {
+        **models,
+        **frame.pop("$defs", {}),
+        "WebSocketClientFrame": frame,
+        "WebSocketServerFrame": SERVER_FRAME,
+        OPENAI: OPENAI_ERROR,
+        ANTHROPIC: ANTHROPIC_ERROR,
+        OLLAMA: OLLAMA_ERROR,
+    }
+
+
+def _plainly_named(document: Json) -> Json:
+    """Give schemas names without our modules in them, wherever they are referred to."""
+    text = to_json(_any_of(document))
     for module, dialect in _MODULES.items():
         text = text.replace(module, dialect)
     plain: Json = from_json(text)
-    hints = plain["components"]["schemas"]["HintsIn"]["properties"]
+    return plain
+
+
+def _narrow_hints(
+    hints: Json, strategies: Collection[str], providers: Collection[str], max_k: int
+) -> None:
+    weights = {name: {"type": "number", "exclusiveMinimum": 0} for name in sorted(providers)}
     _narrow(hints["strategy"], {"enum": sorted(strategies)})
     _narrow(hints["providers"], {"type": "array", "items": {"enum": sorted(providers)}})
-    weight = {"type": "number", "exclusiveMinimum": 0}
-    weights = dict.fromkeys(sorted(providers), weight)
     _narrow(
         hints["priority_weights"],
         {"type": "object", "properties": weights, "additionalProperties": False},
     )
     _narrow(hints["k"], {"type": "integer", "minimum": 1, "maximum": max_k})
-    _narrow_doors(plain["components"]["schemas"])
-    return plain
 
 
 _ONE_ANSWER = ("CompletionIn", "MessagesIn", "ResponsesIn", "OllamaChatIn", "GenerateIn")
@@ -225,13 +127,11 @@ def _narrow_doors(schemas: Json) -> None:
     merge = deepcopy(schemas["MergeIn"])
     _narrow(merge["properties"]["method"], {"enum": ["synthesize", "vote"]})
     _narrow(one["properties"]["merge"], merge)
-    _narrow(one["properties"]["on_failure"], {"enum": ["error"]})
     vectors["properties"]["budget_usd"] = {"type": "null"}
     schemas |= {"HintsForOneAnswer": one, "HintsForEmbeddings": vectors}
     for names, hints in ((_ONE_ANSWER, "HintsForOneAnswer"), (_EMBEDDINGS, "HintsForEmbeddings")):
         for name in names:
-            if name in schemas:
-                _narrow(schemas[name]["properties"]["omen"], {"$ref": _REFS.format(model=hints)})
+            _narrow(schemas[name]["properties"]["omen"], {"$ref": _REFS.format(model=hints)})
     for name, nothing in (("suffix", ""), ("template", ""), ("raw", False), ("context", [])):
         _narrow(schemas["GenerateIn"]["properties"][name], {"const": nothing})
 
@@ -241,44 +141,35 @@ def _narrow(hint: Json, schema: Json) -> None:
     hint["anyOf"] = [schema, {"type": "null"}]
 
 
-_JSON = "application/json"
-
-
-def _ask(path: str, named: Mapping[Any, Json]) -> Json:
-    body, stream, error, title = _ASKS[path]
-    schema = named[(body, "validation")]
-    operation = _operation(title, [_JSON, *([stream] if stream else [])], error)
-    content = {_JSON: {"schema": schema}}
-    return {**operation, "requestBody": {"required": True, "content": content}}
-
-
-def _tell(path: str) -> Json:
-    title, error, queries = _TELLS[path]
-    kinds = [_JSON, "text/csv"] if path == "/admin/usage" else [_JSON]
-    parameters = [
-        {"name": step[1:-1], "in": "path", "required": True, "schema": {"type": "string"}}
-        for step in path.split("/")
-        if step.startswith("{")
-    ]
-    parameters += [
-        {"name": name, "in": "query", "schema": schema} for name, schema in queries.items()
-    ]
-    return _operation(title, kinds, error) | ({"parameters": parameters} if parameters else {})
-
-
-def _other(path: str, kind: str) -> Json:
-    return _operation("Figures" if path == "/metrics" else "Every race, live", [kind], "")
-
-
-def _operation(title: str, kinds: Sequence[str], error: str) -> Json:
-    reference = {"$ref": f"#/components/schemas/{error or 'OpenAIError'}"}
-    return {
-        "summary": title,
+def _operation(path: str, route: Route, named: Mapping[Any, Json]) -> Json:
+    reference = {"$ref": _REFS.format(model=route.error)}
+    operation: Json = {
+        "summary": route.title,
         "responses": {
-            "200": {"description": "OK", "content": {kind: {} for kind in kinds}},
-            "default": {"description": "An error", "content": {_JSON: {"schema": reference}}},
+            "200": {"description": "OK", "content": {kind: {} for kind in route.gives}},
+            "default": {"description": "An error", "content": {JSON: {"schema": reference}}},
         },
     }
+    if route.body is not None:
+        schema = named[(route.body, "validation")]
+        content = {JSON: {"schema": schema}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if parameters := [*_steps(path), *_queries(route)]:
+        operation["parameters"] = parameters
+    return operation
+
+
+def _steps(path: str) -> Iterator[Json]:
+    """Describe the steps of a path that stand for something."""
+    for step in path.split("/"):
+        if step.startswith("{"):
+            text = {"type": "string"}
+            yield {"name": step[1:-1], "in": "path", "required": True, "schema": text}
+
+
+def _queries(route: Route) -> Iterator[Json]:
+    for name, schema in route.queries.items():
+        yield {"name": name, "in": "query", "schema": schema}
 
 
 def _any_of(value: Any) -> Any:

@@ -12,23 +12,19 @@ from typing import Any
 
 from quart import Response, g, request
 from quart_trio import QuartTrio
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import omen
 from omen.callers import ANYBODY, Caller
-from omen.errors import OmenError, RequestError
+from omen.errors import RequestError
 from omen.front._asgi import header_map
 from omen.front._auth import Gate
-from omen.front._ids import request_id_of
 from omen.front._local import is_local
-from omen.front._told import error_headers
-from omen.front.anthropic_write import error_body, status_of
+from omen.front._operations_errors import add_error_handlers, for_anthropic
 from omen.front.attempts import describe_attempts
 from omen.front.config import describe_config
 from omen.front.metrics import CONTENT_TYPE, Metrics
 from omen.front.models import anthropic_model, anthropic_page, listed_models, openai_model
 from omen.front.ollama import SPOKEN_VERSION, list_tags, read_show, resolver, show_model
-from omen.front.openai_write import error_object
 from omen.front.openapi import OpenAPIDocument
 from omen.front.providers import describe_provider, describe_providers, describe_scores
 from omen.front.races import describe_race, list_races
@@ -61,24 +57,7 @@ def make_operations(
     _add_providers(app, gateway)
     _add_callers(app, gateway)
     _add_admin(app, gateway)
-
-    @app.errorhandler(HTTPException)
-    async def refuse(error: HTTPException) -> Refusal:
-        refused = _refused(error)
-        if _for_ollama():
-            return {"error": refused[0]["error"]["message"]}, *refused[1:]
-        return refused
-
-    @app.errorhandler(OmenError)
-    async def tell(error: OmenError) -> Refusal:
-        headers = {name.decode(): value.decode() for name, value in error_headers(error)}
-        if _for_ollama():
-            return {"error": error.message}, error.status, headers
-        if _for_anthropic():
-            request_id = request_id_of(header_map(dict(request.scope)))
-            return error_body(error, request_id), status_of(error), headers
-        return error_object(error), error.status, headers
-
+    add_error_handlers(app)
     return app
 
 
@@ -164,7 +143,7 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
     @app.get("/v1/models")
     async def models() -> Answer:
         found = list(listed_models(gateway).values())
-        if _for_anthropic():
+        if for_anthropic():
             return anthropic_page(found, started_at, request.args), 200
         data = [openai_model(listed, started_at) for listed in found]
         return {"object": "list", "data": data}, 200
@@ -175,7 +154,7 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
         if listed is None:
             words = f"the model {name[:100]!r} is not listed"
             raise RequestError(words, param="model", status=404, code="model_not_found")
-        write = anthropic_model if _for_anthropic() else openai_model
+        write = anthropic_model if for_anthropic() else openai_model
         return write(listed, started_at), 200
 
 
@@ -240,22 +219,3 @@ def _add_admin(app: QuartTrio, gateway: Gateway) -> None:
     @app.post("/cache/clear")
     async def clear() -> Answer:
         return {"cleared": await gateway.cache.clear()}, 200
-
-
-def _for_ollama() -> bool:
-    return request.path.startswith("/api/")
-
-
-def _for_anthropic() -> bool:
-    return "anthropic-version" in request.headers
-
-
-def _refused(error: HTTPException) -> Refusal:
-    status = error.code or 500
-    if status >= 500:
-        return error_object(OmenError("internal error in the gateway")), status, {}
-    code = error.name.lower().replace(" ", "_")
-    body = error_object(RequestError(error.name, status=status, code=code))
-    if isinstance(error, MethodNotAllowed):
-        return body, status, {"allow": ", ".join(sorted(error.valid_methods or ()))}
-    return body, status, {}

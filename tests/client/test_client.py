@@ -156,3 +156,12 @@ async def test_models_and_other_routes() -> None:
         with pytest.raises(omen.client.AnswerFailed) as missing:
             await gateway.get("/v1/models/nothing")
         assert missing.value.status == 404
+
+
+async def test_the_text_is_that_of_the_first_choice() -> None:
+    both = (FLEET[0], upstream("second", "ollama", first_token=0.01, gap=0.001, tokens=10))
+    async with open_served(*both) as served, omen.client.connect(served.url) as gateway:
+        more = {"merge": {"method": "choices"}}
+        race = gateway.race("hi", model="m", k=2, strategy="parallel_merge", omen=more)
+        async with race as stream:
+            assert await stream.read_text() in (whole("openai"), whole("second"))

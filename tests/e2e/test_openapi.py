@@ -12,12 +12,17 @@ import trio
 
 from tests.docs.pages import code, page, rows
 from tests.e2e.keyed import open_team
-from tests.e2e.served import open_served
+from tests.e2e.served import Served, open_served
 from tests.world import upstream
 
 FLEET = (upstream("openai", first_token=0.0, gap=0.0), upstream("ollama", "ollama", gap=0.0))
 STREAMS = "/omen/races/live"
 """A stream that does not end by itself: there is nothing to wait for."""
+
+
+async def fetch(served: Served) -> httpx.Response:
+    url = f"{served.url}/openapi.json"
+    return await trio.to_thread.run_sync(lambda: httpx.get(url, timeout=30))
 
 
 @pytest.mark.timeout(170)
@@ -53,10 +58,7 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
 
 async def test_every_documented_route_is_in_it_and_no_other() -> None:
     async with open_served(*FLEET) as served:
-        answer = await trio.to_thread.run_sync(
-            lambda: httpx.get(f"{served.url}/openapi.json", timeout=30)
-        )
-    document = answer.json()
+        document = (await fetch(served)).json()
     described = {
         f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item
     }
@@ -66,9 +68,7 @@ async def test_every_documented_route_is_in_it_and_no_other() -> None:
 
 async def test_what_it_refers_to_is_in_it() -> None:
     async with open_served(*FLEET) as served:
-        answer = await trio.to_thread.run_sync(
-            lambda: httpx.get(f"{served.url}/openapi.json", timeout=30)
-        )
+        answer = await fetch(served)
     schemas = answer.json()["components"]["schemas"]
     referred = {piece.split('"')[0] for piece in answer.text.split('"#/components/schemas/')[1:]}
     assert referred <= set(schemas)

@@ -7,7 +7,7 @@ import trio
 
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import TextDelta
-from omen.front.chat import TAIL_SECONDS
+from omen.front._leaving import TAIL_SECONDS
 from tests.front.asking import body
 from tests.front.chatting import END, HELLO, START, ask, route
 from tests.front.client import GONE, Conversation, piece, scope, talk

@@ -8,11 +8,10 @@ from typing import Any
 
 import trio
 
-from omen.callers import Caller
 from omen.candidates import Candidate, Endpoint
 from omen.errors import OmenError, RequestError
 from omen.front._auth import Gate
-from omen.front._whole_route import Planned, WholeRoute
+from omen.front._whole_route import Incoming, Planned, WholeRoute
 from omen.front.openai_api import ChatCompletions
 from omen.keyring import KeyRing
 from omen.plan import Plan, RaceRecord
@@ -30,12 +29,10 @@ class Work:
         self.race = RaceRecord("r", Plan("single", (ONE,)), 0.0)
         self.ended: list[str] = []
 
-    def plan(
-        self, body: bytes, headers: Mapping[str, str], at: float, request_id: str, caller: Caller
-    ) -> Planned:
-        if body == b"bad":
+    def plan(self, incoming: Incoming) -> Planned:
+        if incoming.body == b"bad":
             raise RequestError("x: is bad", param="x")
-        if body == b"bug":
+        if incoming.body == b"bug":
             raise KeyError("secret")
         return Planned(self.race, self._run)
 

@@ -94,9 +94,9 @@ class Call:
         start = {"type": "http.response.start", "status": 200, "headers": headers}
         await self._send({**start, "trailers": True})
 
-    async def write(self, *messages: Any, metadata: Headers = ()) -> None:
+    async def write(self, *messages: Any) -> None:
         """Send messages, as one piece."""
-        await self.begin(metadata)
+        await self.begin()
         body = b"".join(frame(message.SerializeToString()) for message in messages)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 

@@ -10,9 +10,9 @@ import trio
 from omen.callers import Caller
 from omen.errors import OmenError
 from omen.events import AnswerEnd, Event
-from omen.front._asgi import wait_until_gone
 from omen.front._dialect import Asked
 from omen.front._ids import request_id_of
+from omen.front._leaving import cancel_when_gone
 from omen.front._told import cost_headers, error_headers, explain, own_fault, race_headers
 from omen.front.grpc._answer import chunk_message, completion_message
 from omen.front.grpc._call import Call
@@ -22,9 +22,6 @@ from omen.front.openai_api import CompletionCollector, completion_id, model_name
 from omen.front.openai_write import ChunkWriter
 from omen.gateway import Gateway
 from omen.plan import RaceRecord
-
-TAIL_SECONDS = 1.0
-"""What may still go on in a call whose client has everything, or is gone."""
 
 
 async def run_chat(
@@ -42,7 +39,8 @@ async def run_chat(
     )
     output = _Chunks(call, race, asked) if stream else _Whole(call, race, asked)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_when_gone, call, nursery.cancel_scope, race)
+        scope = nursery.cancel_scope
+        nursery.start_soon(cancel_when_gone, call.receive, scope, race, lambda: call.ended)
         error: OmenError | None = None
         try:
             await gateway.run(race, asked.request, output)
@@ -72,11 +70,11 @@ class _Chunks:
             self._writer = ChunkWriter(
                 completion_id(race), int(time.time()), model_name(race), include_usage=True
             )
+            await self._call.begin([*_named(race), *race_headers(race)])
         ended = isinstance(events[-1], AnswerEnd)
         told = explain(race) if ended and self._asked.hints.explain else None
         chunks = [chunk for event in events for chunk in self._writer.chunks(event, told)]
-        metadata = [*_named(race), *race_headers(race)]
-        await self._call.write(*map(chunk_message, chunks), metadata=metadata)
+        await self._call.write(*map(chunk_message, chunks))
         if ended:
             await self._call.end()
 
@@ -95,20 +93,10 @@ class _Whole:
         if isinstance(events[-1], AnswerEnd):
             race = self._race
             message = completion_message(self._collector.body(race))
-            metadata = [*_named(race), *race_headers(race), *cost_headers(race)]
-            await self._call.write(message, metadata=metadata)
+            await self._call.begin([*_named(race), *race_headers(race), *cost_headers(race)])
+            await self._call.write(message)
             await self._call.end()
 
 
 def _named(race: RaceRecord) -> list[tuple[bytes, bytes]]:
     return [(b"x-request-id", race.request_id.encode())]
-
-
-async def _cancel_when_gone(call: Call, scope: trio.CancelScope, race: RaceRecord) -> None:
-    """End the call when its client leaves; "leaving" also follows every normal end."""
-    await wait_until_gone(call.receive)
-    if call.ended:
-        scope.deadline = trio.current_time() + TAIL_SECONDS
-    else:
-        race.client_left_at = trio.current_time()
-        scope.cancel()

@@ -12,7 +12,7 @@ from typing import Any
 import trio
 
 from omen.errors import RequestError
-from omen.front._asgi import wait_until_gone
+from omen.front._leaving import cancel_when_gone
 from omen.front.grpc._call import Call
 from omen.front.grpc._schemas import HealthRequest, HealthResponse
 from omen.gateway import Gateway
@@ -36,7 +36,7 @@ async def watch(call: Call, gateway: Gateway, stopping: Callable[[], bool], name
     """Say it again whenever it changes, until the client leaves or OMEN stops."""
     asked: Any = await call.read_only(HealthRequest)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_leave, call, nursery.cancel_scope)
+        nursery.start_soon(cancel_when_gone, call.receive, nursery.cancel_scope)
         told: int | None = None
         while True:
             stopped = stopping()
@@ -56,8 +56,3 @@ def _state(service: str, gateway: Gateway, name: str, *, stopping: bool) -> int:
         return SERVICE_UNKNOWN
     able = not stopping and (service == "" or gateway.ready)
     return SERVING if able else NOT_SERVING
-
-
-async def _leave(call: Call, scope: trio.CancelScope) -> None:
-    await wait_until_gone(call.receive)
-    scope.cancel()

@@ -11,14 +11,13 @@
 """
 
 from omen.front.ollama._api import OllamaChat, OllamaErrors, OllamaGenerate
-from omen.front.ollama._embed import EmbedPlan, OldEmbedPlan
+from omen.front.ollama._embed import EmbedPlan
 from omen.front.ollama._listing import SPOKEN_VERSION, list_tags, read_show, show_model
 from omen.front.ollama._names import resolver
 
 __all__ = [
     "SPOKEN_VERSION",
     "EmbedPlan",
-    "OldEmbedPlan",
     "OllamaChat",
     "OllamaErrors",
     "OllamaGenerate",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from omen.errors import OmenError
-from omen.events import Event, Restart
 from omen.front._asgi import Headers
 from omen.front._dialect import Asked, Said
+from omen.front._gathering import Gathering
 from omen.front._hints import read_hints
+from omen.front._reading import read_body
 from omen.front._told import explain, routing_metadata
 from omen.front.ollama._names import Resolve
-from omen.front.ollama._parse import chat_asked, generate_asked, read_body
+from omen.front.ollama._parse import chat_asked, generate_asked
 from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn
-from omen.front.ollama._write import Lines, LineWriter, add_up, as_line
+from omen.front.ollama._write import Lines, LineWriter, add_up, as_line, empty_line
 from omen.hints import RaceHints
 from omen.plan import RaceRecord
 
@@ -52,8 +52,7 @@ class _Ollama(OllamaErrors):
     @property
     def keep_alive(self) -> bytes:
         """Write a line with nothing in it: an empty one breaks Ollama's own client."""
-        empty = {"response": ""} if self.generate else {"message": _EMPTY_MESSAGE}
-        return as_line({"model": "", "created_at": _now(), **empty, "done": False})
+        return as_line(empty_line("", generate=self.generate))
 
     def writer(self, race: RaceRecord, asked: Asked) -> LineWriter:
         """Begin a stream of lines."""
@@ -65,10 +64,9 @@ class _Ollama(OllamaErrors):
 
     def _loaded(self, said: AskIn, headers: Mapping[str, str]) -> Said:
         """Answer who only wants a model to be loaded: here there is nothing to load."""
-        empty = {"response": ""} if self.generate else {"message": _EMPTY_MESSAGE}
         reason = "unload" if said.keep_alive in (0, "0", "0s") else "load"
-        beside = {"done": True, "done_reason": reason}
-        body = {"model": said.model, "created_at": _now(), **empty, **beside}
+        empty = empty_line(said.model, generate=self.generate)
+        body = {**empty, "done": True, "done_reason": reason}
         hints = read_hints(said.omen, said.tags, headers)
         return Said(body, self.resolve(said.model), hints)
 
@@ -100,35 +98,20 @@ class OllamaGenerate(_Ollama):
         return generate_asked(said, headers, self.resolve)
 
 
-class LineCollector:
+class LineCollector(Gathering):
     """A whole answer, and beside it what the caller opted in to."""
 
     def __init__(self, hints: RaceHints, *, generate: bool) -> None:
+        super().__init__()
         self._hints = hints
         self._generate = generate
-        self._events: list[Event] = []
-
-    async def send(self, events: Sequence[Event]) -> None:
-        """Take the next events."""
-        for event in events:
-            if isinstance(event, Restart):
-                self._events.clear()
-            else:
-                self._events.append(event)
 
     def body(self, race: RaceRecord) -> Mapping[str, Any]:
         """Give the object."""
         lines = Lines(race, generate=self._generate)
-        body = add_up([line for event in self._events for line in lines.write(event)])
+        body = add_up([line for event in self.events for line in lines.write(event)])
         if self._hints.explain:
             body["omen"] = explain(race)
         if self._hints.tags is not None:
             body["routing_metadata"] = routing_metadata(race)
         return body
-
-
-_EMPTY_MESSAGE = {"role": "assistant", "content": ""}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

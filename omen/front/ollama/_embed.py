@@ -2,95 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import trio
 
-from omen.callers import Caller
 from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.front._hints import read_hints
-from omen.front._whole_route import Planned
+from omen.front._reading import read_body
+from omen.front._whole_route import Incoming, Planned
 from omen.front.embeddings import refuse_budget
 from omen.front.ollama._names import Resolve
-from omen.front.ollama._parse import read_body
 from omen.front.ollama._schema import EmbedIn, OldEmbedIn
 from omen.gateway import Gateway
-from omen.hints import RaceHints
 
 _NANOSECONDS = 10**9
+_NOTHING = Embeddings((), None, None)
+
+Write = Callable[[Embeddings], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Planner:
+class EmbedPlan:
+    """Plans the work of both routes, for `WholeRoute`."""
+
     gateway: Gateway
     resolve: Resolve
 
-    def _model_and_hints(
-        self, said: EmbedIn | OldEmbedIn, headers: Mapping[str, str]
-    ) -> tuple[str, RaceHints]:
-        hints = read_hints(said.omen, said.tags, headers)
-        refuse_budget(hints)
-        return self.resolve(said.model), hints
+    def new(self, incoming: Incoming) -> Planned:
+        """Read a request to `/api/embed`. **Raises.** `RequestError` (400)."""
+        said = read_body(EmbedIn, incoming.body)
 
-
-class EmbedPlan(_Planner):
-    """Plans the work of `/api/embed`, for `WholeRoute`."""
-
-    __slots__ = ()
-
-    def __call__(
-        self,
-        body: bytes,
-        headers: Mapping[str, str],
-        accepted_at: float,
-        request_id: str,
-        caller: Caller,
-    ) -> Planned:
-        """Read a request and find out who is to answer it."""
-        said = read_body(EmbedIn, body)
-        inputs = (said.input,) if isinstance(said.input, str) else tuple(said.input)
-        model, hints = self._model_and_hints(said, headers)
-        race = self.gateway.plan(model, hints, accepted_at, request_id, caller=caller)
-
-        async def run() -> Mapping[str, Any]:
-            if not inputs or inputs == ("",):
-                return {"model": said.model, "embeddings": []}
-            found = await self.gateway.embed(race, EmbeddingsRequest(inputs, said.dimensions))
+        def write(found: Embeddings) -> Mapping[str, Any]:
             return {
                 "model": found.model or said.model,
                 "embeddings": [list(vector) for vector in found.vectors],
-                "total_duration": round((trio.current_time() - accepted_at) * _NANOSECONDS),
+                "total_duration": round(
+                    (trio.current_time() - incoming.accepted_at) * _NANOSECONDS
+                ),
                 "load_duration": 0,
                 "prompt_eval_count": found.prompt_tokens or 0,
             }
 
-        return Planned(race, run)
+        inputs = (said.input,) if isinstance(said.input, str) else tuple(said.input)
+        return self._planned(said, incoming, inputs, said.dimensions, write)
 
+    def old(self, incoming: Incoming) -> Planned:
+        """Read a request to `/api/embeddings`. **Raises.** `RequestError` (400)."""
+        said = read_body(OldEmbedIn, incoming.body)
 
-class OldEmbedPlan(_Planner):
-    """Plans the work of `/api/embeddings`."""
+        def write(found: Embeddings) -> Mapping[str, Any]:
+            return {"embedding": [number for vector in found.vectors for number in vector]}
 
-    __slots__ = ()
+        return self._planned(said, incoming, (said.prompt,), None, write)
 
-    def __call__(
+    def _planned(
         self,
-        body: bytes,
-        headers: Mapping[str, str],
-        accepted_at: float,
-        request_id: str,
-        caller: Caller,
+        said: EmbedIn | OldEmbedIn,
+        incoming: Incoming,
+        inputs: Sequence[str],
+        dimensions: int | None,
+        write: Write,
     ) -> Planned:
-        """Read a request and find out who is to answer it."""
-        said = read_body(OldEmbedIn, body)
-        model, hints = self._model_and_hints(said, headers)
-        race = self.gateway.plan(model, hints, accepted_at, request_id, caller=caller)
+        hints = read_hints(said.omen, said.tags, incoming.headers)
+        refuse_budget(hints)
+        race = incoming.plan(self.gateway, self.resolve(said.model), hints)
+        texts = tuple(text for text in inputs if text)
 
         async def run() -> Mapping[str, Any]:
-            if not said.prompt:
-                return {"embedding": []}
-            found: Embeddings = await self.gateway.embed(race, EmbeddingsRequest((said.prompt,)))
-            return {"embedding": list(found.vectors[0])}
+            if not texts:  # a client that only wants the model loaded
+                return write(_NOTHING)
+            return write(await self.gateway.embed(race, EmbeddingsRequest(texts, dimensions)))
 
         return Planned(race, run)

@@ -11,9 +11,10 @@ from hashlib import sha256
 from typing import Any
 
 from omen.errors import RequestError
+from omen.front._reading import read_body
 from omen.front.models import Listed
-from omen.front.ollama._parse import read_body
 from omen.front.ollama._schema import ShowIn
+from omen.front.ollama._write import written_time
 
 SPOKEN_VERSION = "0.13.0"
 """The version of Ollama whose API this is. Some clients refuse to talk to one that is too old."""
@@ -91,4 +92,4 @@ def _capabilities(listed: Listed) -> list[str]:
 
 
 def _time(created: int) -> str:
-    return datetime.fromtimestamp(created, UTC).isoformat().replace("+00:00", "Z")
+    return written_time(datetime.fromtimestamp(created, UTC))

@@ -6,9 +6,8 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from omen.chat import (
@@ -24,9 +23,7 @@ from omen.chat import (
 from omen.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
-from omen.front._numbers import refuse_unsayable_numbers
 from omen.front._schema import FunctionToolIn
-from omen.front._validation import describe
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn, MessageIn, OptionsIn
 
@@ -36,18 +33,6 @@ _KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF"
 _PASSED_ON = ("truncate", "shift")
 _UNSERVED = {"suffix": "", "template": "", "raw": False, "context": []}
 """What a chat model behind another API cannot do, and the value with which it is not asked for."""
-
-_In = TypeVar("_In", bound=BaseModel)
-
-
-def read_body(schema: type[_In], body: bytes) -> _In:
-    """Read a body. **Raises.** `RequestError` (400), naming the field."""
-    try:
-        said = schema.model_validate_json(body)
-    except ValidationError as error:
-        raise describe(error) from None
-    refuse_unsayable_numbers(body)
-    return said
 
 
 def chat_asked(said: ChatIn, headers: Mapping[str, str], resolve: Resolve) -> Asked:

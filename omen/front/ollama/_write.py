@@ -68,7 +68,7 @@ class Lines:
     def _line(self, text: str, *, logprobs: Any = None, **more: Any) -> Line:
         line: Line = {
             "model": self._model,
-            "created_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "created_at": written_time(datetime.now(UTC)),
         }
         if self._generate:
             line |= {"response": text, **more}
@@ -130,6 +130,17 @@ def _add_up_messages(messages: Sequence[Line]) -> Line:
     if calls := [call for m in messages for call in m.get("tool_calls") or ()]:
         whole["tool_calls"] = calls
     return whole
+
+
+def empty_line(model: str, *, generate: bool) -> Line:
+    """Write a line that says nothing."""
+    empty = {"response": ""} if generate else {"message": {"role": "assistant", "content": ""}}
+    return {"model": model, "created_at": written_time(datetime.now(UTC)), **empty, "done": False}
+
+
+def written_time(moment: datetime) -> str:
+    """Write a moment of UTC as Ollama does."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def as_line(line: Mapping[str, Any]) -> bytes:

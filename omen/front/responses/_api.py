@@ -9,8 +9,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from omen.errors import OmenError
-from omen.events import Event, Restart
+from omen.events import Event
 from omen.front._dialect import Asked
+from omen.front._gathering import Gathering
 from omen.front._told import explain, routing_metadata
 from omen.front.openai_api import OpenAIErrors, model_name
 from omen.front.responses._object import Wire
@@ -65,25 +66,17 @@ class ResponseWriter:
         return _event(wire, self._written - 1)
 
 
-class ResponseCollector:
+class ResponseCollector(Gathering):
     """A whole answer, and beside it what the caller opted in to."""
 
     def __init__(self, asked: Asked) -> None:
+        super().__init__()
         self._asked = asked
-        self._events: list[Event] = []
-
-    async def send(self, events: Sequence[Event]) -> None:
-        """Take the next events."""
-        for event in events:
-            if isinstance(event, Restart):
-                self._events.clear()
-            else:
-                self._events.append(event)
 
     def body(self, race: RaceRecord) -> Mapping[str, Any]:
         """Give the response object."""
         translator = _translator(race, self._asked)
-        wires = [wire for event in self._events for wire in translator.translate(event)]
+        wires = [wire for event in self.events for wire in translator.translate(event)]
         body: Wire = wires[-1]["response"]
         if self._asked.hints.explain:
             body["omen"] = explain(race)

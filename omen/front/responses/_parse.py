@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import from_json
-
 from omen.chat import ChatRequest, Message, ResponseFormat, TextPart
 from omen.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
-from omen.front._numbers import refuse_unsayable_numbers
-from omen.front._validation import describe
+from omen.front._reading import read_body
 from omen.front.responses._items import conversation
 from omen.front.responses._schema import ResponsesIn
 from omen.front.responses._tools import own_tools, tool_choice
@@ -35,17 +31,11 @@ def parse_responses(body: bytes, headers: Mapping[str, str]) -> Asked:
 
     **Raises.** `RequestError` (400), naming the field.
     """
-    try:
-        said = ResponsesIn.model_validate_json(body)
-    except ValidationError as error:
-        raise describe(error) from None
-    refuse_unsayable_numbers(body)
+    said = read_body(ResponsesIn, body)
     _refuse_what_is_not_kept(said)
     hints = read_hints(said.omen, said.tags, headers)
     refuse_unsayable(hints, restart=not said.stream)
-    return Asked(
-        _request(said), said.model, hints, stream=bool(said.stream), said=_echo(from_json(body))
-    )
+    return Asked(_request(said), said.model, hints, stream=bool(said.stream), said=_echo(said))
 
 
 def _refuse_what_is_not_kept(said: ResponsesIn) -> None:
@@ -95,6 +85,6 @@ def _extras(said: ResponsesIn) -> dict[str, Any]:
     return extras
 
 
-def _echo(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _echo(said: ResponsesIn) -> Mapping[str, Any]:
     """Give what of the request comes back in the response: all but what it is about."""
-    return {name: value for name, value in body.items() if name not in ("input", "omen", "tags")}
+    return said.model_dump(exclude={"input", "omen", "tags"}, exclude_unset=True, by_alias=True)

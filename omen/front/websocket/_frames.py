@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapt
 from pydantic_core import from_json, to_json
 
 from omen.errors import RequestError
-from omen.front._validation import Location, describe
+from omen.front._validation import describe
 
 _KINDS = ("request", "cancel", "credit", "auth", "ping")
 
@@ -114,7 +114,7 @@ def read_frame(text: str) -> Frame:
     try:
         return _FRAME.validate_python(value)
     except ValidationError as error:
-        told = describe(error, _spell)
+        told = describe(error)
         told.code = "invalid_frame"
         raise FrameError(told, _id_of_request(value)) from None
 
@@ -126,10 +126,6 @@ def chat_body(frame: RequestFrame) -> bytes:
         body = {**body, "stream": True}
     # What JSON has no number for is refused there, by its name.
     return to_json(body, inf_nan_mode="constants")
-
-
-def _spell(location: Location) -> str:
-    return ".".join(str(step) for step in location if not str(step).startswith("<"))
 
 
 def _id_of_request(value: dict[str, Any]) -> RequestId | None:

@@ -13,6 +13,7 @@ from omen.callers import Caller
 from omen.errors import OmenError, RequestError
 from omen.front._dialect import Asked
 from omen.front._ids import request_id_of
+from omen.front._leaving import TAIL_SECONDS
 from omen.front._told import own_fault
 from omen.front.openai_api import completion_id, model_name
 from omen.front.openai_parse import parse_chat
@@ -23,8 +24,6 @@ from omen.gateway import Gateway
 from omen.plan import RaceRecord
 from omen.telemetry import LiveFeed
 
-TAIL_SECONDS = 1.0
-"""What may still go on in a request whose client has everything: its upstream's last bytes."""
 LAST_FRAME_SECONDS = 30.0
 """How long the frame that ends a request may wait for its turn on the socket."""
 

@@ -36,6 +36,18 @@ class Dialog:
     heard: list[tuple[float, Frame]] = field(default_factory=list)
     closed: tuple[int, str] | None = None
     refused: Frame | None = None
+    server_says: trio.MemorySendChannel[Frame] | None = None
+    said_too_late: list[Frame] = field(default_factory=list)
+    """What the server said on a socket that it had closed itself."""
+    _closing: bool = False
+
+    async def take(self, message: Frame) -> None:
+        """What the server says, as it says it."""
+        assert self.server_says is not None
+        if self._closing:
+            self.said_too_late.append(message)
+        self._closing = message["type"] == "websocket.close"
+        await self.server_says.send(message)
 
     async def say(self, **frame: Any) -> None:
         await self.say_text(json.dumps(frame))
@@ -97,10 +109,10 @@ async def open_dialog(
     stop = trio.Event()
     door = Door(cast(Gateway, world.gateway), cast(LiveFeed, world.feed), stop, requests)
     wish = {**scope("/omen/ws", headers=headers), "type": "websocket", "client": (client, 1)}
-    dialog = Dialog(said, heard, stop)
+    dialog = Dialog(said, heard, stop, server_says=server_says)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(WebSocketRoute(door), wish, server_hears.receive, server_says.send)
+            nursery.start_soon(WebSocketRoute(door), wish, server_hears.receive, dialog.take)
             await said.send({"type": "websocket.connect"})
             answer = await heard.receive()
             if answer["type"] == "websocket.accept":
@@ -110,3 +122,4 @@ async def open_dialog(
                 dialog.refused = {"status": answer["status"], **json.loads(body["body"])["error"]}
                 yield dialog
             nursery.cancel_scope.cancel()
+    assert dialog.said_too_late == []
