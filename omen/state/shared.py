@@ -181,11 +181,13 @@ class SharedStore:
         """Come back once Redis has heard of everything that was spent.
 
         If it has forgotten what was spent before, the ledger has to tell it all of that, and what
-        was spent meanwhile is in there, too: the notes are void.
+        was spent meanwhile is in there, too: the notes are void. If it has not, the ledger must
+        not be asked: what other replicas have spent and not told yet would count twice.
         """
         try:
             memory = await self._remote.memory()
-            if self._memory not in (None, memory):
+            forgot = memory != self._memory
+            if forgot and self._memory is not None:
                 self._notes.clear()
             self._memory = memory
             await self._tell()
@@ -195,7 +197,8 @@ class SharedStore:
         self._local.forget_budgets()
         away = trio.current_time() - (self.away_since or 0.0)
         self.away_since = None
-        self.epoch += 1
+        if forgot:
+            self.epoch += 1
         logger.warning("redis is back after %.1f s", away)
 
     async def _tell_what_is_left(self) -> None:

@@ -78,7 +78,9 @@ async def connect(served: Served, case: Chat, *, tls: bool) -> Stream:
 async def test_nothing_is_left_of_a_client_that(
     case: Chat, leave: str, tls: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with gateway(tls=tls) as served:
+    # Who is to be cut off, soon; nobody else, however busy the machine is.
+    write_timeout = SHORT if case.is_cut_off else AMPLE
+    async with gateway(tls=tls, write_timeout=write_timeout) as served:
         stream = await connect(served, case, tls=tls)
         await case.play(stream)
         if case.is_cut_off:
