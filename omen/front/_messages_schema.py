@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from omen.front._numbers import From0, Whole
-from omen.front._schema import HintsIn
+from omen.front._schema import HintsIn, TagsIn
 
 _KNOWN_BLOCKS = ("text", "image", "document", "tool_use", "tool_result")
 
@@ -173,7 +173,7 @@ class CountIn(_Open):
     thinking: ThinkingIn | None = None
     output_config: OutputIn | None = None
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None
 
 
 class MessagesIn(CountIn):

@@ -22,8 +22,7 @@ _SUSPICIOUS = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}|\d{300}")
 
 def _whole(value: Any) -> Any:
     """Take 2.0 for 2: to JSON they are the same number, and some languages write no other."""
-    exact = isinstance(value, float) and abs(value) < 2**53 and value.is_integer()
-    return int(value) if exact else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]

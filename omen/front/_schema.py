@@ -236,6 +236,13 @@ class HintsIn(BaseModel):
         return None if said is None else read_intent(said)
 
 
+_TAGS: dict[str, Any] = {
+    "type": "object",
+    "properties": {"intent": {"enum": [*INTENTS, *SYNONYMS]}},
+    "additionalProperties": {"type": "string"},
+}
+TagsIn = Annotated[dict[str, str], WithJsonSchema(_TAGS)]
+"""Labels for the books. One of them, `intent`, is a hint as well."""
 STREAM_OPTIONS: dict[str, Any] = {
     "anyOf": [
         {"properties": {"stream_options": {"type": "null"}}},
@@ -268,8 +275,8 @@ class ChatIn(_Open):
     top_logprobs: UpTo20 | None = None
     reasoning_effort: str | None = None
     user: str | None = None
-    n: Annotated[int, WithJsonSchema({"const": 1})] | None = None
+    n: Annotated[Whole, WithJsonSchema({"const": 1})] | None = None
     stream: bool | None = None
     stream_options: StreamOptionsIn | None = None
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None

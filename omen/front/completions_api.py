@@ -26,7 +26,7 @@ from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._numbers import From1, Whole
 from omen.front._reading import read_body
-from omen.front._schema import STREAM_OPTIONS, HintsIn, StopIn, StreamOptionsIn
+from omen.front._schema import STREAM_OPTIONS, HintsIn, StopIn, StreamOptionsIn, TagsIn
 from omen.front._told import explain, routing_metadata
 from omen.front.openai_api import OpenAIErrors, model_name
 from omen.front.openai_write import DONE, usage_object
@@ -63,11 +63,15 @@ class CompletionIn(BaseModel):
     stop: StopIn | None = None
     seed: Whole | None = None
     user: str | None = None
-    n: Annotated[int, WithJsonSchema({"const": 1})] | None = None
+    suffix: Annotated[str, WithJsonSchema({"const": ""})] | None = None
+    logprobs: Annotated[Any, WithJsonSchema({"type": "null"})] = None
+    best_of: Annotated[Whole, WithJsonSchema({"const": 1})] | None = None
+    echo: Annotated[bool, WithJsonSchema({"const": False})] | None = None
+    n: Annotated[Whole, WithJsonSchema({"const": 1})] | None = None
     stream: bool | None = None
     stream_options: StreamOptionsIn | None = None
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None
 
 
 class Completions(OpenAIErrors):
@@ -183,7 +187,7 @@ def _check(said: CompletionIn) -> None:
     if said.stream_options is not None and not said.stream:
         raise RequestError("stream_options: needs stream to be true", param="stream_options")
     for name, nothing in _UNSERVED.items():
-        value = (said.model_extra or {}).get(name)
+        value = getattr(said, name)
         if value is not None and value != nothing:
             raise RequestError(f"{name}: is not available, a chat model answers", param=name)
 

@@ -22,7 +22,7 @@ from omen.errors import RequestError
 from omen.front._hints import read_hints
 from omen.front._numbers import From0, From1
 from omen.front._reading import read_body
-from omen.front._schema import HintsIn
+from omen.front._schema import HintsIn, TagsIn
 from omen.front._whole_route import Incoming, Planned
 from omen.gateway import Gateway
 from omen.hints import RaceHints
@@ -37,7 +37,7 @@ def _shape_of(value: Any) -> str:
     match value:
         case str():
             return "<text>"
-        case list() if isinstance(first, int) and not isinstance(first, bool):
+        case list() if isinstance(first, int | float) and not isinstance(first, bool):
             return "<tokens>"
         case list() if isinstance(first, list):
             return "<lists>"
@@ -64,7 +64,7 @@ class EmbeddingsIn(BaseModel):
     dimensions: From1 | None = None
     user: str | None = None
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,9 @@ _OWN_FIELDS = ("keep_alive", "truncate", "shift", "think")
 
 def api_chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
     """Write the body of a streamed request."""
+    if not request.messages:
+        # Here that means to load the model, and is answered by a line that ends before it begins.
+        raise unsupported("an answer to nothing")
     body: dict[str, Any] = {
         "model": model,
         "messages": _messages(request.messages),

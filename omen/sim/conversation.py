@@ -48,9 +48,10 @@ def tokens_in(text: str) -> int:
 
 
 def positive_int(value: Any) -> int | None:
-    """Return `value` when it is a whole number above 0."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    return value if is_count else None
+    """Return `value` when it is a whole number above 0, written with a point or without."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    is_count = isinstance(whole, int) and not isinstance(whole, bool) and whole > 0
+    return whole if is_count else None
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

@@ -121,6 +121,14 @@ def _calls(client: ollama.Client, asked: dict[str, Any], *, stream: bool) -> lis
     return [call for part in parts for call in part.message.tool_calls or ()]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_result_whose_call_was_not_kept_is_understood_all_the_same(kind: str) -> None:
+    history = [*ASK, {"role": "tool", "tool_name": "get_weather", "content": "rain"}]
+    async with open_served(quick(kind)) as served:
+        answer = await call(served, lambda c: c.chat(model="m", messages=history))
+        assert answer.message.content == whole("up")
+
+
 async def test_models_are_listed_and_shown() -> None:
     async with open_served(*FLEET) as served:
         listed = await call(served, lambda c: c.list())

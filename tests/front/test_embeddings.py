@@ -34,6 +34,7 @@ def parsed(given_input: Any, **more: Any) -> tuple[Any, ...]:
         ("one", ("one",)),
         (["one", "two"], ("one", "two")),
         ([1, 2, 3], ((1, 2, 3),)),
+        ([1.0, 2, 3.0], ((1, 2, 3),)),
         ([[1, 2], [3]], ((1, 2), (3,))),
     ],
 )
@@ -50,6 +51,7 @@ def test_an_input_has_four_forms(given_input: Any, inputs: tuple[Any, ...]) -> N
         ({"input": [1, "a"]}, "input.1"),
         ({"input": [[]]}, "input.0"),
         ({"input": [-1]}, "input.0"),
+        ({"input": [1.5, 2]}, "input.0"),
         ({"input": {"a": 1}}, "input"),
         ({"input": "a", "encoding_format": "hex"}, "encoding_format"),
         ({"input": "a", "dimensions": 0}, "dimensions"),

@@ -201,6 +201,7 @@ def test_reasoning_effort(model: str, effort: str, think: str | bool | None) -> 
             ChatRequest((Message("user", (Opaque({"type": "file"}),)),)), id="another part"
         ),
         pytest.param(ChatRequest((called(("c", "f", "{cut")),)), id="arguments that are no JSON"),
+        pytest.param(ChatRequest(()), id="nothing, which loads the model"),
     ],
 )
 def test_what_cannot_be_said_is_left_to_another_candidate(request_: ChatRequest) -> None:

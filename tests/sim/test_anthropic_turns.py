@@ -73,6 +73,8 @@ async def test_only_the_newest_models_take_instructions_in_the_middle(
 USED = {"role": "assistant", "content": [USE, {**USE, "id": "toolu_2"}]}
 SECOND = {**RESULT, "tool_use_id": "toolu_2"}
 TEXT = {"type": "text", "text": "well"}
+ANSWER = {"role": "assistant", "content": "12 C"}
+AGAIN = {"role": "user", "content": [RESULT]}
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,21 @@ async def test_every_tool_use_needs_its_result_at_the_beginning_of_the_next_mess
 ) -> None:
     got = await message("claude-sim", nursery, messages=[*QUESTION, USED, *after])
     assert f"without `tool_result` blocks immediately after: {left}." in said(got)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [{"role": "user", "content": [RESULT]}],
+        [USED, {"role": "user", "content": [RESULT, SECOND, {**RESULT, "tool_use_id": "toolu_9"}]}],
+        [USED, {"role": "user", "content": [RESULT, SECOND]}, ANSWER, AGAIN],
+    ],
+)
+async def test_every_result_needs_its_tool_use_in_the_message_before(
+    history: list[Any], nursery: trio.Nursery
+) -> None:
+    got = await message("claude-sim", nursery, messages=[*QUESTION, *history])
+    assert "unexpected `tool_use_id` found in `tool_result` blocks: toolu_" in said(got)
 
 
 async def test_results_may_come_in_several_messages_of_the_user_which_are_one_turn(

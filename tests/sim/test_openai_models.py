@@ -170,6 +170,19 @@ async def test_a_tool_call_needs_its_result_right_after_it(
         assert "did not have response messages: call_" in got.json["error"]["message"]
 
 
+async def test_a_result_needs_its_call_right_before_it(
+    nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    call = {"id": "call_1", "type": "function", "function": {}}
+    called = {"role": "assistant", "content": None, "tool_calls": [call]}
+    result, other = ({"role": "tool", "tool_call_id": f"call_{n}", "content": "1"} for n in (1, 2))
+    histories = ([result], [called, result, other], [called, result, *QUESTION, result])
+    for messages in histories:
+        got = await complete("openai", "gpt-4o", nursery, messages=[*QUESTION, *messages])
+        assert got.status == 400
+        assert "must be a response to a preceding message" in got.json["error"]["message"]
+
+
 async def test_a_named_tool_is_the_one_that_is_called(
     nursery: trio.Nursery, autojump_clock: trio.abc.Clock
 ) -> None:

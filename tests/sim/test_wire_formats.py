@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import trio
@@ -203,14 +204,22 @@ async def test_a_tool_call_that_is_not_streamed_comes_whole(
             assert got.json["message"]["tool_calls"][0]["function"]["arguments"] == CITY
 
 
-RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "12 C"}
-RESULTS = {
-    **dict.fromkeys(("openai", "azure", "xai"), RESULT),
-    "anthropic": {
-        "role": "user",
-        "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "12 C"}],
-    },
-    "ollama": {"role": "tool", "tool_name": "lookup_weather", "content": "12 C"},
+NAME = "lookup_weather"
+CALL = {"id": "call_1", "type": "function", "function": {"name": NAME, "arguments": "{}"}}
+CALLED: list[dict[str, Any]] = [
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "12 C"},
+]
+TOOL_USE = {"type": "tool_use", "id": "toolu_1", "name": NAME, "input": {}}
+TOOL_RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "12 C"}
+RESULTS: dict[str, list[dict[str, Any]]] = {
+    **dict.fromkeys(("openai", "azure", "xai"), CALLED),
+    "anthropic": [
+        {"role": "assistant", "content": [TOOL_USE]},
+        {"role": "user", "content": [TOOL_RESULT]},
+    ],
+    # Its server takes a result whose call it was not shown, too.
+    "ollama": [{"role": "tool", "tool_name": NAME, "content": "12 C"}],
 }
 
 
@@ -218,7 +227,7 @@ RESULTS = {
 async def test_after_a_tool_result_the_answer_is_text_again(
     kind: str, nursery: trio.Nursery, autojump_clock: trio.abc.Clock
 ) -> None:
-    messages = [{"role": "user", "content": "weather?"}, RESULTS[kind]]
+    messages = [{"role": "user", "content": "weather?"}, *RESULTS[kind]]
     got = await connect(upstream(kind), nursery).chat(kind, tools=True, messages=messages)
     assert streamed_text(kind, got.body) == answer_text(f"sim-{kind}", 3)
 

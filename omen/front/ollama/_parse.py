@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
-
-from pydantic_core import to_json
 
 from omen.chat import (
     ChatRequest,
-    ImagePart,
     Message,
-    Part,
     ResponseFormat,
     TextPart,
     Tool,
-    ToolCall,
 )
 from omen.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._schema import FunctionToolIn
 from omen.front.ollama._names import Resolve
-from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn, MessageIn, OptionsIn
+from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn, OptionsIn
+from omen.front.ollama._turns import conversation, user_message
 
 DIALECT = "ollama"
-_KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
-"""What the bytes of a picture begin with."""
 _PASSED_ON = ("truncate", "shift")
 _UNSERVED = {"suffix": "", "template": "", "raw": False, "context": []}
 """What a chat model behind another API cannot do, and the value with which it is not asked for."""
@@ -37,7 +28,7 @@ _UNSERVED = {"suffix": "", "template": "", "raw": False, "context": []}
 
 def chat_asked(said: ChatIn, headers: Mapping[str, str], resolve: Resolve) -> Asked:
     """Translate a chat. **Raises.** `RequestError` (400), naming the field."""
-    return _asked(said, _messages(said.messages), headers, resolve, said.tools or ())
+    return _asked(said, conversation(said.messages), headers, resolve, said.tools or ())
 
 
 def generate_asked(said: GenerateIn, headers: Mapping[str, str], resolve: Resolve) -> Asked:
@@ -46,9 +37,9 @@ def generate_asked(said: GenerateIn, headers: Mapping[str, str], resolve: Resolv
         value = getattr(said, name)
         if value is not None and value != nothing:
             raise RequestError(f"{name}: is not available, a chat model answers", param=name)
-    parts: list[Part] = [TextPart(said.prompt), *_images(said.images, "images")]
     system = [Message("system", (TextPart(said.system),))] if said.system else []
-    return _asked(said, [*system, _message("user", parts)], headers, resolve)
+    prompt = user_message(said.prompt, said.images)
+    return _asked(said, [*system, prompt], headers, resolve)
 
 
 def _asked(
@@ -113,64 +104,3 @@ def _format(said: AskIn) -> ResponseFormat | None:
             return ResponseFormat("json_schema", schema=schema)
         case _:
             return ResponseFormat("json_object")
-
-
-def _messages(said: Sequence[MessageIn]) -> list[Message]:
-    """Read a conversation. Calls without an id get one, and results find theirs by name."""
-    messages: list[Message] = []
-    waiting: list[ToolCall] = []
-    numbers = count()
-    for index, message in enumerate(said):
-        calls = tuple(
-            ToolCall(
-                call.id or f"call_{next(numbers)}",
-                call.function.name,
-                to_json(call.function.arguments).decode(),
-            )
-            for call in message.tool_calls or ()
-        )
-        waiting += calls
-        where = f"messages.{index}"
-        parts: list[Part] = []
-        if message.content or message.role != "assistant":
-            parts.append(TextPart(message.content))
-        parts += _images(message.images, f"{where}.images")
-        answered = _answered(message, waiting, where) if message.role == "tool" else None
-        messages.append(_message(message.role, parts, calls, answered))
-    return messages
-
-
-def _answered(message: MessageIn, waiting: list[ToolCall], where: str) -> str:
-    """Find the call that a result is of, and take it from those that wait for theirs."""
-    if message.tool_call_id is not None:
-        waiting[:] = [call for call in waiting if call.id != message.tool_call_id]
-        return message.tool_call_id
-    named = [call for call in waiting if message.tool_name in (None, call.name)]
-    if not named:
-        words = f"{where}: is the result of no call that was made"
-        raise RequestError(words, param=where)
-    waiting.remove(named[0])
-    return named[0].id
-
-
-def _message(
-    role: Any,
-    parts: Sequence[Part],
-    calls: tuple[ToolCall, ...] = (),
-    answered: str | None = None,
-) -> Message:
-    single = all(isinstance(part, TextPart) for part in parts)
-    return Message(role, tuple(parts), tool_calls=calls, tool_call_id=answered, single_text=single)
-
-
-def _images(images: Sequence[str] | None, where: str) -> list[ImagePart]:
-    found = []
-    for index, image in enumerate(images or ()):
-        try:
-            begins = base64.b64decode(image[:16], validate=True)
-        except (binascii.Error, ValueError):
-            place = f"{where}.{index}"
-            raise RequestError(f"{place}: must be a picture in base64", param=place) from None
-        kind = next((kind for magic, kind in _KINDS if begins.startswith(magic)), "png")
-        found.append(ImagePart(f"data:image/{kind};base64,{image}"))
-    return found

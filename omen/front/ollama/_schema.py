@@ -4,14 +4,43 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from omen.front._numbers import From1, UpTo20, Whole
-from omen.front._schema import FunctionToolIn, HintsIn, StopIn
+from omen.front._schema import FunctionToolIn, HintsIn, StopIn, TagsIn
 
 
 class _Open(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+_BASE64 = (
+    r"^(?:[A-Za-z0-9+/]{4}[\r\n]*)*"
+    r"(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?[\r\n]*$"
+)
+"""Lines are what some encoders make; Go, in which Ollama's server is written, reads over them."""
+
+
+def _a_picture(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Say in words what a pattern would say in signs."""
+    try:
+        return check(value)
+    except ValidationError:
+        raise PydanticCustomError("base64", "must be a picture in base64") from None
+
+
+PictureIn = Annotated[str, Field(min_length=4, pattern=_BASE64), WrapValidator(_a_picture)]
 
 
 class OptionsIn(_Open):
@@ -46,7 +75,7 @@ class MessageIn(_Open):
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
-    images: list[str] | None = None
+    images: list[PictureIn] | None = None
     tool_calls: list[CallIn] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
@@ -61,7 +90,8 @@ FormatIn = Annotated[
     Discriminator(_format_of),
 ]
 ThinkIn = Annotated[
-    Annotated[bool, Tag("<flag>")] | Annotated[str, Tag("<text>")],
+    Annotated[bool, Tag("<flag>")]
+    | Annotated[Literal["low", "medium", "high", "max"], Tag("<text>")],
     Discriminator(lambda value: "<text>" if isinstance(value, str) else "<flag>"),
 ]
 
@@ -78,7 +108,7 @@ class AskIn(_Open):
     logprobs: bool | None = None
     top_logprobs: UpTo20 | None = None
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None
 
 
 class ChatIn(AskIn):
@@ -93,11 +123,11 @@ class GenerateIn(AskIn):
 
     prompt: str = ""
     system: str | None = None
-    images: list[str] | None = None
-    suffix: str | None = None
-    template: str | None = None
-    raw: bool | None = None
-    context: list[int] | None = None
+    images: list[PictureIn] | None = None
+    suffix: Annotated[str, WithJsonSchema({"const": ""})] | None = None
+    template: Annotated[str, WithJsonSchema({"const": ""})] | None = None
+    raw: Annotated[bool, WithJsonSchema({"const": False})] | None = None
+    context: Annotated[list[int], WithJsonSchema({"const": []})] | None = None
 
 
 class EmbedIn(_Open):
@@ -112,7 +142,7 @@ class EmbedIn(_Open):
     truncate: bool | None = None
     dimensions: From1 | None = None
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None
 
 
 class OldEmbedIn(_Open):
@@ -121,7 +151,7 @@ class OldEmbedIn(_Open):
     model: str = Field(min_length=1)
     prompt: str
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None
 
 
 class ShowIn(_Open):

@@ -24,6 +24,8 @@ _KEPT_ELSEWHERE = {
     "background": "nothing runs here without its client; stream, or wait",
 }
 """What needs a memory of what was asked before, and what to do instead."""
+_UNASKED = {"previous_response_id": "", "background": False}
+"""What some of these may say and ask for nothing by it."""
 
 
 def parse_responses(body: bytes, headers: Mapping[str, str]) -> Asked:
@@ -40,7 +42,8 @@ def parse_responses(body: bytes, headers: Mapping[str, str]) -> Asked:
 
 def _refuse_what_is_not_kept(said: ResponsesIn) -> None:
     for name, instead in _KEPT_ELSEWHERE.items():
-        if (said.model_extra or {}).get(name):
+        value = getattr(said, name)
+        if value is not None and value != _UNASKED.get(name):
             raise RequestError(f"{name}: {instead}", param=name, code="unsupported_parameter")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from omen.front._numbers import From1, UpTo20
-from omen.front._schema import HintsIn
+from omen.front._schema import HintsIn, TagsIn
 
 CALLS = ("function_call", "custom_tool_call")
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
@@ -206,5 +206,9 @@ class ResponsesIn(_Open):
     include: list[str] | None = None
     metadata: dict[str, str] | None = None
     user: str | None = None
+    previous_response_id: Annotated[str, WithJsonSchema({"const": ""})] | None = None
+    conversation: Annotated[Any, WithJsonSchema({"type": "null"})] = None
+    prompt: Annotated[Any, WithJsonSchema({"type": "null"})] = None
+    background: Annotated[bool, WithJsonSchema({"const": False})] | None = None
     omen: HintsIn | None = None
-    tags: dict[str, str] | None = None
+    tags: TagsIn | None = None

@@ -18,6 +18,10 @@ _RESULTS_FIRST = (
     "{ids}. Each `tool_use` block must have a corresponding `tool_result` block in the next "
     "message."
 )
+_OF_NO_CALL = (
+    "messages.{place}: unexpected `tool_use_id` found in `tool_result` blocks: {ids}. Each "
+    "`tool_result` block must have a corresponding `tool_use` block in the previous message."
+)
 
 
 def read_turns(body: dict[str, Any], traits: Traits) -> list[tuple[int, dict[str, Any]]]:
@@ -40,7 +44,10 @@ def read_turns(body: dict[str, Any], traits: Traits) -> list[tuple[int, dict[str
 
 
 def check_turns(turns: list[tuple[int, dict[str, Any]]], traits: Traits) -> None:
-    """Refuse a call whose result is not at the beginning of the next turn, and a prefill."""
+    """Refuse a call whose result is not at the beginning of the next turn, a result, and a prefill.
+
+    A result is refused when the turn before has not made its call.
+    """
     waiting: set[Any] = set()
     after = [*turns, (len(turns), {"role": "user", "content": []})]
     for place, turn in after:
@@ -48,6 +55,9 @@ def check_turns(turns: list[tuple[int, dict[str, Any]]], traits: Traits) -> None
         if missing:
             ids = ", ".join(sorted(map(str, missing)))
             raise Refused(_RESULTS_FIRST.format(place=place - 1, ids=ids))
+        if foreign := _results(turn["content"]) - waiting:
+            ids = ", ".join(sorted(map(str, foreign)))
+            raise Refused(_OF_NO_CALL.format(place=place, ids=ids))
         waiting = {block.get("id") for block in turn["content"] if block.get("type") == "tool_use"}
     if turns[-1][1]["role"] == "assistant" and not traits.prefills:
         message = "prefill not supported: the conversation must end with a user message."
@@ -86,3 +96,8 @@ def _leading_results(blocks: list[dict[str, Any]]) -> set[Any]:
             break
         ids.add(block.get("tool_use_id"))
     return ids
+
+
+def _results(blocks: list[dict[str, Any]]) -> set[Any]:
+    """Return the ids of all results."""
+    return {block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"}

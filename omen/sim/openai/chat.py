@@ -50,6 +50,10 @@ _UNANSWERED = (
     "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
     "'tool_call_id'. The following tool_call_ids did not have response messages: {ids}"
 )
+_OF_NO_CALL = (
+    "Invalid parameter: messages with role 'tool' must be a response to a preceding message with "
+    "'tool_calls'."
+)
 
 
 def read_chat(raw: bytes, models: Collection[str]) -> Call:
@@ -129,16 +133,19 @@ def _check_model(body: dict[str, Any], model: str, traits: Traits, effort: str) 
 
 
 def _check_calls_are_answered(messages: list[dict[str, Any]]) -> None:
-    """Refuse a tool call without its result directly after it."""
+    """Refuse a tool call without its result directly after it, and a result of no such call."""
+    called: list[Any] = []
     waiting: list[Any] = []
     for message in [*messages, {}]:
         if message.get("role") == "tool":
+            if message.get("tool_call_id") not in called:
+                raise Refused(_OF_NO_CALL, param="messages")
             waiting = [one for one in waiting if one != message.get("tool_call_id")]
             continue
         if waiting:
             ids = ", ".join(str(one) for one in waiting)
             raise Refused(_UNANSWERED.format(ids=ids), param="messages")
-        waiting = [call.get("id") for call in objects(message.get("tool_calls"))]
+        called = waiting = [call.get("id") for call in objects(message.get("tool_calls"))]
 
 
 def _read_format(wanted: Any, messages: list[dict[str, Any]]) -> str | None:

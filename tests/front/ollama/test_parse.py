@@ -116,6 +116,57 @@ def test_ids_that_are_given_are_kept() -> None:
     assert messages[1].parts == ()
 
 
+def result(**more: Any) -> dict[str, Any]:
+    return {"role": "tool", "content": "21 C", **more}
+
+
+def test_a_result_without_its_call_gets_one_so_that_anybody_can_be_told() -> None:
+    request = chat(messages=[USER, result(tool_name="weather"), result(), USER]).request
+    _, called, first, second, _ = request.messages
+    assert called.role == "assistant"
+    assert [(call.name, call.arguments) for call in called.tool_calls] == [
+        ("weather", "{}"),
+        ("tool", "{}"),
+    ]
+    assert [first.tool_call_id, second.tool_call_id] == [call.id for call in called.tool_calls]
+    for kind in KINDS:
+        assert "21 C" in json.dumps(sent(request, kind))
+    assert sent(request, "ollama")["messages"][2]["tool_name"] == "weather"
+
+
+def test_the_turn_that_called_gets_the_call_that_is_missing() -> None:
+    said = {"role": "assistant", "content": "I look.", "tool_calls": [{"function": {"name": "f"}}]}
+    history = [said, result(tool_name="g"), result(tool_name="f"), said, result(tool_name="g")]
+    messages = chat(messages=history).request.messages
+    assert [m.role for m in messages] == ["assistant", "tool", "tool", "assistant", "tool"]
+    assert [[c.name for c in m.tool_calls] for m in messages] == [
+        ["f", "g"],
+        [],
+        [],
+        ["f", "g"],
+        [],
+    ]
+    made = [call.id for m in messages for call in m.tool_calls]
+    assert len(set(made)) == 4
+    assert [m.tool_call_id for m in messages if m.role == "tool"] == [made[1], made[0], made[3]]
+
+
+def test_ids_that_are_made_are_none_of_the_clients() -> None:
+    mine = {"id": "call_1", "function": {"name": "f"}}
+    called = {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}, mine]}
+    history = [called, result(tool_call_id="call_0"), result(tool_call_id="call_0")]
+    messages = chat(messages=history).request.messages
+    assert [call.id for call in messages[0].tool_calls] == ["call_2", "call_1", "call_0"]
+
+
+def test_a_picture_may_come_in_lines() -> None:
+    image = base64.encodebytes(b"\x89PNG" + bytes(200)).decode()
+    (message,) = chat(messages=[{**USER, "images": [image]}]).request.messages
+    part = message.parts[1]
+    assert isinstance(part, ImagePart)
+    assert part.url == "data:image/png;base64," + image.replace("\n", "")
+
+
 @pytest.mark.parametrize(
     ("begins", "kind"),
     [(b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF89a", "gif"), (b"??", "png")],
@@ -148,13 +199,16 @@ def test_hints_are_those_of_everybody() -> None:
     [
         ({"messages": [{"role": "developer", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{**USER, "images": ["not base64!"]}]}, "messages.0.images.0"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0"),
+        ({"messages": [{**USER, "images": ["iVBOR"]}]}, "messages.0.images.0"),
+        ({"messages": [{**USER, "images": [""]}]}, "messages.0.images.0"),
+        ({"messages": [{**USER, "images": [7]}]}, "messages.0.images.0"),
         ({"messages": "hi"}, "messages"),
         ({"options": {"temperature": "hot"}}, "options.temperature"),
         ({"options": {"num_ctx": 1e999}}, "options.num_ctx"),
         ({"format": 3}, "format"),
         ({"format": "xml"}, "format"),
         ({"think": 3}, "think"),
+        ({"think": "hard"}, "think"),
         ({"omen": {"fast": True}}, "omen.fast"),
         ({"omen": {"merge": {"method": "choices"}}}, "omen.merge.method"),
         ({"omen": {"on_failure": "restart"}}, "omen.on_failure"),

@@ -176,6 +176,16 @@ def test_a_mistake_is_named(more: dict[str, Any], param: str) -> None:
     assert (told.value.status, told.value.param) == (400, param)
 
 
-@pytest.mark.parametrize("name", ["previous_response_id", "conversation", "prompt", "background"])
-def test_a_field_that_is_null_or_off_asks_for_nothing(name: str) -> None:
-    assert read(**{name: None}).request == read(**{name: False}).request
+@pytest.mark.parametrize(
+    ("name", "nothing"),
+    [
+        ("previous_response_id", None),
+        ("previous_response_id", ""),
+        ("conversation", None),
+        ("prompt", None),
+        ("background", None),
+        ("background", False),
+    ],
+)
+def test_a_field_that_is_null_or_off_asks_for_nothing(name: str, nothing: object) -> None:
+    assert read(**{name: nothing}).request == read().request
