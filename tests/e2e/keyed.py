@@ -19,7 +19,7 @@ from omen.config import LedgerSettings, Price, ProviderSettings, Settings
 from omen.credentials import KeyRecord, make_key
 from omen.gateway import make_books
 from omen.sim import SimulatedUpstream
-from tests.e2e.served import Served, open_served
+from tests.e2e.served import PATIENCE, Served, open_served
 from tests.world import upstream
 
 FLEET = (
@@ -74,11 +74,16 @@ def priced(provider: ProviderSettings) -> ProviderSettings:
 
 @asynccontextmanager
 async def open_team(
-    folder: Path, *more: SimulatedUpstream, settings: Settings | None = None
+    folder: Path,
+    *more: SimulatedUpstream,
+    settings: Settings | None = None,
+    patience: float = PATIENCE,
 ) -> AsyncIterator[Team]:
     books = make_books(LedgerSettings(), folder)
     async with (
-        open_served(*FLEET, *more, settings=settings, books=books, configure=priced) as served,
+        open_served(
+            *FLEET, *more, settings=settings, books=books, configure=priced, patience=patience
+        ) as served,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(served.gateway.keep_up)

@@ -106,13 +106,14 @@ async def open_served(
     stall_timeout: float = 60.0,
     tls: ssl.SSLContext | None = None,
     configure: Callable[[ProviderSettings], ProviderSettings] = lambda provider: provider,
+    patience: float = PATIENCE,
 ) -> AsyncIterator[Served]:
     """Serve a gateway over these upstreams; both are gone when the block is left.
 
     `configure` changes each provider from what its upstream would be served as by default.
     """
     server = server or ServerSettings()
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(patience):
         async with open_fleet(upstreams) as fleet, trio.open_nursery() as nursery:
             chosen = replace(
                 settings or Settings(),
