@@ -53,7 +53,15 @@ class FilePart:
     extras: Extras = field(default_factory=dict)
 
 
-Part = TextPart | ImagePart | FilePart | Opaque
+@dataclass(frozen=True, slots=True)
+class RefusalPart:
+    """What the assistant said when it refused. Who has no word for that is told it as text."""
+
+    text: str
+    extras: Extras = field(default_factory=dict)
+
+
+Part = TextPart | ImagePart | FilePart | RefusalPart | Opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,8 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The text parts joined with nothing between; other parts are not in it."""
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+        """Texts and refusals joined with nothing between; other parts are not in it."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart | RefusalPart))
 
 
 @dataclass(frozen=True, slots=True)

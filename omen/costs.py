@@ -22,7 +22,7 @@ from typing import Literal
 from pydantic_core import to_json
 
 from omen.cards import Price
-from omen.chat import ChatRequest, FilePart, ImagePart, Message, TextPart
+from omen.chat import ChatRequest, FilePart, ImagePart, Message, RefusalPart, TextPart
 from omen.events import Usage
 
 Provenance = Literal["exact", "estimated", "at_least", "unknown"]
@@ -131,7 +131,7 @@ def cut_off(
 def _texts(message: Message) -> Iterator[str]:
     for part in message.parts:
         match part:
-            case TextPart(text=text):
+            case TextPart(text=text) | RefusalPart(text=text):
                 yield text
             case ImagePart() | FilePart():
                 pass

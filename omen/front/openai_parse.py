@@ -19,6 +19,7 @@ from omen.chat import (
     NamedTool,
     Opaque,
     Part,
+    RefusalPart,
     ResponseFormat,
     TextPart,
     Tool,
@@ -102,13 +103,19 @@ def _request(chat: ChatIn) -> ChatRequest:
 
 
 def _message(message: MessageIn) -> Message:
+    extras = dict(_extras(message))
+    parts = _parts(message.content)
+    if message.role == "assistant" and isinstance(extras.get("refusal"), str):
+        # As the answer had it, which clients give back as it came.
+        refusal = extras.pop("refusal")
+        parts = (*parts, RefusalPart(refusal)) if refusal else parts
     return Message(
         role=message.role,
-        parts=_parts(message.content),
+        parts=parts,
         tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()),
         tool_call_id=message.tool_call_id,
         single_text=not isinstance(message.content, list),
-        extras=_extras(message),
+        extras=extras,
     )
 
 
@@ -127,7 +134,14 @@ def _part(part: PartIn) -> Part:
         case ImagePartIn():
             return ImagePart(part.image_url.url, part.image_url.detail, _extras(part))
         case _:
-            return _file(part) or Opaque(part.model_dump())
+            return _refusal(part) or _file(part) or Opaque(part.model_dump())
+
+
+def _refusal(part: OtherIn) -> RefusalPart | None:
+    match part.model_dump():
+        case {"type": "refusal", "refusal": str(text), **extras}:
+            return RefusalPart(text, extras)
+    return None
 
 
 def _file(part: OtherIn) -> FilePart | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, takewhile
 from typing import Any
 
-from omen.chat import FilePart, ImagePart, Message, Opaque, Part, TextPart
+from omen.chat import FilePart, ImagePart, Message, Opaque, Part, RefusalPart, TextPart
 from omen.providers._failures import unsupported
 from omen.providers._images import inline_image
 from omen.providers._tool_arguments import arguments_object
@@ -85,13 +85,15 @@ def _tool_result(message: Message) -> Block:
 def _content(parts: Iterable[Part]) -> list[Block]:
     """Write parts as blocks. Blank text blocks are refused by the API and left out."""
     return [
-        _block(part) for part in parts if not (isinstance(part, TextPart) and not part.text.strip())
+        _block(part)
+        for part in parts
+        if not (isinstance(part, TextPart | RefusalPart) and not part.text.strip())
     ]
 
 
 def _block(part: Part) -> Block:
     match part:
-        case TextPart(text=text):
+        case TextPart(text=text) | RefusalPart(text=text):
             return {"type": "text", "text": text}
         case ImagePart(url=url):
             return {"type": "image", "source": _source(url, _IMAGE_TYPES)}

@@ -19,6 +19,7 @@ from omen.chat import (
     ImagePart,
     Message,
     Opaque,
+    RefusalPart,
     ResponseFormat,
     TextPart,
     Tool,
@@ -121,7 +122,7 @@ def _images(message: Message) -> list[str]:
                 raise unsupported("a file")
             case Opaque(value=value):
                 raise unsupported(f"a content part of the type {value.get('type')!s:.40}")
-            case TextPart():
+            case TextPart() | RefusalPart():
                 pass
     return images
 

@@ -21,6 +21,7 @@ from omen.chat import (
     NamedTool,
     Opaque,
     Part,
+    RefusalPart,
     ResponseFormat,
     TextPart,
     Tool,
@@ -31,7 +32,8 @@ from omen.providers._openai_models import ChatTraits
 
 _NEVER_FROM_EXTRAS = frozenset({"omen", "tags", "stream", "stream_options", "model", "n"})
 
-_SAME_NAME = ("parallel_tool_calls", "seed", "user")
+_SAME_NAME = ("seed", "user")
+_NO_CHOICE = ("auto", "none")
 _SAMPLING = (
     "temperature",
     "top_p",
@@ -56,7 +58,9 @@ def chat_body(
         body["stream_options"] = {"include_usage": True}
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
-    if request.tool_choice is not None:
+        body |= _said({"parallel_tool_calls": request.parallel_tool_calls})
+    # Without tools there is nothing to choose, and both fields are refused.
+    if request.tool_choice is not None and (request.tools or request.tool_choice not in _NO_CHOICE):
         body["tool_choice"] = _tool_choice(request.tool_choice)
     if request.response_format is not None:
         body["response_format"] = _response_format(request.response_format)
@@ -110,17 +114,25 @@ def _message(message: Message, quirks: Quirks) -> dict[str, Any]:
             }
             for call in message.tool_calls
         ]
+    refusal = _joined(message, RefusalPart)
+    if refusal and not isinstance(written["content"], list):
+        written["refusal"] = refusal
     if message.tool_call_id is not None:
         written["tool_call_id"] = message.tool_call_id
     return {**message.extras, **written}
 
 
 def _content(message: Message) -> str | list[dict[str, Any]] | None:
-    if not message.parts and message.role == "assistant":
+    said = [part for part in message.parts if not isinstance(part, RefusalPart)]
+    if not said and message.role == "assistant" and (message.single_text or not message.parts):
         return None
-    if message.single_text and all(isinstance(part, TextPart) for part in message.parts):
-        return message.text
+    if message.single_text and all(isinstance(part, TextPart) for part in said):
+        return _joined(message, TextPart)
     return [_part(part) for part in message.parts]
+
+
+def _joined(message: Message, kind: type[TextPart | RefusalPart]) -> str:
+    return "".join(part.text for part in message.parts if isinstance(part, kind))
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -132,6 +144,8 @@ def _part(part: Part) -> dict[str, Any]:
             return {**extras, "type": "image_url", "image_url": image}
         case FilePart():
             return _file(part)
+        case RefusalPart(text=text, extras=extras):
+            return {**extras, "type": "refusal", "refusal": text}
         case Opaque():
             return _opaque(part, "content part")
 

@@ -21,6 +21,7 @@ from omen.chat import (
     NamedTool,
     Opaque,
     Part,
+    RefusalPart,
     ResponseFormat,
     TextPart,
     Tool,
@@ -62,6 +63,7 @@ def responses_body(request: ChatRequest, model: str, traits: ChatTraits) -> dict
         body["reasoning"] = {"effort": effort}
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
+        body |= _said({"parallel_tool_calls": request.parallel_tool_calls})
     if request.tool_choice is not None:
         body["tool_choice"] = _tool_choice(request.tool_choice)
     if text := _text_fields(request):
@@ -69,7 +71,6 @@ def responses_body(request: ChatRequest, model: str, traits: ChatTraits) -> dict
     body |= _said(
         {
             "max_output_tokens": request.max_tokens,
-            "parallel_tool_calls": request.parallel_tool_calls,
             "user": request.user,
         }
     )
@@ -126,6 +127,8 @@ def _part(part: Part, said: str) -> Item:
             return {"type": "input_image", "image_url": url, "detail": detail or "auto"}
         case FilePart():
             return _file(part)
+        case RefusalPart(text=text):
+            return {"type": "refusal", "refusal": text}
         case Opaque(value=value):
             return _opaque_part(value)
 
@@ -137,8 +140,6 @@ def _file(part: FilePart) -> Item:
 
 def _opaque_part(value: Mapping[str, Any]) -> Item:
     match value:
-        case {"type": "refusal", "refusal": str(refusal)}:
-            return {"type": "refusal", "refusal": refusal}
         case {"type": "file", "file": {"file_id": str(file_id)}}:
             return {"type": "input_file", "file_id": file_id}
     raise unsupported(f"a content part of the type {value.get('type')!s:.40}")

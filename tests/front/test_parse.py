@@ -14,6 +14,7 @@ from omen.chat import (
     NamedTool,
     Opaque,
     Part,
+    RefusalPart,
     ResponseFormat,
     TextPart,
     Tool,
@@ -67,7 +68,8 @@ def test_a_plain_string_is_one_text_part_that_can_leave_as_a_string(role: Any) -
             ImagePart(PNG, "low", {"x": 1}),
         ),
         (AUDIO, Opaque(AUDIO)),
-        ({"type": "refusal", "refusal": "no"}, Opaque({"type": "refusal", "refusal": "no"})),
+        ({"type": "refusal", "refusal": "no"}, RefusalPart("no")),
+        ({"type": "refusal", "refusal": 1}, Opaque({"type": "refusal", "refusal": 1})),
         ({"type": "function", "x": None}, Opaque({"type": "function", "x": None})),
     ],
 )

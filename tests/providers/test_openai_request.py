@@ -199,7 +199,16 @@ def test_messages(message: Message, written: dict[str, Any]) -> None:
             {"tool_choice": Opaque({"type": "allowed_tools", "allowed_tools": {}})},
             {"tool_choice": {"type": "allowed_tools", "allowed_tools": {}}},
         ),
-        ({"parallel_tool_calls": False}, {"parallel_tool_calls": False}),
+        ({"tool_choice": "auto"}, {}),
+        ({"tool_choice": "none", "parallel_tool_calls": False}, {}),
+        (
+            {"tools": (Tool("f"),), "tool_choice": "none", "parallel_tool_calls": False},
+            {
+                "tools": [{"type": "function", "function": {"name": "f"}}],
+                "tool_choice": "none",
+                "parallel_tool_calls": False,
+            },
+        ),
         (
             {"response_format": ResponseFormat("json_object")},
             {"response_format": {"type": "json_object"}},

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic_core import to_json
 
-from omen.chat import FilePart, ImagePart, Message, Opaque, Part, TextPart, ToolCall
+from omen.chat import FilePart, ImagePart, Message, Opaque, Part, RefusalPart, TextPart, ToolCall
 from omen.errors import RequestError
 from omen.front.responses._schema import (
     RECORDS,
@@ -85,7 +85,7 @@ def _part(part: PartIn, where: str) -> Part:
         case "input_text" | "output_text" | "text" if part.text is not None:
             return TextPart(part.text)
         case "refusal" if part.refusal is not None:
-            return Opaque({"type": "refusal", "refusal": part.refusal})
+            return RefusalPart(part.refusal)
         case "input_image" if part.image_url is not None:
             return ImagePart(part.image_url, part.detail)
         case "input_file" if part.file_data is not None or part.file_url is not None:
