@@ -75,3 +75,10 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="ascii")
     except OSError as error:
         raise BenchError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def resident_kib(pid: int) -> int:
+    """Read how much memory a process has."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1])

@@ -2,7 +2,9 @@
 
 Three processes: the simulated upstreams, the gateway, and this one. First many sockets are opened
 and left alone: the gateway's memory before and after, and what it does meanwhile. Then some are
-busy, each with one race after the other, while the idle ones stay. All through `omen.client`.
+busy, each with one race after the other, while the idle ones stay. At last one socket has many
+races at once, and one of them, which could have all its words at once, is never read. All through
+`omen.client`.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ import trio
 
 import omen.client
 from bench._fleet import known_fleet
-from bench._machine import describe_machine
+from bench._machine import describe_machine, resident_kib
 from bench._main import make_parser, run_and_report, told_settings
 from bench._options import Count, add_seed
 from bench._processes import open_gateway_process, open_simulators
 from bench._shares import Share, Spent
+from bench._unread import Unread, measure_unread
 from omen.client import Client, ClientError
 from omen.sim import DEMO_MODEL
 
@@ -37,10 +40,11 @@ _AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run. `seconds` is how long each of the two parts is measured."""
+    """What to run. `seconds` is how long each of the three parts is measured."""
 
     idle: int = 1000
     busy: int = 100
+    at_once: int = 200
     seconds: int = 10
     seed: int = 1
 
@@ -58,6 +62,7 @@ class Report:
     busy: Share
     races: int
     failures: int
+    unread: Unread
 
     @property
     def complaint(self) -> str:
@@ -83,6 +88,7 @@ class Report:
                 f"{busy} busy ones beside them: {more:.1f} KiB each, {rate:.0f} races/s, "
                 f"{self.busy.cores_busy:.2f} cores, {self.busy.cpu_us_per_request:.0f} µs a race",
                 f"races: {self.races}, failures: {self.failures}",
+                str(self.unread),
             ]
         )
 
@@ -111,6 +117,7 @@ async def measure(options: Options) -> Report:
                 await crowd.race(url, options.busy, options.seconds)
             kib_busy = resident_kib(gateway.pid)
             nursery.cancel_scope.cancel()
+        unread = await measure_unread(options.at_once, options.seconds, options.seed, Path(folder))
     return Report(
         asdict(options),
         describe_machine(),
@@ -121,6 +128,7 @@ async def measure(options: Options) -> Report:
         busy.shares(crowd.done)["gateway"],
         crowd.done,
         crowd.failed,
+        unread,
     )
 
 
@@ -169,13 +177,6 @@ async def stay_idle(url: str, *, task_status: trio.TaskStatus[None]) -> None:
         await trio.sleep_forever()
 
 
-def resident_kib(pid: int) -> int:
-    """Read how much memory a process has."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1])
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run and report; the exit status is 1 when a race failed, and 2 when nothing could run."""
     parser = make_parser("sockets", __doc__)
@@ -190,9 +191,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     for name, most, told in (
         ("idle", _MOST_SOCKETS, "sockets that do nothing"),
         ("busy", _MOST_SOCKETS, "sockets that race"),
+        ("at-once", _MOST_SOCKETS, "races on one socket, one of them not read"),
         ("seconds", _MOST_SECONDS, "of each part"),
     ):
-        default = getattr(usual, name)
+        default = getattr(usual, name.replace("-", "_"))
         told_default = f"{told} (default {default})"
         parser.add_argument(f"--{name}", type=Count(most), default=default, help=told_default)
     add_seed(parser, usual.seed)

@@ -16,11 +16,17 @@ def test_a_small_run_counts_races_and_memory(
 ) -> None:
     before = children()
     path = tmp_path / "report.json"
-    arguments = ["--idle", "20", "--busy", "3", "--seconds", "2", "--json", str(path)]
-    assert sockets.main(arguments) == 0
+    arguments = ["--idle", "20", "--busy", "3", "--at-once", "5", "--seconds", "2"]
+    assert sockets.main([*arguments, "--json", str(path)]) == 0
     report = json.loads(path.read_text())
     assert report["races"] > 0
     assert report["failures"] == 0
     assert report["kib_idle"] >= report["kib_before"] > 0
-    assert "20 idle sockets" in capsys.readouterr().out
+    unread = report["unread"]
+    assert (unread["races"], unread["chunks_expected"]) == (5, 4)
+    assert unread["chunks_fewest"] > 0
+    assert unread["kib_begun"] > 0
+    told = capsys.readouterr().out
+    assert "20 idle sockets" in told
+    assert "5 races on one socket, one of them never read" in told
     assert children() == before
