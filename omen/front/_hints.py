@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from omen.errors import RequestError
-from omen.front._schema import HintsIn, MergeIn, read_intent
+from omen.front._hints_schema import HintsIn, MergeIn, read_intent
 from omen.front._validation import Location, describe
 from omen.hints import RaceHints
 

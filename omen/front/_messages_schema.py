@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from omen.front._hints_schema import HintsIn, TagsIn
 from omen.front._numbers import From0, Whole
-from omen.front._schema import HintsIn, TagsIn
 
 _KNOWN_BLOCKS = ("text", "image", "document", "tool_use", "tool_result")
 

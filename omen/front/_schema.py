@@ -1,11 +1,10 @@
 """The OpenAI chat request as it comes in: what is checked, and which field is named when it fails.
 
 Types are strict ("2" is not 2) and unknown keys are kept, because they belong to providers that
-understand them; only `omen` forbids them, since a misspelt hint that is silently ignored is a race
-that silently does not happen. Unions are told apart by the shape of the value, and their tags are
-written in angle brackets so that they can be taken out of an error's path again.
+understand them. Unions are told apart by the shape of the value, and their tags are written in
+angle brackets so that they can be taken out of an error's path again.
 
-**Source.** OpenAI API reference, chat completions, read 2026-11-22; OMEN's own `omen` object.
+**Source.** OpenAI API reference, chat completions, read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -19,12 +18,10 @@ from pydantic import (
     Field,
     Tag,
     WithJsonSchema,
-    field_validator,
 )
-from pydantic_core import PydanticCustomError
 
+from omen.front._hints_schema import HintsIn, TagsIn
 from omen.front._numbers import From1, UpTo20, Whole
-from omen.intents import INTENTS, SYNONYMS, intent_of
 
 
 class _Open(BaseModel):
@@ -185,64 +182,6 @@ StopIn = Annotated[
     Annotated[str, Tag("<text>")] | Annotated[list[str], Tag("<object>")],
     Discriminator(_shape_of),
 ]
-Positive = Annotated[float, Field(gt=0)]
-
-
-def read_intent(said: str) -> str:
-    """Read an intent, or a synonym that existing clients send. **Raises.** `ValueError`."""
-    intent = intent_of(said)
-    if intent is None:
-        raise PydanticCustomError(
-            "intent", "must be one of {known}", {"known": ", ".join((*INTENTS, *SYNONYMS))}
-        )
-    return intent
-
-
-class MergeIn(BaseModel):
-    """How `parallel_merge` makes one answer of many."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    method: Literal["synthesize", "vote", "choices"] | None = None
-    judge: str | None = None
-    quorum: From1 | None = None
-
-
-class HintsIn(BaseModel):
-    """The `omen` object. Unknown keys are an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    strategy: str | None = None
-    k: From1 | None = None
-    intent: Annotated[str, WithJsonSchema({"enum": [*INTENTS, *SYNONYMS]})] | None = None
-    providers: list[str] | None = None
-    budget_usd: Positive | None = None
-    max_latency_ms: Positive | None = None
-    total_timeout_ms: Positive | None = None
-    stickiness: Literal["none", "turn", "session"] | None = None
-    session_id: str | None = Field(default=None, min_length=1, max_length=512)
-    priority_weights: dict[str, Positive] | None = None
-    min_useful_tokens: From1 | None = None
-    hedge_delay_ms: float | None = Field(default=None, ge=0)
-    merge: MergeIn | None = None
-    on_failure: Literal["error", "restart"] | None = None
-    explain: bool | None = None
-    cache: bool | None = None
-
-    @field_validator("intent")
-    @classmethod
-    def _read_intent(cls, said: str | None) -> str | None:
-        return None if said is None else read_intent(said)
-
-
-_TAGS: dict[str, Any] = {
-    "type": "object",
-    "properties": {"intent": {"enum": [*INTENTS, *SYNONYMS]}},
-    "additionalProperties": {"type": "string"},
-}
-TagsIn = Annotated[dict[str, str], WithJsonSchema(_TAGS)]
-"""Labels for the books. One of them, `intent`, is a hint as well."""
 STREAM_OPTIONS: dict[str, Any] = {
     "anyOf": [
         {"properties": {"stream_options": {"type": "null"}}},

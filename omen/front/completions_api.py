@@ -24,9 +24,10 @@ from omen.errors import RequestError
 from omen.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
+from omen.front._hints_schema import HintsIn, TagsIn
 from omen.front._numbers import From1, Whole
 from omen.front._reading import read_body
-from omen.front._schema import STREAM_OPTIONS, HintsIn, StopIn, StreamOptionsIn, TagsIn
+from omen.front._schema import STREAM_OPTIONS, StopIn, StreamOptionsIn
 from omen.front._told import explain, routing_metadata
 from omen.front.openai_api import OpenAIErrors, model_name
 from omen.front.openai_write import DONE, usage_object

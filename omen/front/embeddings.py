@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.errors import RequestError
 from omen.front._hints import read_hints
+from omen.front._hints_schema import HintsIn, TagsIn
 from omen.front._numbers import From0, From1
 from omen.front._reading import read_body
-from omen.front._schema import HintsIn, TagsIn
 from omen.front._whole_route import Incoming, Planned
 from omen.gateway import Gateway
 from omen.hints import RaceHints

@@ -15,7 +15,7 @@ from omen.callers import LimitState, Quota
 from omen.config import ServerSettings, Settings
 from omen.errors import AllAttemptsFailed, FailedAttempt, FailureKind, RequestError, UpstreamFailure
 from omen.events import Usage
-from omen.front._schema import HintsIn
+from omen.front._hints_schema import HintsIn
 from omen.front._told import cost_headers, error_headers, explain, race_headers, routing_metadata
 from omen.front.app import make_app
 from omen.front.openai_parse import parse_chat

@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from omen.config import Settings
 from omen.front._hints import read_hints
-from omen.front._schema import HintsIn
+from omen.front._hints_schema import HintsIn
 from omen.hints import RaceHints
 from tests.world import open_world, upstream
 
