@@ -51,8 +51,11 @@ _OWN_FIELDS = ("keep_alive", "truncate", "shift", "think")
 """Fields of this API that a client may send beside OpenAI's; `options` is another."""
 
 
-def api_chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
-    """Write the body of a streamed request."""
+def api_chat_body(request: ChatRequest, model: str, *, thinks: bool = True) -> dict[str, Any]:
+    """Write the body of a streamed request.
+
+    A model that does not think (not `thinks`) is not asked to: it would refuse the whole request.
+    """
     if not request.messages:
         # Here that means to load the model, and is answered by a line that ends before it begins.
         raise unsupported("an answer to nothing")
@@ -76,7 +79,10 @@ def api_chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
         body["logprobs"] = request.logprobs
     if request.top_logprobs is not None:
         body["top_logprobs"] = request.top_logprobs
-    return body | {name: request.extras[name] for name in _OWN_FIELDS if name in request.extras}
+    body |= {name: request.extras[name] for name in _OWN_FIELDS if name in request.extras}
+    if not thinks and body.get("think"):
+        del body["think"]
+    return body
 
 
 def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:

@@ -28,7 +28,9 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     headers = {"content-type": "application/json", "accept": "application/x-ndjson"}
     if candidate.endpoint.api_key:
         headers["authorization"] = f"Bearer {candidate.endpoint.api_key}"
-    body = json_bytes(api_chat_body(request, candidate.model))
+    abilities = candidate.card.abilities
+    thinks = abilities is None or "reasoning" in abilities
+    body = json_bytes(api_chat_body(request, candidate.model, thinks=thinks))
     return WireRequest("POST", f"{candidate.endpoint.base_url}/api/chat", headers, body)
 
 

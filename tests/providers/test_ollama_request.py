@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from omen.cards import ModelCard
 from omen.chat import (
     ChatRequest,
     ImagePart,
@@ -18,7 +20,8 @@ from omen.chat import (
     Tool,
 )
 from omen.errors import FailureKind, UpstreamFailure
-from tests.providers.asking import HELLO, PNG, body, called, result, said, shown, wire
+from omen.providers import ollama
+from tests.providers.asking import HELLO, PNG, body, called, candidate, result, said, shown, wire
 
 
 def sent(request: ChatRequest, model: str = "qwen3:8b") -> dict[str, Any]:
@@ -182,6 +185,21 @@ def test_each_thing_a_client_can_say_and_only_that(
 )
 def test_reasoning_effort(model: str, effort: str, think: str | bool | None) -> None:
     assert sent(replace(HELLO, reasoning_effort=effort), model).get("think") == think
+
+
+@pytest.mark.parametrize(
+    ("abilities", "asked"),
+    [(None, "high"), (frozenset({"tools", "reasoning"}), "high"), (frozenset({"tools"}), None)],
+)
+def test_a_model_that_is_known_not_to_think_is_not_asked_to(
+    abilities: frozenset[str] | None, asked: str | None
+) -> None:
+    chosen = replace(candidate("ollama", "m"), card=ModelCard(abilities=abilities))
+    for thinking in ({"reasoning_effort": "high"}, {"extras": {"think": "high"}}):
+        body = json.loads(ollama.encode(replace(HELLO, **thinking), chosen).body)
+        assert body.get("think") == asked
+    silent = replace(HELLO, extras={"think": False})
+    assert json.loads(ollama.encode(silent, chosen).body)["think"] is False
 
 
 @pytest.mark.parametrize(
