@@ -70,15 +70,14 @@ def describe_machine() -> dict[str, object]:
     }
 
 
+def resident_kib(pid: int) -> int:
+    """Read how much memory a process has. **Raises.** `BenchError`."""
+    lines = _read(f"/proc/{pid}/status").splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1])
+
+
 def _read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="ascii")
     except OSError as error:
         raise BenchError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def resident_kib(pid: int) -> int:
-    """Read how much memory a process has."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1])

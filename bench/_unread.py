@@ -15,7 +15,8 @@ from bench._processes import Address, open_gateway_process, open_simulators
 from omen.client import Client
 from omen.sim import DEMO_MODEL
 
-READ = "first_token=0.2,gap=0.5,tokens=100000"
+_GAP = 0.5
+READ = f"first_token=0.2,gap={_GAP},tokens=100000"
 UNREAD = "first_token=0.05,gap=0,tokens=100000"
 """As much as can be had, and at once: some 30 MB of chunks, were they kept."""
 _READ_FROM = ["sim-openai", "sim-anthropic"]
@@ -52,8 +53,7 @@ async def measure_unread(races: int, seconds: float, seed: int, folder: Path) ->
         open_simulators(seed, READ, folder) as slow,
         open_simulators(seed, UNREAD, folder) as fast,
     ):
-        addresses: dict[str, Address] = {**slow.addresses}
-        addresses[_UNREAD_FROM] = fast.addresses[_UNREAD_FROM]
+        addresses = {**slow.addresses, _UNREAD_FROM: fast.addresses[_UNREAD_FROM]}
         return await _measure(races, seconds, addresses, seed, folder)
 
 
@@ -73,7 +73,7 @@ async def _measure(
             ended = resident_kib(gateway.pid)
             fewest = min(r.chunks - c for r, c in zip(readers, counted, strict=True))
             nursery.cancel_scope.cancel()
-    return Unread(races, seconds, begun, ended, int(seconds / 0.5), fewest)
+    return Unread(races, seconds, begun, ended, int(seconds / _GAP), fewest)
 
 
 async def _never_read(client: Client, *, task_status: trio.TaskStatus[None]) -> None:

@@ -1,7 +1,11 @@
-"""Schemas of the OpenAPI document that no model of ours has: errors, and what a socket hears."""
+"""Schemas of the OpenAPI document that no model of ours has.
+
+Errors, what a socket hears, and what excludes what on a door.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 Json = dict[str, Any]
@@ -63,3 +67,20 @@ SERVER_FRAME: Json = {
         {"properties": {"type": {"const": "pong"}}},
     ],
 }
+NO_RESTART: Json = {
+    "properties": {
+        "omen": {
+            "anyOf": [
+                {"type": "null"},
+                {"properties": {"on_failure": {"enum": ["error", None]}}},
+            ]
+        }
+    }
+}
+_WHOLE_BY_DEFAULT: Json = {"properties": {"stream": {"enum": [False, None]}}}
+_STREAM_BY_DEFAULT: Json = {"properties": {"stream": {"const": False}}, "required": ["stream"]}
+WITHOUT_RESTARTS: Mapping[str, Json] = {
+    **dict.fromkeys(("MessagesIn", "ResponsesIn"), _WHOLE_BY_DEFAULT),
+    **dict.fromkeys(("OllamaChatIn", "GenerateIn"), _STREAM_BY_DEFAULT),
+}
+"""Whose streams cannot announce a restart, and how each is asked for a whole answer."""

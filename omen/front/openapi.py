@@ -18,9 +18,11 @@ from omen.config import Settings
 from omen.front._openapi_routes import ANTHROPIC, GETS, JSON, OLLAMA, OPENAI, POSTS, Route
 from omen.front._openapi_schemas import (
     ANTHROPIC_ERROR,
+    NO_RESTART,
     OLLAMA_ERROR,
     OPENAI_ERROR,
     SERVER_FRAME,
+    WITHOUT_RESTARTS,
     Json,
 )
 from omen.front.websocket import client_frame
@@ -120,24 +122,6 @@ def _narrow_hints(
 _ONE_ANSWER = ("CompletionIn", "MessagesIn", "ResponsesIn", "OllamaChatIn", "GenerateIn")
 _EMBEDDINGS = ("EmbeddingsIn", "EmbedIn", "OldEmbedIn")
 
-_NO_RESTART: Json = {
-    "properties": {
-        "omen": {
-            "anyOf": [
-                {"type": "null"},
-                {"properties": {"on_failure": {"enum": ["error", None]}}},
-            ]
-        }
-    }
-}
-_WHOLE_BY_DEFAULT: Json = {"properties": {"stream": {"enum": [False, None]}}}
-_STREAM_BY_DEFAULT: Json = {"properties": {"stream": {"const": False}}, "required": ["stream"]}
-_WITHOUT_RESTARTS = {
-    **dict.fromkeys(("MessagesIn", "ResponsesIn"), _WHOLE_BY_DEFAULT),
-    **dict.fromkeys(("OllamaChatIn", "GenerateIn"), _STREAM_BY_DEFAULT),
-}
-"""Whose streams cannot announce a restart, and how each is asked for a whole answer."""
-
 
 def _narrow_doors(schemas: Json) -> None:
     """Leave out of the hints what a door has no words for, and refuses by name."""
@@ -150,8 +134,8 @@ def _narrow_doors(schemas: Json) -> None:
     for names, hints in ((_ONE_ANSWER, "HintsForOneAnswer"), (_EMBEDDINGS, "HintsForEmbeddings")):
         for name in names:
             _narrow(schemas[name]["properties"]["omen"], {"$ref": _REFS.format(model=hints)})
-    for name, whole in _WITHOUT_RESTARTS.items():
-        schemas[name]["anyOf"] = [whole, _NO_RESTART]
+    for name, whole in WITHOUT_RESTARTS.items():
+        schemas[name]["anyOf"] = [whole, NO_RESTART]
 
 
 def _narrow(hint: Json, schema: Json) -> None:

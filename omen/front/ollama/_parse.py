@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omen.chat import (
-    ChatRequest,
-    Message,
-    ResponseFormat,
-    TextPart,
-    Tool,
-)
+from omen.chat import ChatRequest, Message, ResponseFormat, TextPart, Tool
 from omen.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
