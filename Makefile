@@ -8,7 +8,7 @@ STAMP := $(VENV)/.ready
 # async function may have no await because its caller wants an async one), ASYNC127 (the owner
 # chose httpx; docs/decisions/2026-11-23-own-transport-under-httpx.md).
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
-	--startable-in-context-manager heed_signals,heed_reloads,stay_idle
+	--startable-in-context-manager heed_signals,heed_reloads,stay_idle,never_read,keep_reading
 
 .PHONY: setup run test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets clean
 

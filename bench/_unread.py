@@ -63,11 +63,11 @@ async def _measure(
     async with open_gateway_process(known_fleet(READ, seed), addresses, folder) as gateway:
         url = gateway.addresses["gateway"].url
         async with omen.client.connect(url) as client, trio.open_nursery() as nursery:
-            await nursery.start(_never_read, client)
+            await nursery.start(never_read, client)
             readers = [_Reader() for _ in range(races - 1)]
             async with trio.open_nursery() as starting:
                 for reader in readers:
-                    starting.start_soon(nursery.start, reader.read, client)
+                    starting.start_soon(nursery.start, reader.keep_reading, client)
             begun, counted = resident_kib(gateway.pid), [reader.chunks for reader in readers]
             await trio.sleep(seconds)
             ended = resident_kib(gateway.pid)
@@ -76,7 +76,8 @@ async def _measure(
     return Unread(races, seconds, begun, ended, int(seconds / _GAP), fewest)
 
 
-async def _never_read(client: Client, *, task_status: trio.TaskStatus[None]) -> None:
+async def never_read(client: Client, *, task_status: trio.TaskStatus[None]) -> None:
+    """Start a race and leave it at that, until cancelled; started when it is asked for."""
     async with client.race("unread", model=f"{_UNREAD_FROM}/{DEMO_MODEL}", strategy="single"):
         task_status.started()
         await trio.sleep_forever()
@@ -88,7 +89,8 @@ class _Reader:
     def __init__(self) -> None:
         self.chunks = 0
 
-    async def read(self, client: Client, *, task_status: trio.TaskStatus[None]) -> None:
+    async def keep_reading(self, client: Client, *, task_status: trio.TaskStatus[None]) -> None:
+        """Read until the end; started when the first chunk is there."""
         hints = {"providers": _READ_FROM}
         async with client.race("read", model=DEMO_MODEL, k=2, omen=hints) as stream:
             async for _ in stream:
