@@ -71,9 +71,9 @@ async def _measure(
             begun, counted = resident_kib(gateway.pid), [reader.chunks for reader in readers]
             await trio.sleep(seconds)
             ended = resident_kib(gateway.pid)
-            fewest = min(r.chunks - c for r, c in zip(readers, counted, strict=True))
+            had = [r.chunks - c for r, c in zip(readers, counted, strict=True)]
             nursery.cancel_scope.cancel()
-    return Unread(races, seconds, begun, ended, int(seconds / _GAP), fewest)
+    return Unread(races, seconds, begun, ended, int(seconds / _GAP), min(had, default=0))
 
 
 async def never_read(client: Client, *, task_status: trio.TaskStatus[None]) -> None:
