@@ -15,6 +15,7 @@ from typing import Any
 from omen.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice, Verbatim
 from omen.providers._anthropic_messages import split_conversation
 from omen.providers._anthropic_models import MessagesTraits, anthropic_traits
+from omen.providers._anthropic_schema import closed
 from omen.providers._anthropic_thinking import thinking_fields
 from omen.providers._failures import unsupported
 
@@ -139,5 +140,5 @@ def _format(
         raise unsupported("a JSON answer without a schema")
     if not traits.schema:
         raise unsupported("an answer held to a schema with this model")
-    schema = {"type": "json_schema", "schema": wanted.schema}
+    schema = {"type": "json_schema", "schema": closed(wanted.schema)}
     return {"output_config": {**output_config, "format": schema}}

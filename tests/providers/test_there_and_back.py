@@ -253,7 +253,7 @@ WORDS: dict[str, tuple[str, list[Any]]] = {
                 "source": {"type": "base64", "media_type": "image/png", "data": DATA},
             },
             {"name": "look", "description": "Looks", "input_schema": SCHEMA},
-            {"type": "json_schema", "schema": SCHEMA},
+            {"type": "json_schema", "schema": {**SCHEMA, "additionalProperties": False}},
         ],
     ),
     "ollama": ("qwen3:8b", [DATA, {"type": "function", "function": FUNCTION}, SCHEMA]),
