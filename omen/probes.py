@@ -29,13 +29,22 @@ _MOST_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One endpoint to look at. `discovers` if its models are wanted, too."""
+    """One endpoint to look at. `discovers` if its models are wanted, too.
+
+    `models` are the ones to be looked at closely, where only some are; a name without a tag is
+    that of its latest one.
+    """
 
     provider: str
     spec: ProviderSpec = field(repr=False)
     endpoint: Endpoint
     quirks: Quirks = PLAIN
     discovers: bool = False
+    models: tuple[str, ...] = ()
+
+    def wants(self, model: str) -> bool:
+        """Whether a model is to be looked at closely."""
+        return not self.models or bool({model, model.removesuffix(":latest")} & {*self.models})
 
 
 class Report(Protocol):
@@ -82,7 +91,8 @@ async def _keep_probing(
         if names is not None:
             report.found(target, _cards(names, known))
             if target.spec.NAME == "ollama":
-                await _learn(transport, target, names, known, within)
+                wanted = list(filter(target.wants, names))
+                await _learn(transport, target, wanted, known, within)
                 report.found(target, _cards(names, known))
         await trio.sleep_until(began + interval)
 

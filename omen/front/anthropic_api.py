@@ -9,11 +9,12 @@ from omen.errors import OmenError
 from omen.front._asgi import Headers
 from omen.front._dialect import Asked
 from omen.front._gathering import Gathering
+from omen.front._messages_whole import Message
 from omen.front._told import explain
 from omen.front.anthropic_parse import parse_messages
 from omen.front.anthropic_write import (
-    Message,
     MessagesWriter,
+    Named,
     error_body,
     error_event,
     status_of,
@@ -33,7 +34,7 @@ class Messages:
 
     def writer(self, race: RaceRecord, asked: Asked) -> MessagesWriter:
         """Begin a Messages stream."""
-        return MessagesWriter(_message_id(race), _model(race))
+        return MessagesWriter(_named(race, asked))
 
     def collector(self, asked: Asked) -> MessageCollector:
         """Begin a whole message."""
@@ -62,20 +63,17 @@ class MessageCollector(Gathering):
 
     def __init__(self, asked: Asked) -> None:
         super().__init__()
-        self._hints = asked.hints
+        self._asked = asked
 
     def body(self, race: RaceRecord) -> Mapping[str, Any]:
         """Give the message."""
-        message = Message(_message_id(race), _model(race))
+        message = Message(_named(race, self._asked))
         for event in self.events:
             message.add(event)
         body = message.body()
-        return {**body, "omen": explain(race)} if self._hints.explain else body
+        return {**body, "omen": explain(race)} if self._asked.hints.explain else body
 
 
-def _message_id(race: RaceRecord) -> str:
-    return f"msg_{race.race_id}"
-
-
-def _model(race: RaceRecord) -> str:
-    return race.winner.candidate.model if race.winner else ""
+def _named(race: RaceRecord, asked: Asked) -> Named:
+    own = race.winner.candidate.model if race.winner else ""
+    return Named(f"msg_{race.race_id}", asked.model, as_asked=asked.model != own)

@@ -9,6 +9,7 @@ An Anthropic upstream that was asked word for word has said it in these words al
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -54,12 +55,33 @@ _ERROR_TYPES: Mapping[int, str] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an answer is called, and the model that it says it is of.
+
+    A client that asked for a model by another name than its own (an alias, `provider/model`) is
+    told that name (`as_asked`): Claude Code leaves the thinking out of what it sends back when the
+    model is not the one it asked for, and then the call of a tool is refused. Who did answer is in
+    the headers.
+    """
+
+    message_id: str
+    model: str
+    as_asked: bool = False
+
+    def rename(self, wire: WireObject) -> WireObject:
+        """Put our name into an upstream's `message_start`, if it is to be ours."""
+        match wire:
+            case {"type": "message_start", "message": dict(message)} if self.as_asked:
+                return {**wire, "message": {**message, "model": self.model}}
+        return wire
+
+
 class Translator:
     """Turns events into the objects of a Messages stream. One per answer."""
 
-    def __init__(self, message_id: str, model: str) -> None:
-        self._id = message_id
-        self._model = model
+    def __init__(self, named: Named) -> None:
+        self._named = named
         self._blocks = BlockWriter()
         self._started = False
 
@@ -82,12 +104,12 @@ class Translator:
 
     def _start(self, event: Event) -> WireObject:
         self._started = True
-        model = event.model if isinstance(event, AnswerStart) else None
+        said = event.model if isinstance(event, AnswerStart) else None
         message: WireObject = {
-            "id": self._id,
+            "id": self._named.message_id,
             "type": "message",
             "role": "assistant",
-            "model": model or self._model,
+            "model": self._named.model if self._named.as_asked else said or self._named.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
@@ -99,8 +121,9 @@ class Translator:
 class MessagesWriter:
     """Writes one streamed answer. `omen` goes into an event of that name, which SDKs skip."""
 
-    def __init__(self, message_id: str, model: str) -> None:
-        self._translator = Translator(message_id, model)
+    def __init__(self, named: Named) -> None:
+        self._named = named
+        self._translator = Translator(named)
         self._verbatim = False
 
     def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
@@ -111,91 +134,13 @@ class MessagesWriter:
     def _write_one(self, event: Event) -> bytes:
         if isinstance(event, WireEvent) and event.dialect == DIALECT:
             self._verbatim = True
-            return _event(event.name, event.data)
+            if event.name != "message_start" or not self._named.as_asked:
+                return _event(event.name, event.data)
+            return _event(event.name, to_json(self._named.rename(from_json(event.data))))
         if self._verbatim:
             return b""
         objects = self._translator.translate(event)
         return b"".join(_event(wire["type"], to_json(wire)) for wire in objects)
-
-
-class Message:
-    """Adds an answer up to one message, whichever way it came."""
-
-    def __init__(self, message_id: str, model: str) -> None:
-        self._translator = Translator(message_id, model)
-        self._assembler = Assembler()
-        self._verbatim = False
-
-    def add(self, event: Event) -> None:
-        """Take the next event."""
-        if isinstance(event, WireEvent) and event.dialect == DIALECT:
-            self._verbatim = True
-            self._assembler.add(from_json(event.data))
-        elif not self._verbatim:
-            for wire in self._translator.translate(event):
-                self._assembler.add(wire)
-
-    def body(self) -> WireObject:
-        """Give the message; only after the answer has ended."""
-        return self._assembler.message
-
-
-class Assembler:
-    """Puts a message together from the objects of its stream, those of unknown kinds included."""
-
-    def __init__(self) -> None:
-        self.message: WireObject = {}
-        self._json: dict[int, str] = {}
-
-    def add(self, wire: WireObject) -> None:
-        """Take the next object."""
-        match wire:
-            case {"type": "message_start", "message": dict(message)}:
-                self.message = {**message, "content": list(message.get("content") or ())}
-            case {"type": "content_block_start", "content_block": dict(block)}:
-                self.message["content"].append(dict(block))
-            case {"type": "content_block_delta", "delta": dict(delta)}:
-                self._add_delta(self.message["content"][-1], delta)
-            case {"type": "content_block_stop"}:
-                self._close(self.message["content"])
-            case {"type": "message_delta"}:
-                self._finish(wire)
-
-    def _add_delta(self, block: WireObject, delta: WireObject) -> None:
-        for name, value in delta.items():
-            if name == "partial_json":
-                place = len(self.message["content"])
-                self._json[place] = self._json.get(place, "") + value
-            elif name == "citation":
-                block["citations"] = [*(block.get("citations") or ()), value]
-            elif name != "type" and isinstance(value, str):
-                block[name] = (block.get(name) or "") + value
-            elif name != "type":
-                block[name] = value
-
-    def _close(self, content: list[WireObject]) -> None:
-        """Read the input of a call that is complete.
-
-        It has to be an object here. What another vendor's model wrote that is none stays readable
-        under a name of its own, rather than being lost or failing a whole answer.
-        """
-        text = self._json.pop(len(content), "")
-        if not text.strip():
-            return
-        try:
-            value = from_json(text)
-        except ValueError:
-            value = None
-        content[-1]["input"] = value if isinstance(value, dict) else {"unparsed_arguments": text}
-
-    def _finish(self, wire: WireObject) -> None:
-        """Take the message's end. Usage overwrites, as far as it says anything."""
-        said = {
-            name: value for name, value in (wire.get("usage") or {}).items() if value is not None
-        }
-        rest = {name: wire[name] for name in wire if name not in ("type", "delta", "usage")}
-        usage = {**(self.message.get("usage") or {}), **said}
-        self.message |= {**(wire.get("delta") or {}), **rest, "usage": usage}
 
 
 def usage_object(usage: Usage | None) -> WireObject:

@@ -17,7 +17,7 @@ from omen.errors import UpstreamFailure
 from omen.gateway._books import Books
 from omen.probes import Target, keep_probing
 from omen.providers import KINDS
-from omen.routing import Catalog, Health
+from omen.routing import Catalog, CatalogProvider, Health
 from omen.routing.exchange import Exchange
 from omen.state import Store, StoreAwayError
 
@@ -77,7 +77,7 @@ class Upkeep:
 
     async def _probe(self) -> None:
         targets = [
-            Target(p.name, KINDS[p.kind], endpoint, p.quirks, discovers=not p.models)
+            Target(p.name, KINDS[p.kind], endpoint, p.quirks, _discovers(p), p.models)
             for p in self._catalog
             for endpoint in p.endpoints
         ]
@@ -128,3 +128,11 @@ class Upkeep:
             if looks % COMPARE_EVERY == 0 or self._store.epoch != epoch:
                 epoch = self._store.epoch
                 await self.hear_from_the_books()
+
+
+def _discovers(provider: CatalogProvider) -> bool:
+    """Whether a provider's own list tells more than the configuration does.
+
+    Ollama's does: it leads to what a model can do, and one endpoint may lack what another has.
+    """
+    return not provider.models or provider.kind == "ollama"

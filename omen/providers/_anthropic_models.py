@@ -28,6 +28,8 @@ class MessagesTraits:
     forced_tool: bool = True
     prefill: bool = True
     """Whether the last message may be the assistant's."""
+    system_turns: bool = False
+    """Whether instructions may stand in the middle of a conversation."""
 
 
 _OLDEST = MessagesTraits(max_output=4096, thinking=None, schema=False)
@@ -36,6 +38,7 @@ _FIRST_THINKING = replace(_OLDEST, max_output=64_000, thinking="budget")
 _FOUR_FIVE = replace(_FIRST_THINKING, schema=True)
 _FOUR_SIX = MessagesTraits(max_output=128_000, prefill=False)
 _CURRENT = replace(_FOUR_SIX, sampling=False)
+_NEWEST = replace(_CURRENT, forced_tool=False, system_turns=True)
 _ALWAYS_THINKING = replace(_CURRENT, thinking_off=None)
 
 # The first match counts, so 5.5 stands before 5.
@@ -52,15 +55,15 @@ _FAMILIES: tuple[tuple[re.Pattern[str], MessagesTraits], ...] = tuple(
         (r"claude-(?:4-sonnet|sonnet-4)", _FIRST_THINKING),
         (
             r"claude-sonnet-5-5",
-            replace(_CURRENT, thinking_off="between_tools", forced_tool=False),
+            replace(_NEWEST, thinking_off="between_tools"),
         ),
-        (r"claude-opus-5-5", replace(_ALWAYS_THINKING, forced_tool=False)),
-        (r"claude-(?:fable|mythos)-5-1", replace(_ALWAYS_THINKING, forced_tool=False)),
+        (r"claude-opus-5-5", replace(_NEWEST, thinking_off=None)),
+        (r"claude-(?:fable|mythos)-5-1", replace(_NEWEST, thinking_off=None)),
         (r"claude-(?:fable|mythos)-", _ALWAYS_THINKING),
         (r"claude-(?:opus|sonnet|haiku)-5", _CURRENT),
     )
 )
-_UNKNOWN = replace(_CURRENT, max_output=8192)
+_UNKNOWN = replace(_CURRENT, max_output=8192, system_turns=True)
 """A model that is not listed is most likely newer than this table, and as strict as the newest."""
 
 

@@ -9,14 +9,14 @@ that have no field here (seed, penalties, extras of the OpenAI dialect) are igno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from omen.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice, Verbatim
+from omen.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice
 from omen.providers._anthropic_messages import split_conversation
 from omen.providers._anthropic_models import MessagesTraits, anthropic_traits
 from omen.providers._anthropic_schema import closed
 from omen.providers._anthropic_thinking import thinking_fields
+from omen.providers._anthropic_verbatim import own_words, sayable
 from omen.providers._failures import unsupported
 
 _NO_PARAMETERS = {"type": "object", "properties": {}}
@@ -32,7 +32,7 @@ def messages_body(request: ChatRequest, model: str) -> dict[str, Any]:
     traits = anthropic_traits(model)
     said = own_words(request)
     if said is not None:
-        return {**_sayable(said.body, traits), "model": model, "stream": True}
+        return {**sayable(said, traits), "model": model, "stream": True}
     if request.logprobs:
         raise unsupported("logprobs")
     if request.messages[-1:] and request.messages[-1].role == "assistant" and not traits.prefill:
@@ -61,23 +61,13 @@ def messages_body(request: ChatRequest, model: str) -> dict[str, Any]:
 def count_body(request: ChatRequest, model: str) -> dict[str, Any]:
     """Write the body of a request to count tokens, which takes the prompt and nothing else."""
     said = own_words(request)
-    body = messages_body(request, model) if said is None else {**said.body, "model": model}
+    if said is None:
+        body = messages_body(request, model)
+    else:
+        body = {**sayable(said, anthropic_traits(model)), "model": model}
     return {name: value for name, value in body.items() if name in _COUNTED}
 
 
-def own_words(request: ChatRequest) -> Verbatim | None:
-    """Give the request as its client wrote it, if that was in this API's words."""
-    said = request.verbatim
-    return said if said is not None and said.dialect == "anthropic" else None
-
-
-def _sayable(body: Mapping[str, Any], traits: MessagesTraits) -> Mapping[str, Any]:
-    if traits.sampling:
-        return body
-    return {name: value for name, value in body.items() if name not in _SAMPLING}
-
-
-_SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 _COUNTED = frozenset(
     {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}
     | {"mcp_servers", "context_management", "cache_control"}

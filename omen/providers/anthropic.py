@@ -13,7 +13,8 @@ from omen.errors import UpstreamFailure
 from omen.frames import Frame, Framing, WireRequest
 from omen.providers._anthropic_decoder import MessagesDecoder
 from omen.providers._anthropic_errors import ANTHROPIC_ERRORS
-from omen.providers._anthropic_request import count_body, messages_body, own_words
+from omen.providers._anthropic_request import count_body, messages_body
+from omen.providers._anthropic_verbatim import own_words
 from omen.providers._failures import classify_answer
 from omen.providers._json import frame_object, json_bytes, not_the_wire_format
 from omen.providers._spec import Decoder

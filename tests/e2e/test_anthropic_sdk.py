@@ -58,6 +58,18 @@ async def test_a_race_behind_messages_gives_one_providers_text_and_leaves_nothin
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prefix", ["", "provider/"])
+async def test_an_answer_is_of_the_model_that_was_asked_for(kind: str, prefix: str) -> None:
+    """A client takes an answer of another model for that of another conversation."""
+    fleet = [upstream(kind, kind, first_token=0.0, gap=0.0, tokens=3)]
+    model = f"{kind}/m" if prefix else "m"
+    async with open_served(*fleet) as served:
+        assert (await call(served, partial(create, model=model))).model == model
+        _, final = await call(served, partial(streamed, model=model))
+        assert final.model == model
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_tool_turn_goes_round(kind: str) -> None:
     def work(client: anthropic.Anthropic) -> tuple[Any, Any]:
         asked = create(client, tools=[WEATHER])

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from omen.events import Event
-from omen.front.anthropic_write import MessagesWriter
+from omen.front.anthropic_write import MessagesWriter, Named
 
 
 def written(batches: Iterable[Sequence[Event]]) -> list[dict[str, Any]]:
     """Write a stream and read it again, event by event."""
-    writer = MessagesWriter("msg_1", "m")
+    writer = MessagesWriter(Named("msg_1", "m"))
     return read(b"".join(writer.write(batch) for batch in batches))
 
 

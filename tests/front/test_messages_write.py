@@ -20,10 +20,12 @@ from omen.events import (
     TextDelta,
     ToolCallDelta,
     Usage,
+    WireEvent,
 )
 from omen.frames import Frame
 from omen.front._messages_blocks import OWN_SIGNATURE
-from omen.front.anthropic_write import Message, error_body, error_event, status_of
+from omen.front._messages_whole import Message
+from omen.front.anthropic_write import MessagesWriter, Named, error_body, error_event, status_of
 from omen.providers import provider_spec
 from tests.front.messages import check_blocks, merged, read, written
 from tests.providers.asking import candidate
@@ -83,7 +85,7 @@ def test_a_whole_message_says_the_same_as_the_stream(path: Path) -> None:
     source = json.loads(path.read_text(encoding="utf-8"))["source"]
     events, failure = replay(STREAMS[source])
     assert failure is None
-    message = Message("msg_1", "m")
+    message = Message(Named("msg_1", "m"))
     for event in events:
         message.add(event)
     body = message.body()
@@ -109,7 +111,7 @@ def test_calls_that_come_interleaved_go_out_one_after_the_other() -> None:
     ]
     objects = written([events])
     check_blocks(objects)
-    message = Message("i", "m")
+    message = Message(Named("i", "m"))
     for event in events:
         message.add(event)
     assert message.body()["content"] == [
@@ -130,7 +132,7 @@ def test_foreign_reasoning_is_a_thinking_block_with_our_own_mark() -> None:
 
 
 def test_arguments_that_are_no_object_stay_readable_in_a_whole_message() -> None:
-    message = Message("i", "m")
+    message = Message(Named("i", "m"))
     for event in (ToolCallDelta(0, "a", "f", "not json"), AnswerEnd("tool_calls")):
         message.add(event)
     assert message.body()["content"][0]["input"] == {"unparsed_arguments": "not json"}
@@ -191,6 +193,19 @@ def test_an_anthropic_upstreams_own_words_reach_the_client_as_they_came(fixture:
     assert written([[event] for event in events]) == came
 
 
+def test_of_an_upstreams_own_words_only_the_models_name_is_ours() -> None:
+    start = {"type": "message_start", "message": {"id": "up", "model": "claude-1", "x": [1]}}
+    other = {"type": "message_delta", "delta": {"model": "claude-1"}}
+    events = [
+        WireEvent("anthropic", one["type"], json.dumps(one).encode()) for one in (start, other)
+    ]
+    named = {**start, "message": {"id": "up", "model": "best", "x": [1]}}
+    for as_asked, came in ((True, named), (False, start)):
+        writer = MessagesWriter(Named("msg_1", "best", as_asked=as_asked))
+        frames = writer.write(events).split(b"\n\n")[:2]
+        assert [json.loads(frame.partition(b"data: ")[2]) for frame in frames] == [came, other]
+
+
 def test_a_whole_message_keeps_blocks_and_fields_that_omen_does_not_know() -> None:
     wire = [
         {"type": "message_start", "message": {"id": "msg_up", "content": [], "usage": {"a": 1}}},
@@ -219,7 +234,7 @@ def test_a_whole_message_keeps_blocks_and_fields_that_omen_does_not_know() -> No
     ]
     asked = ChatRequest((), verbatim=Verbatim("anthropic", {"messages": []}))
     decoder = provider_spec("anthropic").decoder(asked, candidate("anthropic", "claude"))
-    message = Message("ours", "m")
+    message = Message(Named("ours", "m"))
     from_wire = [json.dumps(one).encode() for one in wire]
     for data in from_wire:
         for event in decoder.feed(Frame(data)):

@@ -10,8 +10,11 @@ from dataclasses import replace
 import pytest
 import trio
 
+from omen.candidates import Endpoint
 from omen.config import HealthSettings, Settings
 from omen.errors import FailureKind
+from omen.probes import Target
+from omen.providers import provider_spec
 from omen.sim import Fixed, Profile, SimulatedUpstream
 from omen.sim.faults import Silence, Status
 from tests.world import World, open_world, upstream
@@ -172,6 +175,30 @@ async def test_models_are_found_where_none_is_configured(autojump_clock: trio.ab
         assert card.context is not None
         assert card.abilities is not None
         assert "tools" in card.abilities
+
+
+async def test_what_a_configured_ollama_model_can_do_is_found_out(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    ups = [replace(upstream("ollama", "ollama"), models=("qwen3", "llama-sim", "other"))]
+    async with probed(*ups) as world:
+        await trio.sleep(1)
+        cards = {model.model: model.card for model in world.gateway.models}
+        assert list(cards) == ["qwen3", "llama-sim", "other"]
+        thinks = {name: "reasoning" in (card.abilities or ()) for name, card in cards.items()}
+        assert thinks == {"qwen3": True, "llama-sim": False, "other": False}
+        # Who does not think would refuse to be asked to.
+        for model in ("qwen3", "llama-sim"):
+            received = await world.run(world.plan(model=model), "hi", reasoning_effort="high")
+            assert received.outcomes == {"ollama": "won"}
+
+
+def test_only_configured_models_are_looked_at_closely() -> None:
+    endpoint = Endpoint("http://up.test")
+    some = Target("p", provider_spec("ollama"), endpoint, models=("plain", "tagged:8b"))
+    wanted = [name for name in ("plain", "plain:latest", "tagged:8b", "tagged") if some.wants(name)]
+    assert wanted == ["plain", "plain:latest", "tagged:8b"]
+    assert replace(some, models=()).wants("any")
 
 
 @pytest.mark.parametrize(

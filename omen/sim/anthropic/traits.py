@@ -38,7 +38,7 @@ class Traits:
     forced_tools: bool = True
     """Whether tool_choice may be `any` or `tool`."""
     json_schemas: bool = True
-    system_turns: bool = False
+    system_turns: bool = True
     """Whether `system` may stand among the messages."""
     display: str = "summarized"
     """How thinking is shown where nothing is said of it."""
@@ -46,8 +46,8 @@ class Traits:
     """Whether thinking comes back to the model it came from only."""
 
 
-_OLD = Traits(json_schemas=False, thinking=frozenset({"disabled", "enabled"}))
-_SINCE_4_6 = Traits(prefills=False)
+_OLD = Traits(json_schemas=False, thinking=frozenset({"disabled", "enabled"}), system_turns=False)
+_SINCE_4_6 = Traits(prefills=False, system_turns=False)
 _SINCE_4_7 = replace(_SINCE_4_6, samples=False, thinking=_WITHOUT_BUDGET)
 _FABLE = replace(_SINCE_4_7, thinking=_ALWAYS)
 _SINCE_5_5 = replace(
