@@ -140,15 +140,23 @@ async def test_a_turn_that_called_a_tool_comes_back_with_its_thinking(
 async def test_without_its_thinking_it_is_refused(
     nursery: trio.Nursery, autojump_clock: trio.abc.Clock
 ) -> None:
-    _, used = await call_a_tool("claude-opus-4-6", nursery)
+    budget = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 4096}
+    _, used = await call_a_tool("claude-haiku-4-5", nursery, **budget)
     for content in ([used], [{"type": "text", "text": "well"}, used]):
-        got = await send_back(content, "claude-opus-4-6", nursery)
+        got = await send_back(content, "claude-haiku-4-5", nursery, **budget)
         assert got.status == 400
         found = content[0]["type"]
         assert got.json["error"]["message"].startswith(
             "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, "
             f"but found `{found}`."
         )
+
+
+async def test_where_the_model_chooses_to_think_it_may_have_had_no_thoughts(
+    nursery: trio.Nursery, autojump_clock: trio.abc.Clock
+) -> None:
+    _, used = await call_a_tool("claude-opus-4-6", nursery)
+    assert (await send_back([used], "claude-opus-4-6", nursery)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -169,7 +177,8 @@ async def test_thinking_that_was_never_shown_comes_back_by_its_signature(
     content = await call_a_tool("claude-opus-5-5", nursery)
     assert content[0]["thinking"] == ""
     assert (await send_back(content, "claude-opus-5-5", nursery)).status == 200
-    assert (await send_back(content[1:], "claude-opus-5-5", nursery)).status == 400
+    changed = [{**content[0], "signature": "AAAA"}, *content[1:]]
+    assert (await send_back(changed, "claude-opus-5-5", nursery)).status == 400
 
 
 async def test_the_newest_models_know_their_own_thinking_only(

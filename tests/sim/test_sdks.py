@@ -172,9 +172,9 @@ async def test_anthropics_client_streams_thinking_and_sends_it_back() -> None:
     def job(base_url: str) -> None:
         tools: Any = [{"name": "f", "input_schema": PARAMETERS}]
         asked: Any = {
-            "model": "claude-opus-4-7",
+            "model": "claude-haiku-4-5",
             "max_tokens": 4096,
-            "thinking": {"type": "adaptive"},
+            "thinking": {"type": "enabled", "budget_tokens": 1024},
             "tools": tools,
         }
         with anthropic_at(base_url) as client:
@@ -196,7 +196,7 @@ async def test_anthropics_client_streams_thinking_and_sends_it_back() -> None:
             with pytest.raises(anthropic.BadRequestError, match="Expected `thinking`"):
                 client.messages.create(messages=turns, **asked)
 
-    await work(serving("anthropic", "claude-opus-4-7"), job)
+    await work(serving("anthropic", "claude-haiku-4-5"), job)
 
 
 async def test_anthropics_client_counts_lists_and_reads_errors() -> None:

@@ -69,7 +69,8 @@ def read_message(request: HttpRequest, models: Collection[str]) -> MessagesCall:
     reasoning = read_thinking(body, traits)
     _check_sampling(body, traits, reasoning > 0)
     if reasoning:
-        check_thinking_came_back(turns, body["model"], traits)
+        by_budget = (body.get("thinking") or {}).get("type") == "enabled"
+        check_thinking_came_back(turns, body["model"], traits, by_budget=by_budget)
     return MessagesCall(
         model=body["model"],
         key=question_of(messages),

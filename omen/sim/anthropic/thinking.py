@@ -65,11 +65,13 @@ def signature(thinking: str, model: str, traits: Traits) -> str:
 
 
 def check_thinking_came_back(
-    turns: list[tuple[int, dict[str, Any]]], model: str, traits: Traits
+    turns: list[tuple[int, dict[str, Any]]], model: str, traits: Traits, *, by_budget: bool
 ) -> None:
-    """Refuse the results of tools whose calls come without the thinking before them.
+    """Refuse the results of tools whose calls come without the thinking before them, or with other.
 
     `turns` are the messages with their places in the request. Call this only when thinking is on.
+    Whether it was there at all is looked at where a budget makes the model think: with adaptive
+    thinking it may have had no thoughts.
     """
     if len(turns) < 2 or not _has(turns[-1][1], "tool_result"):
         return
@@ -78,7 +80,7 @@ def check_thinking_came_back(
         return
     blocks = objects(called.get("content"))
     first = blocks[0].get("type")
-    if first not in ("thinking", "redacted_thinking"):
+    if by_budget and first not in ("thinking", "redacted_thinking"):
         raise Refused(_MISSING.format(place=place, found=first))
     for number, block in enumerate(blocks):
         signed = signature(str(block.get("thinking")), model, traits)
