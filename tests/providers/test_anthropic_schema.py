@@ -44,7 +44,14 @@ def test_an_answer_is_held_to_what_the_vendor_takes() -> None:
         ),
         ({"type": "object"}, {"type": "object"}),
         ({"type": "object", "properties": {}}, {"type": "object", "properties": {}}),
+        # Closed ones would exclude each other, or change which one holds; wherever they stand.
         ({"allOf": [CITY, CITY]}, {"allOf": [CITY, CITY]}),
+        ({"allOf": [CITY, CITY], "items": CITY}, {"allOf": [CITY, CITY], "items": CITY}),
+        (
+            {"oneOf": [{"$ref": "#/$defs/City"}], "$defs": {"City": CITY}},
+            {"oneOf": [{"$ref": "#/$defs/City"}], "$defs": {"City": CITY}},
+        ),
+        ({"allOf": [CITY]}, {"allOf": [SHUT]}),
         ({"enum": [CITY], "default": CITY}, {"enum": [CITY], "default": CITY}),
         ({"items": True, "properties": None}, {"items": True, "properties": None}),
     ],
@@ -55,12 +62,16 @@ def test_objects_are_closed(schema: dict[str, Any], written: dict[str, Any]) -> 
     assert repr(schema) == before
 
 
+WORDS = ("anyOf", "oneOf", "allOf")
+
+
 def _objects(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     named = st.dictionaries(st.sampled_from("abc"), inner)
+    several = st.lists(inner, min_size=1, max_size=3)
     return st.one_of(
         st.builds(lambda p: {"type": "object", "properties": p}, named),
         st.builds(lambda i: {"type": "array", "items": i}, inner),
-        st.builds(lambda some: {"anyOf": some}, st.lists(inner, min_size=1, max_size=3)),
+        *(st.builds(lambda some, word=word: {word: some}, several) for word in WORDS),
     )
 
 
