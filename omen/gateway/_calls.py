@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from omen.events import Event, Restart, ToolCallDelta
+from omen.events import AnswerEnd, Event, Restart, ToolCallDelta
 from omen.plan import Output
 
 
 class CallWatch:
-    """An output that passes everything on, and knows the ids of the calls."""
+    """An output that passes everything on, and tells the ids of the calls before it ends.
 
-    def __init__(self, output: Output) -> None:
+    Before: a client may ask again as soon as it has the end, and another replica may be asked.
+    """
+
+    def __init__(self, output: Output, ends: Callable[[Sequence[str]], Awaitable[None]]) -> None:
         self._output = output
-        self.ids: list[str] = []
+        self._ends = ends
+        self._ids: list[str] = []
 
     async def send(self, events: Sequence[Event]) -> None:
         """Pass events on."""
         for event in events:
             if isinstance(event, ToolCallDelta) and event.id is not None:
-                self.ids.append(event.id)
+                self._ids.append(event.id)
             elif isinstance(event, Restart):
-                self.ids.clear()
+                self._ids.clear()
+            elif isinstance(event, AnswerEnd):
+                await self._ends(self._ids)
         await self._output.send(events)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import trio
 
@@ -48,13 +49,16 @@ class Requests:
     async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
         """Answer one request; see `omen.gateway.Gateway.run`."""
         async with self.limited(race, request):
-            watch = CallWatch(output)
+            watch = CallWatch(output, partial(self._remember, race, request))
             if self.cache.enabled and wants_cache(race, request):
                 await self._cached(race, request, watch)
             else:
                 await self._raced(race, request, watch)
-            if not race.cached:
-                await self.affinity.remember(race, request, watch.ids)
+
+    async def _remember(self, race: RaceRecord, request: ChatRequest, calls: Sequence[str]) -> None:
+        """Remember who made an answer, unless it was made before."""
+        if not race.cached:
+            await self.affinity.remember(race, request, calls)
 
     @asynccontextmanager
     async def limited(self, race: RaceRecord, request: ChatRequest | None) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import trio
@@ -9,7 +10,7 @@ from trio.testing import MockClock
 
 from omen.callers import ANYBODY, Caller
 from omen.chat import ChatRequest, Message, TextPart, ToolCall
-from omen.events import Usage
+from omen.events import AnswerEnd, Event, Usage
 from omen.hints import RaceHints
 from omen.plan import AttemptRecord, Plan, RaceRecord
 from omen.routing.affinity import Affinity, session_of
@@ -77,6 +78,26 @@ async def test_a_session_moves_when_its_provider_fails(autojump_clock: MockClock
             moved = await say(world, model="sick/m,fast/m", **asked)
             assert moved.outcomes == {"sick": "failed", "fast": "won"}
         assert (await say(world, model="sick/m,fast/m", **asked)).winner == "fast"
+
+
+async def test_who_asks_again_as_soon_as_it_has_the_end_is_known(
+    autojump_clock: MockClock,
+) -> None:
+    """With several replicas the next one may be asked before this one has settled its books."""
+    again: list[Received] = []
+    async with open_world(*FLEET) as world:
+        asked = {"stickiness": "session", "session": "s1"}
+
+        class Eager:
+            async def send(self, events: Sequence[Event]) -> None:
+                if isinstance(events[-1], AnswerEnd):
+                    again.append(await say(world, model=BOTH, **asked))
+
+        hints = RaceHints(strategy="single", **asked)  # type: ignore[arg-type]
+        request = ChatRequest((Message("user", (TextPart("hi"),)),))
+        race = world.gateway.plan("fast/m", hints, trio.current_time(), request=request)
+        await world.gateway.run(race, request, Eager())
+    assert [one.outcomes for one in again] == [{"fast": "won"}]
 
 
 async def test_who_stands_badly_is_not_stuck_to(autojump_clock: MockClock) -> None:
