@@ -211,6 +211,12 @@ CODEX: dict[str, Any] = {
             "format": {"type": "grammar", "syntax": "lark", "definition": "start: x"},
         },
         {"type": "web_search", "external_web_access": False},
+        {
+            "type": "namespace",
+            "name": "multi_agent_v1",
+            "description": "Other agents",
+            "tools": [{"type": "function", "name": "spawn", "parameters": {"type": "object"}}],
+        },
     ],
     "tool_choice": "auto",
     "parallel_tool_calls": False,
@@ -226,10 +232,9 @@ CODEX: dict[str, Any] = {
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_codex_sends_is_answered(kind: str) -> None:
     async with open_served(quick(kind)) as served:
-        # It sends an effort for models of which it knows that they think; the simulated ones of
-        # these two kinds do not, or not without what they thought before.
-        thinks = kind not in ("ollama", "anthropic")
-        answer = await post(served, CODEX if thinks else {**CODEX, "reasoning": None})
+        # It sends an effort for models of which it knows that they think; the simulated Ollama's
+        # does not, and without probes nobody has asked.
+        answer = await post(served, {**CODEX, "reasoning": None} if kind == "ollama" else CODEX)
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"].startswith("text/event-stream")
         events = [

@@ -14,6 +14,7 @@ from omen.front._dialect import Asked
 from omen.front._gathering import Gathering
 from omen.front._told import explain, routing_metadata
 from omen.front.openai_api import OpenAIErrors, model_name
+from omen.front.responses._called import tools_by_flat_name
 from omen.front.responses._object import Wire
 from omen.front.responses._parse import parse_responses
 from omen.front.responses._write import Translator
@@ -87,10 +88,8 @@ class ResponseCollector(Gathering):
 
 def _translator(race: RaceRecord, asked: Asked) -> Translator:
     said = asked.said
-    custom = frozenset(
-        tool["name"] for tool in said.get("tools") or () if tool.get("type") == "custom"
-    )
-    return Translator(race.race_id, int(time.time()), model_name(race), said, custom)
+    tools = tools_by_flat_name(said.get("tools") or ())
+    return Translator(race.race_id, int(time.time()), model_name(race), said, tools)
 
 
 def _event(wire: Wire, number: int) -> bytes:

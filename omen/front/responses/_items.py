@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pydantic_core import to_json
-
 from omen.chat import FilePart, ImagePart, Message, Opaque, Part, RefusalPart, TextPart, ToolCall
 from omen.errors import RequestError
+from omen.front.responses._called import custom_arguments, flat_name
 from omen.front.responses._schema import (
     RECORDS,
     ContentIn,
@@ -23,9 +22,6 @@ from omen.front.responses._schema import (
     PartIn,
 )
 
-CUSTOM_INPUT = "input"
-"""The one argument of a function that stands for a custom tool."""
-
 
 def conversation(items: str | Sequence[ItemIn]) -> Iterable[Message]:
     """Read the items. **Raises.** `RequestError` (400), naming the field."""
@@ -36,11 +32,11 @@ def conversation(items: str | Sequence[ItemIn]) -> Iterable[Message]:
     calls: list[ToolCall] = []
     for index, item in enumerate(items):
         match item:
-            case FunctionCallIn(call_id=call_id, name=name, arguments=arguments):
-                calls.append(ToolCall(call_id, name, arguments))
-            case CustomCallIn(call_id=call_id, name=name):
-                arguments = to_json({CUSTOM_INPUT: item.input}).decode()
-                calls.append(ToolCall(call_id, name, arguments))
+            case FunctionCallIn(call_id=call_id, arguments=arguments):
+                calls.append(ToolCall(call_id, flat_name(item.name, item.namespace), arguments))
+            case CustomCallIn(call_id=call_id):
+                name = flat_name(item.name, item.namespace)
+                calls.append(ToolCall(call_id, name, custom_arguments(item.input)))
             case OtherItemIn(type=kind):
                 if kind not in RECORDS:
                     where = f"input.{index}.type"

@@ -71,6 +71,7 @@ class FunctionCallIn(_Open):
     type: Literal["function_call"]
     call_id: str = Field(min_length=1)
     name: str = Field(min_length=1)
+    namespace: str | None = None
     arguments: str
 
 
@@ -80,6 +81,7 @@ class CustomCallIn(_Open):
     type: Literal["custom_tool_call"]
     call_id: str = Field(min_length=1)
     name: str = Field(min_length=1)
+    namespace: str | None = None
     input: str
 
 
@@ -147,6 +149,27 @@ class ToolIn(_Open):
     format: dict[str, Any] | None = None
 
 
+class NamespaceIn(_Open):
+    """Tools of the caller's own, under a name in common."""
+
+    type: Literal["namespace"]
+    name: str = Field(min_length=1)
+    description: str | None = None
+    tools: list[ToolIn]
+
+
+def _tool_of(value: Any) -> str:
+    # A model where it is written again, as what comes back with the answer.
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return "<namespace>" if kind == "namespace" else "<tool>"
+
+
+AnyToolIn = Annotated[
+    Annotated[ToolIn, Tag("<tool>")] | Annotated[NamespaceIn, Tag("<namespace>")],
+    Discriminator(_tool_of),
+]
+
+
 class ChoiceIn(_Open):
     """Which tool is to be called, where it is more than a word."""
 
@@ -187,7 +210,7 @@ class ResponsesIn(_Open):
     input: InputIn
     instructions: str | None = None
     stream: bool | None = None
-    tools: list[ToolIn] | None = None
+    tools: list[AnyToolIn] | None = None
     tool_choice: (
         Annotated[
             Annotated[Literal["none", "auto", "required"], Tag("<text>")]

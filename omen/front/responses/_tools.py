@@ -1,8 +1,9 @@
 """Tools, and which of them is to be called. Pure.
 
 A custom tool takes any text. Most vendors have no such thing, so it goes out as a function of one
-argument, and its calls come back as what they were meant to be. A tool that a vendor runs itself
-(`web_search` and the like) is left out: who answers a race may be anybody, and most have none.
+argument, and its calls come back as what they were meant to be; so do those of a namespace's tools.
+A tool that a vendor runs itself (`web_search` and the like) is left out: who answers a race may be
+anybody, and most have none.
 """
 
 from __future__ import annotations
@@ -12,24 +13,37 @@ from typing import Any
 
 from omen.chat import NamedTool, Opaque, Tool, ToolChoice
 from omen.errors import RequestError
-from omen.front.responses._items import CUSTOM_INPUT
-from omen.front.responses._schema import ChoiceIn, ToolIn
+from omen.front.responses._called import ANY_TEXT, flat_name
+from omen.front.responses._schema import ChoiceIn, NamespaceIn, ToolIn
 
 _OWN = ("function", "custom")
 
 
-def own_tools(tools: Sequence[ToolIn]) -> Iterable[Tool]:
+def own_tools(tools: Sequence[ToolIn | NamespaceIn]) -> Iterable[Tool]:
     """Read those that the caller runs. **Raises.** `RequestError` (400), naming the field."""
     for index, tool in enumerate(tools):
-        if tool.type not in _OWN:
-            continue
-        if not tool.name:
-            where = f"tools.{index}.name"
-            raise RequestError(f"{where}: is required", param=where)
-        if tool.type == "custom":
-            yield Tool(tool.name, _custom_description(tool), _ANY_TEXT)
+        where = f"tools.{index}"
+        if isinstance(tool, NamespaceIn):
+            for place, inner in enumerate(tool.tools):
+                inside = f"{where}.tools.{place}"
+                yield from _own(inner, inside, tool.name, tool.description)
         else:
-            yield Tool(tool.name, tool.description, tool.parameters, tool.strict)
+            yield from _own(tool, where)
+
+
+def _own(
+    tool: ToolIn, where: str, namespace: str | None = None, told_of_it: str | None = None
+) -> Iterable[Tool]:
+    if tool.type not in _OWN:
+        return
+    if not tool.name:
+        raise RequestError(f"{where}.name: is required", param=f"{where}.name")
+    name = flat_name(tool.name, namespace)
+    told = _paragraphs(told_of_it, tool.description)
+    if tool.type == "custom":
+        yield Tool(name, _paragraphs(told, *_grammar(tool)), ANY_TEXT)
+    else:
+        yield Tool(name, told, tool.parameters, tool.strict)
 
 
 def tool_choice(choice: str | ChoiceIn | None) -> ToolChoice | None:
@@ -51,18 +65,12 @@ def _allowed(tool: dict[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": {"name": tool.get("name")}}
 
 
-def _custom_description(tool: ToolIn) -> str:
-    told = [tool.description or ""]
+def _grammar(tool: ToolIn) -> Iterable[str]:
     syntax = tool.format or {}
     if syntax.get("definition"):
-        told.append(f"The input follows this {syntax.get('syntax', '')} grammar:")
-        told.append(str(syntax["definition"]))
-    return "\n\n".join(text for text in told if text)
+        yield f"The input follows this {syntax.get('syntax', '')} grammar:"
+        yield str(syntax["definition"])
 
 
-_ANY_TEXT = {
-    "type": "object",
-    "properties": {CUSTOM_INPUT: {"type": "string"}},
-    "required": [CUSTOM_INPUT],
-    "additionalProperties": False,
-}
+def _paragraphs(*texts: str | None) -> str | None:
+    return "\n\n".join(text for text in texts if text) or None

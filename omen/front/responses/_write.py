@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from omen.events import (
     AnswerEnd,
     AnswerStart,
@@ -20,7 +18,7 @@ from omen.events import (
     TextDelta,
     ToolCallDelta,
 )
-from omen.front.responses._items import CUSTOM_INPUT
+from omen.front.responses._called import Called, custom_input
 from omen.front.responses._object import Wire, ended, response_object
 
 
@@ -33,13 +31,13 @@ class Translator:
         created: int,
         model: str,
         asked: Mapping[str, Any],
-        custom: frozenset[str],
+        tools: Mapping[str, Called],
     ) -> None:
         self.race_id = race_id
         self._asked = asked
         self._created = created
         self._model = model
-        self._custom = custom
+        self._tools = tools
         self._output: list[Wire] = []
         self._open: _Text | None = None
         self._calls: dict[int, _Call] = {}
@@ -91,8 +89,8 @@ class Translator:
         if call is None:
             yield from self._close()
             name = delta.name or ""
-            call = _Call(delta.id or "", name, len(self._output), self.race_id)
-            call.custom = name in self._custom
+            tool = self._tools.get(name, Called(name))
+            call = _Call(delta.id or "", tool, len(self._output), self.race_id)
             self._calls[delta.index] = call
             self._output.append(call.item())
             yield _item_event("added", call.place, call.item())
@@ -181,11 +179,10 @@ class _Text:
 class _Call:
     """A call of a function, or of a custom tool, whose text is known only when it is whole."""
 
-    def __init__(self, call_id: str, name: str, place: int, race_id: str) -> None:
+    def __init__(self, call_id: str, tool: Called, place: int, race_id: str) -> None:
         self.place = place
-        self.custom = False
+        self._tool = tool
         self._call_id = call_id
-        self._name = name
         self._arguments = ""
         self._status = "in_progress"
         self._id = f"fc_{race_id}_{place}"
@@ -193,41 +190,31 @@ class _Call:
 
     def item(self) -> Wire:
         said: Wire = {"id": self._id, "status": self._status}
-        called = {"call_id": self._call_id, "name": self._name}
-        if self.custom:
-            text = _custom_input(self._arguments) if self._status == "completed" else ""
+        called = {"call_id": self._call_id, **self._tool.names()}
+        if self._tool.custom:
+            text = custom_input(self._arguments) if self._status == "completed" else ""
             return {**said, "type": "custom_tool_call", **called, "input": text}
         return {**said, "type": "function_call", **called, "arguments": self._arguments}
 
     def add(self, arguments: str) -> Iterator[Wire]:
         self._arguments += arguments
-        if not self.custom:
+        if not self._tool.custom:
             kind = "response.function_call_arguments.delta"
             yield {"type": kind, **self._at, "delta": arguments}
 
     def end(self) -> Iterator[Wire]:
         self._status = "completed"
-        if self.custom:
-            text, kind = _custom_input(self._arguments), "response.custom_tool_call_input"
+        if self._tool.custom:
+            text, kind = custom_input(self._arguments), "response.custom_tool_call_input"
             yield {"type": f"{kind}.delta", **self._at, "delta": text}
             yield {"type": f"{kind}.done", **self._at, "input": text}
         else:
             self._arguments = self._arguments or "{}"
             kind = "response.function_call_arguments.done"
-            whole = {"arguments": self._arguments, "name": self._name}
+            whole = {"arguments": self._arguments, "name": self._tool.name}
             yield {"type": kind, **self._at, **whole}
         yield _item_event("done", self.place, self.item())
 
 
 def _item_event(what: str, place: int, item: Wire) -> Wire:
     return {"type": f"response.output_item.{what}", "output_index": place, "item": item}
-
-
-def _custom_input(arguments: str) -> str:
-    """Find the text that a custom tool was called with; what is no such call is given whole."""
-    try:
-        value = from_json(arguments)
-    except ValueError:
-        return arguments
-    text = value.get(CUSTOM_INPUT) if isinstance(value, dict) else None
-    return text if isinstance(text, str) else arguments

@@ -13,6 +13,7 @@ from omen.front._dialect import Asked
 from omen.front.responses import Responses
 
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}
+NO_ARGUMENTS = {"arguments": "{}"}
 CUSTOM = {"type": "custom", "name": "patch", "description": "Edits."}
 
 
@@ -88,6 +89,46 @@ def test_a_custom_tool_is_a_function_of_one_text_and_a_vendors_own_is_left_out()
     assert custom.parameters is not None
     assert list(custom.parameters["properties"]) == ["input"]
     assert "start: x" in (custom.description or "")
+
+
+SPACE = {
+    "type": "namespace",
+    "name": "crm",
+    "description": "Customers.",
+    "tools": [{**FUNCTION, "description": "Finds."}, CUSTOM, {"type": "web_search"}],
+}
+
+
+def test_the_tools_of_a_namespace_go_out_under_both_names() -> None:
+    tools = read(tools=[FUNCTION, SPACE]).request.tools
+    assert [(one.name, one.description) for one in tools if isinstance(one, Tool)] == [
+        ("f", None),
+        ("crm__f", "Customers.\n\nFinds."),
+        ("crm__patch", "Customers.\n\nEdits."),
+    ]
+
+
+def test_so_do_the_calls_of_them_that_were_made() -> None:
+    items = [
+        {"type": "function_call", "call_id": "c1", "namespace": "crm", "name": "f", **NO_ARGUMENTS},
+        {"type": "custom_tool_call", "call_id": "c2", "namespace": "crm", "name": "p", "input": ""},
+    ]
+    (message,) = read(input=items).request.messages
+    assert [call.name for call in message.tool_calls] == ["crm__f", "crm__p"]
+
+
+@pytest.mark.parametrize(
+    ("space", "param"),
+    [
+        ({**SPACE, "name": ""}, "tools.0.name"),
+        ({**SPACE, "tools": None}, "tools.0.tools"),
+        ({**SPACE, "tools": [CUSTOM, {"type": "function"}]}, "tools.0.tools.1.name"),
+    ],
+)
+def test_a_mistake_in_a_namespace_is_named(space: dict[str, Any], param: str) -> None:
+    with pytest.raises(RequestError) as told:
+        read(tools=[space])
+    assert told.value.param == param
 
 
 @pytest.mark.parametrize(

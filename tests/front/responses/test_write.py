@@ -123,6 +123,25 @@ def test_each_item_is_added_before_it_is_filled_and_done_after() -> None:
         assert mine.count("response.output_item.done") == 1
 
 
+def test_a_call_of_a_namespaces_tool_comes_back_with_its_names_apart() -> None:
+    inner = [{"type": "function", "name": "find"}, {"type": "custom", "name": "patch"}]
+    tools = [{"type": "namespace", "name": "crm", "tools": inner}, {"type": "web_search"}]
+    told = write(
+        AnswerStart(),
+        ToolCallDelta(0, "c1", "crm__find", "{}"),
+        ToolCallDelta(1, "c2", "crm__patch", '{"input": "x"}'),
+        ToolCallDelta(2, "c3", "crm__unknown", "{}"),
+        AnswerEnd("tool_calls"),
+        tools=tools,
+    )
+    output = told[-1]["response"]["output"]
+    assert [(i["type"], i.get("namespace"), i["name"]) for i in output] == [
+        ("function_call", "crm", "find"),
+        ("custom_tool_call", "crm", "patch"),
+        ("function_call", None, "crm__unknown"),
+    ]
+
+
 def test_a_custom_tools_call_comes_back_as_one() -> None:
     tools = [{"type": "custom", "name": "patch"}]
     told = write(
