@@ -124,6 +124,7 @@ class MessageIn(_Open):
     content: ContentIn | None = None
     tool_calls: list[ToolCallIn] | None = None
     tool_call_id: str | None = None
+    refusal: str | None = None
 
 
 class FunctionIn(_Open):

@@ -103,19 +103,17 @@ def _request(chat: ChatIn) -> ChatRequest:
 
 
 def _message(message: MessageIn) -> Message:
-    extras = dict(_extras(message))
     parts = _parts(message.content)
-    if message.role == "assistant" and isinstance(extras.get("refusal"), str):
+    if message.refusal:
         # As the answer had it, which clients give back as it came.
-        refusal = extras.pop("refusal")
-        parts = (*parts, RefusalPart(refusal)) if refusal else parts
+        parts = (*parts, RefusalPart(message.refusal))
     return Message(
         role=message.role,
         parts=parts,
         tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()),
         tool_call_id=message.tool_call_id,
         single_text=not isinstance(message.content, list),
-        extras=extras,
+        extras=_extras(message),
     )
 
 

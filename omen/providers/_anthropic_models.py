@@ -53,10 +53,7 @@ _FAMILIES: tuple[tuple[re.Pattern[str], MessagesTraits], ...] = tuple(
         (r"claude-opus-4-[78]", _CURRENT),
         (r"claude-(?:4-opus|opus-4)", replace(_FIRST_THINKING, max_output=32_000)),
         (r"claude-(?:4-sonnet|sonnet-4)", _FIRST_THINKING),
-        (
-            r"claude-sonnet-5-5",
-            replace(_NEWEST, thinking_off="between_tools"),
-        ),
+        (r"claude-sonnet-5-5", replace(_NEWEST, thinking_off="between_tools")),
         (r"claude-opus-5-5", replace(_NEWEST, thinking_off=None)),
         (r"claude-(?:fable|mythos)-5-1", replace(_NEWEST, thinking_off=None)),
         (r"claude-(?:fable|mythos)-", _ALWAYS_THINKING),

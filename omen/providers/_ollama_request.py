@@ -51,7 +51,7 @@ _OWN_FIELDS = ("keep_alive", "truncate", "shift", "think")
 """Fields of this API that a client may send beside OpenAI's; `options` is another."""
 
 
-def api_chat_body(request: ChatRequest, model: str, *, thinks: bool = True) -> dict[str, Any]:
+def api_chat_body(request: ChatRequest, model: str, *, thinks: bool) -> dict[str, Any]:
     """Write the body of a streamed request.
 
     A model that does not think (not `thinks`) is not asked to: it would refuse the whole request.

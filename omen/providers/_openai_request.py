@@ -114,25 +114,23 @@ def _message(message: Message, quirks: Quirks) -> dict[str, Any]:
             }
             for call in message.tool_calls
         ]
-    refusal = _joined(message, RefusalPart)
-    if refusal and not isinstance(written["content"], list):
-        written["refusal"] = refusal
+    refusals = [part.text for part in message.parts if isinstance(part, RefusalPart)]
+    if refusals and not isinstance(written["content"], list):
+        written["refusal"] = "".join(refusals)
     if message.tool_call_id is not None:
         written["tool_call_id"] = message.tool_call_id
     return {**message.extras, **written}
 
 
 def _content(message: Message) -> str | list[dict[str, Any]] | None:
-    said = [part for part in message.parts if not isinstance(part, RefusalPart)]
-    if not said and message.role == "assistant" and (message.single_text or not message.parts):
+    if message.role == "assistant" and not message.parts:
         return None
-    if message.single_text and all(isinstance(part, TextPart) for part in said):
-        return _joined(message, TextPart)
+    if message.single_text and all(
+        isinstance(part, TextPart | RefusalPart) for part in message.parts
+    ):
+        texts = [part.text for part in message.parts if isinstance(part, TextPart)]
+        return "".join(texts) if texts or message.role != "assistant" else None
     return [_part(part) for part in message.parts]
-
-
-def _joined(message: Message, kind: type[TextPart | RefusalPart]) -> str:
-    return "".join(part.text for part in message.parts if isinstance(part, kind))
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+OWN = ("function", "custom")
+"""Types of tools that the caller runs."""
 _CUSTOM_INPUT = "input"
 """The one argument of a function that stands for a custom tool."""
 ANY_TEXT: Mapping[str, Any] = {
@@ -53,7 +55,7 @@ def _called(tools: Iterable[Mapping[str, Any]], namespace: str | None) -> Iterat
     for tool in tools:
         if tool["type"] == "namespace":
             yield from _called(tool["tools"], tool["name"])
-        elif tool["type"] in ("function", "custom"):
+        elif tool["type"] in OWN:
             yield Called(tool["name"], namespace, custom=tool["type"] == "custom")
 
 

@@ -13,10 +13,8 @@ from typing import Any
 
 from omen.chat import NamedTool, Opaque, Tool, ToolChoice
 from omen.errors import RequestError
-from omen.front.responses._called import ANY_TEXT, flat_name
+from omen.front.responses._called import ANY_TEXT, OWN, flat_name
 from omen.front.responses._schema import ChoiceIn, NamespaceIn, ToolIn
-
-_OWN = ("function", "custom")
 
 
 def own_tools(tools: Sequence[ToolIn | NamespaceIn]) -> Iterable[Tool]:
@@ -25,21 +23,18 @@ def own_tools(tools: Sequence[ToolIn | NamespaceIn]) -> Iterable[Tool]:
         where = f"tools.{index}"
         if isinstance(tool, NamespaceIn):
             for place, inner in enumerate(tool.tools):
-                inside = f"{where}.tools.{place}"
-                yield from _own(inner, inside, tool.name, tool.description)
+                yield from _own(inner, f"{where}.tools.{place}", tool)
         else:
             yield from _own(tool, where)
 
 
-def _own(
-    tool: ToolIn, where: str, namespace: str | None = None, told_of_it: str | None = None
-) -> Iterable[Tool]:
-    if tool.type not in _OWN:
+def _own(tool: ToolIn, where: str, space: NamespaceIn | None = None) -> Iterable[Tool]:
+    if tool.type not in OWN:
         return
     if not tool.name:
         raise RequestError(f"{where}.name: is required", param=f"{where}.name")
-    name = flat_name(tool.name, namespace)
-    told = _paragraphs(told_of_it, tool.description)
+    name = flat_name(tool.name, space.name if space else None)
+    told = _paragraphs(space.description if space else None, tool.description)
     if tool.type == "custom":
         yield Tool(name, _paragraphs(told, *_grammar(tool)), ANY_TEXT)
     else:

@@ -44,9 +44,10 @@ def read_turns(body: dict[str, Any], traits: Traits) -> list[tuple[int, dict[str
 
 
 def check_turns(turns: list[tuple[int, dict[str, Any]]], traits: Traits) -> None:
-    """Refuse a call whose result is not at the beginning of the next turn, a result, and a prefill.
+    """Refuse calls and results that do not follow each other, and a prefill.
 
-    A result is refused when the turn before has not made its call.
+    A call's result has to be at the beginning of the next turn, and a result's call in the turn
+    before.
     """
     waiting: set[Any] = set()
     after = [*turns, (len(turns), {"role": "user", "content": []})]
