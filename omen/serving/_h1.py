@@ -6,7 +6,13 @@ held in h11's buffer. When the response is complete and bytes are held, the conn
 (`Resume`) to send its reader back here. hypercorn instead stops the reader until the response is
 complete, and a cure that parses wherever it notices held bytes has two tasks in one parser.
 
-**Source.** RFC 9112 sections 3.2 (targets) and 9.3.2 (pipelining), read 2026-11-22.
+**Protocols.** A connection that begins with HTTP/2's preface speaks HTTP/2 from its first byte.
+Later nothing but a websocket's handshake changes the protocol. `Upgrade: h2c` is ignored, as
+RFC 9113 allows: a proxy that forwards `Upgrade` for the sake of websockets would tunnel it, and the
+requests in the tunnel would reach us past the proxy's rules and without a sign of the proxy.
+
+**Source.** RFC 9112 sections 3.2 (targets) and 9.3.2 (pipelining), read 2026-11-22; RFC 9110
+section 7.8 (Upgrade), RFC 9113 sections 3.1 and 3.3 (no upgrade; the preface), read 2026-11-30.
 """
 
 from __future__ import annotations
@@ -19,7 +25,12 @@ import h11
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
+from hypercorn.protocol.h11 import (
+    STREAM_ID,
+    H2ProtocolAssumedError,
+    H11Protocol,
+    H11WSConnection,
+)
 from hypercorn.typing import H11SendableEvent
 
 from omen.serving._exchange import Exchange, Websocket
@@ -34,6 +45,9 @@ stray line end that some send after a body is an error to h11, and would cost th
 
 
 _CLOSE = (b"connection", b"close")
+
+_PREFACE_HEAD = b"PRI * HTTP/2.0\r\n\r\n"
+"""The first half of HTTP/2's preface, which h11 reads as a request. h2 checks the other half."""
 
 
 class Resume(Event):
@@ -51,6 +65,10 @@ class H1(H11Protocol):
     stream: Exchange | Websocket | None
     _surplus = False
     _unsent = b""
+    _received = 0
+    """Bytes that h11 was fed."""
+    _last = False
+    """Whether the connection ends with the response that is running."""
 
     @property
     def head_begun(self) -> bool:
@@ -61,6 +79,7 @@ class H1(H11Protocol):
         if isinstance(event, Resume):
             await self._handle_events()
         elif not (isinstance(event, RawData) and self._is_surplus(event.data)):
+            self._received += len(event.data) if isinstance(event, RawData) else 0
             await super().handle(event)
         if self.stream is not None and self.stream.inbox is not None:
             await self.stream.inbox.room()
@@ -85,8 +104,8 @@ class H1(H11Protocol):
         return self._surplus or state in _SILENT
 
     async def stream_send(self, event: StreamEvent) -> None:
-        draining = self.context.terminated.is_set()
-        if draining and isinstance(event, Response) and event.status_code >= 200:
+        last = self._last or self.context.terminated.is_set()
+        if last and isinstance(event, Response) and event.status_code >= 200:
             event = replace(event, headers=[*event.headers, _CLOSE])
         await super().stream_send(event)
 
@@ -118,9 +137,16 @@ class H1(H11Protocol):
             await self._deliver(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        # RFC 9113, section 3.1: over TLS there is no upgrade, HTTP/2 is agreed on in the handshake.
-        if not self.ssl or event.method == b"PRI":
-            await super()._check_protocol(event)
+        """Go over to HTTP/2 when the connection has begun with its preface.
+
+        hypercorn takes `PRI * HTTP/2.0` for a preface wherever it comes and whatever headers it
+        has: a proxy may have sent that, with headers of its own, behind another client's request.
+        Here the preface is the very first bytes of the connection, and these bytes exactly.
+        """
+        held = self._held()
+        is_preface = (event.method, event.target, event.http_version) == (b"PRI", b"*", b"2.0")
+        if is_preface and self._received - len(held) == len(_PREFACE_HEAD):
+            raise H2ProtocolAssumedError(_PREFACE_HEAD + held)
 
     async def _deliver(self, event: h11.Event | Data) -> None:
         if isinstance(event, h11.Request):
@@ -143,6 +169,9 @@ class H1(H11Protocol):
             await self.send(Closed())
             return
         websocket = _wants_websocket(request)
+        # Some proxies pipe everything behind a request that names websockets, whatever is answered.
+        # The next request in such a pipe would show no sign of the proxy: there is none.
+        self._last = not websocket and b"websocket" in _tokens(request, b"upgrade")
         stream_class = Websocket if websocket else Exchange
         self.stream = stream_class(
             self.app,
@@ -160,7 +189,7 @@ class H1(H11Protocol):
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
-                headers=list(request.headers),
+                headers=_accepted(request) if websocket else list(request.headers),
                 http_version=request.http_version.decode("ascii"),
                 method=request.method.decode("ascii").upper(),
                 raw_path=path,
@@ -219,9 +248,19 @@ def _path(request: h11.Request) -> bytes | None:
 def _wants_websocket(request: h11.Request) -> bool:
     return (
         request.method == b"GET"
+        and request.http_version == b"1.1"
         and b"upgrade" in _tokens(request, b"connection")
         and b"websocket" in _tokens(request, b"upgrade")
     )
+
+
+def _accepted(request: h11.Request) -> list[tuple[bytes, bytes]]:
+    """Return a websocket's headers with nothing on offer but a websocket.
+
+    hypercorn looks at the last `Connection` and `Upgrade` fields only, and for exactly this value.
+    """
+    rest = [field for field in request.headers if field[0] not in (b"connection", b"upgrade")]
+    return [*rest, (b"connection", b"upgrade"), (b"upgrade", b"websocket")]
 
 
 def _tokens(request: h11.Request, name: bytes) -> Iterator[bytes]:
