@@ -11,16 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 import trio
 
 from omen.callers import Caller
 from omen.candidates import Candidate
 from omen.errors import BudgetExceeded
+from omen.money import booked_nano
+from omen.money import nano as _nano
+from omen.money import usd as _usd
 from omen.plan import RaceRecord
 from omen.state import Cap, Store
-from omen.state.store import NANO
 
 LEASE_SECONDS = 60.0
 """How much longer than its request money may be set aside, if nobody gives it back."""
@@ -81,7 +83,7 @@ class MonthlyBudgets:
         for attempt in race.attempts:
             cost = attempt.cost_usd
             if cost:
-                by_provider[attempt.candidate.provider] += _nano(cost)
+                by_provider[attempt.candidate.provider] += booked_nano(cost)
         scopes = self._held.pop(race.race_id, [])
         if not (by_provider or scopes):
             return
@@ -175,15 +177,6 @@ def _key(month: str, key_id: str) -> str:
 
 def _provider(month: str, name: str) -> str:
     return f"{month}:provider:{name}"
-
-
-def _nano(usd: Decimal) -> int:
-    """Write money as the store counts it; a fraction of a nano-dollar is a whole one."""
-    return int((usd * NANO).to_integral_value(ROUND_CEILING))
-
-
-def _usd(nano: int) -> Decimal:
-    return Decimal(nano) / NANO
 
 
 def _refusal(scope: str, least: Decimal) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omen.config import load_settings
-from omen.database import ERRORS, Database, open_database, shown_url
+from omen.database import ERRORS, Database, SchemaTooNewError, open_database, shown_url
 from omen.engine import load_strategies
 from omen.gateway import resolved_url
 
@@ -34,6 +34,9 @@ def ask(args: argparse.Namespace, work: Callable[[Database], _T]) -> _T | None:
             return work(database)
         finally:
             database.close()
+    except SchemaTooNewError as error:
+        print(f"omen: {shown_url(url)}: {error}", file=sys.stderr)
+        return None
     except ERRORS as error:
         where = shown_url(url)
         print(f"omen: the database {where} fails: {type(error).__name__}", file=sys.stderr)

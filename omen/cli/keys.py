@@ -15,6 +15,11 @@ from omen.cli._table import print_table
 from omen.credentials import KeyRecord, make_key
 from omen.engine import load_strategies
 
+MOST_A_MINUTE = 2**31 - 1
+"""What PostgreSQL's column holds. SQLite's would hold more, and has the same bound."""
+MOST_USD = 10**9
+"""A month. Beyond it a store could not add it up to the nano-dollar."""
+
 
 def add_to(commands: Any) -> None:
     """Add the command's own commands and arguments."""
@@ -103,6 +108,8 @@ def _missing(args: argparse.Namespace, done: bool | None) -> int:
 
 def _row(key: KeyRecord) -> Sequence[str]:
     caller = key.caller
+    if key.unreadable is not None:
+        return (key.key_id, "", "unreadable", *["?"] * 6, "opens nothing")
     return (
         key.key_id,
         caller.name,
@@ -122,19 +129,24 @@ def _shown(limit: object) -> str:
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    """Read a limit of a minute. **Raises.** `argparse.ArgumentTypeError`."""
+    try:
+        count = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a whole number") from None
+    if not 1 <= count <= MOST_A_MINUTE:
+        raise argparse.ArgumentTypeError(f"must be between 1 and {MOST_A_MINUTE}")
     return count
 
 
 def _usd(text: str) -> Decimal:
+    """Read an amount. **Raises.** `argparse.ArgumentTypeError`."""
     try:
         amount = Decimal(text)
     except InvalidOperation:
         raise argparse.ArgumentTypeError("must be a number of US dollars") from None
-    if not (amount.is_finite() and amount >= 0):
-        raise argparse.ArgumentTypeError("must be at least 0")
+    if not (amount.is_finite() and 0 <= amount <= MOST_USD):
+        raise argparse.ArgumentTypeError(f"must be between 0 and {MOST_USD}")
     return amount
 
 

@@ -1,6 +1,7 @@
 """The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
 
-from omen.database._desk import DatabaseAwayError, Desk
+from omen.database._desk import DatabaseAwayError, DatabaseRefusedError, Desk
+from omen.database._migrations import SchemaTooNewError
 from omen.database._sql import GROUPS, Database, Spending, Usage
 from omen.database.opening import ERRORS, UrlError, check_url, open_database, shown_url
 
@@ -9,7 +10,9 @@ __all__ = [
     "GROUPS",
     "Database",
     "DatabaseAwayError",
+    "DatabaseRefusedError",
     "Desk",
+    "SchemaTooNewError",
     "Spending",
     "UrlError",
     "Usage",

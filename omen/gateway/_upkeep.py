@@ -112,7 +112,7 @@ class Upkeep:
         except DatabaseAwayError as error:
             logger.warning("what this month has cost could not be read (%s)", error)
             return
-        await self._months.raise_to(month, [(r.key_id, r.provider, r.cost_usd) for r in rows])
+        await self._months.raise_to(month, [(r.key_id, r.provider, r.cost_usd) for r in rows or ()])
 
     async def _keep_budgets(self) -> None:
         """Look at what was spent, and at what the ledger says of it.

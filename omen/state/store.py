@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-NANO = 1_000_000_000
-"""Nano-dollars in a dollar."""
 WINDOW_SECONDS = 60
 
 

@@ -43,14 +43,59 @@ def test_a_keys_whole_life(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--rpm", "0"], ["--rpm", "x"], ["--monthly-usd", "-1"], ["--monthly-usd", "NaN"],
-     ["--strategies", "sprint"]],
-)  # fmt: skip
+    [
+        ["--rpm", "0"],
+        ["--rpm", "x"],
+        ["--rpm", "3000000000"],
+        ["--tpm", "2147483648"],
+        ["--tpm", "9" * 5000],
+        ["--monthly-usd", "-1"],
+        ["--monthly-usd", "NaN"],
+        ["--monthly-usd", "1e999999"],
+        ["--monthly-usd", "1000000000.01"],
+        ["--strategies", "sprint"],
+    ],
+)
 def test_a_limit_that_makes_no_sense_is_refused(tmp_path: Path, options: list[str]) -> None:
     done = run(tmp_path, "keys", "create", "ci", *options)
     assert done.returncode == 2
-    assert options[0] in done.stderr
+    assert f"argument {options[0]}: must be " in done.stderr
+    assert len(done.stderr) < 1000
     assert not (tmp_path / "omen.db").exists()
+
+
+def test_the_largest_limits_there_are(tmp_path: Path) -> None:
+    options = ["--rpm", "2147483647", "--tpm", "2147483647", "--monthly-usd", "1000000000"]
+    assert run(tmp_path, "keys", "create", "ci", *options).returncode == 0
+    listed = run(tmp_path, "keys", "list").stdout
+    assert listed.count("2147483647") == 2
+    assert "1000000000" in listed
+
+
+def test_a_key_that_cannot_be_read_is_listed_as_one(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        run(tmp_path, "keys", "create", name)
+    books = sqlite3.connect(tmp_path / "omen.db")
+    books.execute("UPDATE keys SET models = 'gpt-*' WHERE name = 'first'")
+    books.commit()
+    books.close()
+    listed = run(tmp_path, "keys", "list")
+    assert listed.returncode == 0
+    broken, sound = sorted(listed.stdout.splitlines()[1:], key=lambda row: "second" in row)
+    assert "unreadable" in broken
+    assert "opens nothing" in broken
+    assert "second" in sound
+
+
+def test_a_database_of_a_later_version_is_said_to_be_one(tmp_path: Path) -> None:
+    run(tmp_path, "keys", "create", "ci")
+    books = sqlite3.connect(tmp_path / "omen.db")
+    books.execute("INSERT INTO omen_migrations VALUES (9999, 'tomorrow')")
+    books.commit()
+    books.close()
+    done = run(tmp_path, "keys", "list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "number 9999, of a later version of OMEN" in done.stderr
 
 
 def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:{tmp_path / 'books.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
     emptied = open_database(server.url, 5.0)
-    emptied.rows("DROP TABLE IF EXISTS attempts, keys, omen_migrations")
+    emptied.rows("DROP SCHEMA public CASCADE")
+    emptied.rows("CREATE SCHEMA public")
     emptied.close()
     return server.url
 
