@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from math import isnan
 from typing import Any
 
 from omen.entries import Entry
@@ -50,6 +51,8 @@ def kept_text(text: str, encoding: str) -> str:
 
 
 def _kept(value: Any, encoding: str) -> Any:
+    if isinstance(value, float) and isnan(value):
+        return 0.0  # SQLite takes it for a NULL
     if isinstance(value, int) and not isinstance(value, bool):
         return max(-_LARGEST, min(value, _LARGEST))
     return kept_text(value, encoding) if isinstance(value, str) else value
