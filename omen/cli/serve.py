@@ -23,6 +23,7 @@ from omen.cli._reloading import heed_reloads
 from omen.cli._retiring import retirement_warnings
 from omen.cli._signals import heed_signals
 from omen.config import Loaded, ServerSettings, Settings, load_settings
+from omen.database import DatabaseTooNewError, shown_url
 from omen.engine import load_strategies
 from omen.front.app import make_app
 from omen.gateway import make_books, open_gateway
@@ -82,6 +83,12 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
         books = make_books(settings.ledger, Path.cwd())
+        try:
+            await books.check()
+        except DatabaseTooNewError as error:
+            print(f"omen: {shown_url(books.url)}: {error}", file=sys.stderr)
+            nursery.cancel_scope.cancel()
+            return 1
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
             app = make_app(gateway, feed, settings.server, told_to_stop, connections)

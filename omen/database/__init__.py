@@ -1,6 +1,11 @@
 """The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
 
-from omen.database._desk import DatabaseAwayError, DatabaseRefusedError, Desk
+from omen.database._desk import (
+    DatabaseAwayError,
+    DatabaseRefusedError,
+    DatabaseTooNewError,
+    Desk,
+)
 from omen.database._migrations import SchemaTooNewError
 from omen.database._sql import GROUPS, Database, Spending, Usage
 from omen.database.opening import ERRORS, UrlError, check_url, open_database, shown_url
@@ -11,6 +16,7 @@ __all__ = [
     "Database",
     "DatabaseAwayError",
     "DatabaseRefusedError",
+    "DatabaseTooNewError",
     "Desk",
     "SchemaTooNewError",
     "Spending",

@@ -38,6 +38,10 @@ class DatabaseAwayError(Exception):
     """
 
 
+class DatabaseTooNewError(DatabaseAwayError):
+    """A later version of OMEN has changed the schema. The text says which, and what to do."""
+
+
 class DatabaseRefusedError(DatabaseAwayError):
     """The database is there, and what it was given or gave cannot be: another question may do."""
 
@@ -175,7 +179,7 @@ class Desk:
     def _failed(self, error: Exception) -> DatabaseAwayError:
         if isinstance(error, SchemaTooNewError):
             self._drop()
-            return DatabaseAwayError(str(error))
+            return DatabaseTooNewError(str(error))
         if is_refusal(error):
             return DatabaseRefusedError(type(error).__name__)
         self._drop()

@@ -2,33 +2,77 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from omen.config import LedgerSettings
-from omen.database import Desk, open_database
+from omen.database import (
+    Database,
+    DatabaseAwayError,
+    DatabaseTooNewError,
+    Desk,
+    open_database,
+)
 from omen.ledger import Ledger, Spool
 
 EMBEDDED = "sqlite:omen.db"
+REPORT_SECONDS = 60.0
+"""A report looks at every row of its days. Nobody waits for it but who has asked."""
+FILL_SECONDS = 300.0
+"""To add up one day of books that are older than the totals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """`desk` is for questions, the ledger has one of its own: no question waits for its batches."""
+    """The books, asked in several places, so that no question waits for one of another kind."""
 
     url: str
     desk: Desk
+    """For what is answered at once: keys, and what a month has cost."""
+    reports: Desk
+    """For what looks at rows."""
+    filling: Desk
+    """For adding up what is older than the totals."""
     ledger: Ledger
+    """It has a desk of its own."""
+    replica: str
+    """Whose spending the rows are that this gateway writes."""
+
+    async def check(self) -> None:
+        """Find out whether the database is one for this version, if it can be reached now.
+
+        **Raises.** `DatabaseTooNewError`.
+        """
+        try:
+            await self.desk.ask(_nothing)
+        except DatabaseTooNewError:
+            raise
+        except DatabaseAwayError:
+            return
+
+    async def aclose(self) -> None:
+        """Let go of the connections, but for the ledger's."""
+        for desk in (self.desk, self.reports, self.filling):
+            await desk.aclose()
 
 
 def make_books(settings: LedgerSettings, directory: Path) -> Books:
     """Make the books that are configured; nothing is opened yet. Paths are below `directory`."""
-    url = resolved_url(settings, directory)
-    open_ = partial(open_database, url, settings.timeout_seconds)
+    url, replica = resolved_url(settings, directory), secrets.token_hex(8)
     spool = Spool(directory / settings.spool_path, settings.spool_max_bytes)
     seconds = settings.timeout_seconds
-    return Books(url, Desk(open_, seconds), Ledger(Desk(open_, seconds), spool))
+    open_: Callable[[], Database] = partial(open_database, url, seconds)
+    return Books(
+        url=url,
+        desk=Desk(open_, seconds),
+        reports=Desk(open_, max(seconds, REPORT_SECONDS)),
+        filling=Desk(open_, max(seconds, FILL_SECONDS)),
+        ledger=Ledger(Desk(open_, seconds), spool, replica),
+        replica=replica,
+    )
 
 
 def resolved_url(settings: LedgerSettings, directory: Path) -> str:
@@ -39,3 +83,7 @@ def resolved_url(settings: LedgerSettings, directory: Path) -> str:
         return url
     relative = path.removeprefix("///") if not path.startswith("////") else path[3:]
     return f"sqlite:{directory / relative}"
+
+
+def _nothing(database: Database) -> None:
+    """Ask for nothing: to be connected says enough."""

@@ -11,7 +11,7 @@ import httpx
 
 from omen.attempts import Attempts
 from omen.audit import RequestAudit
-from omen.budget import Budgets, MonthlyBudgets
+from omen.budget import Budgets, KnownMonths, MonthlyBudgets
 from omen.cache import AnswerCache
 from omen.candidates import Endpoint
 from omen.config import ProviderSettings, Settings
@@ -20,6 +20,7 @@ from omen.engine import load_strategies
 from omen.gateway._books import Books
 from omen.gateway._requests import Requests
 from omen.gateway._sockets import owners
+from omen.gateway._spending import SpendingOfBooks
 from omen.gateway._upkeep import Upkeep
 from omen.keyring import KeyRing
 from omen.limits import Limits
@@ -42,7 +43,7 @@ from omen.routing import (
 )
 from omen.routing.affinity import Affinity
 from omen.routing.exchange import Exchange
-from omen.state import Store
+from omen.state import SharedStore, Store
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 
 
@@ -110,7 +111,11 @@ def make_parts(
     health = Health(_endpoints(catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
     routing = settings.routing
-    months = MonthlyBudgets(store, routing.budget_monthly_usd, routing.provider_soft_limits)
+    known = KnownMonths(store, everything=books is None)
+    months = MonthlyBudgets(known, routing.budget_monthly_usd, routing.provider_soft_limits)
+    spending = None if books is None else SpendingOfBooks(books, store, months, known)
+    if isinstance(store, SharedStore) and spending is not None:
+        store.books = spending.spent
     hedge_budget, budgets = HedgeBudget(settings.race.max_extra_load), Budgets(months)
     slots = Slots(_slot_limits(settings))
     cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
@@ -143,10 +148,10 @@ def make_parts(
         transport,
         health,
         settings.health,
-        store=store,
         months=months,
         exchange=Exchange(store, first_tokens, health),
         books=books,
+        spending=spending,
     )
     desk = None if books is None else books.desk
     return Parts(

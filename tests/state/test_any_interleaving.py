@@ -114,24 +114,25 @@ class Team:
     most: int = 0
     """Replicas that there were at once."""
 
-    async def _run(self, name: str, *, task_status: trio.TaskStatus[SharedStore]) -> None:
+    async def _run(self, name: str, joined: trio.Event) -> None:
         with trio.CancelScope() as self.scopes[name]:
             async with (
                 replica_of(self.server, name) as store,
                 trio.open_nursery() as self.requests[name],
             ):
                 store.books = self.books.read
-                task_status.started(store)
+                for by, told in (await self.books.read() or {}).items():
+                    await store.raise_spent(told, by)
+                self.stores[name], self.names[name] = store, []
+                joined.set()
                 await trio.sleep_forever()
 
     async def join(self) -> None:
         """Start a replica. It tells the budgets what the books say, as a gateway does."""
         self.ever += 1
-        name = f"replica{self.ever}"
-        store: SharedStore = await self.nursery.start(self._run, name)
-        for by, told in (await self.books.read() or {}).items():
-            await store.raise_spent(told, by)
-        self.stores[name], self.names[name] = store, []
+        joined = trio.Event()
+        self.nursery.start_soon(self._run, f"replica{self.ever}", joined)
+        await joined.wait()
         self.most = max(self.most, len(self.stores))
 
     def kill(self) -> None:
