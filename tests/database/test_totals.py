@@ -116,11 +116,16 @@ def test_a_cost_counts_in_sql_what_it_counts_in_python(
     database: Database, costs: list[Decimal]
 ) -> None:
     database.rows("DELETE FROM attempts")
+    database.rows("DELETE FROM totals")
     written = [f"{cost.normalize():f}" for cost in costs]
     database.add([entry(f"r{n}", cost_usd=cost) for n, cost in enumerate(written)])
     counted = dict(database.rows(f"SELECT id, nano FROM {database.costs}"))
     # A negative one is of another hand's, so to say: its sign makes it a binary fraction in SQLite.
-    assert [counted[f"r{n}:0"] for n in range(len(costs))] == [booked_nano(c) for c in costs]
+    wanted = [booked_nano(cost) for cost in costs]
+    assert [counted[f"r{n}:0"] for n in range(len(costs))] == wanted
+    # And the totals have counted each so, whoever computes it there.
+    total = database.rows("SELECT SUM(nano) FROM totals")[0][0] or 0
+    assert total == sum(wanted)
 
 
 @pytest.mark.parametrize(

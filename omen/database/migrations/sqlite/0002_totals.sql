@@ -28,23 +28,32 @@ SELECT
     CASE
         WHEN cost_usd GLOB '*[^0-9.]*'
             THEN MAX(0, MIN(1000000000000000, CAST(CAST(cost_usd AS REAL) * 1000000000 AS INTEGER)))
-        WHEN LENGTH(LTRIM(SUBSTR(cost_usd, 1, INSTR(cost_usd || '.', '.') - 1), '0')) > 6
-            THEN 1000000000000000
-        ELSE MIN(
-            1000000000000000,
-            CAST(SUBSTR(cost_usd, 1, INSTR(cost_usd || '.', '.') - 1) AS INTEGER) * 1000000000
+        WHEN CAST(cost_usd AS INTEGER) >= 1000000 THEN 1000000000000000
+        ELSE CAST(cost_usd AS INTEGER) * 1000000000
             + CAST(SUBSTR(SUBSTR(cost_usd, INSTR(cost_usd || '.', '.') + 1) || '000000000', 1, 9) AS INTEGER)
-            + (TRIM(SUBSTR(cost_usd, INSTR(cost_usd || '.', '.') + 10), '0') <> '')
-        )
+            + (LTRIM(SUBSTR(cost_usd, INSTR(cost_usd || '.', '.') + 10), '0') <> '')
     END AS nano
 FROM attempts
 WHERE cost_usd IS NOT NULL;
 
+-- The same of the new row, which is not looked up once more: this is run for each.
 CREATE TRIGGER attempts_are_totalled AFTER INSERT ON attempts
 WHEN NEW.cost_usd IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unfilled_days WHERE day = NEW.day)
 BEGIN
-    INSERT INTO totals
-    SELECT day, key_id, provider, (SELECT replica FROM writing), nano FROM costs WHERE id = NEW.id
+    INSERT INTO totals VALUES (
+        NEW.day,
+        COALESCE(NEW.key_id, ''),
+        NEW.provider,
+        (SELECT replica FROM writing),
+        CASE
+            WHEN NEW.cost_usd GLOB '*[^0-9.]*'
+                THEN MAX(0, MIN(1000000000000000, CAST(CAST(NEW.cost_usd AS REAL) * 1000000000 AS INTEGER)))
+            WHEN CAST(NEW.cost_usd AS INTEGER) >= 1000000 THEN 1000000000000000
+            ELSE CAST(NEW.cost_usd AS INTEGER) * 1000000000
+                + CAST(SUBSTR(SUBSTR(NEW.cost_usd, INSTR(NEW.cost_usd || '.', '.') + 1) || '000000000', 1, 9) AS INTEGER)
+                + (LTRIM(SUBSTR(NEW.cost_usd, INSTR(NEW.cost_usd || '.', '.') + 10), '0') <> '')
+        END
+    )
     ON CONFLICT (day, key_id, provider, replica)
     DO UPDATE SET nano = MIN(totals.nano + excluded.nano, 9000000000000000000);
 END;
