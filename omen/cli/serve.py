@@ -76,19 +76,17 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | None) -> int:
     """Serve until told to stop; return the exit status."""
-    status = 0
+    status, books = 0, make_books(loaded.settings.ledger, Path.cwd())
+    try:
+        await books.check()
+    except DatabaseTooNewError as error:
+        print(f"omen: {shown_url(books.url)}: {error}", file=sys.stderr)
+        return 1
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
         told_to_stop, shutdown = trio.Event(), trio.Event()
         await nursery.start(heed_signals, told_to_stop, nursery.cancel_scope)
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
-        books = make_books(settings.ledger, Path.cwd())
-        try:
-            await books.check()
-        except DatabaseTooNewError as error:
-            print(f"omen: {shown_url(books.url)}: {error}", file=sys.stderr)
-            nursery.cancel_scope.cancel()
-            return 1
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
             app = make_app(gateway, feed, settings.server, told_to_stop, connections)

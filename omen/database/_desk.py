@@ -114,11 +114,18 @@ class _Question(Generic[_T]):
 
 
 class Desk:
-    """Where a database is asked. `seconds` bounds each question, the connecting included."""
+    """Where a database is asked. `seconds` bounds each question, the connecting included.
 
-    def __init__(self, open_: Callable[[], Database], seconds: float) -> None:
+    With `breaks_off` a question that nobody waits for any more is broken off: a long report whose
+    reader has left, or one at the end of the process.
+    """
+
+    def __init__(
+        self, open_: Callable[[], Database], seconds: float, *, breaks_off: bool = False
+    ) -> None:
         self._open = open_
         self._seconds = seconds
+        self._breaks_off = breaks_off
         self._database: Database | None = None
         self._limiter = trio.CapacityLimiter(1)
         self._turn = trio.Lock()
@@ -139,6 +146,8 @@ class Desk:
                 left = question.leave()
                 if not left:
                     self._database = question.database
+                    if question.over:
+                        self._drop()  # it was broken off, or about to be
             if left:
                 raise DatabaseAwayError("TimeoutError")
             answer = question.answer
@@ -155,7 +164,10 @@ class Desk:
         async with trio.open_nursery() as nursery:
             # Beside a thread that is waited for whatever happens stands a watch that does, too.
             watch, waiting = trio.CancelScope(shield=True), trio.CancelScope(shield=True)
+            asker = trio.CancelScope()
             nursery.start_soon(self._watch, question, watch, waiting)
+            if self._breaks_off:
+                nursery.start_soon(_break_off, question, asker)
             try:
                 with waiting:
                     await trio.to_thread.run_sync(
@@ -163,6 +175,7 @@ class Desk:
                     )
             finally:
                 watch.cancel()
+                asker.cancel()
 
     async def _watch(
         self, question: _Question[_T], scope: trio.CancelScope, waiting: trio.CancelScope
@@ -189,3 +202,14 @@ class Desk:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+async def _break_off(question: _Question[_T], asker: trio.CancelScope) -> None:
+    """Break a question off when whoever has asked it is cancelled."""
+    with asker:
+        try:
+            await trio.sleep_forever()
+        finally:
+            if not asker.cancel_called:
+                question.over = True
+                question.interrupt()

@@ -68,8 +68,8 @@ def make_books(settings: LedgerSettings, directory: Path) -> Books:
     return Books(
         url=url,
         desk=Desk(open_, seconds),
-        reports=Desk(open_, max(seconds, REPORT_SECONDS)),
-        filling=Desk(open_, max(seconds, FILL_SECONDS)),
+        reports=Desk(open_, max(seconds, REPORT_SECONDS), breaks_off=True),
+        filling=Desk(open_, max(seconds, FILL_SECONDS), breaks_off=True),
         ledger=Ledger(Desk(open_, seconds), spool, replica),
         replica=replica,
     )

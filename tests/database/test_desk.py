@@ -178,6 +178,29 @@ async def test_who_is_cancelled_waits_for_the_thread_and_no_longer(opening: Open
         assert await desk.ask(answer) == "an answer"
 
 
+async def test_a_report_that_nobody_waits_for_is_broken_off(opening: Opening) -> None:
+    opening.let.set()
+    desk, asked = Desk(opening, 1e6, breaks_off=True), threading.Event()
+
+    def wait(database: Database) -> None:
+        asked.set()
+        wait_until_interrupted(database)
+
+    async def ask(scope: trio.CancelScope) -> None:
+        with scope, suppress(DatabaseAwayError):
+            await desk.ask(wait)
+
+    with trio.fail_after(HUNG):
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+            nursery.start_soon(ask, scope)
+            while not asked.is_set():  # noqa: ASYNC110
+                await trio.sleep(0.001)
+            scope.cancel()
+        assert await desk.ask(answer) == "an answer"
+        assert not opening.opened[-1].interrupted.is_set()
+
+
 async def test_a_connection_that_died_unseen_is_replaced(opening: Opening) -> None:
     opening.let.set()
     desk = Desk(opening, 5.0)
