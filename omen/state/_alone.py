@@ -6,6 +6,7 @@ replica has its part, beside what it had set aside itself: that is given back as
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from omen.state._arrears import Running
@@ -29,6 +30,16 @@ class Alone:
         self._kept: dict[str, Running] = {}
         self._books: dict[str, dict[str | None, int]] = {}
         """What the books have said since, by scope and replica; None: of this one."""
+
+    @property
+    def heard(self) -> Mapping[str, Mapping[str, int]]:
+        """What the books have said since of other replicas: by replica, by scope."""
+        heard: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for scope, told in self._books.items():
+            for by, amount in told.items():
+                if by is not None:
+                    heard[by][scope] = amount
+        return heard
 
     def begin(self, running: Mapping[str, Running]) -> None:
         """Begin with what this replica has set aside."""

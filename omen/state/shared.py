@@ -162,6 +162,7 @@ class SharedStore(Switched):
             forgot = memory != self._memory
             if forgot and not await self._restore():
                 return
+            await self._tell_of_others(self._alone.heard)
             held = await self._arrears.hold_again({})
             await self._arrears.tell()
             self._switching = trio.Event()
@@ -185,10 +186,13 @@ class SharedStore(Switched):
         told = await self.books() if self.books is not None else {}
         if told is None and self._memory is not None:
             return False
-        for replica, spent in (told or {}).items():
-            await self._remote.raise_spent(spent, replica)
+        await self._tell_of_others(told or {})
         await self._arrears.tell_all()
         return True
+
+    async def _tell_of_others(self, told: Mapping[str, Mapping[str, int]]) -> None:
+        for replica, spent in told.items():
+            await self._remote.raise_spent(spent, replica)
 
     def _return(self, memory: bytes, *, forgot: bool) -> None:
         self._alone.end()

@@ -279,6 +279,9 @@ class TestForgetting:
             server.set_mode("there")
             await trio.sleep(SOON)
             assert not one.is_away
+            # What the books had told it by then, it has told Redis.
+            assert await one.spent(["month"]) == [70]
+            assert (await one.hold("b", [MONTH], [1], 600)).granted is None
 
 
 class TestBooksWhileAway:
