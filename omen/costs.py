@@ -13,7 +13,7 @@ OpenAI's API.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -65,6 +65,8 @@ class Cost:
 
     usd: Decimal | None
     provenance: Provenance
+    prompt_tokens: int | None = None
+    """Tokens of the prompt that are in it. None: not known, or nothing is billed."""
 
 
 NOTHING = Cost(Decimal(0), "exact")
@@ -72,30 +74,51 @@ UNKNOWN_COST = Cost(None, "unknown")
 
 
 def measure_prompt(request: ChatRequest) -> PromptSize:
-    """Bound a prompt's tokens by its bytes: no token is shorter than one of them."""
+    """Bound a prompt's tokens by its bytes: no token is shorter than one of them.
+
+    Everything the model reads counts: messages, calls, reasoning that comes back, tools, and the
+    schema of the answer.
+    """
     texts = [text for message in request.messages for text in _texts(message)]
     if request.tools:
         texts.append(to_json(request.tools, fallback=str).decode())
+    if request.response_format is not None and request.response_format.schema is not None:
+        texts.append(to_json(request.response_format, fallback=str).decode())
+    media = [bounds for message in request.messages for bounds in _media(message)]
+    count = len(request.messages)
+    return _measure(texts, media, marks=(4 * count, _MESSAGE_TOKENS * (count + 1)))
+
+
+def measure_texts(inputs: Sequence[str | Sequence[int]]) -> PromptSize:
+    """Bound the tokens of texts to embed. A text may be token ids, and then its length is known."""
+    words = [text for text in inputs if isinstance(text, str)]
+    texts = _measure(words, (), marks=(2 * len(words), 2 * len(words)))
+    ids = sum(len(text) for text in inputs if not isinstance(text, str))
+    return PromptSize(texts.at_least + ids, texts.likely + ids, texts.at_most + ids)
+
+
+def _measure(
+    texts: Sequence[str], media: Sequence[tuple[int, int, int]], marks: tuple[int, int]
+) -> PromptSize:
+    """Bound the tokens of texts and media; `marks` are those around them, likely and at most."""
     whole = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     # Counting is many times faster than splitting, and prompts are long.
     words = sum(len(text) - sum(map(text.count, " \n\t\r")) for text in texts)
-    media = [bounds for message in request.messages for bounds in _media(message)]
-    count = len(request.messages)
     return PromptSize(
         at_least=max(1, words // _MOST_BYTES_PER_TOKEN + sum(m[0] for m in media)),
-        likely=max(1, -(-whole // _BYTES_PER_TOKEN) + 4 * count + sum(m[1] for m in media)),
-        at_most=whole + _MESSAGE_TOKENS * (count + 1) + sum(m[2] for m in media),
+        likely=max(1, -(-whole // _BYTES_PER_TOKEN) + marks[0] + sum(m[1] for m in media)),
+        at_most=max(1, whole + marks[1] + sum(m[2] for m in media)),
     )
 
 
-def counted(price: Price | None, usage: Usage) -> Cost:
+def cost_from_usage(price: Price | None, usage: Usage) -> Cost:
     """Say what an answer cost whose provider told its tokens, or its bill."""
     if usage.billed_usd is not None:
-        return Cost(usage.billed_usd, "exact")
-    return Cost(None if price is None else price.cost(usage), "exact")
+        return Cost(usage.billed_usd, "exact", usage.prompt_tokens)
+    return Cost(None if price is None else price.cost(usage), "exact", usage.prompt_tokens)
 
 
-def cut_off(
+def partial_cost(
     price: Price | None,
     prompt: PromptSize | None,
     *,
@@ -119,13 +142,13 @@ def cut_off(
     if stops:
         # Short pieces are one token each, as most vendors send them.
         tokens = pieces if 2 * pieces >= seen else seen
-        return Cost(price.cost(Usage(prompt.likely, tokens)), "estimated")
+        return Cost(price.cost(Usage(prompt.likely, tokens)), "estimated", prompt.likely)
     # What was read from a cache is dearer nowhere and cheaper almost everywhere.
     rates = price.rates
     cheapest = min(rates.input, rates.input if rates.cached_input is None else rates.cached_input)
     read = prompt.at_least if heard else 0
     floor = read * cheapest + min(seen, pieces) * rates.output
-    return Cost(floor / 1_000_000, "at_least")
+    return Cost(floor / 1_000_000, "at_least", read)
 
 
 def _texts(message: Message) -> Iterator[str]:
@@ -140,6 +163,8 @@ def _texts(message: Message) -> Iterator[str]:
     for call in message.tool_calls:
         yield call.name
         yield call.arguments
+    for block in message.reasoning:
+        yield to_json(block.value, fallback=str).decode()
 
 
 def _media(message: Message) -> Iterator[tuple[int, int, int]]:

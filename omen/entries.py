@@ -41,6 +41,7 @@ class Entry:
     tokens: int
     """Generated tokens seen."""
     prompt_tokens: int | None
+    """Tokens of the prompt that are in the cost: as reported, else as estimated."""
     cost_usd: str | None
     """As exact as it is known; text, because a binary fraction is not."""
     provenance: str
@@ -54,6 +55,11 @@ class Entry:
     """Of the prompt's tokens, those that the provider read from its own cache."""
     from_cache: bool = False
     """Whether the answer came from OMEN's cache, and nobody was asked."""
+    useful_at: float | None = None
+    """When its answer was useful by the configured threshold; see `AttemptRecord`. None also for a
+    row of an attempt that nobody measured."""
+    measured: bool = False
+    """Whether its events were watched for that."""
 
     @property
     def id(self) -> str:
@@ -100,7 +106,7 @@ def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
         useful=committed is not None and committed < race.plan.commit_deadline,
         ended=_since(start, attempt.ended_at),
         tokens=attempt.tokens,
-        prompt_tokens=None if usage is None else usage.prompt_tokens,
+        prompt_tokens=cost.prompt_tokens,
         cost_usd=None if cost.usd is None else f"{cost.usd.normalize():f}",
         provenance=cost.provenance,
         key_id=race.caller.key_id,
@@ -109,6 +115,8 @@ def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
         completion_tokens=None if usage is None else usage.completion_tokens,
         cached_tokens=None if usage is None else usage.prompt_details.get("cached_tokens"),
         from_cache=race.cached,
+        useful_at=None if attempt.useful_at is None else _since(start, attempt.useful_at),
+        measured=attempt.measured,
     )
 
 

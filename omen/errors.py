@@ -5,7 +5,7 @@
     │   ├── BudgetExceeded      what may be spent does not pay for it
     │   └── RateLimited         its key asks too often
     ├── UpstreamFailure         one attempt failed; `kind` says how
-    │   └── AttemptDenied       it was never started: a budget of OMEN's own is used up
+    │   └── AttemptDenied       it was never started: a limit of OMEN's own does not allow it
     └── RaceError               the plan as a whole came to nothing
         ├── AllAttemptsFailed   every attempt failed; carries every reason
         ├── MaxLatencyExceeded  no useful token by the caller's deadline
@@ -89,6 +89,8 @@ class FailureKind(Enum):
     """The upstream sent something that is not its own wire format."""
     EMPTY = "empty"
     """A proper answer with nothing visible in it."""
+    INTERNAL = "internal"
+    """OMEN itself could not write the request for this candidate; its upstream was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ _TRAITS: dict[FailureKind, _Traits] = {
     FailureKind.TRUNCATED: _Traits(502, retryable=True, failover=True),
     FailureKind.PROTOCOL: _Traits(502, retryable=True, failover=True),
     FailureKind.EMPTY: _Traits(502, retryable=True, failover=True),
+    FailureKind.INTERNAL: _Traits(500, retryable=False, failover=True),
 }
 
 
@@ -158,13 +161,14 @@ class UpstreamFailure(OmenError):
 
 
 class AttemptDenied(UpstreamFailure):
-    """An attempt was not started, because a budget of OMEN's own has nothing left for it.
+    """An attempt was not started, because a limit of OMEN's own does not allow it.
 
-    That says nothing about its candidate. Another one, a cheaper one, may be let in.
+    That says nothing about the health of its candidate. `failover`: whether another candidate may
+    be let in (this one is full, or too dear). Without it no start of this kind is allowed now.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(FailureKind.OVERLOADED, f"not started: {reason}")
+    def __init__(self, reason: str, *, failover: bool = True) -> None:
+        super().__init__(FailureKind.OVERLOADED, f"not started: {reason}", failover=failover)
 
 
 class BudgetExceeded(RequestError):
@@ -241,5 +245,5 @@ class TotalTimeoutExceeded(RaceError):
 
 def _informativeness(failure: UpstreamFailure) -> int:
     """Lower is more informative: 400 over other 4xx over 429 over 5xx over timeout."""
-    order = [400, 413, 404, 429, 503, 502, 504]
+    order = [400, 413, 404, 429, 503, 502, 500, 504]
     return order.index(failure.status)

@@ -22,24 +22,34 @@ from omen.costs import (
     NOTHING,
     Cost,
     PromptSize,
-    counted,
-    cut_off,
+    cost_from_usage,
+    partial_cost,
 )
-from omen.errors import UpstreamFailure
+from omen.errors import FailureKind, UpstreamFailure
 from omen.events import Event, Usage
 from omen.frames import RateLimits
 from omen.hints import MergeMethod, RaceHints
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
 """`denied`: never started."""
-Role = Literal["primary", "entrant", "failover", "hedge", "retry", "draft", "judge", "cache"]
-"""Why an attempt was started. `primary`: it is the plan's first. `entrant`: it was in the race from
-the start. `failover`: another one had failed. `hedge`: another one was slow. `retry`: the same
-candidate once more. `draft` and `judge`: of one answer made of several. `cache`: nobody was asked;
-the answer was there."""
+Role = Literal[
+    "primary", "entrant", "failover", "hedge", "retry", "draft", "judge", "cache", "embed", "count"
+]
+"""Why an attempt was started. `primary`: the plan's first. `entrant`: in the race from the start.
+`failover`: in place of a failed one. `hedge`: beside a slow one. `retry`: the same candidate once
+more. `draft` and `judge`: parts of one answer made of several. `cache`: no provider was asked, the
+answer was in the cache. `embed`: texts to vectors. `count`: the tokens of a prompt are counted."""
 EXTRA_LOAD: frozenset[Role] = frozenset({"hedge", "retry"})
-"""The roles that draw from the hedge budget: starts that nobody has asked for."""
-Moment = Literal["started", "progressed", "committed", "ended", "denied"]
+"""Extra starts: the caller has not asked for them, so they draw from the hedge budget."""
+NO_CHAT: frozenset[Role] = frozenset({"cache", "embed", "count"})
+"""Roles that say nothing of how a provider answers chats: forecasts and health skip them."""
+_FREE: frozenset[Role] = frozenset({"cache", "count"})
+"""No vendor bills them: an answer of OMEN's own, and counting tokens (docs.claude.com, token
+counting, 2026-11-30)."""
+_UNWRITTEN = frozenset({FailureKind.UNSUPPORTED, FailureKind.INTERNAL})
+_ONE_AT_FIRST = frozenset({"single", "speculate_k"})
+Moment = Literal["started", "progressed", "useful", "committed", "ended", "denied"]
+"""`useful`: the answer reached the configured threshold of useful tokens, committed or not."""
 CutReason = Literal["lost", "client_left", "max_latency", "total_timeout", "shutdown"]
 """Why a running attempt was cut off from outside. `shutdown` is whatever else cancels a request:
 the server has drained for long enough, or was told to stop at once."""
@@ -84,8 +94,8 @@ class Plan:
     commit_deadline: float = inf
     total_deadline: float = inf
     hedge_delays: Mapping[Candidate, float] = field(default_factory=dict)
-    """Seconds to wait for a candidate's commit before somebody else starts beside it; who is not
-    in it is waited for for ever."""
+    """Seconds to wait for a candidate's commit before a hedge starts beside it. A candidate without
+    an entry is never hedged. They hold for any order of the candidates."""
     merge: Merge = field(default_factory=Merge)
     restart: bool = False
     """Whether a committed stream that dies is followed by another one's whole answer."""
@@ -100,6 +110,18 @@ class Plan:
     expected: Expectation | None = None
     """Set when OMEN chose the strategy itself, for the sake of the commit deadline."""
 
+    @property
+    def starts(self) -> int:
+        """How many attempts start at once. Hedges come later, if at all."""
+        return 1 if self.strategy in _ONE_AT_FIRST else min(self.k, len(self.candidates))
+
+    def is_extra(self, role: Role) -> bool:
+        """Return whether a start in this role is extra load, which the caller has not asked for.
+
+        Entrants of a race are, when OMEN chose to race.
+        """
+        return role in EXTRA_LOAD or (role == "entrant" and self.expected is not None)
+
 
 @dataclass(slots=True, eq=False)
 class AttemptRecord:
@@ -112,6 +134,11 @@ class AttemptRecord:
     responded_at: float | None = None
     """When the upstream's response had begun and was a stream."""
     first_token_at: float | None = None
+    measured: bool = False
+    """Whether its events are watched for `useful_at`."""
+    useful_at: float | None = None
+    """When its answer reached the configured threshold of useful tokens, whatever the caller's own
+    is and whether or not it committed. Time in which its client held it up is left out."""
     committed_at: float | None = None
     shared: bool = False
     """Whether it committed to a part of the answer, beside others."""
@@ -141,8 +168,8 @@ class AttemptRecord:
         """What it cost so far, and how well that is known."""
         candidate, failure = self.candidate, self.failure
         if self.usage is not None:
-            return counted(candidate.card.price, self.usage)
-        if self.outcome == "denied" or self.role == "cache":
+            return cost_from_usage(candidate.card.price, self.usage)
+        if self.outcome == "denied" or self.role in _FREE or self._was_never_sent:
             return NOTHING
         if failure is not None and self.responded_at is None:
             # Nobody bills what it has refused; but whom one could not hear may have answered.
@@ -152,7 +179,7 @@ class AttemptRecord:
         if stops is None:
             stops = CANCEL_STOPS_BILLING.get(candidate.kind, False)
         stops = stops and failure is None
-        return cut_off(
+        return partial_cost(
             candidate.card.price,
             self.prompt,
             seen=self.tokens,
@@ -160,6 +187,14 @@ class AttemptRecord:
             heard=self.responded_at is not None,
             stops=stops,
         )
+
+    @property
+    def _was_never_sent(self) -> bool:
+        """Whether the request could not be written for its candidate."""
+        failure = self.failure
+        if failure is None or self.responded_at is not None:
+            return False
+        return failure.upstream_status is None and failure.kind in _UNWRITTEN
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -242,9 +277,10 @@ class OpenAttempt(Protocol):
 
     `rewrite` has it asked something else than the caller asked.
 
-    The call itself raises `AttemptDenied` when there is no budget for it; nothing was started then.
-    Entering sends the request and waits for the response's headers. It raises `UpstreamFailure`
-    when there is none or when it is an error. Closing never waits for the upstream.
+    Entering asks OMEN's own limits first and raises `AttemptDenied` when they do not allow the
+    start; nothing was sent then. Otherwise it sends the request and waits for the response's
+    headers. It raises `UpstreamFailure` when there is none or when it is an error. Closing never
+    waits for the upstream.
     """
 
     def __call__(
@@ -275,13 +311,33 @@ class Strategy(Protocol):
     ) -> Candidate: ...
 
 
-class Admission(Protocol):
-    """Is asked before an attempt starts, and says why it must not; None: it may.
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why an attempt must not start. `failover`: whether another candidate may be let in."""
 
-    Synchronous: what it sets aside for the attempt is set aside when it has answered.
+    reason: str
+    failover: bool = True
+
+
+class Admission(Protocol):
+    """Decides whether an attempt may start; returns None when it may.
+
+    Synchronous. The attempt starts in the same step, unless another admission denies it: what one
+    admission counts it counts when it hears that the attempt has started.
     """
 
-    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role, /) -> str | None: ...
+    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role, /) -> Denial | None: ...
+
+
+class Reservation(Protocol):
+    """Sets something aside for an attempt before the admissions decide; returns None when it did.
+
+    **Cancellation.** Whoever settles the race gives back what was set aside for it.
+    """
+
+    async def __call__(
+        self, race: RaceRecord, candidate: Candidate, role: Role, /
+    ) -> Denial | None: ...
 
 
 class Observer(Protocol):

@@ -31,7 +31,7 @@ async def stream_choices(plan: Plan, open_attempt: OpenAttempt, output: Output) 
     async with trio.open_nursery() as nursery:
         for candidate in plan.candidates[: plan.k]:
             nursery.start_soon(choices.run, candidate)
-    return await choices.conclude()
+    return choices.conclude()
 
 
 class _Choices:
@@ -40,6 +40,7 @@ class _Choices:
         self._open_attempt = open_attempt
         self._output = output
         self._turn = trio.Lock()
+        self._running = len(plan.candidates[: plan.k])
         self._begun: list[Candidate] = []
         self._usages: list[Usage | None] = []
         self._failed: list[FailedAttempt] = []
@@ -49,6 +50,7 @@ class _Choices:
     async def run(self, candidate: Candidate) -> None:
         """Run one choice to its end."""
         index: int | None = None
+        is_through = False
         try:
             with trio.CancelScope(deadline=self._plan.commit_deadline) as opening:
                 async with self._open_attempt(candidate, "draft") as attempt:
@@ -59,6 +61,10 @@ class _Choices:
                         index = len(self._begun)
                         self._begun.append(candidate)
                         await self._relay(index, prelude, attempt)
+                        is_through = True
+                        await self._end_if_last()
+                        # Only for the connection, which can be kept when it was read to its end.
+                        await attempt.receive()
             if index is None:
                 self._late.append(candidate)
         except UpstreamFailure as failure:
@@ -66,6 +72,14 @@ class _Choices:
                 self._failed.append(FailedAttempt(candidate, failure))
             else:
                 self._broken = failure
+        if not is_through:
+            await self._end_if_last()
+
+    async def _end_if_last(self) -> None:
+        """End the answer when every choice is through, if it is whole."""
+        self._running -= 1
+        if self._running == 0 and self._begun and self._broken is None:
+            await self._output.send([AnswerEnd("stop", _together(self._usages))])
 
     async def _prelude(self, attempt: Attempt) -> list[Event]:
         """Read until it is useful; nothing, if the deadline passed and it had said nothing."""
@@ -77,12 +91,14 @@ class _Choices:
                 events = await attempt.receive()
                 prelude += events
                 useful = gate.add(events)
-        return prelude if useful or gate.characters else []
+        return prelude if useful or gate.visible else []
 
     async def _relay(self, index: int, prelude: Sequence[Event], attempt: Attempt) -> None:
+        """Send one choice's events, up to its end."""
         events = prelude
-        while events:
-            if isinstance(end := events[-1], AnswerEnd):
+        while True:
+            end = events[-1] if isinstance(events[-1], AnswerEnd) else None
+            if end is not None:
                 self._usages.append(end.usage)
                 events = [*events[:-1], ChoiceEnd(end.reason)]
             if index:
@@ -90,17 +106,18 @@ class _Choices:
                 events = [event for event in events if not isinstance(event, AnswerStart)]
             async with self._turn:
                 await self._output.send([ChoiceSwitch(index), *events])
+            if end is not None:
+                return
             events = await attempt.receive()
 
-    async def conclude(self) -> Candidate:
-        """End the answer, or say what it came to."""
+    def conclude(self) -> Candidate:
+        """Return the first choice's candidate, after the answer's end, or raise what went wrong."""
         if not self._begun:
             if self._late:
                 raise MaxLatencyExceeded(self._failed, self._late)
             raise AllAttemptsFailed(self._failed)
         if self._broken is not None:
             raise self._broken
-        await self._output.send([AnswerEnd("stop", _together(self._usages))])
         return self._begun[0]
 
 

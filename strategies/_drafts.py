@@ -1,8 +1,8 @@
 """Drafts: several answers to one question, each whole, side by side.
 
 A draft is an attempt of which nothing goes to the client until it is chosen. Its task reads it to
-its end and then waits, still owning it, until there has been a decision: so that whoever is chosen
-can commit, and everybody else, finished or not, is closed by the same cancel.
+its end and then waits, still owning it, until there has been a decision: so that the chosen one can
+commit, and every other one, finished or not, is closed by the same cancel.
 """
 
 from __future__ import annotations
@@ -106,6 +106,9 @@ class Drafts:
                     await self._read(draft)
                     self.complete.append(draft)
                     self._tell()
+                    # Only for the connection, which can be kept when it was read to its end:
+                    # nobody waits for that any more.
+                    await attempt.receive()
                     await trio.sleep_forever()
         except UpstreamFailure as failure:
             self.failed.append(FailedAttempt(candidate, failure))
@@ -114,7 +117,8 @@ class Drafts:
     async def _read(self, draft: Draft) -> None:
         gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
         useful, length = False, 0
-        while events := await draft.attempt.receive():
+        while not (draft.events and isinstance(draft.events[-1], AnswerEnd)):
+            events = await draft.attempt.receive()
             useful = useful or gate.add(events)
             draft.events += events
             length += sum(map(_length, events))

@@ -1,17 +1,8 @@
-"""What counts as a useful answer: the commit gate, fed with one attempt's events.
+"""The commit gate: lets an attempt commit once it is useful, and bounds what it holds until then.
 
-A race is decided on content. A response's headers, its role, its pings, its whitespace and its
-empty choices say that somebody is there, not that an answer is coming, and a gateway that commits
-on them hands the client the fastest *greeting*. So an attempt may commit only when
-
-- its visible text has `min_useful_tokens` tokens, or
-- it is calling a tool: the call has a name, and its arguments have begun or the call has ended, or
-- it ended properly with anything visible at all, because short answers are answers; or with
-  nothing, where that is an answer to the client who asked.
-
-A token is ⌈non-whitespace characters / 4⌉ over the whole visible text. That is nobody's tokenizer,
-which is the point: it is the same for every provider, costs a `split`, and cannot be gamed by
-framing, since neither the number of deltas nor where they are cut enters into it.
+What is useful is `omen.useful`'s rule, here with the caller's own threshold. The gate adds what
+only a race needs: an answer that ends with nothing visible in it has failed, and an attempt may
+not fill the memory while it has said nothing useful.
 """
 
 from __future__ import annotations
@@ -19,89 +10,74 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omen.errors import FailureKind, UpstreamFailure
-from omen.events import (
-    AnswerEnd,
-    Event,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-    ToolCallDelta,
-    WireEvent,
-)
+from omen.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
+from omen.useful import UsefulMeter
 
-CHARACTERS_PER_TOKEN = 4
 PRELUDE_LIMIT = 1 << 20
-"""Characters an attempt may say before it is useful. A megabyte of reasoning is still patience; a
-stream of blanks without end is not, and must not fill the memory."""
-_EVENT_OVERHEAD = 32
+"""Characters of text and tool calls that an attempt may send before it is useful. Useful text is
+found within a few of them, so a megabyte is a flood of whitespace: the upstream is at fault."""
+REASONING_LIMIT = 64 << 20
+"""Bytes of everything that is held. The longest reasoning known, 128,000 tokens at one token a
+piece in Anthropic's wire format, takes half of it. Reasoning for longer is no fault of the
+upstream's health: the attempt fails, another candidate may help, and no breaker hears of it."""
+EVENT_BYTES = 96
+"""What one event takes beside its text, as measured with `sys.getsizeof`."""
 
 
 class Gate:
     """Judges the events of one attempt until it may commit.
 
-    `characters` is how much it has said that counts; more than none is what is asked of it when
-    `max_latency_ms` passes.
+    `visible` is how much of it a client could be shown; more than nothing is what an attempt needs
+    to be chosen when `max_latency_ms` passes.
     """
 
     def __init__(self, min_useful_tokens: int, reasoning_counts: bool) -> None:
-        # ⌈n / 4⌉ ≥ m, written so that no division is needed per delta.
-        self._enough = CHARACTERS_PER_TOKEN * (min_useful_tokens - 1) + 1
-        self._reasoning_counts = reasoning_counts
-        self.characters = 0
-        self._refused = False
-        self._called = False
-        self._open_call: int | None = None
+        self._meter = UsefulMeter(min_useful_tokens, reasoning_counts)
+        self._text = 0
         self._held = 0
 
-    def add(self, events: Sequence[Event]) -> bool:
-        """Take the next events of the prelude and say whether the attempt may commit.
+    @property
+    def visible(self) -> int:
+        """Characters a client could be shown by now, whitespace left out."""
+        return self._meter.visible
 
-        **Raises.** `UpstreamFailure` when it ended with nothing visible (`EMPTY`) or held back
-        more than the prelude's bound (`PROTOCOL`). Another candidate may help with both.
+    def add(self, events: Sequence[Event]) -> bool:
+        """Take the next events of the prelude; return whether the attempt may commit.
+
+        **Raises.** `UpstreamFailure`: the attempt ended with nothing visible or reasons without end
+        (`EMPTY`), or sends a flood of whitespace (`PROTOCOL`). Another candidate may help.
         """
         useful = False
         for event in events:
-            useful = self._take(event) or useful
-        if not useful and self._held > PRELUDE_LIMIT:
-            raise UpstreamFailure(
-                FailureKind.PROTOCOL, f"said nothing useful in {PRELUDE_LIMIT} characters"
-            )
+            useful = self._meter.take(event) or useful
+            self._measure(event)
+            if isinstance(event, AnswerEnd) and not useful:
+                raise UpstreamFailure(
+                    FailureKind.EMPTY, f"an empty answer (finished with {event.reason})"
+                )
+        if not useful:
+            self._refuse_floods()
         return useful
 
-    def _take(self, event: Event) -> bool:
-        self._held += _EVENT_OVERHEAD
+    def _measure(self, event: Event) -> None:
+        """Count an event once, by what it holds in memory."""
+        self._held += EVENT_BYTES
         match event:
             case TextDelta(text=text):
-                return self._count(text)
+                self._text += len(text)
+            case ToolCallDelta(arguments=arguments):
+                self._text += len(arguments)
             case ReasoningDelta(text=text):
                 self._held += len(text)
-                return self._reasoning_counts and self._count(text)
-            case RefusalDelta(text=text):
-                self._held += len(text)
-                self._refused = self._refused or bool(text.strip())
-            case ToolCallDelta():
-                return self._call(event)
-            case AnswerEnd():
-                return self._end(event)
             case WireEvent(data=data):
                 self._held += len(data)
-        return False
 
-    def _count(self, text: str) -> bool:
-        self._held += len(text)
-        self.characters += len("".join(text.split()))
-        return self.characters >= self._enough
-
-    def _call(self, fragment: ToolCallDelta) -> bool:
-        self._held += len(fragment.arguments)
-        previous, self._open_call = self._open_call, fragment.index
-        if fragment.name:
-            self._called = True
-        # The next call's beginning is the previous one's end.
-        ended = previous is not None and previous != fragment.index
-        return self._called and (bool(fragment.arguments) or ended)
-
-    def _end(self, end: AnswerEnd) -> bool:
-        if self.characters or self._called or self._refused or end.meant:
-            return True
-        raise UpstreamFailure(FailureKind.EMPTY, f"an empty answer (finished with {end.reason})")
+    def _refuse_floods(self) -> None:
+        if self._text > PRELUDE_LIMIT:
+            raise UpstreamFailure(
+                FailureKind.PROTOCOL, f"sent nothing useful in {PRELUDE_LIMIT} characters"
+            )
+        if self._held + self._text > REASONING_LIMIT:
+            raise UpstreamFailure(
+                FailureKind.EMPTY, f"reasoned for {REASONING_LIMIT >> 20} MiB without an answer"
+            )

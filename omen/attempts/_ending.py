@@ -1,8 +1,11 @@
-"""How an attempt ended that did not fail: the scopes that cut one do not tell why.
+"""Why an attempt that did not fail was stopped.
 
-The record of its race does: who has committed and when, which deadlines there were, whether the
-client had left. The first of these that holds is the reason, in the order in which one of them
-makes the next one moot.
+A cancel scope does not say why it was cancelled, so the reason is derived from the race record: who
+has committed and when, which deadlines there were, whether the client had left. The first rule
+that matches wins; the rules are in the order in which one of them makes the next one moot.
+
+Where several attempts share the answer (`choices`), a commit beats nobody. There only what ends the
+whole request can stop an attempt, or the commit deadline, before it has committed to its part.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from omen.plan import AttemptRecord, CutReason, Outcome, RaceRecord
 
 
 def conclude(race: RaceRecord, record: AttemptRecord) -> None:
-    """Write down the outcome of an attempt whose `ended_at` is now, and what cut it off, if so."""
+    """Set the outcome of an attempt whose `ended_at` is now, and what stopped it, if anything."""
     assert record.ended_at is not None
     if record.complete and (race.winner is record or record.shared):
         record.outcome = "won"
@@ -24,13 +27,20 @@ def _what_cut_it(
     race: RaceRecord, record: AttemptRecord, now: float
 ) -> tuple[Outcome, CutReason, float]:
     plan, winner = race.plan, race.winner
-    if winner is not None and winner is not record and winner.committed_at is not None:
+    is_shared = winner is not None and winner.shared
+    if (
+        winner is not None
+        and winner is not record
+        and not is_shared
+        and winner.committed_at is not None
+    ):
         return "lost", "lost", winner.committed_at
     if race.client_left_at is not None:
         return "client_cancelled", "client_left", race.client_left_at
     if now >= plan.total_deadline:
         return "timed_out", "total_timeout", plan.total_deadline
-    if winner is None and now >= plan.commit_deadline:
+    undecided = winner is None or (is_shared and record.committed_at is None)
+    if undecided and now >= plan.commit_deadline:
         return "timed_out", "max_latency", plan.commit_deadline
     if record.cut_at is None:
         return "lost", "lost", now  # its strategy had read it, and did not want it

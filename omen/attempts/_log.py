@@ -14,17 +14,30 @@ import trio
 from omen.attempts._ending import conclude
 from omen.candidates import Candidate
 from omen.errors import AttemptDenied, FailureKind, UpstreamFailure
-from omen.plan import Admission, AttemptRecord, Moment, Observer, RaceRecord, Role
+from omen.plan import (
+    Admission,
+    AttemptRecord,
+    Denial,
+    Moment,
+    Observer,
+    RaceRecord,
+    Reservation,
+    Role,
+)
 
 
 class AttemptLog:
     """Keeps the records of attempts, and tells observers of them."""
 
     def __init__(
-        self, observers: Sequence[Observer] = (), admissions: Sequence[Admission] = ()
+        self,
+        observers: Sequence[Observer] = (),
+        admissions: Sequence[Admission] = (),
+        reservations: Sequence[Reservation] = (),
     ) -> None:
         self._observers = tuple(observers)
         self._admissions = tuple(admissions)
+        self._reservations = tuple(reservations)
         self._live: dict[AttemptRecord, RaceRecord] = {}
 
     @property
@@ -32,17 +45,30 @@ class AttemptLog:
         """Every attempt that may still hold an upstream stream, oldest first, and its race."""
         return self._live
 
-    def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> None:
-        """Let an attempt start. **Raises.** `AttemptDenied`; a row in the race says so."""
+    async def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> None:
+        """Let an attempt start, in the step in which this returns.
+
+        From the last admission to `recorded` there must be no await: a limit counts what has
+        started, and another attempt must not be let in between the two.
+
+        **Raises.** `AttemptDenied`; a row in the race says so.
+        """
+        for reserve in self._reservations:
+            self._refuse(await reserve(race, candidate, role), race, candidate, role)
         for admission in self._admissions:
-            reason = admission(race, candidate, role)
-            if reason is not None:
-                now = trio.current_time()
-                record = AttemptRecord(len(race.attempts), candidate, now, role, ended_at=now)
-                record.outcome, record.denied = "denied", reason
-                race.attempts.append(record)
-                self.tell("denied", race, record)
-                raise AttemptDenied(reason)
+            self._refuse(admission(race, candidate, role), race, candidate, role)
+
+    def _refuse(
+        self, denial: Denial | None, race: RaceRecord, candidate: Candidate, role: Role
+    ) -> None:
+        if denial is None:
+            return
+        now = trio.current_time()
+        record = AttemptRecord(len(race.attempts), candidate, now, role, ended_at=now)
+        record.outcome, record.denied = "denied", denial.reason
+        race.attempts.append(record)
+        self.tell("denied", race, record)
+        raise AttemptDenied(denial.reason, failover=denial.failover)
 
     @contextmanager
     def recorded(

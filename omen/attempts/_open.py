@@ -16,25 +16,49 @@ from contextlib import (
     contextmanager,
 )
 from functools import partial
-from typing import TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import httpx
 import trio
 
 from omen.attempts._call import fetch
+from omen.attempts._faults import unreadable, unwritable
 from omen.attempts._log import AttemptLog
 from omen.attempts._patience import Patience
 from omen.attempts._running import RunningAttempt
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
 from omen.costs import measure_prompt
+from omen.errors import UpstreamFailure
+from omen.events import Usage
 from omen.frames import WireRequest
-from omen.plan import Admission, AttemptRecord, Observer, OpenAttempt, RaceRecord, Rewrite, Role
-from omen.providers import ProviderSpec, read_rate_limits
+from omen.plan import (
+    Admission,
+    AttemptRecord,
+    Moment,
+    Observer,
+    OpenAttempt,
+    RaceRecord,
+    Reservation,
+    Rewrite,
+    Role,
+)
+from omen.providers import Decoder, ProviderSpec, read_rate_limits
+from omen.useful import UsefulMeter
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
 
 _Answer = TypeVar("_Answer")
+
+
+class Threshold(NamedTuple):
+    """From when on an answer is useful: the arguments of `UsefulMeter`."""
+
+    min_useful_tokens: int
+    reasoning_counts: bool
+
+
+DEFAULT_THRESHOLD = Threshold(5, reasoning_counts=False)
 
 _CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
 
@@ -48,10 +72,15 @@ class Attempts(AttemptLog):
         providers: Mapping[str, ProviderSpec],
         observers: Sequence[Observer] = (),
         admissions: Sequence[Admission] = (),
+        reservations: Sequence[Reservation] = (),
+        *,
+        threshold: Threshold = DEFAULT_THRESHOLD,
     ) -> None:
-        super().__init__(observers, admissions)
+        super().__init__(observers, admissions, reservations)
         self._transport = transport
         self._providers = providers
+        self.threshold = threshold
+        """From when on an answer counts as useful for what is learnt of its provider."""
 
     def __repr__(self) -> str:
         names = ", ".join(record.candidate.name for record in self.live)
@@ -71,7 +100,6 @@ class Attempts(AttemptLog):
         *,
         rewrite: Rewrite | None = None,
     ) -> AbstractAsyncContextManager[RunningAttempt]:
-        self.admit(race, candidate, role)
         asked = request if rewrite is None else rewrite(request)
         return self._opened(race, asked, candidate, role, rewritten=rewrite is not None)
 
@@ -86,12 +114,13 @@ class Attempts(AttemptLog):
         rewritten: bool,
     ) -> AsyncIterator[RunningAttempt]:
         spec = self._providers[candidate.kind]
-        patience = Patience(candidate)
+        await self.admit(race, candidate, role)
         with (
             self.recorded(race, candidate, role) as record,
             _measured(race, record, request, rewritten=rewritten),
         ):
-            wire_request = spec.encode(request, candidate)
+            patience = Patience(candidate)
+            wire_request, decoder = _translation(spec, request, candidate)
             async with AsyncExitStack() as stack:
                 with patience.spend():
                     response = await stack.enter_async_context(
@@ -99,39 +128,70 @@ class Attempts(AttemptLog):
                     )
                     # Of a refusal, too: that is when it matters most.
                     record.rate_limits = read_rate_limits(response.headers)
-                    await _expect_stream(spec, response)
+                    await _expect_stream(spec, response, candidate)
                 record.responded_at = trio.current_time()
                 yield RunningAttempt(
                     record,
                     response,
                     reader=make_reader(spec.FRAMING),
-                    decoder=spec.decoder(request, candidate),
+                    decoder=decoder,
                     patience=patience,
+                    meter=UsefulMeter(*self.threshold),
                     on_commit=partial(self.commit, race, record),
-                    on_progress=partial(self.tell, "progressed", race, record),
+                    on_moment=partial(self._moment, race, record),
                 )
+
+    def _moment(self, race: RaceRecord, record: AttemptRecord, moment: Moment) -> None:
+        self.tell(moment, race, record)
 
     async def call(
         self,
         race: RaceRecord,
         candidate: Candidate,
-        request: WireRequest,
-        read: Callable[[bytes], _Answer],
+        role: Literal["embed", "count"],
+        write: Callable[[Candidate], WireRequest],
+        read: Callable[[bytes], tuple[_Answer, Usage | None]],
     ) -> _Answer:
-        """Make one attempt whose answer is one body, and give what `read` makes of that.
+        """Make one attempt whose answer is one body, and return what `read` makes of that.
 
-        A body that cannot be read has not won: it failed, and another candidate may help.
+        `read` also returns the usage that the body reports; without one the cost is estimated from
+        `race.prompt`. A body that cannot be read has not won: the attempt failed, and another
+        candidate may help.
 
         **Raises.** `UpstreamFailure`. **Cancellation.** The socket is closed.
         """
         classify = self._providers[candidate.kind].classify
-        role: Role = "failover" if race.attempts else "primary"
-        self.admit(race, candidate, role)
+        await self.admit(race, candidate, role)
         with self.recorded(race, candidate, role) as record:
-            answer = read(await fetch(self._transport, request, classify, record))
+            record.prompt = race.prompt
+            try:
+                request = write(candidate)
+            except UpstreamFailure:
+                raise
+            except Exception as error:
+                raise unwritable(candidate, error) from error
+            body = await fetch(self._transport, request, classify, record)
+            try:
+                answer, record.usage = read(body)
+            except UpstreamFailure:
+                raise
+            except Exception as error:
+                raise unreadable(candidate, error) from error
             self.commit(race, record)
             record.complete = True
             return answer
+
+
+def _translation(
+    spec: ProviderSpec, request: ChatRequest, candidate: Candidate
+) -> tuple[WireRequest, Decoder]:
+    """Write the request, and make the decoder of its answer."""
+    try:
+        return spec.encode(request, candidate), spec.decoder(request, candidate)
+    except UpstreamFailure:
+        raise
+    except Exception as error:
+        raise unwritable(candidate, error) from error
 
 
 @contextmanager
@@ -150,7 +210,9 @@ def _measured(
                 race.prompt = record.prompt
 
 
-async def _expect_stream(spec: ProviderSpec, response: UpstreamResponse) -> None:
+async def _expect_stream(
+    spec: ProviderSpec, response: UpstreamResponse, candidate: Candidate
+) -> None:
     """Refuse an answer that is not a stream: an error status, or a 200 that is something else.
 
     A 200 is not yet a stream: xAI answers a streaming request with a JSON error and status 200,
@@ -160,4 +222,8 @@ async def _expect_stream(spec: ProviderSpec, response: UpstreamResponse) -> None
     if response.status == 200 and content_type in ("", _CONTENT_TYPES[spec.FRAMING]):
         return
     body = await response.read_body()
-    raise spec.classify(response.status, response.headers, body)
+    try:
+        failure = spec.classify(response.status, response.headers, body)
+    except Exception as error:
+        raise unreadable(candidate, error) from error
+    raise failure

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 import trio
 
+from omen.attempts._faults import unreadable
 from omen.attempts._patience import Patience
 from omen.errors import UpstreamFailure
 from omen.events import (
@@ -20,11 +22,10 @@ from omen.events import (
 )
 from omen.plan import AttemptRecord
 from omen.providers import Decoder
+from omen.useful import CHARACTERS_PER_TOKEN, UsefulMeter
 from omen.wire.framing import FrameReader
 from omen.wire.upstream import UpstreamResponse
 
-CHARACTERS_PER_TOKEN = 4
-"""The estimate while the provider has not reported usage; the same as the commit gate's."""
 DRAIN_SECONDS = 0.25
 """How long to wait, after a complete answer, for the end of the response, so that the connection
 can be kept. Nobody is waiting for it: the client has its answer by then."""
@@ -41,18 +42,24 @@ class RunningAttempt:
         reader: FrameReader,
         decoder: Decoder,
         patience: Patience,
+        meter: UsefulMeter,
         on_commit: Callable[..., None],
-        on_progress: Callable[[], None],
+        on_moment: Callable[[Literal["progressed", "useful"]], None],
     ) -> None:
         self._record = record
         self._response = response
         self._reader = reader
         self._decoder = decoder
         self._patience = patience
+        self._meter = meter
         self._on_commit = on_commit
-        self._on_progress = on_progress
+        self._on_moment = on_moment
         self._failure: UpstreamFailure | None = None
         self._characters = 0
+        self._left_at = trio.current_time()
+        self._held_up = 0.0
+        """Seconds in which nobody asked for more: a slow client held the winner's task."""
+        record.measured = True
 
     def commit(self, *, shared: bool = False) -> None:
         """Claim the win of this attempt's race, or a share of it."""
@@ -69,6 +76,13 @@ class RunningAttempt:
         if self._record.complete:
             await self._drain()
             return ()
+        self._held_up += trio.current_time() - self._left_at
+        try:
+            return await self._receive()
+        finally:
+            self._left_at = trio.current_time()
+
+    async def _receive(self) -> Sequence[Event]:
         events: list[Event] = []
         while not events:
             if self._failure is not None:
@@ -86,11 +100,24 @@ class RunningAttempt:
             return await self._response.receive()
 
     def _decode(self, data: bytes, events: list[Event]) -> None:
-        frames = self._reader.feed(data) if data else self._reader.end()
-        for frame in frames:
-            events += self._decoder.feed(frame)
+        try:
+            for frame in self._reader.feed(data) if data else self._reader.end():
+                events += self._decoder.feed(frame)
+        except UpstreamFailure:
+            raise
+        except Exception as error:
+            raise unreadable(self._record.candidate, error) from error
         if not data:
-            events += self._decoder.end()
+            events += self._end()
+
+    def _end(self) -> Sequence[Event]:
+        """Return the events that the end of the bytes stands for."""
+        try:
+            return self._decoder.end()
+        except UpstreamFailure:
+            raise
+        except Exception as error:
+            raise unreadable(self._record.candidate, error) from error
 
     def _is_whole(self, events: list[Event]) -> bool:
         """Whether the answer was complete before something failed, and add the end it is owed.
@@ -99,7 +126,7 @@ class RunningAttempt:
         """
         if not (events and isinstance(events[-1], AnswerEnd)):
             try:
-                events += self._decoder.end()
+                events += self._end()
             except UpstreamFailure:
                 return False
         return True
@@ -139,4 +166,7 @@ class RunningAttempt:
             self._patience.renew()
             if record.first_token_at is None:
                 record.first_token_at = trio.current_time()
-        self._on_progress()
+        self._on_moment("progressed")
+        if record.useful_at is None and any([self._meter.take(event) for event in events]):
+            record.useful_at = trio.current_time() - self._held_up
+            self._on_moment("useful")

@@ -3,5 +3,15 @@
 from omen.budget._budgets import Budgets
 from omen.budget._months import MonthlyBudgets, Standing, current_month
 from omen.budget._request import RequestBudget
+from omen.budget._share import MonthShare
+from omen.budget._worst_case import WorstCase
 
-__all__ = ["Budgets", "MonthlyBudgets", "RequestBudget", "Standing", "current_month"]
+__all__ = [
+    "Budgets",
+    "MonthShare",
+    "MonthlyBudgets",
+    "RequestBudget",
+    "Standing",
+    "WorstCase",
+    "current_month",
+]

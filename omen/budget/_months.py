@@ -19,7 +19,7 @@ from omen.callers import Caller
 from omen.candidates import Candidate
 from omen.errors import BudgetExceeded
 from omen.plan import RaceRecord
-from omen.state import Cap, Store
+from omen.state import Cap, Hold, Store
 from omen.state.store import NANO
 
 LEASE_SECONDS = 60.0
@@ -57,23 +57,37 @@ class MonthlyBudgets:
         return self.limit_usd is not None or caller.monthly_usd is not None
 
     async def hold(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
-        """Set aside the first of these amounts that fits, and say which.
+        """Set aside the first of these amounts that fits, and return it; largest first.
 
         **Raises.** `BudgetExceeded` when none does.
         """
+        asked = [amount for amount in amounts if amount > 0]
+        held = await self._hold(race, asked) if asked else None
+        if held is None or held.granted is not None:
+            return Decimal(0) if held is None else _usd(held.granted or 0)
+        if min(amounts) > 0:
+            raise BudgetExceeded(_refusal(held.refused_by or "", min(amounts)), param=None)
+        return Decimal(0)
+
+    async def raise_hold(self, race: RaceRecord, amount: Decimal) -> bool:
+        """Set aside so much in all for a race that runs; False leaves what it has set aside.
+
+        Without a budget any more (the settings have changed) nothing needs to be set aside.
+        """
+        return (
+            not self.bounds(race.caller) or (await self._hold(race, [amount])).granted is not None
+        )
+
+    async def _hold(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Hold:
         caps = self._caps(race)
         lease = race.plan.total_deadline - trio.current_time() + LEASE_SECONDS
-        asked = [_nano(amount) for amount in amounts if amount > 0]
-        if asked:
-            # Noted first: who is cancelled while waiting may have been given it all the same.
-            self._held[race.race_id] = [cap.scope for cap in caps]
-            hold = await self._store.hold(race.race_id, caps, asked, lease)
-            if hold.granted is not None:
-                race.budget_left = _usd(hold.left - hold.granted)
-                return _usd(hold.granted)
-            if min(amounts) > 0:
-                raise BudgetExceeded(_refusal(hold.refused_by or "", min(amounts)), param=None)
-        return Decimal(0)
+        # Noted before the await: the store may grant the hold even if we are cancelled.
+        known = self._held.get(race.race_id, [])
+        self._held[race.race_id] = list(dict.fromkeys([*known, *(cap.scope for cap in caps)]))
+        hold = await self._store.hold(race.race_id, caps, list(map(_nano, amounts)), lease)
+        if hold.granted is not None:
+            race.budget_left = _usd(hold.left - hold.granted)
+        return hold
 
     async def settle(self, race: RaceRecord) -> None:
         """Book what a race has cost, as far as it is known, and give back what was set aside."""

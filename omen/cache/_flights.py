@@ -2,12 +2,14 @@
 
 They wait for the whole answer, and get it as if from the cache. Following the first one's stream
 would tie them to a client that may leave; then they would have a piece of an answer that nobody
-goes on with. If the first one comes to nothing, each of the others asks for itself.
+goes on with. If the first one comes to nothing, or its client does not read, each of the others
+asks for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import trio
 
@@ -27,6 +29,10 @@ from omen.plan import Output
 MOST_BYTES = 1024 * 1024
 """Of an answer that is remembered."""
 _EVENT_BYTES = 64
+CLIENT_PATIENCE = 1.0
+"""Seconds that the client of one request may hold up the requests that wait for its answer."""
+SHORTEST_LOOK = 0.1
+"""Seconds between two looks at how long that has been."""
 
 
 class Flight:
@@ -35,13 +41,56 @@ class Flight:
     def __init__(self) -> None:
         self.ended = trio.Event()
         self.answer: CachedAnswer | None = None
+        self._held_up = 0.0
+        """Seconds its own client has cost it so far, the present wait left out."""
+        self._sending_since: float | None = None
+
+    def land(self, answer: CachedAnswer) -> None:
+        """Give the answer to those that wait."""
+        self.answer = answer
+        self.ended.set()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Mark the time in which the request waits for its own client."""
+        self._sending_since = trio.current_time()
+        try:
+            yield
+        finally:
+            self._held_up += trio.current_time() - self._sending_since
+            self._sending_since = None
+
+    async def wait(self) -> None:
+        """Wait for the end; return earlier when its client holds it up for too long.
+
+        How long a provider takes is no reason to stop waiting: it would take as long again.
+        """
+        while not self.ended.is_set() and self._patience > 0:
+            with trio.move_on_after(max(self._patience, SHORTEST_LOOK)):
+                await self.ended.wait()
+
+    @property
+    def _patience(self) -> float:
+        now = trio.current_time()
+        waiting = 0.0 if self._sending_since is None else now - self._sending_since
+        return CLIENT_PATIENCE - self._held_up - waiting
 
 
 class Recorder:
-    """An output that remembers what passes through it on its way to another one."""
+    """An output that remembers what passes through it on its way to another one.
 
-    def __init__(self, output: Output) -> None:
+    `keep` is called with a whole answer that may be given again, before its end is passed on.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        flight: Flight,
+        keep: Callable[[Sequence[Event]], Awaitable[None]],
+    ) -> None:
         self._output = output
+        self._flight = flight
+        self._keep = keep
         self._events: list[Event] = []
         self._bytes = 0
 
@@ -54,7 +103,11 @@ class Recorder:
             elif self._bytes <= MOST_BYTES:
                 self._events.append(event)
                 self._bytes += _size(event)
-        await self._output.send(events)
+        answer = self.answer
+        if answer is not None:
+            await self._keep(answer)
+        with self._flight.sending():
+            await self._output.send(events)
 
     @property
     def answer(self) -> Sequence[Event] | None:

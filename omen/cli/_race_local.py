@@ -28,7 +28,8 @@ async def race_here(body: Mapping[str, Any], screen: Screen) -> str:
     fleet = [replace(upstream, seed=seed) for upstream in DEFAULT_FLEET]
 
     def watch(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        screen.show(tell(moment, race, attempt).as_json())
+        if moment != "useful":  # for those who learn; a lane shows the commit
+            screen.show(tell(moment, race, attempt).as_json())
 
     async with open_fleet(fleet) as running:
         settings = with_simulated(Settings(), running)

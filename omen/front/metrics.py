@@ -18,8 +18,7 @@ from prometheus_client.registry import Collector
 
 from omen.front import _metrics_of_stores as stores
 from omen.gateway import Gateway
-from omen.plan import EXTRA_LOAD
-from omen.telemetry import CancelTimes
+from omen.telemetry import EXTRA_ROLES, CancelTimes
 
 __all__ = ["CONTENT_TYPE", "Connections", "Metrics"]
 
@@ -87,9 +86,9 @@ class Metrics(Collector):
 
     def _hedges(self) -> Iterable[Metric]:
         hedges = self._gateway.hedges
-        text = "Attempts that nobody had asked for: sent, of these won, and denied."
+        text = "Extra starts, which no caller asked for: sent, of these won, and denied."
         metric = CounterMetricFamily("omen_hedges", text, labels=["role", "result"])
-        for role in sorted(EXTRA_LOAD):
+        for role in EXTRA_ROLES:
             for result in ("sent", "won", "denied"):
                 metric.add_metric([role, result], getattr(hedges, result)[role])
         yield metric

@@ -19,6 +19,7 @@ from omen.candidates import Candidate
 from omen.cards import UNKNOWN, ModelCard
 from omen.chat import ChatRequest
 from omen.config import Settings
+from omen.costs import measure_texts
 from omen.embeddings import Embeddings, EmbeddingsRequest
 from omen.engine import ask_in_turn
 from omen.errors import FailureKind, UpstreamFailure
@@ -183,7 +184,7 @@ class Gateway:
         **Cancellation.** Every upstream stream of the race is closed.
         """
         with self.counts.running():
-            await self._requests.run(race, request, output)
+            await self._requests.run(race, request, output, self._router)
 
     async def embed(self, race: RaceRecord, request: EmbeddingsRequest) -> Embeddings:
         """Have texts embedded, by the first of a plan's candidates that can.
@@ -197,23 +198,21 @@ class Gateway:
             if embedder is None:
                 words = f"{candidate.kind} has no embeddings"
                 raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
-            asked = embedder.encode(request, candidate)
-            read = partial(embedder.read, count=len(request.inputs))
-            return await self.attempts.call(race, candidate, asked, read)
 
-        size = sum(
-            len(text.encode()) if isinstance(text, str) else len(text) for text in request.inputs
-        )
+            def read(body: bytes) -> tuple[Embeddings, Usage | None]:
+                found = embedder.read(body, count=len(request.inputs))
+                tokens = found.prompt_tokens
+                return found, None if tokens is None else Usage(tokens, 0)
+
+            write = partial(embedder.encode, request)
+            return await self.attempts.call(race, candidate, "embed", write, read)
+
         requests = self._requests
+        race.prompt = measure_texts(request.inputs)
         with self.counts.running():
-            async with (
-                requests.limited(race, None),
-                requests.budgeted(race, lambda: requests.budgets.open_input(race, size)),
-            ):
-                found = await ask_in_turn(race, ask)
-                if race.winner is not None and found.prompt_tokens is not None:
-                    race.winner.usage = Usage(found.prompt_tokens, 0)
-                return found
+            async with requests.limited(race, None), requests.settled(race):
+                race.plan = await requests.budgets.open_input(race, race.prompt)
+                return await ask_in_turn(race, ask)
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Have the tokens of a prompt counted; None when the first candidate does not count.
@@ -229,8 +228,12 @@ class Gateway:
             if counter is None:
                 words = f"{candidate.kind} does not count tokens"
                 raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
-            asked = counter.encode(request, candidate)
-            return await self.attempts.call(race, candidate, asked, counter.read)
+
+            def read(body: bytes) -> tuple[int, None]:
+                return counter.read(body), None
+
+            write = partial(counter.encode, request)
+            return await self.attempts.call(race, candidate, "count", write, read)
 
         async with self._requests.limited(race, None):
             return await ask_in_turn(race, ask)

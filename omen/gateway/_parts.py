@@ -9,11 +9,11 @@ from math import inf
 
 import httpx
 
-from omen.attempts import Attempts
+from omen.attempts import Attempts, Threshold
 from omen.audit import RequestAudit
 from omen.budget import Budgets, MonthlyBudgets
 from omen.cache import AnswerCache
-from omen.candidates import Endpoint
+from omen.candidates import Candidate, Endpoint
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.engine import load_strategies
@@ -33,6 +33,7 @@ from omen.routing import (
     Health,
     HedgeBudget,
     HedgeDelay,
+    Odds,
     Outcomes,
     PlanDefaults,
     Preferences,
@@ -78,11 +79,18 @@ class Parts:
             _plan_defaults(settings),
             self.strategies,
             self.health.standing,
-            survival=self.first_tokens.survival,
+            odds=Odds(
+                survival=self.first_tokens.survival,
+                delay=HedgeDelay(self.first_tokens, race.max_extra_load, warmup),
+                is_expected=self._is_expected,
+            ),
+            extra_starts=lambda: self.hedge_budget.starts,
             score=lambda candidate: self.scores.of(candidate).overall,
-            hedge_delay=HedgeDelay(self.first_tokens, race.max_extra_load, warmup),
             behind=self.months.behind,
         )
+
+    def _is_expected(self, candidate: Candidate) -> bool:
+        return self.health.is_expected(candidate) and self.slots.has_room(candidate)
 
     def adapt(self, settings: Settings) -> None:
         """Have every part go by other settings from now on; what runs goes on as it began."""
@@ -93,6 +101,7 @@ class Parts:
         self.months.limit_usd = settings.routing.budget_monthly_usd
         self.months.soft_limits = settings.routing.provider_soft_limits
         self.keys.allow_anonymous = settings.auth.allow_anonymous
+        self.requests.attempts.threshold = _threshold(settings)
         self.requests.cache.enabled = settings.cache.enabled
         self.requests.cache.ttl = settings.cache.ttl_seconds
         self.upkeep.probe_anew()
@@ -126,11 +135,18 @@ def make_parts(
         *([] if audit is None else [audit]),
     ]
     # The hedge budget last: what others deny must not take a token from it.
-    admissions: list[Admission] = [budgets, slots.admit, hedge_budget]
+    admissions: list[Admission] = [slots.admit, health.admit, hedge_budget]
     strategies = load_strategies()
     requests = Requests(
         strategies=strategies,
-        attempts=Attempts(transport, KINDS, [*learning, *keeping], admissions),
+        attempts=Attempts(
+            transport,
+            KINDS,
+            [*learning, *keeping],
+            admissions,
+            [budgets.reserve],
+            threshold=_threshold(settings),
+        ),
         limits=Limits(store),
         cache=AnswerCache(store, enabled=settings.cache.enabled, ttl=settings.cache.ttl_seconds),
         affinity=Affinity(store, health.standing),
@@ -182,6 +198,10 @@ def _endpoints(catalog: Catalog) -> list[tuple[str, str]]:
 
 def _slot_limits(settings: Settings) -> dict[str, int]:
     return {p.name: p.max_concurrency for p in settings.providers.values()}
+
+
+def _threshold(settings: Settings) -> Threshold:
+    return Threshold(settings.race.min_useful_tokens, settings.race.reasoning_counts)
 
 
 def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:

@@ -21,12 +21,16 @@ from omen.candidates import Candidate, Endpoint
 from omen.chat import ChatRequest
 from omen.engine import run_race
 from omen.errors import TotalTimeoutExceeded
+from omen.events import Event
 from omen.gateway._calls import CallWatch
 from omen.limits import Limits
 from omen.plan import AttemptRecord, Observer, Output, RaceRecord, Strategy
 from omen.reasoning import ReasoningMemory
-from omen.routing import HedgeBudget
+from omen.routing import Asked, HedgeBudget, Router
 from omen.routing.affinity import Affinity
+
+_Raced = Callable[[Output], Awaitable[None]]
+"""Answers the request by a race, into an output."""
 
 SETTLE_SECONDS = 2.0
 """What settling may take at the end of a request; the store's own bounds are tighter."""
@@ -46,14 +50,17 @@ class Requests:
     bookkeepers: Sequence[Observer]
     reasoning: ReasoningMemory = field(default_factory=ReasoningMemory)
 
-    async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
+    async def run(
+        self, race: RaceRecord, request: ChatRequest, output: Output, router: Router
+    ) -> None:
         """Answer one request; see `omen.gateway.Gateway.run`."""
         async with self.limited(race, request):
             watch = CallWatch(output, partial(self._remember, race, request))
+            raced = partial(self._raced, race, request, router=router)
             if self.cache.enabled and wants_cache(race, request):
-                await self._cached(race, request, watch)
+                await self._cached(race, request, watch, raced)
             else:
-                await self._raced(race, request, watch)
+                await raced(watch)
 
     async def _remember(self, race: RaceRecord, request: ChatRequest, calls: Sequence[str]) -> None:
         """Remember who made an answer, unless it was made before."""
@@ -71,18 +78,17 @@ class Requests:
                 await self.limits.settle(race)
 
     @asynccontextmanager
-    async def budgeted(
-        self, race: RaceRecord, open_: Callable[[], Awaitable[None]]
-    ) -> AsyncIterator[None]:
-        """Have money set aside; at the end book what was spent. **Raises.** `BudgetExceeded`."""
+    async def settled(self, race: RaceRecord) -> AsyncIterator[None]:
+        """At the end of the block book what was spent, and give back what was set aside in it."""
         try:
-            await open_()
             yield
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + SETTLE_SECONDS):
                 await self.budgets.close(race)
 
-    async def _cached(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
+    async def _cached(
+        self, race: RaceRecord, request: ChatRequest, output: Output, raced: _Raced
+    ) -> None:
         key = cache_key(race, request, race.model)
         answer = await self.cache.look(key)
         if answer is not None:
@@ -91,7 +97,7 @@ class Requests:
         flight = self.cache.flight(key)
         if flight is None:
             self.cache.misses += 1
-            await self._first(race, request, output, key)
+            await self._first(race, output, key, raced)
             return
         answer = await _wait_for(flight, race)
         if answer is not None:
@@ -99,23 +105,23 @@ class Requests:
             await self._replay(race, answer, output)
             return
         self.cache.misses += 1
-        await self._raced(race, request, output)
+        await raced(output)
 
-    async def _first(
-        self, race: RaceRecord, request: ChatRequest, output: Output, key: str
-    ) -> None:
+    async def _first(self, race: RaceRecord, output: Output, key: str, raced: _Raced) -> None:
         """Ask, with others perhaps waiting for the answer, and keep it."""
         async with self.cache.fly(key) as flight:
-            recorder = Recorder(output)
-            await self._raced(race, request, recorder)
-            events, winner = recorder.answer, race.winner
-            if events is not None and winner is not None and winner.complete:
-                who = winner.candidate
-                flight.answer = CachedAnswer(
-                    provider=who.provider, kind=who.kind, model=who.model, events=tuple(events)
-                )
-        if flight.answer is not None:
-            await self.cache.keep(key, flight.answer)
+
+            async def keep(events: Sequence[Event]) -> None:
+                """Keep the answer before its end goes out: its client may ask again at once."""
+                if race.winner is not None and race.winner.complete:
+                    who = race.winner.candidate
+                    answer = CachedAnswer(
+                        provider=who.provider, kind=who.kind, model=who.model, events=tuple(events)
+                    )
+                    flight.land(answer)
+                    await self.cache.keep(key, answer)
+
+            await raced(Recorder(output, flight, keep))
 
     async def _replay(self, race: RaceRecord, answer: CachedAnswer, output: Output) -> None:
         """Give an answer again. It is in the books, at no cost, and no upstream hears of it."""
@@ -134,26 +140,35 @@ class Requests:
             observer("ended", race, record)
         await output.send(answer.events)
 
-    async def _raced(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
-        await self.affinity.stick(race, request)
+    async def _raced(
+        self, race: RaceRecord, request: ChatRequest, output: Output, *, router: Router
+    ) -> None:
+        maker = await self.affinity.find(race, request)
+        if maker is not None:
+            # Everything else of the plan depends on who goes first, so it is made again.
+            asked = Asked(request, race.caller, maker)
+            race.plan = router.plan(race.model, race.hints, race.accepted_at, asked)
         if request.tools:
             # A client may have begun to run what the first answer called.
             race.plan = replace(race.plan, restart=False)
-        async with self.budgeted(race, lambda: self.budgets.open(race, request)):
+        request = self.reasoning.recall(request)
+        async with self.settled(race):
+            race.plan = await self.budgets.open(race, request)
             self.hedge_budget.request()
             strategy = self.strategies[race.plan.strategy]
-            opener = self.attempts.opener(race, self.reasoning.recall(request))
+            opener = self.attempts.opener(race, request)
             await run_race(race, strategy, opener, self.reasoning.watch(request, output))
 
 
 async def _wait_for(flight: Flight, race: RaceRecord) -> CachedAnswer | None:
     """Wait for an identical request; None when it came to nothing, or this one cannot wait.
 
-    Who has a deadline for its first token does not wait for another one's last.
+    A request with a deadline for its first token does not wait for another one's last. And none
+    waits long for another one's client: a client that does not read holds up its own answer only.
     """
     if race.plan.commit_deadline < race.plan.total_deadline:
         return None
     with trio.move_on_at(race.plan.total_deadline):
-        await flight.ended.wait()
+        await flight.wait()
         return flight.answer
     raise TotalTimeoutExceeded("the request's time is up, waiting for an identical one")

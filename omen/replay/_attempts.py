@@ -48,13 +48,13 @@ class GivenAttempts(AttemptLog):
         *,
         rewrite: Rewrite | None = None,
     ) -> AbstractAsyncContextManager[_Given]:
-        self.admit(race, candidate, role)
         return self._opened(race, candidate, role)
 
     @asynccontextmanager
     async def _opened(
         self, race: RaceRecord, candidate: Candidate, role: Role
     ) -> AsyncIterator[_Given]:
+        await self.admit(race, candidate, role)
         with self.recorded(race, candidate, role) as record:
             record.responded_at = trio.current_time()
             due = record.started_at + self._latencies(race, candidate)

@@ -21,10 +21,13 @@ from random import Random
 
 from omen.candidates import Candidate, Endpoint
 from omen.entries import Entry
+from omen.plan import NO_CHAT
 from omen.replay._run import Asked
 from omen.routing import Survival, estimate
 
 Name = tuple[str, str]
+_NO_CANDIDATES = NO_CHAT | {"judge"}
+"""Roles of attempts that do not tell how a candidate answers a chat."""
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class Recording:
         """Put rows together, in whatever order they come."""
         races: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
-            if entry.outcome != "denied" and entry.role != "judge":
+            if entry.outcome != "denied" and entry.role not in _NO_CANDIDATES:
                 races[entry.race_id].append(entry)
         ordered = [
             sorted(rows, key=lambda row: (row.role != "primary", row.index))
@@ -86,7 +89,8 @@ class Recording:
         return sum((cost for cost in costs if cost is not None), Decimal(0))
 
     def _latency(self, race_id: str, name: Name, row: Entry | None) -> float:
-        sample = None if row is None else sample_of(row)
+        # A failed attempt is drawn anew: how long it lasted is not how long an answer takes.
+        sample = None if row is None or row.outcome == "failed" else sample_of(row)
         if sample is not None and sample[1]:
             return sample[0]
         luck = Random(f"{self.seed} {race_id} {name}").random()
@@ -94,14 +98,15 @@ class Recording:
 
 
 def sample_of(row: Entry) -> tuple[float, bool] | None:
-    """Say how long an attempt took, or, with False, for how long at least."""
-    if row.committed is not None and row.useful:
-        return row.committed - row.started, True
+    """Return how long an attempt took; with False, it would have taken longer than that.
+
+    The same rule as what is learnt while serving; see `omen.routing.latency`.
+    """
+    if row.useful_at is not None:
+        return row.useful_at - row.started, True
     if row.committed is not None:
-        return row.committed - row.started, False
-    if row.outcome in ("lost", "client_cancelled", "timed_out"):
-        return row.ended - row.started, False
-    return None
+        return row.committed - row.started, row.useful and not row.measured
+    return row.ended - row.started, False
 
 
 def draw(survival: Survival, luck: float, beyond: float) -> float:

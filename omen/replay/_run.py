@@ -24,7 +24,7 @@ from omen.events import Event
 from omen.plan import EXTRA_LOAD, Admission, Observer, Plan, RaceRecord, Strategy
 from omen.replay._attempts import GivenAttempts
 from omen.replay._policy import Policy
-from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, hedge_delays
+from omen.routing import FirstTokens, HedgeBudget, HedgeDelay
 
 WARMUP_SECONDS = 1.0
 _REQUEST = ChatRequest(messages=(Message("user", (TextPart("replayed"),)),))
@@ -126,7 +126,7 @@ class Play:
 
     def _delays(self, candidates: Sequence[Candidate]) -> Mapping[Candidate, float]:
         if self.learning is not None:
-            return hedge_delays(candidates, self.learning.delay)
+            return {candidate: self.learning.delay(candidate) for candidate in candidates}
         fixed = inf if self.policy.hedge_delay is None else self.policy.hedge_delay
         return dict.fromkeys(candidates, fixed)
 

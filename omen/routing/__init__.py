@@ -3,10 +3,11 @@
 from omen.routing._survival import Survival, estimate
 from omen.routing.cards import Cards
 from omen.routing.catalog import Catalog, CatalogProvider
+from omen.routing.choice import Odds
 from omen.routing.health import EndpointHealth, Health
-from omen.routing.hedging import HedgeBudget, HedgeDelay, hedge_delays
+from omen.routing.hedging import HedgeBudget, HedgeDelay
 from omen.routing.latency import FirstTokens
-from omen.routing.lineup import Asked
+from omen.routing.lineup import Asked, Maker
 from omen.routing.names import AUTO
 from omen.routing.outcomes import Outcomes
 from omen.routing.preference import Preferences
@@ -26,6 +27,8 @@ __all__ = [
     "Health",
     "HedgeBudget",
     "HedgeDelay",
+    "Maker",
+    "Odds",
     "Outcomes",
     "PlanDefaults",
     "Preferences",
@@ -35,5 +38,4 @@ __all__ = [
     "Slots",
     "Survival",
     "estimate",
-    "hedge_delays",
 ]

@@ -7,7 +7,8 @@ once. Open, the endpoint is *down* until a pause is over that doubles each time;
 Of what attempts alone have seen it only ends the pause: a server can list its models and still fail
 to answer.
 
-What is the client's doing proves that the upstream works. A rate limit only asks for a pause.
+What is the client's doing says nothing: a bad request would have got no answer anywhere. A rate
+limit only asks for a pause.
 """
 
 from __future__ import annotations
@@ -87,22 +88,26 @@ class Breaker:
         return self._missing.get(model, 0.0) > now
 
     def succeed(self, now: float, model: str | None = None) -> None:
-        """An attempt came to its end, or failed by its client's doing."""
+        """An attempt came to its end."""
         self._missing.pop(model or "", None)
         if self._retry_at is not None or self.last_success_at is None:
             self.since = now
-        self.failures, self._opened, self._retry_at = 0, 0, None
+        self.failures, self._opened, self._retry_at, self._by_probe = 0, 0, None, False
         self.last_success_at = now
 
     def fail(self, failure: UpstreamFailure, now: float, model: str = "") -> None:
         """An attempt failed."""
         kind = failure.kind
         if kind in THE_CLIENTS_DOING:
-            self.succeed(now, model)
+            # The model is there. Whether it would have answered a good request nobody knows: a
+            # caller's bad ones must not hide that the good ones fail.
+            self._missing.pop(model, None)
         elif kind is _K.NOT_FOUND:
             self._missing[model] = now + MISSING_SECONDS
         elif kind is _K.RATE_LIMIT:
-            self.cooling_until = now + (failure.retry_after or USUAL_COOLING)
+            # A bare 429 must not shorten the pause that another one has asked for.
+            pause = failure.retry_after or USUAL_COOLING
+            self.cooling_until = max(self.cooling_until, now + pause)
         elif kind in AGAINST_THE_UPSTREAM or kind in AT_ONCE:
             self._count(failure, now)
             if kind in AT_ONCE or self.failures >= FAILURES_IN_A_ROW or self._retry_at is not None:
@@ -113,8 +118,11 @@ class Breaker:
         if failure is not None:
             self._count(failure, now)
             self._open(now, by_probe=True)
-        elif self._retry_at is None or self._by_probe:
+        elif self._by_probe:
             self.succeed(now)
+        elif self._retry_at is None:
+            # It lists its models. That is no answer between two failed ones.
+            self.last_success_at = now
         else:
             self._retry_at = min(self._retry_at, now)
 

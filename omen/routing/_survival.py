@@ -29,7 +29,8 @@ class Survival:
     times: Sequence[float]
     shares: Sequence[float]
     count: int
-    """Samples, of either kind."""
+    """Samples that tell something: the observed ones, and the censored ones that lasted at least
+    as long as the shortest observed one. Where nothing was observed, all."""
 
     def quantile(self, share: float) -> float:
         """Say by when this share has come; `inf` when so many were never seen to.
@@ -58,6 +59,8 @@ def estimate(times: Sequence[float], observed: Sequence[int], censored: Sequence
     shares: list[float] = []
     for time, ended, lost in zip(times, observed, censored, strict=True):
         if ended:
+            if not steps:
+                count = waiting  # samples censored before this have told nothing
             left *= 1.0 - ended / waiting
             steps.append(time)
             shares.append(left)

@@ -1,10 +1,11 @@
 """Who made a conversation so far, and so should go on with it.
 
-`turn`: while a tool call is being answered, whoever made the call goes first: its reasoning and its
-prompt cache are there. `session`: the same for as long as the session lasts. Going first is all
-that sticks: whoever stands badly goes behind as ever, and a race that was asked for is run. A hedge
-that wins does not take the session: the prompt cache is where the session was. Only when the one it
-sticks to failed does it move.
+`turn`: while a tool call is being answered, the candidate that made the call goes first: its
+reasoning and its prompt cache are there. `session`: the same for as long as the session lasts.
+Stickiness only changes the order, and before anything else of the plan is decided: unhealthy
+candidates still rank last, and a race that the caller wants is run. A hedge that wins does not take
+over the session, because the prompt cache is with the original; only a failure of the original
+moves it.
 """
 
 from __future__ import annotations
@@ -12,29 +13,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from omen.candidates import Candidate
 from omen.chat import ChatRequest
-from omen.plan import Plan, RaceRecord
-from omen.routing.health import Standing
+from omen.plan import RaceRecord
+from omen.routing.health import STANDS_BADLY, Standing
+from omen.routing.lineup import Maker
 from omen.state import Store
 
 KEPT_SECONDS = 3600.0
 WARM_SECONDS = 300.0
 """How long a prompt cache is expected to be kept: what the vendors promise at least."""
 _MOST_CALLS = 64
-_STANDS_BADLY = 2
-"""From here on a candidate is not stuck to; see `omen.routing.health`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Who answered last, and when, in Unix time."""
-
-    name: str
-    at: float
 
 
 class Affinity:
@@ -44,15 +35,18 @@ class Affinity:
         self._store = store
         self._standing = standing
 
-    async def stick(self, race: RaceRecord, request: ChatRequest) -> None:
-        """Put whoever made the conversation first, if it stands well."""
-        maker = await self._find(race, request)
-        if maker is None:
-            return
-        made = [c for c in race.plan.candidates if c.name == maker.name]
-        if not made or self._standing(made[0])[0] >= _STANDS_BADLY:
-            return
-        race.plan = _with_first(race.plan, made, warm=time.time() - maker.at < WARM_SECONDS)
+    async def find(self, race: RaceRecord, request: ChatRequest) -> Maker | None:
+        """Find who made the conversation of a request, if the request is to stick to it."""
+        mode = race.hints.stickiness or "turn"
+        if mode == "none":
+            return None
+        for call in _answered_calls(request):
+            maker = _read(await self._store.get(_turn(race, call)))
+            if maker is not None:
+                return maker
+        if mode == "session":
+            return _read(await self._store.get(_session(race, request)))
+        return None
 
     async def remember(self, race: RaceRecord, request: ChatRequest, calls: Iterable[str]) -> None:
         """Remember who answered, for the calls it made and, where that was asked for, the session.
@@ -77,19 +71,7 @@ class Affinity:
         if sticky is None:
             return None
         failed = any(a.failure is not None and a.candidate == sticky for a in race.attempts)
-        return None if failed or self._standing(sticky)[0] >= _STANDS_BADLY else sticky
-
-    async def _find(self, race: RaceRecord, request: ChatRequest) -> _Maker | None:
-        mode = race.hints.stickiness or "turn"
-        if mode == "none":
-            return None
-        for call in _answered_calls(request):
-            maker = _read(await self._store.get(_turn(race, call)))
-            if maker is not None:
-                return maker
-        if mode == "session":
-            return _read(await self._store.get(_session(race, request)))
-        return None
+        return None if failed or self._standing(sticky)[0] >= STANDS_BADLY else sticky
 
 
 def session_of(race: RaceRecord, request: ChatRequest) -> str:
@@ -104,27 +86,19 @@ def session_of(race: RaceRecord, request: ChatRequest) -> str:
 
 
 def _answered_calls(request: ChatRequest) -> Sequence[str]:
-    """List the calls that the end of the conversation answers; none, if it ends otherwise."""
+    """List the calls that the end of the conversation answers; none, if it ends otherwise.
+
+    A user's message behind the results belongs to the same turn while the model has not answered:
+    some clients add a reminder there, and pictures in a result travel in one.
+    """
     found: list[str] = []
     for message in reversed(request.messages):
-        if message.role != "tool":
+        if message.role == "tool":
+            if message.tool_call_id is not None:
+                found.append(message.tool_call_id)
+        elif found or message.role == "assistant":
             break
-        if message.tool_call_id is not None:
-            found.append(message.tool_call_id)
     return found[:_MOST_CALLS]
-
-
-def _with_first(plan: Plan, made: Sequence[Candidate], *, warm: bool) -> Plan:
-    first = [replace(candidate, warm=warm) for candidate in made]
-    others = [c for c in plan.candidates if c.name != first[0].name]
-    # The best endpoint goes first; further ones of it stand where they stood.
-    lead, further = first[0], first[1:]
-    return replace(
-        plan,
-        candidates=(lead, *others, *further),
-        sticky=lead,
-        reason=f"{plan.reason}; {lead.name} made the conversation so far",
-    )
 
 
 def _turn(race: RaceRecord, call: str) -> str:
@@ -145,11 +119,12 @@ def _write(name: str) -> bytes:
     return json.dumps({"name": name, "at": round(time.time(), 3)}).encode()
 
 
-def _read(found: bytes | None) -> _Maker | None:
+def _read(found: bytes | None) -> Maker | None:
     if found is None:
         return None
     try:
-        told = json.loads(found)
-        return _Maker(str(told["name"]), float(told["at"]))
+        value = json.loads(found)
+        name, at = str(value["name"]), float(value["at"])
     except (ValueError, KeyError, TypeError):
         return None  # of another version
+    return Maker(name, warm=time.time() - at < WARM_SECONDS)

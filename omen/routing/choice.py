@@ -31,33 +31,60 @@ class Choice:
     cost: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """What is known of the candidates, one by one."""
+
+    survival: Callable[[Candidate], Survival]
+    """How long each takes to its first useful token."""
+    delay: Callable[[Candidate], float]
+    """How long each is waited for before a hedge, in seconds."""
+    is_expected: Callable[[Candidate], bool]
+    """Whether each can be counted on now: it is well, and not full. Others may be tried, but no
+    promise is built on them."""
+
+    def share(self, candidate: Candidate) -> Callable[[float], float]:
+        """Return the share of a candidate's answers that have come by a time."""
+        return self.survival(candidate).within if self.is_expected(candidate) else _never
+
+
 def choose(
     candidates: Sequence[Candidate],
     seconds: float,
     target: float,
     *,
-    survival: Callable[[Candidate], Survival],
-    delay: Callable[[Candidate], float],
+    odds: Odds,
     default_k: int,
-) -> Choice:
+    extra_starts: int,
+    allowed: Callable[[str], bool] = lambda strategy: True,
+) -> Choice | None:
     """Choose a plan over these candidates, in this order, with a deadline in so many seconds.
 
     While too little is known of the first ones, they race: that keeps the promise as well as
-    anything can, and is how to get to know them.
+    anything can, and is how to get to know them. No plan needs more than `extra_starts` attempts
+    beside the first one: the caller has not asked for them. Return None when no strategy that is
+    `allowed` can be chosen this way.
     """
-    known = [survival(candidate) for candidate in candidates]
-    if any(one.count < ENOUGH_SAMPLES for one in known[:2]):
-        return Choice("race", min(default_k, len(candidates)), None)
+    known = [odds.survival(candidate) for candidate in candidates]
+    if any(one.count < ENOUGH_SAMPLES for one in known[:2]) and allowed("race"):
+        k = min(default_k, len(candidates), 1 + extra_starts)
+        return Choice("race" if k > 1 else "single", k, None)
     field = _Field(
-        shares=[one.within for one in known],
-        delays=list(hedge_delays(candidates, delay).values()),
+        shares=[odds.share(candidate) for candidate in candidates],
+        delays=list(hedge_delays(candidates, odds.delay).values()),
         prices=_relative_prices(candidates),
     )
-    plans = list(field.plans(seconds))
+    possible = (plan for plan in field.plans(seconds) if plan.k <= 1 + extra_starts)
+    plans = [plan for plan in possible if allowed(plan.strategy)]
     enough = [plan for plan in plans if (plan.probability or 0.0) >= target]
     if enough:
         return min(enough, key=lambda plan: (plan.cost, plan.k))
-    return max(plans, key=lambda plan: (plan.probability or 0.0, -plan.cost))
+    return max(plans, key=lambda plan: (plan.probability or 0.0, -plan.cost), default=None)
+
+
+def _never(seconds: float) -> float:
+    """Return the share of answers that come from a candidate that is not expected to answer."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ their client or a deadline of ours, count neither way.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ import trio
 
 from omen.candidates import Candidate
 from omen.errors import UpstreamFailure
-from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.plan import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord, Role
 from omen.routing._breaker import HINTS, Breaker, State
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ _ORDER: tuple[State, ...] = ("down", "recovering", "unknown", "healthy")
 """From the worst to the best."""
 _RANKS: dict[State, int] = {"healthy": 0, "unknown": 0, "recovering": 2, "down": 4}
 _COOLING = 1
+STANDS_BADLY = 2
+"""From this rank on a candidate is not to be preferred for any reason."""
 _FRESH_SECONDS = 5.0
 """For how long what was seen here counts more than what others say."""
 _MISSING = 3
@@ -36,7 +39,7 @@ class EndpointHealth:
     url: str
     breaker: Breaker = field(default_factory=Breaker)
     live: int = 0
-    """Attempts that run there now."""
+    """Attempts that run there now, of every kind."""
     probe_seconds: float | None = None
     """How long the last probe that succeeded took."""
     _told: State = "unknown"
@@ -76,12 +79,16 @@ class Health:
 
     def __init__(self, endpoints: Iterable[tuple[str, str]]) -> None:
         self._endpoints = {key: EndpointHealth(*key) for key in endpoints}
+        self._live: Counter[tuple[str, str]] = Counter()
         self._down_elsewhere: frozenset[tuple[str, str]] = frozenset()
 
     def replace(self, endpoints: Iterable[tuple[str, str]]) -> None:
         """Watch these endpoints; of those that stay, what was seen of them holds."""
         watched = self._endpoints
         self._endpoints = {key: watched.get(key) or EndpointHealth(*key) for key in endpoints}
+        for endpoint in self:
+            # An endpoint may come back while attempts of its first time still run.
+            endpoint.live = self._live[endpoint.provider, endpoint.url]
 
     def __repr__(self) -> str:
         told = ", ".join(f"{e.provider}: {e.breaker.failures} failures in a row" for e in self)
@@ -134,15 +141,45 @@ class Health:
         return well_at is None or now - well_at > _FRESH_SECONDS
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe an attempt."""
-        endpoint = self._find(attempt.candidate)
-        if endpoint is None:
-            return
+        """Observe an attempt. One that is no chat says nothing of how chats go."""
         if moment == "started":
-            endpoint.live += 1
+            self._count(attempt.candidate, +1)
         elif moment == "ended":
-            endpoint.live -= 1
-            self._judge(endpoint, attempt)
+            self._count(attempt.candidate, -1)
+            endpoint = self._find(attempt.candidate)
+            if endpoint is not None and attempt.role not in NO_CHAT:
+                self._judge(endpoint, attempt)
+
+    def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
+        """Deny a start beside others at a candidate that is known not to answer.
+
+        It would take a token of the hedge budget and help nobody. In place of a failed attempt the
+        candidate may be tried all the same.
+        """
+        if role == "retry" or not race.plan.is_extra(role) or not self._is_refusing(candidate):
+            return None
+        return Denial(f"{candidate.provider} is not expected to answer now")
+
+    def is_expected(self, candidate: Candidate) -> bool:
+        """Whether a candidate can be counted on to answer."""
+        return self.standing(candidate)[0] == 0
+
+    def _is_refusing(self, candidate: Candidate) -> bool:
+        """Whether a candidate is down, has asked for a pause, or lacks the model."""
+        endpoint, now = self._find(candidate), trio.current_time()
+        return endpoint is not None and (
+            endpoint.breaker.state(now) == "down"
+            or endpoint.breaker.cooling_until > now
+            or endpoint.breaker.is_missing(candidate.model, now)
+        )
+
+    def _count(self, candidate: Candidate, change: int) -> None:
+        key = candidate.provider, candidate.endpoint.base_url
+        self._live[key] += change
+        if not self._live[key]:
+            del self._live[key]
+        if key in self._endpoints:
+            self._endpoints[key].live = self._live[key]
 
     def probed(
         self, provider: str, url: str, failure: UpstreamFailure | None, seconds: float

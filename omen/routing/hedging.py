@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isinf
 
 from omen.candidates import Candidate
-from omen.plan import EXTRA_LOAD, RaceRecord, Role
+from omen.plan import Denial, RaceRecord, Role
 from omen.routing.latency import FirstTokens
 
 ENOUGH_SAMPLES = 20
@@ -29,40 +29,54 @@ tenth at most."""
 
 
 class HedgeBudget:
-    """The bucket. Give it every race that begins, and ask it before every extra start."""
+    """The bucket. It hears of every race that begins, and is asked before every extra start."""
 
     def __init__(self, max_extra_load: float) -> None:
         self._share = max_extra_load
-        self._bucket = max(1.0, max_extra_load * BUCKET_REQUESTS)
+        self._bucket = _size(max_extra_load)
         self._tokens = self._bucket
 
     def set_share(self, max_extra_load: float) -> None:
         """Allow another share from now on; the bucket is not filled up for that."""
         self._share = max_extra_load
-        self._bucket = max(1.0, max_extra_load * BUCKET_REQUESTS)
+        self._bucket = _size(max_extra_load)
         self._tokens = min(self._tokens, self._bucket)
 
     def __repr__(self) -> str:
         return f"<HedgeBudget {self._tokens:.2f} of {self._bucket:g}, share {self._share:g}>"
 
+    @property
+    def starts(self) -> int:
+        """How many extra starts there are tokens for now."""
+        return int(self._tokens)
+
     def request(self) -> None:
         """A request has come in."""
         self._tokens = min(self._bucket, self._tokens + self._share)
 
-    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
-        """Admit an attempt, or say why not; see `omen.plan.Admission`."""
-        if role not in EXTRA_LOAD:
+    def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
+        """Deny an extra start that there is no token for, else take one.
+
+        It has to be the last admission: what another one denies must not take a token. Another
+        candidate cannot help.
+        """
+        if not race.plan.is_extra(role):
             return None
         if self._tokens < 1.0:
-            return "the hedge budget (race.max_extra_load) is used up"
+            return Denial("the hedge budget (race.max_extra_load) is used up", failover=False)
         self._tokens -= 1.0
         return None
+
+
+def _size(max_extra_load: float) -> float:
+    """Return the tokens a bucket holds: one at least, unless no extra load is allowed at all."""
+    return max(1.0, max_extra_load * BUCKET_REQUESTS) if max_extra_load > 0 else 0.0
 
 
 def hedge_delays(
     candidates: Sequence[Candidate], delay: Callable[[Candidate], float]
 ) -> Mapping[Candidate, float]:
-    """Say how long each is waited for: a hedge not for longer than the first one.
+    """Return how long each is waited for, in this order: a hedge not longer than the first one.
 
     A hedge is only ever seen on bad days. Where what slows the first one slows it, too, its own
     times are mostly those of stalls, and a third attempt that waited for them would never come.

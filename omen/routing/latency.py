@@ -5,9 +5,12 @@ and of what is only known to be longer (`_survival.py`). What other replicas hav
 it. Of answers whose provider says what its prompt cache did there are two more windows, of hits and
 of misses: whoever is known to be warm is judged by the first.
 
-What is a sample: the time from an attempt's start to its commit, if it became useful. One that was
-cut off before (it lost, its client left, a deadline passed) or that ran out of patience was longer
-than its age. What failed otherwise says nothing: a refusal is quick.
+What is a sample: the time from an attempt's start until its answer is useful by the configured
+threshold, whatever its caller's threshold is and whether or not it commits (a draft does not until
+it is chosen). An attempt that ended before, for whatever reason, would have taken longer than its
+age: a censored sample. A quick failure is one, too, and harmless: it leaves before anything that is
+observed, so the estimate takes no notice of it. Attempts that are no chats, and a judge, whose
+prompt is another one, give no samples. See docs/decisions/2026-11-30-what-counts-as-a-sample.md.
 """
 
 from __future__ import annotations
@@ -20,8 +23,7 @@ from typing import Any, Literal
 import trio
 
 from omen.candidates import Candidate
-from omen.errors import FailureKind
-from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord, Role
 from omen.routing._survival import Survival
 from omen.routing._window import STALE_SECONDS, Histograms, Window, read_histograms
 
@@ -34,6 +36,8 @@ ENOUGH_HITS = 20
 
 Temperature = Literal["any", "hit", "miss"]
 _Key = tuple[str, str, Temperature]
+_OTHER_QUESTIONS: frozenset[Role] = NO_CHAT | {"judge"}
+"""Roles in which something else is asked than the caller's chat."""
 _NEVER_SEEN = Survival((), (), 0)
 
 
@@ -53,7 +57,7 @@ class FirstTokens:
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Observe an attempt."""
-        sample = _sample(moment, race, attempt)
+        sample = sample_of(moment, race, attempt)
         if sample is not None:
             self._record(attempt.candidate, "any", *sample)
         found = _by_prompt_cache(moment, race, attempt)
@@ -152,26 +156,49 @@ def _by_prompt_cache(
     moment: Moment, race: RaceRecord, attempt: AttemptRecord
 ) -> tuple[Temperature, float] | None:
     """Say what an answer tells of its provider's prompt cache, once its usage is there."""
-    committed = attempt.committed_at
-    if moment != "ended" or committed is None or attempt.usage is None:
+    if moment != "ended" or attempt.usage is None or attempt.role in _OTHER_QUESTIONS:
         return None
     cached = attempt.usage.prompt_details.get("cached_tokens")
-    if cached is None or attempt.role == "judge" or committed >= race.plan.commit_deadline:
+    useful_at = attempt.useful_at if attempt.measured else _useful_commit(race, attempt)
+    if cached is None or useful_at is None:
         return None
-    return "hit" if cached > 0 else "miss", committed - attempt.started_at
+    return "hit" if cached > 0 else "miss", useful_at - attempt.started_at
 
 
-def _sample(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> tuple[float, bool] | None:
-    """Say what this moment tells: how long it took, or for how long it had not come."""
-    if attempt.role == "judge":
-        return None  # another question, and a longer one
+def sample_of(
+    moment: Moment, race: RaceRecord, attempt: AttemptRecord
+) -> tuple[float, bool] | None:
+    """Return what this moment tells: (seconds, observed); if not observed, it takes longer.
+
+    An attempt gives one sample in its life.
+    """
+    if attempt.role in _OTHER_QUESTIONS:
+        return None
+    if attempt.measured:
+        return _measured_sample(moment, attempt)
     if moment == "committed" and attempt.committed_at is not None:
-        # At the deadline whoever has said anything must commit, useful or not.
-        useful = attempt.committed_at < race.plan.commit_deadline
-        return attempt.committed_at - attempt.started_at, useful
-    if moment != "ended" or attempt.committed_at is not None or attempt.ended_at is None:
-        return None
-    late = attempt.failure is not None and attempt.failure.kind is FailureKind.TIMEOUT
-    if late or attempt.cut is not None:
+        useful_at = _useful_commit(race, attempt)
+        return attempt.committed_at - attempt.started_at, useful_at is not None
+    if moment == "ended" and attempt.committed_at is None and attempt.ended_at is not None:
         return attempt.ended_at - attempt.started_at, False
     return None
+
+
+def _measured_sample(moment: Moment, attempt: AttemptRecord) -> tuple[float, bool] | None:
+    if moment == "useful" and attempt.useful_at is not None:
+        return attempt.useful_at - attempt.started_at, True
+    if moment == "ended" and attempt.useful_at is None and attempt.ended_at is not None:
+        # Behind a commit its client may have held it up for any time: that is not the provider's.
+        until = attempt.ended_at if attempt.committed_at is None else attempt.committed_at
+        return until - attempt.started_at, False
+    return None
+
+
+def _useful_commit(race: RaceRecord, attempt: AttemptRecord) -> float | None:
+    """Return when an attempt that nobody measured committed, if it was useful then.
+
+    At the deadline the attempt with the most visible output commits, useful or not.
+    """
+    committed = attempt.committed_at
+    is_forced = committed is not None and committed >= race.plan.commit_deadline
+    return None if is_forced else committed

@@ -19,7 +19,7 @@ from omen.chat import ChatRequest
 from omen.errors import RequestError
 from omen.hints import RaceHints
 from omen.routing.eligibility import NOTHING, Needs, needs_of
-from omen.routing.health import Standing
+from omen.routing.health import STANDS_BADLY, Standing
 from omen.routing.intent import classify
 from omen.routing.names import Group, Names
 from omen.routing.preference import Preferences
@@ -34,11 +34,21 @@ _Key = Callable[[Candidate], tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Maker:
+    """Who made the conversation so far. `warm`: its prompt cache probably holds the beginning."""
+
+    name: str
+    """`provider/model`."""
+    warm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked, and by whom, as far as a plan depends on it."""
 
     request: ChatRequest | None = None
     caller: Caller = ANYBODY
+    maker: Maker | None = None
 
 
 NOTHING_SAID = Asked()
@@ -52,6 +62,8 @@ class Found:
     left_out: tuple[tuple[str, str], ...]
     intent: str | None
     reason: str
+    sticky: Candidate | None = None
+    """The candidate that goes first because it made the conversation so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +112,26 @@ class Lineup:
         # If all are down, the plan is to try them all the same.
         last = sorted(_endpoints_last(ordered), key=lambda one: self._rank(one, needs))
         reason = self._reason(groups, intent, hints)
-        return Found(tuple(last), tuple(left_out.items()), intent, reason)
+        found = Found(tuple(last), tuple(left_out.items()), intent, reason)
+        return found if asked.maker is None else self._with_first(found, asked.maker)
+
+    def _with_first(self, found: Found, maker: Maker) -> Found:
+        """Put the maker of the conversation first, unless its health is bad.
+
+        Stickiness only changes the order: an unhealthy maker still ranks where it did.
+        """
+        made = [c for c in found.candidates if c.name == maker.name]
+        if not made or self.standing(made[0])[0] >= STANDS_BADLY:
+            return found
+        lead, *further = (replace(candidate, warm=maker.warm) for candidate in made)
+        others = [c for c in found.candidates if c.name != maker.name]
+        # The best endpoint goes first; further ones of it stand behind everybody's first.
+        return replace(
+            found,
+            candidates=(lead, *others, *further),
+            sticky=lead,
+            reason=f"{found.reason}; {lead.name} made the conversation so far",
+        )
 
     def _intent(self, groups: Sequence[Group], hints: RaceHints, asked: Asked) -> str | None:
         """Take the caller's word for what it wants; guess where the order depends on it."""

@@ -1,7 +1,8 @@
 """How often each candidate's attempts come to a good end, over the last ten minutes.
 
 An attempt that was complete is a success, one whose upstream failed is not. Lost races, clients
-that left and OMEN's own deadlines say nothing of an upstream, nor does a request that was wrong.
+that left and OMEN's own deadlines say nothing of an upstream, nor does a request that was wrong;
+nor do embeddings and token counts of how chats go.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass, field
 import trio
 
 from omen.errors import FailureKind
-from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord
 from omen.routing._breaker import THE_CLIENTS_DOING
 
 WINDOW_SECONDS = 600.0
 SLICE_SECONDS = 20.0
 MOST = 400
 """Of (provider, model) pairs that are remembered."""
-_SAYS_NOTHING = THE_CLIENTS_DOING | {FailureKind.UNSUPPORTED}
+_SAYS_NOTHING = THE_CLIENTS_DOING | {FailureKind.UNSUPPORTED, FailureKind.INTERNAL}
 
 
 @dataclass(slots=True)
@@ -84,6 +85,8 @@ class Outcomes:
 
 
 def _judge(attempt: AttemptRecord) -> bool | None:
+    if attempt.role in NO_CHAT:
+        return None
     if attempt.failure is not None:
         return None if attempt.failure.kind in _SAYS_NOTHING else False
     return True if attempt.complete else None

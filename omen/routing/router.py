@@ -17,16 +17,22 @@ from omen.hints import RaceHints
 from omen.plan import Expectation, Merge, Plan
 from omen.routing._survival import Survival
 from omen.routing.catalog import Catalog
-from omen.routing.choice import choose
+from omen.routing.choice import Odds, choose
 from omen.routing.health import Standing
-from omen.routing.hedging import hedge_delays
 from omen.routing.lineup import NOTHING_SAID, Asked, Lineup, shown
 from omen.routing.names import Names
 from omen.routing.preference import Preferences
 
-_STRATEGY_BY_PRIORITY = {"low-latency": "race"}
+_LOW_LATENCY = ("race", "speculate_k", "single")
+"""What `tags.priority: low-latency` stands for, and what comes next to it."""
+_CHEAPEST_FIRST = ("single", "speculate_k", "race", "parallel_merge")
 _UNHEDGED = frozenset({"single", "race"})
 _UNKNOWN = Survival((), (), 0)
+_KNOWS_NOTHING = Odds(
+    survival=lambda candidate: _UNKNOWN,
+    delay=lambda candidate: inf,
+    is_expected=lambda candidate: True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +62,17 @@ class Router:
         strategies: Collection[str],
         standing: Standing = lambda candidate: (0, 0),
         *,
-        survival: Callable[[Candidate], Survival] = lambda candidate: _UNKNOWN,
-        hedge_delay: Callable[[Candidate], float] = lambda candidate: inf,
+        odds: Odds = _KNOWS_NOTHING,
+        extra_starts: Callable[[], int] = lambda: 8,
         score: Callable[[Candidate], float] = lambda candidate: candidate.score,
         behind: Callable[[Candidate], int] = lambda candidate: 0,
     ) -> None:
         self._catalog = catalog
         self._defaults = defaults
         self._strategies = sorted(strategies)
-        self._survival = survival
-        self._hedge_delay = hedge_delay
+        self._odds = odds
+        self._hedge_delay = odds.delay
+        self._extra_starts = extra_starts
         self._lineup = Lineup(
             names=Names(catalog, defaults.aliases, standing),
             prefer=defaults.prefer,
@@ -91,15 +98,9 @@ class Router:
         # The server's own bound holds whatever a caller asks for.
         total = min(defaults.total_timeout, hints.total_timeout or inf)
         commit_deadline = accepted_at + max_latency
-        strategy, k, expected = self._way(hints, candidates, max_latency, commit_deadline)
-        if not asked.caller.may_run(strategy):
-            raise RequestError(
-                f"this key may not use the strategy {strategy}; "
-                f"allowed: {', '.join(asked.caller.strategies)}",
-                param="omen.strategy",
-                status=403,
-                code="strategy_not_allowed",
-            )
+        strategy, k, expected = self._choose_strategy(
+            hints, candidates, max_latency, commit_deadline, asked.caller
+        )
         return Plan(
             strategy=strategy,
             candidates=candidates,
@@ -115,32 +116,53 @@ class Router:
             merge=self._merge(hints, asked.caller),
             restart=hints.restart,
             budget_usd=hints.budget_usd,
+            sticky=found.sticky,
             expected=expected,
         )
 
-    def _way(
+    def _choose_strategy(
         self,
         hints: RaceHints,
         candidates: Sequence[Candidate],
         max_latency: float,
         deadline: float,
+        caller: Caller,
     ) -> tuple[str, int, Expectation | None]:
-        """Say how the plan is run: as asked for, or as the deadline needs it."""
+        """Return how the plan is run: as the caller wants it, or as the deadline needs it.
+
+        **Raises.** `RequestError` (403) when the caller names a strategy its key may not use. Where
+        it names none, OMEN chooses among those that it may.
+        """
         k = hints.k or self._defaults.k
-        strategy = self._named_strategy(hints)
-        if strategy is not None or not self._defaults.auto or max_latency == inf:
-            return strategy or self._defaults.strategy, k, None
-        target = self._defaults.slo_target
-        most = candidates[: hints.k or self._defaults.max_k]
-        choice = choose(
-            most,
-            max_latency,
-            target,
-            survival=self._survival,
-            delay=self._hedge_delay,
-            default_k=k,
-        )
-        return choice.strategy, choice.k, Expectation(choice.probability, target, deadline)
+        if hints.strategy is not None:
+            if not caller.may_run(hints.strategy):
+                raise _not_allowed(hints.strategy, caller)
+            return hints.strategy, k, None
+        if (hints.tags or {}).get("priority") == "low-latency":
+            return self._first_allowed(_LOW_LATENCY, caller), k, None
+        if self._defaults.auto and max_latency < inf:
+            target = self._defaults.slo_target
+            choice = choose(
+                candidates[: hints.k or self._defaults.max_k],
+                max_latency,
+                target,
+                odds=self._odds,
+                default_k=k,
+                extra_starts=self._extra_starts(),
+                allowed=caller.may_run,
+            )
+            if choice is not None:
+                expected = Expectation(choice.probability, target, deadline)
+                return choice.strategy, choice.k, expected
+        return self._first_allowed((self._defaults.strategy, *_CHEAPEST_FIRST), caller), k, None
+
+    def _first_allowed(self, strategies: Sequence[str], caller: Caller) -> str:
+        """Return the first of these that a caller may use, or else any installed one."""
+        allowed = (s for s in (*strategies, *self._strategies) if caller.may_run(s))
+        chosen = next(allowed, None)
+        if chosen is None:
+            raise _not_allowed(strategies[0], caller)
+        return chosen
 
     def _hedge_delays(
         self, strategy: str, candidates: Sequence[Candidate], hints: RaceHints
@@ -149,7 +171,7 @@ class Router:
             return {}
         if hints.hedge_delay is not None:
             return dict.fromkeys(candidates, hints.hedge_delay)
-        return hedge_delays(candidates, self._hedge_delay)
+        return {candidate: self._hedge_delay(candidate) for candidate in candidates}
 
     def _merge(self, hints: RaceHints, caller: Caller) -> Merge:
         judge = None
@@ -191,6 +213,11 @@ class Router:
                     param=param,
                 )
 
-    def _named_strategy(self, hints: RaceHints) -> str | None:
-        priority = (hints.tags or {}).get("priority", "")
-        return hints.strategy or _STRATEGY_BY_PRIORITY.get(priority)
+
+def _not_allowed(strategy: str, caller: Caller) -> RequestError:
+    return RequestError(
+        f"this key may not use the strategy {strategy}; allowed: {', '.join(caller.strategies)}",
+        param="omen.strategy",
+        status=403,
+        code="strategy_not_allowed",
+    )

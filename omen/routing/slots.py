@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from omen.candidates import Candidate
-from omen.plan import AttemptRecord, Moment, RaceRecord, Role
+from omen.plan import AttemptRecord, Denial, Moment, RaceRecord, Role
 
 
 class Slots:
@@ -37,9 +37,14 @@ class Slots:
         elif moment == "ended":
             self._taken[attempt.candidate.provider] -= 1
 
-    def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> str | None:
-        """Let an attempt in, or say why not; see `omen.plan.Admission`."""
-        most = self._limits.get(candidate.provider)
-        if most is None or self._taken[candidate.provider] < most:
+    def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
+        """Deny an attempt that finds no free slot; see `omen.plan.Admission`."""
+        if self.has_room(candidate):
             return None
-        return f"{candidate.provider} has no free slot (max_concurrency {most})"
+        most = self._limits[candidate.provider]
+        return Denial(f"{candidate.provider} has no free slot (max_concurrency {most})")
+
+    def has_room(self, candidate: Candidate) -> bool:
+        """Whether an attempt could start now."""
+        most = self._limits.get(candidate.provider)
+        return most is None or self._taken[candidate.provider] < most

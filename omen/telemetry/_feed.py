@@ -70,9 +70,9 @@ class LiveFeed:
         return f"<LiveFeed listeners={len(self._listeners)}>"
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment."""
+        """Observe a moment; that an answer is `useful` is for those who learn, not who watch."""
         follower = self._followers.get(race.race_id)
-        if not self._listeners and follower is None:
+        if moment == "useful" or (not self._listeners and follower is None):
             return
         told = tell(moment, race, attempt)
         for listener in (*self._listeners, *([] if follower is None else [follower])):

@@ -6,8 +6,10 @@ from collections import Counter, deque
 
 import trio
 
-from omen.plan import EXTRA_LOAD, AttemptRecord, Moment, RaceRecord, Role
+from omen.plan import AttemptRecord, Moment, RaceRecord, Role
 
+ROLES: tuple[Role, ...] = ("entrant", "hedge", "retry")
+"""Roles of extra starts; entrants only of races that OMEN chose."""
 WINDOW_SECONDS = 600.0
 _SLICE_SECONDS = 10.0
 
@@ -24,11 +26,12 @@ class HedgeCounts:
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Observe a moment."""
-        extra = attempt.role in EXTRA_LOAD
-        if moment == "started":
-            self._count(requests=attempt.index == 0, extra=extra)
-            if extra:
-                self.sent[attempt.role] += 1
+        if moment in ("started", "denied") and attempt.index == 0:
+            self._count(requests=True, extra=False)
+        extra = race.plan.is_extra(attempt.role)
+        if extra and moment == "started":
+            self._count(requests=False, extra=True)
+            self.sent[attempt.role] += 1
         elif extra and moment == "committed":
             self.won[attempt.role] += 1
         elif extra and moment == "denied":
@@ -42,8 +45,6 @@ class HedgeCounts:
         return sum(part[2] for part in self._slices) / requests if requests else 0.0
 
     def _count(self, *, requests: bool, extra: bool) -> None:
-        if not (requests or extra):
-            return
         now = trio.current_time()
         if not self._slices or now - self._slices[-1][0] >= _SLICE_SECONDS:
             self._forget(now)

@@ -29,13 +29,16 @@ async def closed_on_failure(stream: trio.abc.Stream) -> AsyncIterator[None]:
 class Connection:
     """A stream, and whether it may carry another exchange.
 
-    `answered` is true once a byte of the present exchange's response has come; `idle_since` is
-    the time on trio's clock when the last exchange ended.
+    `answered` is true once a byte of the present exchange's response has come; `began_at` and
+    `idle_since` are the times on trio's clock when the present exchange began and the last one
+    ended. `took` is how long it took to connect, in seconds.
     """
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, took: float = 0.0) -> None:
         self.stream = stream
+        self.took = took
         self.answered = False
+        self.began_at = 0.0
         self.idle_since = 0.0
         self._send_failure: Exception | None = None
         self._read_timeout: float | None = None
@@ -49,6 +52,7 @@ class Connection:
         **Raises.** `httpx.WriteTimeout`.
         """
         self.answered = False
+        self.began_at = trio.current_time()
         self._read_timeout = timeouts.read
         try:
             for part in parts:

@@ -28,6 +28,9 @@ _ONE_SEND = 64 * 1024
 """Up to this size head and body are joined and leave in one packet train; beyond it the copy
 costs more than the second call."""
 
+_AT_ONCE = 0.1
+"""Seconds; see `_closed_as_we_wrote`."""
+
 _UNREACHABLE = (OSError, trio.BrokenResourceError, ValueError)
 """What a dial raises; a ValueError for a name that no look-up and no certificate could be about."""
 
@@ -134,9 +137,7 @@ class Transport(httpx.AsyncBaseTransport):
             except httpx.TimeoutException:
                 raise
             except httpx.TransportError:
-                # The upstream may have closed it just as we wrote. Then it has not begun to
-                # answer, and a fresh connection deserves a try.
-                if kept.answered:
+                if not _closed_as_we_wrote(kept):
                     raise
         fresh = await self._connect(exchange.origin, timeouts)
         return await self._exchange(fresh, exchange, request.method, parts, timeouts)
@@ -162,6 +163,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def _connect(self, origin: Origin, timeouts: Timeouts) -> Connection:
         self._refuse_if_closed()  # it may have been closed while this request waited for its turn
+        began = trio.current_time()
         try:
             with trio.fail_after(timeouts.connect):
                 stream = await self._dial(origin)
@@ -169,7 +171,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout(f"no connection to {origin} in time") from error
         except _UNREACHABLE as error:
             raise httpx.ConnectError(f"no connection to {origin}") from error
-        return Connection(stream)
+        return Connection(stream, took=trio.current_time() - began)
 
     async def _exchange(
         self,
@@ -204,3 +206,17 @@ class Transport(httpx.AsyncBaseTransport):
                 await surplus.aclose()
         finally:
             self._exchanges.end(exchange)
+
+
+def _closed_as_we_wrote(connection: Connection) -> bool:
+    """Whether the upstream closed an idle connection just as the request was on its way.
+
+    Only then has it not read the request, and the request may be sent again on a fresh connection
+    (RFC 9110 9.2.2, read 2026-11-30: a method that is not idempotent is repeated only when it is
+    known not to have been applied). No byte of an answer has come, and the break is there within
+    one round trip, for which the time it took to connect stands in. A break that comes later may
+    end seconds of paid work: it is a failure of the attempt like any other, for the books and for
+    the breaker.
+    """
+    gone = trio.current_time() - connection.began_at
+    return not connection.answered and gone <= max(_AT_ONCE, connection.took)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import httpx
 import pytest
 import trio
 from trio.testing import MockClock
 
+from omen.attempts import Attempts, Threshold
+from omen.candidates import Candidate, Endpoint
+from omen.chat import ChatRequest
+from omen.engine import load_strategies
 from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, Event, TextDelta
-from omen.frames import RateLimits, WireRequest
-from omen.plan import Plan
+from omen.events import AnswerEnd, AnswerStart, Event, TextDelta, Usage
+from omen.frames import Frame, RateLimits, WireRequest
+from omen.plan import Plan, RaceRecord
+from omen.providers import KINDS
 from tests.attempts.scripted import (
     CANDIDATE,
     DONE,
     ERROR,
     FINISH,
+    REQUEST,
     ROLE,
     SSE,
     USAGE,
     Opened,
+    Pieces,
     Scripted,
     text,
 )
@@ -41,7 +51,9 @@ async def test_events_that_arrive_together_are_received_together(
     assert opened.record.outcome == "won"
     assert opened.record.tokens == 7  # as the provider reported
     assert opened.record.ended_at == 2.0
-    assert opened.heard == ["started", "progressed", "committed", "progressed", "ended"]
+    assert opened.heard == [
+        "started", "progressed", "committed", "progressed", "useful", "ended",
+    ]  # fmt: skip
     opened.assert_closed()
 
 
@@ -163,7 +175,10 @@ async def test_the_record_has_what_is_left_of_a_rate_limit_as_soon_as_the_header
 async def test_so_it_has_of_an_answer_that_is_one_body(autojump_clock: MockClock) -> None:
     opened = Opened(Scripted((0.0, b"{}"), headers=LIMITED))
     asked = WireRequest("POST", "http://p.invalid/v1/embeddings", {}, b"{}")
-    assert await opened.attempts.call(opened.race, CANDIDATE, asked, bytes.decode) == "{}"
+    answer = await opened.attempts.call(
+        opened.race, CANDIDATE, "embed", lambda candidate: asked, lambda body: (body, Usage(3, 0))
+    )
+    assert (answer, opened.record.usage) == (b"{}", Usage(3, 0))
     assert opened.record.rate_limits == RateLimits(3, reset_requests_seconds=20.0)
 
 
@@ -210,3 +225,220 @@ async def test_no_text_of_prompt_or_key_is_in_what_is_logged_of_an_attempt(
     async with opened.open() as attempt:
         await attempt.receive()
         assert "secret" not in repr(opened.attempts) + repr(opened.race)
+
+
+BAD = (
+    b"event: response.output_text.delta\n"
+    b'data: {"type":"response.output_text.delta","output_index":[0],"delta":"hi"}\n\n'
+)
+
+
+class Careless:
+    """A provider whose code does not expect what it meets."""
+
+    NAME, BASE_URL, FRAMING = "careless", None, "sse"
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def encode(self, request: ChatRequest, candidate: Candidate) -> WireRequest:
+        self._fail("encode")
+        return WireRequest("POST", "http://p.invalid/v1", {}, b"{}")
+
+    def decoder(self, request: ChatRequest, candidate: Candidate) -> Careless:
+        self._fail("decoder")
+        return self
+
+    def classify(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        self._fail("classify")
+        return UpstreamFailure(FailureKind.SERVER_ERROR, "refused")
+
+    def feed(self, frame: Frame) -> list[Event]:
+        self._fail("feed")
+        return [TextDelta("a word")]
+
+    def end(self) -> list[Event]:
+        self._fail("end")
+        raise UpstreamFailure(FailureKind.TRUNCATED, "not complete")
+
+    def _fail(self, where: str) -> None:
+        if where == self._where:
+            raise TypeError("secret words of a prompt")
+
+
+@pytest.mark.parametrize(
+    ("where", "kind", "asked"),
+    [
+        ("encode", FailureKind.INTERNAL, False),
+        ("decoder", FailureKind.INTERNAL, False),
+        ("classify", FailureKind.PROTOCOL, True),
+        ("feed", FailureKind.PROTOCOL, True),
+        ("end", FailureKind.PROTOCOL, True),
+    ],
+)
+async def test_a_surprise_in_a_providers_code_is_a_failure_of_its_attempt(
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+    kind: FailureKind,
+    asked: bool,
+) -> None:
+    """Core defect 14: it ended the whole race with a 500, healthy entrants included."""
+    status = 500 if where == "classify" else 200
+    opened = Opened(Scripted((1.0, text("a")), status=status))
+    opened.attempts._providers = {"openai": Careless(where)}  # type: ignore[dict-item]
+    with pytest.raises(UpstreamFailure) as caught:
+        async with opened.open() as attempt:
+            while await attempt.receive():
+                pass
+    assert (caught.value.kind, caught.value.failover) == (kind, True)
+    assert opened.record.outcome == "failed"
+    assert (opened.transport.body is not None) == asked
+    assert opened.attempts.live == {}
+    # The place is logged, and none of the words.
+    assert "TypeError at test_attempts.py:" in caplog.text
+    assert "secret" not in caplog.text + str(caught.value)
+
+
+async def test_one_entrants_unreadable_stream_leaves_the_race_to_the_others(
+    autojump_clock: MockClock,
+) -> None:
+    class Both(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            good = (0.5, text("forty two is the answer") + FINISH + USAGE + DONE)
+            steps = [(0.1, BAD)] if "bad" in str(request.url) else [good]
+            return httpx.Response(200, headers=SSE, stream=Pieces(steps))
+
+    candidates = tuple(
+        replace(CANDIDATE, provider=name, model=model, endpoint=Endpoint(f"http://{name}.invalid"))
+        for name, model in (("bad", "gpt-5-pro"), ("good", "gpt-4o"))
+    )
+    plan = Plan("race", candidates, k=2)
+    record = RaceRecord("r", plan, trio.current_time())
+    opener = Attempts(Both(), KINDS).opener(record, REQUEST)
+    winner = await load_strategies()["race"](plan, opener, Nowhere())
+    assert winner.provider == "good"
+    assert {a.candidate.provider: a.outcome for a in record.attempts} == {
+        "bad": "failed",
+        "good": "won",
+    }
+
+
+class Nowhere:
+    async def send(self, events: Sequence[Event]) -> None:
+        """Nobody reads."""
+
+
+class TestUsefulness:
+    """When an answer was useful, for what is learnt of its provider."""
+
+    async def test_it_is_measured_by_the_configured_threshold_whatever_happens_to_it(
+        self, autojump_clock: MockClock
+    ) -> None:
+        opened = Opened(Scripted((1.0, text("four")), (1.0, text("seventeen letters"))))
+        async with opened.open() as attempt:
+            await attempt.receive()
+            assert opened.record.useful_at is None
+            await attempt.receive()
+        assert opened.record.useful_at == 2.0
+        assert opened.heard.count("useful") == 1
+        opened.attempts.threshold = Threshold(1, reasoning_counts=False)
+        other = RaceRecord("r2", opened.race.plan, trio.current_time())
+        async with opened.attempts.opener(other, REQUEST)(CANDIDATE) as attempt:
+            await attempt.receive()
+        (record,) = other.attempts
+        assert record.useful_at == record.started_at + 1.0
+
+    async def test_the_time_its_client_holds_it_up_is_left_out(
+        self, autojump_clock: MockClock
+    ) -> None:
+        opened = Opened(Scripted((1.0, text("four")), (1.0, text("seventeen letters"))))
+        async with opened.open() as attempt:
+            await attempt.receive()
+            attempt.commit()
+            await trio.sleep(60)  # the client reads
+            await attempt.receive()
+        assert opened.record.useful_at == 1.0
+
+    async def test_a_wait_that_was_cancelled_is_no_time_of_the_clients(
+        self, autojump_clock: MockClock
+    ) -> None:
+        opened = Opened(Scripted((3.0, text("seventeen letters and more"))))
+        async with opened.open() as attempt:
+            with trio.move_on_after(1.0):
+                await attempt.receive()
+            await attempt.receive()
+        assert opened.record.useful_at == 3.0
+
+
+@pytest.mark.parametrize(("letters", "tokens"), [(1, 1), (4, 1), (5, 2), (8, 2), (9, 3)])
+async def test_tokens_that_nobody_reported_are_counted_up(
+    autojump_clock: MockClock, letters: int, tokens: int
+) -> None:
+    opened = Opened(Scripted((1.0, text("x" * letters)), (99.0, b"")))
+    with trio.move_on_after(2.0):
+        async with opened.open() as attempt:
+            while await attempt.receive():
+                pass
+    assert opened.record.tokens == tokens
+
+
+async def test_a_failure_behind_a_commit_and_no_events_is_raised_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    opened = Opened(Scripted((1.0, text("one")), (1.0, ERROR), (1.0, text("two"))))
+    with pytest.raises(UpstreamFailure):
+        async with opened.open() as attempt:
+            await attempt.receive()
+            attempt.commit()
+            await attempt.receive()
+    assert trio.current_time() == 2.0
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 206])
+async def test_only_200_begins_an_answer(autojump_clock: MockClock, status: int) -> None:
+    opened = Opened(Scripted((0.0, text("a") + FINISH + DONE), status=status))
+    with pytest.raises(UpstreamFailure):
+        async with opened.open():
+            pass
+    asked = WireRequest("POST", "http://p.invalid/v1/embeddings", {}, b"{}")
+    other = Opened(Scripted((0.0, b"{}"), status=status))
+    with pytest.raises(UpstreamFailure):
+        await other.attempts.call(
+            other.race, CANDIDATE, "embed", lambda candidate: asked, lambda body: (body, None)
+        )
+
+
+async def test_an_answer_of_one_body_has_a_bound(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omen.attempts._call.MOST_BYTES", 1000)
+    asked = WireRequest("POST", "http://p.invalid/v1/embeddings", {}, b"{}")
+    for size, kind in ((1000, None), (1001, FailureKind.PROTOCOL)):
+        opened = Opened(Scripted(*[(0.0, b"x" * (size - 500)), (0.0, b"x" * 500)]))
+        failure: UpstreamFailure | None = None
+        try:
+            await opened.attempts.call(
+                opened.race, CANDIDATE, "embed", lambda candidate: asked, lambda body: (body, None)
+            )
+        except UpstreamFailure as caught:
+            failure = caught
+        assert (failure.kind if failure else None) is kind
+        opened.assert_closed()
+
+
+async def test_parts_of_one_answer_may_all_commit_and_nobody_else(
+    autojump_clock: MockClock,
+) -> None:
+    opened = Opened(Scripted((0.0, text("a"))))
+    async with opened.open() as one, opened.open() as other, opened.open() as third:
+        one.commit(shared=True)
+        other.commit(shared=True)
+        with pytest.raises(RuntimeError, match="second commit"):
+            third.commit()
+    assert opened.race.winner is opened.race.attempts[0]
+    alone = Opened(Scripted((0.0, text("a"))))
+    async with alone.open() as one, alone.open() as other:
+        one.commit()
+        with pytest.raises(RuntimeError, match="second commit"):
+            other.commit(shared=True)

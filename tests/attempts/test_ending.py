@@ -60,6 +60,50 @@ async def test_the_first_of_the_reasons_that_holds_is_the_reason(
     assert record.ended_at == 3.0
 
 
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(
+    ("left_at", "total", "expected"),
+    [
+        (2.9, 99.0, ("client_cancelled", "client_left", 2.9)),
+        (None, 3.0, ("timed_out", "total_timeout", 3.0)),
+        (None, 99.0, ("client_cancelled", "shutdown", 3.0)),
+    ],
+)
+async def test_where_all_are_parts_of_the_answer_none_loses_to_another(
+    *,
+    autojump_clock: MockClock,
+    committed: bool,
+    left_at: float | None,
+    total: float,
+    expected: tuple[Outcome, CutReason, float],
+) -> None:
+    """Core defects, small: all choices but the first were lost, cut off when that committed."""
+    opened = Opened(Scripted(*ENDLESS), Plan("s", (CANDIDATE,), total_deadline=total))
+    with trio.move_on_after(3):
+        async with opened.open() as attempt:
+            first = AttemptRecord(1, CANDIDATE, 0.0, shared=True, committed_at=0.5)
+            opened.race.winner = first
+            opened.race.client_left_at = left_at
+            if committed:
+                attempt.commit(shared=True)
+            while await attempt.receive():
+                pass
+    record = opened.record
+    assert (record.outcome, record.cut, record.cut_at) == expected
+
+
+async def test_a_choice_that_was_not_useful_by_the_deadline_ran_out_of_time(
+    autojump_clock: MockClock,
+) -> None:
+    opened = Opened(Scripted((9.0, b"")), Plan("s", (CANDIDATE,), commit_deadline=2.0))
+    with trio.move_on_after(2):
+        async with opened.open() as attempt:
+            first = AttemptRecord(1, CANDIDATE, 0.0, shared=True, committed_at=0.5)
+            opened.race.winner = first
+            await attempt.receive()
+    assert (opened.record.outcome, opened.record.cut) == ("timed_out", "max_latency")
+
+
 async def test_a_commit_deadline_says_nothing_of_a_winner(autojump_clock: MockClock) -> None:
     opened = Opened(Scripted(*ENDLESS), Plan("s", (CANDIDATE,), commit_deadline=1.0))
     with trio.move_on_after(3):

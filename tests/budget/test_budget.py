@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,19 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from omen.budget import RequestBudget
+from omen.budget import Budgets, MonthShare, RequestBudget, WorstCase
+from omen.callers import Caller
 from omen.candidates import Candidate, Endpoint
 from omen.cards import ModelCard, Price, Rates
 from omen.chat import ChatRequest, Message, TextPart
 from omen.config.settings import Price as PriceSettings
 from omen.costs import measure_prompt
-from omen.errors import BudgetExceeded
+from omen.errors import BudgetExceeded, FailureKind, UpstreamFailure
 from omen.events import Usage
-from omen.plan import AttemptRecord, Merge, Plan, RaceRecord
+from omen.plan import AttemptRecord, Expectation, Merge, Plan, RaceRecord
 from tests.world import open_world, upstream
 
 REQUEST = ChatRequest(messages=(Message("user", (TextPart("x" * 68),)),), max_tokens=100)
 PROMPT = measure_prompt(REQUEST)  # at most 68 + 2 * 16 = 100 tokens
+WORST = WorstCase.of_chat(REQUEST, PROMPT)
 
 
 def candidate(name: str, usd: int | None) -> Candidate:
@@ -37,14 +40,13 @@ PLAN = Plan("race", (CHEAP, DEAR), k=2)
 
 
 def shrunk(usd: str, plan: Plan = PLAN) -> Plan:
-    return RequestBudget(REQUEST, PROMPT, Decimal(usd)).shrink(plan)
+    return RequestBudget(WORST, Decimal(usd)).shrink(plan)
 
 
 def test_the_worst_case_is_a_token_a_byte_and_the_longest_answer() -> None:
     assert PROMPT.at_most == 100
-    budget = RequestBudget(REQUEST, PROMPT, Decimal(1))
-    assert budget.worst_case(CHEAP) == Decimal("0.002")
-    assert budget.worst_case(UNPRICED) is None
+    assert WORST.of(CHEAP) == Decimal("0.002")
+    assert WORST.of(UNPRICED) is None
 
 
 def test_a_plan_that_fits_is_left_as_it_is() -> None:
@@ -80,7 +82,7 @@ def test_one_that_does_not_fit_is_a_402(candidates: tuple[Candidate, ...], words
 
 
 def test_what_starts_later_has_to_fit_beside_what_was_spent_and_what_runs() -> None:
-    budget = RequestBudget(REQUEST, PROMPT, Decimal("0.0045"))
+    budget = RequestBudget(WORST, Decimal("0.0045")).admit
     race = RaceRecord("r", PLAN, 0.0)
     assert budget(race, CHEAP, "primary") is None
     race.attempts.append(AttemptRecord(0, CHEAP, 0.0))  # runs: 0.002 are reserved
@@ -92,7 +94,7 @@ def test_what_starts_later_has_to_fit_beside_what_was_spent_and_what_runs() -> N
 
 
 def test_a_judge_that_died_keeps_what_its_drafts_made_it_read_reserved() -> None:
-    budget = RequestBudget(REQUEST, PROMPT, Decimal("0.0069"))
+    budget = RequestBudget(WORST, Decimal("0.0069")).admit
     race = RaceRecord("r", PLAN, 0.0)
     for index in range(2):  # two drafts, of 0.0003 each
         draft = AttemptRecord(index, CHEAP, 0.0, "draft", usage=Usage(20, 10), ended_at=1.0)
@@ -113,7 +115,7 @@ def test_whatever_is_admitted_is_paid_for(
     spent: list[tuple[int, int]], budget_usd: Decimal
 ) -> None:
     """Attempts start, and settle in turn, as long as they are let in."""
-    budget = RequestBudget(REQUEST, PROMPT, budget_usd)
+    budget = RequestBudget(WORST, budget_usd).admit
     race = RaceRecord("r", PLAN, 0.0)
     for number, (prompt, completion) in enumerate(spent):
         if budget(race, CHEAP, "failover") is not None:
@@ -125,6 +127,114 @@ def test_whatever_is_admitted_is_paid_for(
             record.outcome = "lost"
     still_running = sum(a.ended_at is None for a in race.attempts)
     assert (race.cost_usd or 0) + still_running * Decimal("0.002") <= budget_usd
+
+
+def test_writing_to_a_cache_at_its_dearest_rate_is_part_of_the_worst_case() -> None:
+    """What is spent must not exceed the budget whichever cache a request writes to."""
+    ten = Decimal(10)
+    for dearest in ({"cache_write": Decimal(40)}, {"cache_write_1h": Decimal(40)}):
+        rates = Rates(input=ten, output=ten, **dearest)
+        dear = replace(CHEAP, card=ModelCard(price=Price(rates=rates)))
+        assert WORST.of(dear) == Decimal("0.005")  # 100 * 40 + 100 * 10 millionths
+
+
+def test_a_refusal_is_free_and_a_failure_behind_a_begun_response_is_not() -> None:
+    budget = RequestBudget(WORST, Decimal("0.003")).admit
+    for responded_at, denied in ((None, False), (0.5, True)):
+        race = RaceRecord("r", PLAN, 0.0)
+        record = AttemptRecord(0, CHEAP, 0.0, responded_at=responded_at, ended_at=1.0)
+        record.failure = UpstreamFailure(FailureKind.OVERLOADED, "no", upstream_status=503)
+        race.attempts.append(record)
+        assert (budget(race, CHEAP, "failover") is not None) == denied
+
+
+class TestMonthShare:
+    """What one request sets aside of the month: enough for what starts at once, and not more."""
+
+    def share(self, held: str = "0") -> MonthShare:
+        share = MonthShare(WORST)
+        share.held = Decimal(held)
+        return share
+
+    @pytest.mark.parametrize(
+        ("plan", "amounts"),
+        [
+            (PLAN, ["0.022", "0.002"]),
+            (replace(PLAN, strategy="single"), ["0.002"]),
+            (replace(PLAN, strategy="speculate_k"), ["0.002"]),
+            (replace(PLAN, strategy="single", candidates=(DEAR, CHEAP)), ["0.02", "0.002"]),
+            (replace(PLAN, candidates=(UNPRICED, CHEAP)), ["0.002", "0"]),
+        ],
+    )
+    def test_it_offers_what_starts_side_by_side_and_in_the_end_the_cheapest(
+        self, plan: Plan, amounts: list[str]
+    ) -> None:
+        assert self.share().amounts(plan) == list(map(Decimal, amounts))
+
+    def test_no_candidate_is_lost_to_it_and_those_it_pays_for_come_first(self) -> None:
+        """Core defect 1."""
+        single = Plan("single", (DEAR, CHEAP))
+        assert self.share("0.02").narrow(single) == single
+        assert self.share("0.002").narrow(single).candidates == (CHEAP, DEAR)
+
+    def test_a_race_starts_as_many_as_it_pays_for(self) -> None:
+        assert self.share("0.022").narrow(PLAN) == PLAN
+        narrow = self.share("0.0219").narrow(PLAN)
+        assert (narrow.strategy, narrow.k, narrow.candidates) == ("single", 1, (CHEAP, DEAR))
+
+    def test_what_is_expected_of_a_plan_is_not_expected_of_a_narrower_one(self) -> None:
+        plan = replace(PLAN, expected=Expectation(0.9, 0.99, 1.0))
+        assert self.share("0.022").narrow(plan).expected == plan.expected
+        expected = self.share("0.002").narrow(plan).expected
+        assert expected is not None
+        assert expected.probability is None
+
+    def test_what_starts_later_needs_what_was_spent_what_runs_and_its_own_worst_case(self) -> None:
+        race = RaceRecord("r", PLAN, 0.0)
+        assert self.share().needed(race, CHEAP, "primary") == Decimal("0.002")
+        race.attempts.append(AttemptRecord(0, CHEAP, 0.0))
+        assert self.share().needed(race, DEAR, "hedge") == Decimal("0.022")
+        race.attempts[0].usage, race.attempts[0].ended_at = Usage(20, 10), 1.0
+        assert self.share().needed(race, DEAR, "failover") == Decimal("0.0203")
+        assert self.share().needed(race, UNPRICED, "failover") == Decimal("0.0003")
+
+
+class SlowMonths:
+    """A month's budget whose store takes a while, as a remote one does."""
+
+    def __init__(self) -> None:
+        self.raised: list[Decimal] = []
+
+    def bounds(self, caller: Caller) -> bool:
+        return True
+
+    async def hold(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
+        return amounts[-1]
+
+    async def raise_hold(self, race: RaceRecord, amount: Decimal) -> bool:
+        await trio.sleep(1)
+        self.raised.append(amount)
+        return True
+
+
+async def test_attempts_that_raise_what_their_race_holds_together_do_not_share_the_raise(
+    autojump_clock: MockClock,
+) -> None:
+    months = SlowMonths()
+    budgets = Budgets(months)  # type: ignore[arg-type]
+    race = RaceRecord("r", Plan("single", (CHEAP,)), 0.0)
+    await budgets.open(race, REQUEST)
+
+    async def start() -> None:
+        assert await budgets.reserve(race, CHEAP, "failover") is None
+        race.attempts.append(AttemptRecord(len(race.attempts), CHEAP, 0.0))
+
+    await start()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(start)
+        nursery.start_soon(start)
+    # Both waited for 0.004; the one that came second asked again, for 0.006.
+    assert months.raised == [Decimal("0.004"), Decimal("0.004"), Decimal("0.006")]
 
 
 async def test_a_race_over_the_wire_is_cut_to_what_it_may_cost(autojump_clock: MockClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,8 +11,16 @@ from hypothesis import strategies as st
 
 from omen.candidates import Candidate, Endpoint, Quirks
 from omen.cards import ModelCard, Price, Rates
-from omen.chat import ChatRequest, ImagePart, Message, TextPart, Tool
-from omen.costs import Cost, PromptSize, measure_prompt
+from omen.chat import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    ReasoningBlock,
+    ResponseFormat,
+    TextPart,
+    Tool,
+)
+from omen.costs import Cost, PromptSize, measure_prompt, measure_texts
 from omen.errors import FailureKind, UpstreamFailure
 from omen.events import Usage
 from omen.plan import AttemptRecord
@@ -40,17 +49,17 @@ def usd(millionths: int) -> Decimal:
 
 @pytest.mark.parametrize("kind", ["openai", "azure", "anthropic", "xai"])
 def test_where_cancelling_stops_the_billing_it_is_the_input_and_what_was_seen(kind: str) -> None:
-    assert attempt(kind).cost == Cost(usd(100 * 2 + 5 * 10), "estimated")
+    assert attempt(kind).cost == Cost(usd(100 * 2 + 5 * 10), "estimated", 100)
 
 
 def test_long_pieces_are_more_than_a_token_each() -> None:
     record = attempt()
     record.tokens = 50  # in five pieces
-    assert record.cost == Cost(usd(100 * 2 + 50 * 10), "estimated")
+    assert record.cost == Cost(usd(100 * 2 + 50 * 10), "estimated", 100)
 
 
 def test_where_nobody_promises_that_it_is_a_lower_bound_made_of_lower_bounds() -> None:
-    assert attempt("openai_compatible").cost == Cost(usd(50 * 1 + 5 * 10), "at_least")
+    assert attempt("openai_compatible").cost == Cost(usd(50 * 1 + 5 * 10), "at_least", 50)
     assert attempt("openai", stops=False).cost.provenance == "at_least"
     assert attempt("openai_compatible", stops=True).cost.provenance == "estimated"
 
@@ -58,7 +67,7 @@ def test_where_nobody_promises_that_it_is_a_lower_bound_made_of_lower_bounds() -
 def test_one_that_never_responded_may_not_have_been_read() -> None:
     record = attempt("openai_compatible")
     record.responded_at, record.tokens, record.pieces = None, 0, 0
-    assert record.cost == Cost(Decimal(0), "at_least")
+    assert record.cost == Cost(Decimal(0), "at_least", 0)
 
 
 def test_one_that_broke_off_is_a_lower_bound_whoever_it_was() -> None:
@@ -86,10 +95,17 @@ def test_without_a_price_there_is_no_amount() -> None:
     assert attempt(price=None).cost == Cost(None, "estimated")
     finished = attempt(price=None)
     finished.usage = Usage(7, 3)
-    assert finished.cost == Cost(None, "exact")
+    assert finished.cost == Cost(None, "exact", 7)
     billed = attempt(price=None)
     billed.usage = Usage(7, 3, billed_usd=Decimal("0.5"))
-    assert billed.cost == Cost(Decimal("0.5"), "exact")
+    assert billed.cost == Cost(Decimal("0.5"), "exact", 7)
+
+
+def test_counting_tokens_is_free_at_every_vendor() -> None:
+    """Core defect 3."""
+    counting = attempt()
+    counting.role = "count"
+    assert counting.cost == Cost(Decimal(0), "exact")
 
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=5))
@@ -102,6 +118,21 @@ def test_a_prompts_bounds_are_in_order_and_no_token_is_shorter_than_a_byte(
     assert 1 <= size.at_least <= size.at_most
     assert 1 <= size.likely <= size.at_most
     assert size.at_most >= sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def test_a_schema_of_the_answer_and_reasoning_that_comes_back_are_read_too() -> None:
+    plain = ChatRequest(messages=(Message("assistant", (TextPart("x"),)),))
+    schema = {"type": "object", "properties": {"a": {"description": "d" * 5000}}}
+    shaped = replace(plain, response_format=ResponseFormat("json_schema", schema=schema))
+    assert measure_prompt(shaped).at_most > measure_prompt(plain).at_most + 5000
+    block = ReasoningBlock("anthropic", "m", {"thinking": "t" * 5000})
+    thought = ChatRequest(messages=(replace(plain.messages[0], reasoning=(block,)),))
+    assert measure_prompt(thought).at_most > measure_prompt(plain).at_most + 5000
+
+
+def test_texts_to_embed_are_bounded_by_their_bytes_and_ids_are_tokens() -> None:
+    assert measure_texts(["ten bytes."]) == PromptSize(1, 5, 12)
+    assert measure_texts([(1, 2, 3), (4,)]) == PromptSize(5, 5, 5)
 
 
 def test_tools_and_images_count() -> None:

@@ -47,11 +47,22 @@ def test_what_the_next_request_would_meet_again_opens_it_at_once(kind: FailureKi
 
 
 @pytest.mark.parametrize("kind", sorted(THE_CLIENTS_DOING, key=lambda kind: kind.value))
-def test_what_the_client_did_wrong_proves_that_the_upstream_works(kind: FailureKind) -> None:
+def test_what_the_client_did_wrong_does_not_hide_that_good_requests_fail(
+    kind: FailureKind,
+) -> None:
     breaker = Breaker()
-    breaker.fail(BROKEN, 1)
-    breaker.fail(failure(kind), 2)
-    assert (breaker.state(2), breaker.failures) == ("healthy", 0)
+    for now in range(0, 30, 2):
+        breaker.fail(BROKEN, now)
+        breaker.fail(failure(kind), now + 1)
+    assert breaker.state(29) == "down"
+
+
+def test_a_list_of_models_between_failed_answers_does_not_hide_them() -> None:
+    breaker = Breaker()
+    for now in range(0, 6, 2):
+        breaker.fail(BROKEN, now)
+        breaker.probed(None, now + 1)
+    assert breaker.state(4.5) == "down"
 
 
 def test_it_is_down_for_twice_as_long_each_time_and_at_most_five_minutes() -> None:
@@ -110,6 +121,13 @@ def test_a_rate_limit_asks_for_a_pause_and_says_nothing_against_it() -> None:
     assert breaker.cooling_until == 12
 
 
+def test_a_bare_rate_limit_does_not_shorten_the_pause_that_another_one_asked_for() -> None:
+    breaker = Breaker()
+    breaker.fail(failure(FailureKind.RATE_LIMIT, retry_after=130), 0)
+    breaker.fail(failure(FailureKind.RATE_LIMIT), 100)
+    assert breaker.cooling_until == 130
+
+
 def test_a_model_that_is_not_there_takes_nothing_else_down() -> None:
     breaker = Breaker()
     for _ in range(5):
@@ -129,6 +147,7 @@ def test_every_kind_of_failure_is_thought_of() -> None:
         FailureKind.NOT_FOUND,
         FailureKind.RATE_LIMIT,
         FailureKind.EMPTY,  # a proper answer
+        FailureKind.INTERNAL,  # it was not asked
     }
     assert set(FailureKind) == AGAINST_THE_UPSTREAM | AT_ONCE | THE_CLIENTS_DOING | neither
     assert set(HINTS) >= AGAINST_THE_UPSTREAM | AT_ONCE

@@ -130,7 +130,10 @@ class TestRecorded:
             ({"committed": 3.0, "useful": False}, (3.0, False)),
             ({"outcome": "lost", "committed": None, "ended": 4.0}, (4.0, False)),
             ({"outcome": "timed_out", "committed": None, "ended": 4.0}, (4.0, False)),
-            ({"outcome": "failed", "committed": None}, None),
+            ({"outcome": "failed", "committed": None}, (2.0, False)),
+            ({"useful_at": 2.5, "committed": 9.0, "measured": True}, (2.5, True)),
+            ({"useful_at": 2.5, "committed": None, "outcome": "lost"}, (2.5, True)),
+            ({"committed": 3.0, "measured": True}, (3.0, False)),
         ],
     )
     def test_what_a_row_has_told(

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from omen.callers import ANYBODY, Caller
-from omen.chat import ChatRequest, Message, TextPart, ToolCall
+from omen.chat import ChatRequest, ImagePart, Message, TextPart, ToolCall
 from omen.events import AnswerEnd, Event, Usage
 from omen.hints import RaceHints
 from omen.plan import AttemptRecord, Plan, RaceRecord
@@ -125,7 +125,21 @@ class TestTurns:
     async def test_a_turn_that_is_over_sticks_to_nobody(self, autojump_clock: MockClock) -> None:
         affinity, race = scene()
         await affinity.remember(race, ChatRequest(()), ["call_1"])
-        assert await sticky(affinity, "call_1", and_then="thanks, and now?") is None
+        answer = Message("assistant", (TextPart("it is that"),))
+        again = Message("user", (TextPart("thanks, and now?"),))
+        assert await sticky(affinity, "call_1", and_then=(answer, again)) is None
+        assert await sticky(affinity, "call_1", and_then=(answer,)) is None
+
+    async def test_words_and_pictures_behind_a_result_belong_to_its_turn(
+        self, autojump_clock: MockClock
+    ) -> None:
+        """Core defect 17: coding agents put a reminder, or the picture of a result, there."""
+        affinity, race = scene()
+        await affinity.remember(race, ChatRequest(()), ["call_1"])
+        reminder = Message("user", (TextPart("<system-reminder>be nice</system-reminder>"),))
+        picture = Message("user", (ImagePart("data:image/png;base64,aGk="),))
+        for behind in ((reminder,), (picture,), (picture, reminder), (Message("system"),)):
+            assert await sticky(affinity, "call_1", and_then=behind) == "p/m"
 
     async def test_an_answer_that_broke_off_is_not_remembered(
         self, autojump_clock: MockClock
@@ -150,7 +164,7 @@ async def sticky(
     affinity: Affinity,
     call: str,
     *,
-    and_then: str = "",
+    and_then: tuple[Message, ...] = (),
     caller: Caller = ANYBODY,
     **hints: object,
 ) -> str | None:
@@ -161,10 +175,8 @@ async def sticky(
         Message("assistant", tool_calls=(ToolCall(call, "look", "{}"),)),
         Message("tool", (TextPart("it is this"),), tool_call_id=call),
     ]
-    if and_then:
-        messages.append(Message("user", (TextPart(and_then),)))
-    await affinity.stick(race, ChatRequest(tuple(messages)))
-    return None if race.plan.sticky is None else race.plan.sticky.name
+    maker = await affinity.find(race, ChatRequest((*messages, *and_then)))
+    return None if maker is None else maker.name
 
 
 class TestSessionNames:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from omen.candidates import Candidate, Endpoint
-from omen.plan import AttemptRecord, Plan, RaceRecord, Role
-from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, hedge_delays
-from omen.routing.hedging import BUCKET_REQUESTS, ENOUGH_SAMPLES, FLOOR
+from omen.plan import AttemptRecord, Expectation, Plan, RaceRecord, Role
+from omen.routing import FirstTokens, HedgeBudget, HedgeDelay
+from omen.routing.hedging import BUCKET_REQUESTS, ENOUGH_SAMPLES, FLOOR, hedge_delays
 
 A, B = (Candidate(name, "openai", "m", Endpoint("http://up"), name) for name in "ab")
 RACE = RaceRecord("r", Plan("speculate_k", (A, B)), 0.0)
@@ -87,19 +87,68 @@ def test_what_is_no_extra_load_needs_no_token(role: Role) -> None:
     assert emptied(0.05)(RACE, A, role) is None
 
 
-@given(
-    share=st.floats(0.001, 0.5),
-    asks=st.lists(st.integers(0, 5), min_size=1, max_size=2000),
-)
+STRETCHES = st.lists(st.tuples(st.integers(1, 900), st.integers(0, 3)), min_size=1, max_size=12)
+"""Stretches of so many requests, each of which wants so many extra starts: quiet ones, in which the
+bucket fills, and greedy ones."""
+
+
+@given(share=st.floats(0.0, 0.5), stretches=STRETCHES)
 def test_over_any_stretch_extra_starts_stay_within_the_share_and_one_bucket(
-    share: float, asks: list[int]
+    share: float, stretches: list[tuple[int, int]]
 ) -> None:
     budget = HedgeBudget(share)
     granted: list[int] = []
-    for wanted in asks:
+    for requests, wanted in stretches:
+        for _ in range(requests):
+            budget.request()
+            granted.append(sum(budget(RACE, B, "hedge") is None for _ in range(wanted)))
+    bucket = max(1.0, share * BUCKET_REQUESTS) if share else 0.0
+    assert excess(granted, share) <= bucket + 1e-6
+
+
+def excess(granted: list[int], share: float) -> float:
+    """The most by which any stretch of requests is beyond its share (Kadane's scan)."""
+    most = here = 0.0
+    for count in granted:
+        here = max(here + count - share, 0.0)
+        most = max(most, here)
+    return most
+
+
+def test_a_quiet_hour_does_not_save_up_for_a_bad_minute() -> None:
+    """Without the bucket's bound 10,000 quiet requests would save 500 extra starts."""
+    budget = HedgeBudget(0.05)
+    for _ in range(10_000):
         budget.request()
-        granted.append(sum(budget(RACE, B, "hedge") is None for _ in range(wanted)))
-    bucket = max(1.0, share * BUCKET_REQUESTS)
-    for begin in range(0, len(asks), 97):
-        stretch = granted[begin:]
-        assert sum(stretch) <= share * len(stretch) + bucket + 1e-6
+    assert sum(budget(RACE, B, "hedge") is None for _ in range(1000)) == 15
+
+
+def test_no_extra_load_means_none_from_the_start_and_after_a_change() -> None:
+    budget = HedgeBudget(0.0)
+    assert budget(RACE, B, "hedge") is not None
+    budget.set_share(0.5)
+    budget.request()
+    budget.request()
+    assert budget(RACE, B, "hedge") is None
+    budget.set_share(0.0)
+    budget.request()
+    assert budget(RACE, B, "hedge") is not None
+
+
+def test_a_smaller_share_leaves_no_more_than_its_own_bucket_holds() -> None:
+    budget = HedgeBudget(0.5)
+    budget.set_share(0.01)
+    assert sum(budget(RACE, B, "hedge") is None for _ in range(10)) == 3
+
+
+CONTRACT = RaceRecord("r", Plan("race", (A, B), expected=Expectation(0.9, 0.99, 1.0)), 0.0)
+
+
+def test_entrants_of_a_race_that_omen_chose_are_extra_load() -> None:
+    """Core defect 10."""
+    budget = emptied(0.05)
+    assert budget(CONTRACT, A, "primary") is None
+    denial = budget(CONTRACT, B, "entrant")
+    assert denial is not None
+    assert not denial.failover  # no other candidate may start instead
+    assert budget(RACE, B, "entrant") is None  # the caller's own wish

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 import pytest
 import trio
+from hdrh.histogram import HdrHistogram
 from trio.testing import MockClock
 
 from omen.candidates import Candidate, Endpoint
 from omen.errors import FailureKind, UpstreamFailure
 from omen.plan import AttemptRecord, CutReason, Plan, RaceRecord
 from omen.routing import FirstTokens
-from omen.routing._window import SLICES, Window
+from omen.routing._window import SLICES, Window, read_histograms
+from omen.routing.latency import MOST_WINDOWS
 
 A = Candidate("a", "openai", "m", Endpoint("http://a"), "a")
 
@@ -60,11 +63,104 @@ async def test_a_commit_forced_by_the_deadline_is_only_known_to_be_longer(
     assert told("committed", attempt(took=2.0, committed=True), deadline=2.0) == (1, 0.0)
 
 
-async def test_running_out_of_patience_is_slow_and_other_failures_say_nothing(
+@pytest.mark.parametrize("kind", FailureKind)
+async def test_a_failed_attempt_would_have_taken_longer_than_its_age(
+    autojump_clock: MockClock, kind: FailureKind
+) -> None:
+    """Core defect 8: a proxy's 504 after 30 s makes the tail longer than an answer's time out."""
+    assert told("ended", attempt(took=30.0, failure=kind)) == (1, 0.0)
+
+
+async def test_quick_failures_change_nothing_of_what_is_known(autojump_clock: MockClock) -> None:
+    first_tokens = FirstTokens()
+    race = RaceRecord("r", Plan("race", (A,)), 0.0)
+    for _ in range(30):
+        first_tokens("committed", race, attempt(took=2.0, committed=True))
+        first_tokens("ended", race, attempt(took=0.1, failure=FailureKind.RATE_LIMIT))
+    survival = first_tokens.survival(A)
+    assert survival.count == 30  # enough of these alone make no candidate known
+    assert survival.quantile(0.99) == pytest.approx(2.0, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("failure", "believed"),
+    [(FailureKind.TIMEOUT, 0.8), (FailureKind.SERVER_ERROR, 0.8), (FailureKind.CONNECTION, 0.8)],
+)
+async def test_the_share_that_comes_in_time_counts_slow_failures(
+    autojump_clock: MockClock, failure: FailureKind, believed: float
+) -> None:
+    first_tokens = FirstTokens()
+    race = RaceRecord("r", Plan("race", (A,)), 0.0)
+    for number in range(100):
+        if number % 5 == 0:
+            first_tokens("ended", race, attempt(took=30.0, failure=failure))
+        else:
+            first_tokens("committed", race, attempt(took=0.3, committed=True))
+    assert first_tokens.survival(A).within(1.0) == pytest.approx(believed)
+
+
+def measured(
+    *, useful: float | None, committed: float | None, ended: float, role: str = "primary"
+) -> AttemptRecord:
+    record = attempt(took=ended, role=role)
+    record.measured, record.useful_at, record.committed_at = True, useful, committed
+    return record
+
+
+def life(record: AttemptRecord, deadline: float = inf) -> tuple[int, float]:
+    """Tell the whole life of an attempt; give the samples, and the share within its useful time."""
+    first_tokens = FirstTokens()
+    race = RaceRecord("r", Plan("race", (A,), commit_deadline=deadline), 0.0)
+    moments = [(record.useful_at, "useful"), (record.committed_at, "committed")]
+    for at, moment in moments:
+        if at is not None:
+            first_tokens(moment, race, record)  # type: ignore[arg-type]
+    first_tokens("ended", race, record)
+    survival = first_tokens.survival(A)
+    return survival.count, survival.within(2.01)
+
+
+LIVES = {
+    "it commits when it is useful": (measured(useful=2, committed=2, ended=9), 1.0),
+    "a draft, chosen when it is whole": (
+        measured(useful=2, committed=9, ended=9, role="draft"),
+        1.0,
+    ),
+    "a draft that is not chosen": (measured(useful=2, committed=None, ended=9, role="draft"), 1.0),
+    "a caller wants more than the threshold": (measured(useful=2, committed=8, ended=9), 1.0),
+    "a caller wants less": (measured(useful=2, committed=1, ended=9), 1.0),
+    "it loses behind its first words": (measured(useful=2, committed=None, ended=3), 1.0),
+    "it loses before": (measured(useful=None, committed=None, ended=1.5), 0.0),
+    "the deadline chooses it, and it ends": (measured(useful=None, committed=1, ended=600), 0.0),
+}
+
+
+@pytest.mark.parametrize(("record", "share"), LIVES.values(), ids=LIVES.keys())
+async def test_an_attempt_that_is_measured_gives_one_sample_of_when_it_was_useful(
+    autojump_clock: MockClock, record: AttemptRecord, share: float
+) -> None:
+    """Core defects 6 and 7: not of when it was chosen, nor of what one caller wants."""
+    assert life(record) == (1, share)
+
+
+async def test_a_client_that_reads_slowly_behind_a_commit_makes_no_provider_slow(
     autojump_clock: MockClock,
 ) -> None:
-    assert told("ended", attempt(took=60.0, failure=FailureKind.TIMEOUT)) == (1, 0.0)
-    assert told("ended", attempt(took=0.1, failure=FailureKind.RATE_LIMIT)) == (0, 0.0)
+    record = measured(useful=None, committed=1.0, ended=600.0)
+    first_tokens = FirstTokens()
+    race = RaceRecord("r", Plan("race", (A,)), 0.0)
+    first_tokens("ended", race, record)
+    (window,) = first_tokens._windows.values()
+    assert window.sums(0.0).censored.get_max_value() == pytest.approx(1e6, rel=0.01)
+
+
+@pytest.mark.parametrize("role", ["embed", "count", "cache"])
+async def test_what_is_no_chat_says_nothing_of_how_long_one_takes(
+    autojump_clock: MockClock, role: str
+) -> None:
+    """Core defect 3."""
+    assert told("committed", attempt(took=0.05, committed=True, role=role)) == (0, 0.0)
+    assert told("ended", attempt(took=0.05, cut="client_left", role=role)) == (0, 0.0)
 
 
 async def test_a_judge_answers_another_question(autojump_clock: MockClock) -> None:
@@ -116,3 +212,25 @@ def test_an_estimate_is_given_again_for_a_second() -> None:
 async def test_of_one_never_seen_there_are_no_samples(autojump_clock: MockClock) -> None:
     await trio.lowlevel.checkpoint()
     assert FirstTokens().survival(A).count == 0
+
+
+async def test_of_all_the_models_that_callers_name_the_latest_are_remembered(
+    autojump_clock: MockClock,
+) -> None:
+    first_tokens = FirstTokens()
+    race = RaceRecord("r", Plan("race", (A,)), 0.0)
+    models = [replace(A, model=f"m{number}") for number in range(MOST_WINDOWS + 5)]
+    for one in models:
+        record = AttemptRecord(0, one, 0.0, committed_at=1.0)
+        first_tokens("committed", race, record)
+    assert len(first_tokens._windows) == MOST_WINDOWS
+    assert first_tokens.survival(models[0]).count == 0
+    assert first_tokens.survival(models[-1]).count == 1
+
+
+def test_histograms_of_another_shape_are_not_taken_for_ours() -> None:
+    """A replica of another version may count in other steps."""
+    other = HdrHistogram(1, 60_000_000, 1)
+    other.record_value(1000)
+    with pytest.raises(ValueError, match="another shape"):
+        read_histograms([other.encode().decode("ascii")] * 2)

@@ -11,8 +11,10 @@ from trio.testing import MockClock
 
 from omen.cards import Price, Rates
 from omen.config import Price as ConfiguredPrice
+from omen.routing import FirstTokens, Health, Outcomes, Scores
 from omen.routing.score import make_score
 from omen.sim.faults import Status
+from tests.docs.pages import someone
 from tests.world import open_world, upstream
 
 
@@ -102,3 +104,17 @@ async def test_what_is_older_than_the_window_is_forgotten(autojump_clock: MockCl
         forgotten = world.gateway.scores["one"]
         assert (forgotten.latency_p90, forgotten.latency) == (None, 50.0)
         assert forgotten.reliability == 50.0
+
+
+async def test_of_one_that_mostly_loses_the_slowest_first_token_stands_in_for_its_p90(
+    autojump_clock: MockClock,
+) -> None:
+    """Its few wins are its fast answers; nobody has seen the end of the others."""
+    candidate = someone()
+    first_tokens = FirstTokens()
+    for seconds in (0.1, 4.0):
+        first_tokens._record(candidate, "any", seconds, observed=True)
+    for _ in range(50):
+        first_tokens._record(candidate, "any", 4.5, observed=False)
+    scores = Scores(Health([]), first_tokens, Outcomes())
+    assert scores.of(candidate).latency_p90 == pytest.approx(4.0, rel=0.01)

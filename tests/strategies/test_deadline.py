@@ -6,6 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from omen.errors import MaxLatencyExceeded
+from omen.events import Event, RefusalDelta, TextDelta, ToolCallDelta
 from strategies.race import race
 from tests.strategies.scenario import (
     answers,
@@ -15,6 +16,7 @@ from tests.strategies.scenario import (
     hangs,
     run_scenario,
     says,
+    sends,
 )
 
 
@@ -96,3 +98,40 @@ async def test_a_deadline_that_passed_before_the_start_is_a_504_like_any_other(
         assert isinstance(happened.error, MaxLatencyExceeded)
         assert happened.committed == []
         assert happened.left_open == set()
+
+
+async def test_a_deadline_that_does_not_fire_holds_no_answer_up(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(race, {"a": good(0.5), "b": good(2.0)}, max_latency=60.0)
+    assert happened.winner == "a"
+    assert happened.clock == pytest.approx(0.8)
+
+
+VISIBLE = {
+    "text": TextDelta("I ca"),
+    "a refusal": RefusalDelta("I cannot help with that"),
+    "a named call": ToolCallDelta(0, id="c", name="look"),
+}
+
+
+@pytest.mark.parametrize("first", VISIBLE.values(), ids=VISIBLE.keys())
+async def test_whatever_a_client_could_be_shown_commits_at_the_deadline(
+    autojump_clock: MockClock, first: Event
+) -> None:
+    """Core defects, small: a streaming refusal and a call without arguments were a 504."""
+    happened = await run_scenario(
+        race,
+        {"a": [answers(), sends(first, after=0.5), ends(after=1.0)], "b": [answers(), hangs()]},
+        max_latency=1.0,
+    )
+    assert happened.committed == [("a", 1.0)]
+    assert happened.error is None
+    assert happened.clock == 1.5
+
+
+async def test_a_call_that_has_no_name_yet_is_nothing_to_show(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        race,
+        {"a": [answers(), sends(ToolCallDelta(0, id="c", arguments="{"), after=0.5), hangs()]},
+        max_latency=1.0,
+    )
+    assert isinstance(happened.error, MaxLatencyExceeded)
