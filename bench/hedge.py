@@ -57,6 +57,11 @@ def tasks(seed: int, hours: float) -> dict[str, list[Task]]:
             *(Task(scene, "hedge@5%", "no budget", seed) for scene in (steady, brown_out)),
             *(Task(steady, "hedge@5%", estimator, seed) for estimator in NAIVE),
         ],
+        "Chosen by the deadline, at 5 %": [
+            Task(scene, policy, seed=seed)
+            for scene in (steady, brown_out)
+            for policy in ("single/5s", "hedge@5%/5s", "auto@5%/5s", "auto3@5%/5s")
+        ],
         "Prompts of two sizes": [
             Task(scaled(scene), policy, seed=seed)
             for policy in ("single", "hedge@5%")

@@ -13,6 +13,7 @@ import trio
 
 from omen.candidates import Candidate
 from omen.plan import AttemptRecord, Moment, Observer, RaceRecord
+from omen.routing import Survival
 from omen.routing._window import Window
 from omen.routing.hedging import ENOUGH_SAMPLES
 
@@ -39,7 +40,11 @@ class Naive:
             window = self._windows[attempt.candidate]
             window.record(now - attempt.started_at, observed=True, now=now)
 
+    def survival(self, candidate: Candidate) -> Survival:
+        """Return the estimate from what was seen, as if that were all."""
+        return self._windows[candidate].survival(trio.current_time())
+
     def delay(self, candidate: Candidate) -> float:
-        """Give the quantile of what was seen, as if that were all."""
-        known = self._windows[candidate].survival(trio.current_time())
+        """Return the quantile of what was seen."""
+        known = self.survival(candidate)
         return known.quantile(self._share) if known.count >= ENOUGH_SAMPLES else WARMUP_SECONDS

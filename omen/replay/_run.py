@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from typing import Protocol
@@ -21,12 +21,22 @@ from omen.chat import ChatRequest, Message, TextPart
 from omen.engine import load_strategies, run_race
 from omen.errors import OmenError
 from omen.events import Event
-from omen.plan import EXTRA_LOAD, Admission, Observer, Plan, RaceRecord, Strategy
+from omen.plan import (
+    EXTRA_LOAD,
+    Admission,
+    Expectation,
+    Observer,
+    Plan,
+    RaceRecord,
+    Strategy,
+)
 from omen.replay._attempts import GivenAttempts
 from omen.replay._policy import Policy
-from omen.routing import FirstTokens, HedgeBudget, HedgeDelay
+from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, Odds, Survival, choose
 
 WARMUP_SECONDS = 1.0
+TARGET = 0.99
+"""Share of requests that `auto` wants useful by their deadline, as `[race] slo_target` has it."""
 _REQUEST = ChatRequest(messages=(Message("user", (TextPart("replayed"),)),))
 
 
@@ -65,6 +75,10 @@ class Learning(Protocol):
         """Give a hedge delay, in seconds."""
         ...
 
+    def survival(self, candidate: Candidate) -> Survival:
+        """Give how long a candidate takes."""
+        ...
+
 
 class Learnt:
     """OMEN's own: see `omen.routing.hedging`."""
@@ -76,6 +90,10 @@ class Learnt:
     def observer(self) -> Observer:
         """Give the histograms."""
         return self._first_tokens
+
+    def survival(self, candidate: Candidate) -> Survival:
+        """Give what the histograms estimate."""
+        return self._first_tokens.survival(candidate)
 
 
 @dataclass(slots=True)
@@ -102,27 +120,46 @@ class Play:
             observers,
             admissions,
         )
-        strategy = load_strategies()[self.policy.strategy]
+        strategies = load_strategies()
         start = trio.current_time()
         async with trio.open_nursery() as nursery:
             for number, asked in enumerate(requests):
                 await trio.sleep_until(start + asked.at)
                 budget.request()
-                race = self._race(str(number), asked)
+                race = self._race(str(number), asked, budget)
+                strategy = strategies[race.plan.strategy]
                 latencies[race.race_id] = asked.latencies
                 done = partial(latencies.pop, race.race_id)
                 nursery.start_soon(self._one, race, strategy, attempts, asked.at, done)
 
-    def _race(self, race_id: str, asked: Asked) -> RaceRecord:
+    def _race(self, race_id: str, asked: Asked, budget: HedgeBudget) -> RaceRecord:
         policy, now = self.policy, trio.current_time()
+        candidates = tuple(asked.latencies)
         plan = Plan(
             strategy=policy.strategy,
-            candidates=tuple(asked.latencies),
+            candidates=candidates,
             k=policy.k,
             commit_deadline=now + (policy.max_latency or inf),
-            hedge_delays=self._delays(tuple(asked.latencies)),
+            hedge_delays=self._delays(candidates),
         )
-        return RaceRecord(race_id, plan, now)
+        return RaceRecord(race_id, self._chosen(plan, budget) if policy.chooses else plan, now)
+
+    def _chosen(self, plan: Plan, budget: HedgeBudget) -> Plan:
+        """Return the plan that the deadline needs."""
+        learning, seconds = self.learning, self.policy.max_latency
+        assert learning is not None
+        assert seconds is not None
+        choice = choose(
+            plan.candidates[: plan.k],
+            seconds,
+            TARGET,
+            odds=Odds(learning.survival, learning.delay, lambda candidate: True),
+            default_k=plan.k,
+            extra_starts=budget.starts,
+        )
+        assert choice is not None  # every strategy is allowed
+        expected = Expectation(choice.probability, TARGET, plan.commit_deadline)
+        return replace(plan, strategy=choice.strategy, k=choice.k, expected=expected)
 
     def _delays(self, candidates: Sequence[Candidate]) -> Mapping[Candidate, float]:
         if self.learning is not None:

@@ -3,7 +3,7 @@
 from omen.routing._survival import Survival, estimate
 from omen.routing.cards import Cards
 from omen.routing.catalog import Catalog, CatalogProvider
-from omen.routing.choice import Odds
+from omen.routing.choice import Odds, choose
 from omen.routing.health import EndpointHealth, Health
 from omen.routing.hedging import HedgeBudget, HedgeDelay
 from omen.routing.latency import FirstTokens
@@ -37,5 +37,6 @@ __all__ = [
     "Scores",
     "Slots",
     "Survival",
+    "choose",
     "estimate",
 ]

@@ -70,13 +70,25 @@ class TestPolicies:
         assert policy.learns
         assert policy.max_extra_load == 0.025
 
-    @pytest.mark.parametrize("text", ["hedge", "single@3s", "race0", "hedge@5", "", "hedge@0%"])
+    @pytest.mark.parametrize("text", [
+            "hedge", "single@3s", "race0", "hedge@5", "", "hedge@0%",
+            "auto", "auto@5%", "auto/10s", "auto@2s/10s",
+        ],
+    )  # fmt: skip
     def test_what_is_no_policy_is_refused(self, text: str) -> None:
         with pytest.raises(ValueError, match=r"possible are|extra load"):
             Policy.parse(text)
 
 
 class TestPlay:
+    def test_the_deadline_chooses_and_its_extra_starts_are_within_the_knob(self) -> None:
+        """A brown-out: everything is late, so racing all would be the most probable plan."""
+        asked = [Asked(float(at), {A: 9.0, B: 9.0}) for at in range(1000)]
+        policy = Policy.parse("auto@5%/1s")
+        assert policy.chooses
+        outcomes = replay(Play(policy), asked).outcomes
+        assert 0 < sum(len(o.extra_at) for o in outcomes) <= 0.05 * 1000 + 15
+
     def test_requests_come_at_their_times_and_are_answered_by_the_rules(self) -> None:
         asked = [Asked(0.0, {A: 5.0, B: 1.0}), Asked(10.0, {A: 0.5, B: 9.0})]
         outcomes = replay(Play(Policy.parse("hedge@2s")), asked).outcomes
