@@ -17,7 +17,7 @@ from contextvars import ContextVar
 
 import trio
 
-from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.plan import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from typing import TypeVar
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import AllAttemptsFailed, FailedAttempt, TotalTimeoutExceeded, UpstreamFailure
-from omen.events import Event, Restart
-from omen.plan import OpenAttempt, Output, RaceRecord, Strategy
+from omen.core.candidates import Candidate
+from omen.core.errors import AllAttemptsFailed, FailedAttempt, TotalTimeoutExceeded, UpstreamFailure
+from omen.core.events import Event, Restart
+from omen.core.plan import OpenAttempt, Output, RaceRecord, Strategy
 
 _Answer = TypeVar("_Answer")
 

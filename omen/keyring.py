@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 import trio
 
-from omen.callers import ANYBODY, Caller
-from omen.credentials import PREFIX, KeyRecord, read_key
+from omen.core.callers import ANYBODY, Caller
+from omen.core.credentials import PREFIX, KeyRecord, read_key
+from omen.core.errors import OmenError, RequestError
 from omen.database import Database, DatabaseAwayError, Desk
-from omen.errors import OmenError, RequestError
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omen.callers import Caller, LimitState, Quota
-from omen.chat import ChatRequest
-from omen.costs import measure_prompt
-from omen.errors import RateLimited
-from omen.plan import RaceRecord
+from omen.core.callers import Caller, LimitState, Quota
+from omen.core.chat import ChatRequest
+from omen.core.costs import measure_prompt
+from omen.core.errors import RateLimited
+from omen.core.plan import RaceRecord
 from omen.state import Store, Window, WindowState
 
 

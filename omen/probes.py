@@ -14,9 +14,9 @@ from typing import Protocol
 import httpx
 import trio
 
-from omen.candidates import PLAIN, Endpoint, Quirks
-from omen.cards import UNKNOWN, ModelCard
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.candidates import PLAIN, Endpoint, Quirks
+from omen.core.cards import UNKNOWN, ModelCard
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.providers import ProviderSpec, probing
 from omen.wire.upstream import open_response
 

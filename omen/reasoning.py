@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from sys import getsizeof
 
-from omen.chat import ChatRequest, Message, ReasoningBlock
-from omen.events import AnswerEnd, Event, ReasoningEnd, ToolCallDelta
-from omen.plan import Output
+from omen.core.chat import ChatRequest, Message, ReasoningBlock
+from omen.core.events import AnswerEnd, Event, ReasoningEnd, ToolCallDelta
+from omen.core.plan import Output
 
 _Blocks = tuple[ReasoningBlock, ...]
 _AROUND = 400

@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 
-from omen.events import Event, RefusalDelta, TextDelta, ToolCallDelta
+from omen.core.events import Event, RefusalDelta, TextDelta, ToolCallDelta
 
 _AROUND = " \t\n.!`*\"'\u201c\u201d\u2018\u2019"
 

@@ -18,10 +18,10 @@ from math import inf
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import AllAttemptsFailed, FailedAttempt, MaxLatencyExceeded, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, ChoiceEnd, ChoiceSwitch, Event, Usage
-from omen.plan import Attempt, OpenAttempt, Output, Plan
+from omen.core.candidates import Candidate
+from omen.core.errors import AllAttemptsFailed, FailedAttempt, MaxLatencyExceeded, UpstreamFailure
+from omen.core.events import AnswerEnd, AnswerStart, ChoiceEnd, ChoiceSwitch, Event, Usage
+from omen.core.plan import Attempt, OpenAttempt, Output, Plan
 from strategies._useful import Gate
 
 

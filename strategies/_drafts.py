@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import (
+from omen.core.candidates import Candidate
+from omen.core.errors import (
     AllAttemptsFailed,
     FailedAttempt,
     FailureKind,
     MaxLatencyExceeded,
     UpstreamFailure,
 )
-from omen.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta
-from omen.plan import Attempt, OpenAttempt, Plan
+from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta
+from omen.core.plan import Attempt, OpenAttempt, Plan
 from strategies._useful import Gate
 
 LONGEST_DRAFT = 4 << 20

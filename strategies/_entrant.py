@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import FailedAttempt
-from omen.events import Event
-from omen.plan import Attempt, Role
+from omen.core.candidates import Candidate
+from omen.core.errors import FailedAttempt
+from omen.core.events import Event
+from omen.core.plan import Attempt, Role
 from strategies._useful import Gate
 
 

@@ -36,15 +36,15 @@ from math import inf
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import (
+from omen.core.candidates import Candidate
+from omen.core.errors import (
     AllAttemptsFailed,
     AttemptDenied,
     FailedAttempt,
     MaxLatencyExceeded,
     UpstreamFailure,
 )
-from omen.plan import Attempt, OpenAttempt, Output, Plan, Role
+from omen.core.plan import Attempt, OpenAttempt, Output, Plan, Role
 from strategies._entrant import Entrant, Lane
 from strategies._retrying import Retries
 from strategies._untried import Untried

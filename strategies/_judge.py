@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from omen.chat import ChatRequest, Message, TextPart
-from omen.events import Event, RefusalDelta, TextDelta, ToolCallDelta
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.events import Event, RefusalDelta, TextDelta, ToolCallDelta
 
 _TASK = (
     "Several assistants have answered the conversation so far, independently of each other. Their "

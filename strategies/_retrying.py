@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import trio
 
-from omen.errors import UpstreamFailure
-from omen.plan import Plan
+from omen.core.errors import UpstreamFailure
+from omen.core.plan import Plan
 
 FIRST_PAUSE = 0.25
 """Seconds before the same candidate is tried again that did not say when to come back."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from omen.candidates import Candidate
-from omen.plan import Plan
+from omen.core.candidates import Candidate
+from omen.core.plan import Plan
 from strategies._entrant import Entrant
 
 

@@ -1,17 +1,17 @@
 """The commit gate: lets an attempt commit once it is useful, and bounds what it holds until then.
 
-What is useful is `omen.useful`'s rule, here with the caller's own threshold. The gate adds what
-only a race needs: an answer that ends with nothing visible in it has failed, and an attempt may
-not fill the memory while it has said nothing useful.
+The rule of `omen.core.useful` decides what is useful, here with the caller's own threshold. The gate
+adds what only a race needs: an answer that ends with nothing visible in it has failed, and an
+attempt may not fill the memory while it has said nothing useful.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
-from omen.useful import UsefulMeter
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
+from omen.core.useful import UsefulMeter
 
 PRELUDE_LIMIT = 1 << 20
 """Characters of text and tool calls that an attempt may send before it is useful. Useful text is

@@ -25,10 +25,10 @@ from functools import partial
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import UpstreamFailure
-from omen.events import Event
-from omen.plan import Attempt, OpenAttempt, Output, Plan
+from omen.core.candidates import Candidate
+from omen.core.errors import UpstreamFailure
+from omen.core.events import Event
+from omen.core.plan import Attempt, OpenAttempt, Output, Plan
 from strategies import _ballot as ballot
 from strategies._choices import stream_choices
 from strategies._drafts import Draft, Drafts

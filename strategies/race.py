@@ -17,8 +17,8 @@ caller is told every reason.
 
 from __future__ import annotations
 
-from omen.candidates import Candidate
-from omen.plan import OpenAttempt, Output, Plan
+from omen.core.candidates import Candidate
+from omen.core.plan import OpenAttempt, Output, Plan
 from strategies._field import Field
 
 

@@ -7,8 +7,8 @@ at fault) ends it, because asking somebody else would only fail again, later.
 
 from __future__ import annotations
 
-from omen.candidates import Candidate
-from omen.plan import OpenAttempt, Output, Plan
+from omen.core.candidates import Candidate
+from omen.core.plan import OpenAttempt, Output, Plan
 from strategies._field import Field
 
 

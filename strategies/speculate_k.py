@@ -29,8 +29,8 @@ from math import inf
 
 import trio
 
-from omen.candidates import Candidate
-from omen.plan import OpenAttempt, Output, Plan
+from omen.core.candidates import Candidate
+from omen.core.plan import OpenAttempt, Output, Plan
 from strategies._entrant import Entrant, Lane
 from strategies._field import Field
 

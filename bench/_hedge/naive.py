@@ -11,8 +11,8 @@ from collections import defaultdict
 
 import trio
 
-from omen.candidates import Candidate
-from omen.plan import AttemptRecord, Moment, Observer, RaceRecord
+from omen.core.candidates import Candidate
+from omen.core.plan import AttemptRecord, Moment, Observer, RaceRecord
 from omen.routing import Survival
 from omen.routing._window import Window
 from omen.routing.hedging import ENOUGH_SAMPLES

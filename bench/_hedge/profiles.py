@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import log
 from random import Random
 
-from omen.candidates import Candidate, Endpoint
+from omen.core.candidates import Candidate, Endpoint
 from omen.replay import Asked
 
 FIRST, SECOND, THIRD = (

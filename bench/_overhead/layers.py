@@ -50,12 +50,12 @@ _MODULES: Mapping[str, Layer | None] = MappingProxyType(
         # the process around it all
         "omen.cli": "other",
         # the vocabulary
-        "omen.candidates": _SEEN_THROUGH,
-        "omen.chat": _SEEN_THROUGH,
-        "omen.errors": _SEEN_THROUGH,
-        "omen.events": _SEEN_THROUGH,
-        "omen.frames": _SEEN_THROUGH,
-        "omen.hints": _SEEN_THROUGH,
+        "omen.core.candidates": _SEEN_THROUGH,
+        "omen.core.chat": _SEEN_THROUGH,
+        "omen.core.errors": _SEEN_THROUGH,
+        "omen.core.events": _SEEN_THROUGH,
+        "omen.core.frames": _SEEN_THROUGH,
+        "omen.core.hints": _SEEN_THROUGH,
     }
 )
 """By the name of a module or of a package around it; the longest name decides."""

@@ -9,7 +9,7 @@ import trio
 from bench._chat import CHAT_PATH, chat_body
 from bench._overhead.runs import questions_for
 from bench._processes import Address
-from omen.frames import WireRequest
+from omen.core.frames import WireRequest
 from omen.wire.transport import Transport
 from omen.wire.upstream import open_response
 

@@ -10,10 +10,10 @@ import trio
 from trio.testing import MockClock
 
 from bench._routing.stage import FIRST, MODEL, TROUBLES, Stage, Trouble, open_stage
-from omen.chat import ChatRequest, Message, TextPart
-from omen.errors import OmenError
-from omen.events import Event
-from omen.hints import RaceHints
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import OmenError
+from omen.core.events import Event
+from omen.core.hints import RaceHints
 
 CALM_SECONDS = 180.0
 TROUBLE_SECONDS = 420.0

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from omen.attempts._patience import Patience
-from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import WireRequest
-from omen.plan import AttemptRecord
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import WireRequest
+from omen.core.plan import AttemptRecord
 from omen.providers import read_rate_limits
 from omen.wire.upstream import UpstreamResponse, open_response
 

@@ -10,7 +10,7 @@ whole request can stop an attempt, or the commit deadline, before it has committ
 
 from __future__ import annotations
 
-from omen.plan import AttemptRecord, CutReason, Outcome, RaceRecord
+from omen.core.plan import AttemptRecord, CutReason, Outcome, RaceRecord
 
 
 def conclude(race: RaceRecord, record: AttemptRecord) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import traceback
 
-from omen.candidates import Candidate
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.candidates import Candidate
+from omen.core.errors import FailureKind, UpstreamFailure
 
 logger = logging.getLogger(__name__)
 

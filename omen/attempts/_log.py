@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import trio
 
 from omen.attempts._ending import conclude
-from omen.candidates import Candidate
-from omen.errors import AttemptDenied, FailureKind, UpstreamFailure
-from omen.plan import (
+from omen.core.candidates import Candidate
+from omen.core.errors import AttemptDenied, FailureKind, UpstreamFailure
+from omen.core.plan import (
     Admission,
     AttemptRecord,
     Denial,

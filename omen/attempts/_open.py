@@ -26,13 +26,13 @@ from omen.attempts._faults import unreadable, unwritable
 from omen.attempts._log import AttemptLog
 from omen.attempts._patience import Patience
 from omen.attempts._running import RunningAttempt
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.costs import measure_prompt
-from omen.errors import UpstreamFailure
-from omen.events import Usage
-from omen.frames import WireRequest
-from omen.plan import (
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.costs import measure_prompt
+from omen.core.errors import UpstreamFailure
+from omen.core.events import Usage
+from omen.core.frames import WireRequest
+from omen.core.plan import (
     Admission,
     AttemptRecord,
     Moment,
@@ -43,8 +43,8 @@ from omen.plan import (
     Rewrite,
     Role,
 )
+from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
-from omen.useful import UsefulMeter
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
 

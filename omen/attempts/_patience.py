@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.candidates import Candidate
+from omen.core.errors import FailureKind, UpstreamFailure
 
 
 class Patience:

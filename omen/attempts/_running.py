@@ -10,8 +10,8 @@ import trio
 
 from omen.attempts._faults import unreadable
 from omen.attempts._patience import Patience
-from omen.errors import UpstreamFailure
-from omen.events import (
+from omen.core.errors import UpstreamFailure
+from omen.core.events import (
     AnswerEnd,
     Event,
     ReasoningDelta,
@@ -20,9 +20,9 @@ from omen.events import (
     ToolCallDelta,
     is_generated,
 )
-from omen.plan import AttemptRecord
+from omen.core.plan import AttemptRecord
+from omen.core.useful import CHARACTERS_PER_TOKEN, UsefulMeter
 from omen.providers import Decoder
-from omen.useful import CHARACTERS_PER_TOKEN, UsefulMeter
 from omen.wire.framing import FrameReader
 from omen.wire.upstream import UpstreamResponse
 
@@ -32,7 +32,7 @@ can be kept. Nobody is waiting for it: the client has its answer by then."""
 
 
 class RunningAttempt:
-    """One attempt whose response has begun; see `omen.plan.Attempt` for the contract."""
+    """One attempt whose response has begun; see `omen.core.plan.Attempt` for the contract."""
 
     def __init__(
         self,

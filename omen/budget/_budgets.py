@@ -8,10 +8,10 @@ from omen.budget._months import MonthlyBudgets
 from omen.budget._request import RequestBudget
 from omen.budget._share import MonthShare
 from omen.budget._worst_case import WorstCase
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.costs import PromptSize, measure_prompt
-from omen.plan import Denial, Plan, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.costs import PromptSize, measure_prompt
+from omen.core.plan import Denial, Plan, RaceRecord, Role
 
 _TOO_DEAR = Denial("the month's budget does not pay for it")
 
@@ -59,7 +59,7 @@ class Budgets:
         await self._months.settle(race)
 
     async def reserve(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Set aside what an attempt may cost; see `omen.plan.Reservation`.
+        """Set aside what an attempt may cost; see `omen.core.plan.Reservation`.
 
         Nothing is awaited when what the race has set aside is enough.
         """

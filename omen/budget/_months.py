@@ -15,10 +15,10 @@ from decimal import ROUND_CEILING, Decimal
 
 import trio
 
-from omen.callers import Caller
-from omen.candidates import Candidate
-from omen.errors import BudgetExceeded
-from omen.plan import RaceRecord
+from omen.core.callers import Caller
+from omen.core.candidates import Candidate
+from omen.core.errors import BudgetExceeded
+from omen.core.plan import RaceRecord
 from omen.state import Cap, Hold, Store
 from omen.state.store import NANO
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from omen.budget._worst_case import WorstCase, narrowed
-from omen.candidates import Candidate
-from omen.errors import BudgetExceeded
-from omen.plan import Denial, Plan, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.errors import BudgetExceeded
+from omen.core.plan import Denial, Plan, RaceRecord, Role
 
 
 class RequestBudget:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from omen.budget._worst_case import WorstCase, narrowed
-from omen.candidates import Candidate
-from omen.plan import Plan, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.plan import Plan, RaceRecord, Role
 
 _NOTHING = Decimal(0)
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.costs import PromptSize
-from omen.plan import AttemptRecord, Plan, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.costs import PromptSize
+from omen.core.plan import AttemptRecord, Plan, RaceRecord, Role
 
 LONGEST_ANSWER = 128_000
 """Tokens, where neither the request nor the catalogue says how long an answer may be."""

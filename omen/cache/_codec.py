@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     ChoiceEnd,

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import trio
 
 from omen.cache._codec import CachedAnswer
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     Event,
     ReasoningDelta,
@@ -24,7 +24,7 @@ from omen.events import (
     ToolCallDelta,
     WireEvent,
 )
-from omen.plan import Output
+from omen.core.plan import Output
 
 MOST_BYTES = 1024 * 1024
 """Of an answer that is remembered."""

@@ -12,8 +12,8 @@ from hashlib import sha256
 
 from pydantic_core import to_jsonable_python
 
-from omen.chat import ChatRequest
-from omen.plan import RaceRecord
+from omen.core.chat import ChatRequest
+from omen.core.plan import RaceRecord
 
 PREFIX = "answer:"
 

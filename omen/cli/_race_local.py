@@ -13,11 +13,11 @@ from pydantic_core import to_json
 from omen.cli._demo import with_simulated
 from omen.cli._screen import Screen
 from omen.config import Settings
-from omen.errors import OmenError
+from omen.core.errors import OmenError
+from omen.core.plan import AttemptRecord, Moment, RaceRecord
 from omen.front._completion import Completion
 from omen.front.openai_parse import parse_chat
 from omen.gateway import Gateway, open_gateway
-from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.sim import DEFAULT_FLEET, open_fleet
 from omen.telemetry import tell
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from omen.callers import Caller
 from omen.cli._database import add_config_option, ask
 from omen.cli._table import print_table
-from omen.credentials import KeyRecord, make_key
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
 from omen.engine import load_strategies
 
 

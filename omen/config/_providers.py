@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from omen.candidates import Quirks
 from omen.config._document import ProviderTable
 from omen.config._draft import Draft
 from omen.config._environment import VARIABLE_OF
@@ -13,6 +12,7 @@ from omen.config._kinds import TRAITS, URL_KEYS
 from omen.config._values import KINDS, Kind
 from omen.config._wording import KeyPath, dotted
 from omen.config.settings import ProviderSettings, QuirkSettings
+from omen.core.candidates import Quirks
 
 _WITH_QUIRKS: tuple[Kind, ...] = ("openai", "openai_compatible", "xai", "azure")
 """The kinds that speak chat completions, of which there are as many as there are servers."""

@@ -17,7 +17,7 @@ from pydantic import WrapValidator as _Wrap
 from pydantic_core import PydanticCustomError
 
 from omen.config._wording import EnvText
-from omen.intents import INTENTS
+from omen.core.intents import INTENTS
 
 Kind = Literal["openai", "openai_compatible", "anthropic", "ollama", "xai", "azure"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -17,7 +17,6 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from omen.candidates import PLAIN, Quirks
 from omen.config._values import (
     Abilities,
     Count,
@@ -39,6 +38,7 @@ from omen.config._values import (
     TokenLimit,
     Usd,
 )
+from omen.core.candidates import PLAIN, Quirks
 
 DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -15,8 +15,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from omen.callers import Caller
-from omen.credentials import KeyRecord
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord
 from omen.database._migrations import load_migrations
 from omen.entries import Entry
 

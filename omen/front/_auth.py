@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from omen.callers import Caller
+from omen.core.callers import Caller
 from omen.front._asgi import Scope
 from omen.front._local import is_local
 from omen.keyring import KeyRing

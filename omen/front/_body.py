@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import trio
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._asgi import Receive
 from omen.front._local import is_same_origin
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     ChoiceEnd,

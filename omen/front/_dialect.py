@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from omen.chat import ChatRequest
-from omen.errors import OmenError
-from omen.events import Event
+from omen.core.chat import ChatRequest
+from omen.core.errors import OmenError
+from omen.core.events import Event
+from omen.core.hints import RaceHints
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Headers
-from omen.hints import RaceHints
-from omen.plan import RaceRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omen.events import Event, Restart
+from omen.core.events import Event, Restart
 
 
 class Gathering:

@@ -11,10 +11,10 @@ from decimal import Decimal
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
 from omen.front._hints_schema import HintsIn, MergeIn, read_intent
 from omen.front._validation import Location, describe
-from omen.hints import RaceHints
 
 _PREFIX = "x-omen-"
 _SESSION_HEADERS = ("x-session-id", "x-claude-code-session-id")

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
+from omen.core.intents import INTENTS, SYNONYMS, intent_of
 from omen.front._numbers import From1
-from omen.intents import INTENTS, SYNONYMS, intent_of
 
 Positive = Annotated[float, Field(gt=0)]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import trio
 
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Receive, wait_until_gone
-from omen.plan import RaceRecord
 
 TAIL_SECONDS = 1.0
 """What may still go on in a request whose client has everything, or is gone."""

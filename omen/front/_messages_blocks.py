@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from omen.events import Delta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
+from omen.core.events import Delta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 
 OWN_SIGNATURE = "omen"
 """What stands as the signature of a thinking block that we made of another vendor's reasoning. No

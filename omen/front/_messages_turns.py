@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic_core import to_json
 
-from omen.chat import FilePart, ImagePart, Message, Opaque, Part, Role, TextPart, ToolCall
+from omen.core.chat import FilePart, ImagePart, Message, Opaque, Part, Role, TextPart, ToolCall
 from omen.front._messages_schema import (
     BlockIn,
     DocumentIn,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic_core import from_json
 
-from omen.events import Event, WireEvent
+from omen.core.events import Event, WireEvent
 from omen.front._messages_blocks import WireObject
 from omen.front.anthropic_write import DIALECT, Named, Translator
 

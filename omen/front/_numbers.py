@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import from_json
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._validation import body_path
 
 _SUSPICIOUS = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}|\d{300}")

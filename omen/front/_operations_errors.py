@@ -8,7 +8,7 @@ from quart import request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from omen.errors import OmenError, RequestError
+from omen.core.errors import OmenError, RequestError
 from omen.front._asgi import header_map
 from omen.front._ids import request_id_of
 from omen.front._told import error_headers

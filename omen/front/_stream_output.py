@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import trio
 
-from omen.errors import OmenError
-from omen.events import AnswerEnd, Event
+from omen.core.errors import OmenError
+from omen.core.events import AnswerEnd, Event
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Headers, Send
 from omen.front._dialect import Asked, Dialect, FailingWriter, Writer
 from omen.front._told import explain, race_headers
-from omen.plan import RaceRecord
 
 
 class StreamOutput:

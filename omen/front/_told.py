@@ -9,10 +9,10 @@ from typing import Any
 
 import trio
 
-from omen.callers import Quota
-from omen.errors import OmenError, RaceError, RequestError
+from omen.core.callers import Quota
+from omen.core.errors import OmenError, RaceError, RequestError
+from omen.core.plan import AttemptRecord, Expectation, RaceRecord
 from omen.front._asgi import Scope
-from omen.plan import AttemptRecord, Expectation, RaceRecord
 from omen.serving import describe
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 
 Location = Sequence[int | str]
 _MOST = 5

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omen.events import AnswerEnd, Event
+from omen.core.events import AnswerEnd, Event
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Headers, Send, send_json
 from omen.front._dialect import Collector
 from omen.front._told import cost_headers, race_headers
-from omen.plan import RaceRecord
 
 
 class WholeOutput:

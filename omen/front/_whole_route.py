@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 import trio
 
-from omen.callers import Caller
-from omen.chat import ChatRequest
-from omen.errors import OmenError
+from omen.core.callers import Caller
+from omen.core.chat import ChatRequest
+from omen.core.errors import OmenError
+from omen.core.hints import RaceHints
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Headers, Receive, Scope, Send, header_map, send_json
 from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
@@ -22,8 +24,6 @@ from omen.front._ids import request_id_of
 from omen.front._leaving import cancel_when_gone
 from omen.front._told import check_method, cost_headers, error_headers, own_fault, race_headers
 from omen.gateway import Gateway
-from omen.hints import RaceHints
-from omen.plan import RaceRecord
 
 
 class Errors(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omen.errors import OmenError
+from omen.core.errors import OmenError
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Headers
 from omen.front._dialect import Asked
 from omen.front._gathering import Gathering
@@ -19,7 +20,6 @@ from omen.front.anthropic_write import (
     error_event,
     status_of,
 )
-from omen.plan import RaceRecord
 
 
 class Messages:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic_core import from_json
 
-from omen.chat import (
+from omen.core.chat import (
     ChatRequest,
     NamedTool,
     Opaque,
@@ -22,7 +22,7 @@ from omen.chat import (
     ToolChoice,
     Verbatim,
 )
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._messages_blocks import OWN_SIGNATURE

@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from omen.errors import OmenError
-from omen.events import (
+from omen.core.errors import OmenError
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     ChoiceEnd,

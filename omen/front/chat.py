@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from omen.errors import OmenError
+from omen.core.errors import OmenError
+from omen.core.plan import Output, RaceRecord
 from omen.front._asgi import Receive, Scope, Send, header_map, send_json
 from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError, read_json_body
@@ -22,7 +23,6 @@ from omen.front._stream_output import StreamOutput
 from omen.front._told import check_method, error_headers, own_fault, race_headers
 from omen.front._whole_output import WholeOutput
 from omen.gateway import Gateway
-from omen.plan import Output, RaceRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,11 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from omen.chat import ChatRequest, Message, TextPart
-from omen.errors import RequestError
-from omen.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import RequestError
+from omen.core.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
+from omen.core.hints import RaceHints
+from omen.core.plan import RaceRecord
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._hints_schema import HintsIn, TagsIn
@@ -31,8 +33,6 @@ from omen.front._schema import STREAM_OPTIONS, StopIn, StreamOptionsIn
 from omen.front._told import explain, routing_metadata
 from omen.front.openai_api import OpenAIErrors, model_name
 from omen.front.openai_write import DONE, usage_object
-from omen.hints import RaceHints
-from omen.plan import RaceRecord
 
 _UNSERVED = {"suffix": "", "logprobs": None, "best_of": 1, "echo": False}
 """What a chat model cannot do, and the value with which it is not asked for."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omen.chat import ChatRequest, Message, Opaque, Tool
+from omen.core.chat import ChatRequest, Message, Opaque, Tool
 from omen.front._whole_route import Incoming, Planned
 from omen.front.anthropic_parse import parse_count
 from omen.gateway import Gateway

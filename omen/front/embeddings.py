@@ -17,15 +17,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from omen.embeddings import Embeddings, EmbeddingsRequest
-from omen.errors import RequestError
+from omen.core.embeddings import Embeddings, EmbeddingsRequest
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
 from omen.front._hints import read_hints
 from omen.front._hints_schema import HintsIn, TagsIn
 from omen.front._numbers import From0, From1
 from omen.front._reading import read_body
 from omen.front._whole_route import Incoming, Planned
 from omen.gateway import Gateway
-from omen.hints import RaceHints
 
 Tokens = Annotated[list[From0], Field(min_length=1)]
 Text = Annotated[str, Field(min_length=1)]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import trio
 from pydantic_core import to_json
 
-from omen.errors import OmenError
+from omen.core.errors import OmenError
 from omen.front._asgi import Receive, Scope, Send, header_map, send_json
 from omen.front._auth import Gate
 from omen.front._leaving import cancel_when_gone

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from omen.cards import ModelCard, Rates
-from omen.errors import RequestError
+from omen.core.cards import ModelCard, Rates
+from omen.core.errors import RequestError
 from omen.gateway import Gateway
 
 _MOST = 1000

@@ -6,15 +6,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omen.errors import OmenError
-from omen.events import Event
+from omen.core.errors import OmenError
+from omen.core.events import Event
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Headers
 from omen.front._completion import Completion
 from omen.front._dialect import Asked
 from omen.front._told import explain, routing_metadata
 from omen.front.openai_parse import parse_chat
 from omen.front.openai_write import ChunkWriter, error_event, error_object
-from omen.plan import RaceRecord
 
 
 class OpenAIErrors:

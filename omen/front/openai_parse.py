@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from omen.chat import (
+from omen.core.chat import (
     ChatRequest,
     FilePart,
     ImagePart,
@@ -26,7 +26,7 @@ from omen.chat import (
     ToolCall,
     ToolChoice,
 )
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints
 from omen.front._reading import read_body

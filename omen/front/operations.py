@@ -14,8 +14,8 @@ from quart import Response, g, request
 from quart_trio import QuartTrio
 
 import omen
-from omen.callers import ANYBODY, Caller
-from omen.errors import RequestError
+from omen.core.callers import ANYBODY, Caller
+from omen.core.errors import RequestError
 from omen.front._asgi import header_map
 from omen.front._auth import Gate
 from omen.front._local import is_local

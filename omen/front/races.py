@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
+from omen.core.plan import AttemptRecord, RaceRecord
 from omen.front._told import dollars, explain, milliseconds
-from omen.plan import AttemptRecord, RaceRecord
 from omen.telemetry import RaceLog
 
 _USUAL, _MOST = 50, 500

@@ -7,7 +7,7 @@ from typing import Any
 
 import omen
 from omen.budget import current_month
-from omen.callers import Caller, LimitState
+from omen.core.callers import Caller, LimitState
 from omen.database import shown_url
 from omen.front._told import dollars
 from omen.gateway import Books, Gateway

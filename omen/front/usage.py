@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from omen.core.errors import OmenError, RequestError
 from omen.database import GROUPS, DatabaseAwayError, Usage
-from omen.errors import OmenError, RequestError
 from omen.front._told import dollars
 from omen.gateway import Books
 

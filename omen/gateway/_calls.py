@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from omen.events import AnswerEnd, Event, Restart, ToolCallDelta
-from omen.plan import Output
+from omen.core.events import AnswerEnd, Event, Restart, ToolCallDelta
+from omen.core.plan import Output
 
 
 class CallWatch:

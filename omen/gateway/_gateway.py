@@ -14,22 +14,22 @@ from functools import partial
 
 import trio
 
-from omen.callers import ANYBODY, Caller
-from omen.candidates import Candidate
-from omen.cards import UNKNOWN, ModelCard
-from omen.chat import ChatRequest
 from omen.config import Settings
-from omen.costs import measure_texts
-from omen.embeddings import Embeddings, EmbeddingsRequest
+from omen.core.callers import ANYBODY, Caller
+from omen.core.candidates import Candidate
+from omen.core.cards import UNKNOWN, ModelCard
+from omen.core.chat import ChatRequest
+from omen.core.costs import measure_texts
+from omen.core.embeddings import Embeddings, EmbeddingsRequest
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import Usage
+from omen.core.hints import RaceHints
+from omen.core.plan import Output, RaceRecord
 from omen.engine import ask_in_turn
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import Usage
 from omen.gateway._counts import Counts
 from omen.gateway._parts import Parts
 from omen.gateway._reload import Reload, plan_reload
 from omen.gateway._sockets import UpstreamSockets, count_sockets
-from omen.hints import RaceHints
-from omen.plan import Output, RaceRecord
 from omen.providers import COUNTERS, EMBEDDERS
 from omen.routing import Asked, CatalogProvider, Score
 

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import httpx
 
 from omen.config import Settings
+from omen.core.plan import Observer
 from omen.gateway._books import Books
 from omen.gateway._gateway import Gateway
 from omen.gateway._parts import make_parts
-from omen.plan import Observer
 from omen.state import open_state
 from omen.wire.transport import Transport
 

@@ -13,9 +13,10 @@ from omen.attempts import Attempts, Threshold
 from omen.audit import RequestAudit
 from omen.budget import Budgets, MonthlyBudgets
 from omen.cache import AnswerCache
-from omen.candidates import Candidate, Endpoint
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.plan import Admission, Observer, Strategy
 from omen.engine import load_strategies
 from omen.gateway._books import Books
 from omen.gateway._requests import Requests
@@ -23,7 +24,6 @@ from omen.gateway._sockets import owners
 from omen.gateway._upkeep import Upkeep
 from omen.keyring import KeyRing
 from omen.limits import Limits
-from omen.plan import Admission, Observer, Strategy
 from omen.providers import KINDS
 from omen.routing import (
     Cards,

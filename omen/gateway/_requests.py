@@ -17,14 +17,14 @@ import trio
 from omen.attempts import Attempts
 from omen.budget import Budgets
 from omen.cache import AnswerCache, CachedAnswer, Flight, Recorder, cache_key, wants_cache
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest
+from omen.core.errors import TotalTimeoutExceeded
+from omen.core.events import Event
+from omen.core.plan import AttemptRecord, Observer, Output, RaceRecord, Strategy
 from omen.engine import run_race
-from omen.errors import TotalTimeoutExceeded
-from omen.events import Event
 from omen.gateway._calls import CallWatch
 from omen.limits import Limits
-from omen.plan import AttemptRecord, Observer, Output, RaceRecord, Strategy
 from omen.reasoning import ReasoningMemory
 from omen.routing import Asked, HedgeBudget, Router
 from omen.routing.affinity import Affinity

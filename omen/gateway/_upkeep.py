@@ -10,10 +10,10 @@ import httpx
 import trio
 
 from omen.budget import MonthlyBudgets, current_month
-from omen.cards import ModelCard
 from omen.config import HealthSettings
+from omen.core.cards import ModelCard
+from omen.core.errors import UpstreamFailure
 from omen.database import DatabaseAwayError
-from omen.errors import UpstreamFailure
 from omen.gateway._books import Books
 from omen.probes import Target, keep_probing
 from omen.providers import KINDS

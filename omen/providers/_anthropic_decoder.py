@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from omen.chat import ReasoningBlock
-from omen.events import (
+from omen.core.chat import ReasoningBlock
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -21,7 +21,7 @@ from omen.events import (
     ToolCallDelta,
     WireEvent,
 )
-from omen.frames import Frame
+from omen.core.frames import Frame
 from omen.providers._anthropic_errors import ANTHROPIC_ERRORS
 from omen.providers._anthropic_usage import UsageSoFar
 from omen.providers._failures import classify_frame, truncated

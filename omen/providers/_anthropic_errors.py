@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from omen.errors import FailureKind
+from omen.core.errors import FailureKind
 from omen.providers._error_table import ErrorTable, text_rule
 
 ANTHROPIC_ERRORS = ErrorTable(

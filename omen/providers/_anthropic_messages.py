@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, takewhile
 from typing import Any
 
-from omen.chat import FilePart, ImagePart, Message, Opaque, Part, RefusalPart, TextPart
+from omen.core.chat import FilePart, ImagePart, Message, Opaque, Part, RefusalPart, TextPart
 from omen.providers._failures import unsupported
 from omen.providers._images import inline_image
 from omen.providers._tool_arguments import arguments_object

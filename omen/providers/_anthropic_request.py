@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omen.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice
+from omen.core.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice
 from omen.providers._anthropic_messages import split_conversation
 from omen.providers._anthropic_models import MessagesTraits, anthropic_traits
 from omen.providers._anthropic_schema import closed

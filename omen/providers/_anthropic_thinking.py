@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from omen.chat import ChatRequest, NamedTool
+from omen.core.chat import ChatRequest, NamedTool
 from omen.providers._anthropic_models import MessagesTraits
 
 _EFFORTS: Mapping[str, str] = MappingProxyType(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omen.events import Usage
+from omen.core.events import Usage
 
 _READ = frozenset(
     {

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omen.chat import ChatRequest, Verbatim
+from omen.core.chat import ChatRequest, Verbatim
 from omen.providers._anthropic_models import MessagesTraits
 
 Json = dict[str, Any]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.frames import WireRequest
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.frames import WireRequest
 from omen.providers import anthropic
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from omen.candidates import Candidate
-from omen.embeddings import Embeddings, EmbeddingsRequest
-from omen.frames import WireRequest
+from omen.core.candidates import Candidate
+from omen.core.embeddings import Embeddings, EmbeddingsRequest
+from omen.core.frames import WireRequest
 from omen.providers import _ollama_embeddings, _openai_embeddings
 
 

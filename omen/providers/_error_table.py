@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from omen.errors import FailureKind
+from omen.core.errors import FailureKind
 from omen.providers._error_body import ErrorReport
 
 STATUSES: Mapping[int, FailureKind] = MappingProxyType(

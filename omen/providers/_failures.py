@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.providers._error_body import ErrorReport, read_body, read_error
 from omen.providers._error_table import ErrorTable
 from omen.providers._retry_after import retry_after

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import Frame
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import Frame
 
 
 def compact(value: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -18,7 +18,7 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.frames import Frame
+from omen.core.frames import Frame
 from omen.providers._failures import classify_frame, truncated
 from omen.providers._json import compact, frame_object, not_the_wire_format, text_of
 from omen.providers._ollama_errors import OLLAMA_ERRORS

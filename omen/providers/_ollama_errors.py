@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from omen.errors import FailureKind
+from omen.core.errors import FailureKind
 from omen.providers._error_table import ErrorTable, text_rule
 
 OLLAMA_ERRORS = ErrorTable(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from omen.chat import (
+from omen.core.chat import (
     ChatRequest,
     FilePart,
     ImagePart,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.candidates import PLAIN, Candidate, Quirks
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.frames import WireRequest
+from omen.core.candidates import PLAIN, Candidate, Quirks
+from omen.core.chat import ChatRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import WireRequest
 from omen.providers._failures import classify_answer
 from omen.providers._json import json_bytes
 from omen.providers._openai_decoder import ChatDecoder

@@ -11,8 +11,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from omen.errors import UpstreamFailure
-from omen.events import (
+from omen.core.errors import UpstreamFailure
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -22,7 +22,7 @@ from omen.events import (
     TextDelta,
     Usage,
 )
-from omen.frames import Frame
+from omen.core.frames import Frame
 from omen.providers._error_table import ErrorTable
 from omen.providers._failures import classify_frame, truncated
 from omen.providers._json import frame_object, not_the_wire_format, text_of

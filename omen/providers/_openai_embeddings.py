@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from omen.candidates import Candidate
-from omen.embeddings import Embeddings, EmbeddingsRequest
-from omen.frames import Frame, WireRequest
+from omen.core.candidates import Candidate
+from omen.core.embeddings import Embeddings, EmbeddingsRequest
+from omen.core.frames import Frame, WireRequest
 from omen.providers import azure
 from omen.providers._json import frame_object, json_bytes, not_the_wire_format, text_of
 from omen.providers._openai_chat import bearer

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from omen.errors import FailureKind
+from omen.core.errors import FailureKind
 from omen.providers._error_table import STATUSES, ErrorTable, text_rule
 
 _TEXTS = (

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omen.candidates import PLAIN, Quirks
-from omen.chat import (
+from omen.core.candidates import PLAIN, Quirks
+from omen.core.chat import (
     ChatRequest,
     FilePart,
     ImagePart,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omen.events import ToolCallDelta
+from omen.core.events import ToolCallDelta
 from omen.providers._json import compact, not_the_wire_format, text_of
 from omen.providers._tool_ids import made_id
 

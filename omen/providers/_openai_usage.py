@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from omen.events import Usage
+from omen.core.events import Usage
 
 _TICK = Decimal("1e-10")
 """US dollars. **Source.** xAI's SDK, read 2026-11-22."""

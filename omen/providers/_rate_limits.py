@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import inf
 
-from omen.frames import RateLimits
+from omen.core.frames import RateLimits
 from omen.providers._retry_after import http_date
 
 _Names = tuple[tuple[str, str], ...]

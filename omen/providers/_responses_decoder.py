@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from omen.chat import ReasoningBlock
-from omen.errors import UpstreamFailure
-from omen.events import (
+from omen.core.chat import ReasoningBlock
+from omen.core.errors import UpstreamFailure
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -23,7 +23,7 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.frames import Frame
+from omen.core.frames import Frame
 from omen.providers._failures import classify_frame, truncated
 from omen.providers._json import frame_object, not_the_wire_format, text_of
 from omen.providers._openai_errors import OPENAI_ERRORS

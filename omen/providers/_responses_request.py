@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omen.chat import (
+from omen.core.chat import (
     ChatRequest,
     FilePart,
     ImagePart,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.events import Event
-from omen.frames import Frame, Framing, WireRequest
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.events import Event
+from omen.core.frames import Frame, Framing, WireRequest
 
 
 class Decoder(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from omen.events import ReasoningDelta, TextDelta
+from omen.core.events import ReasoningDelta, TextDelta
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _State = Literal["before", "inside", "behind", "text"]

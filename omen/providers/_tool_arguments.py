@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from omen.chat import ToolCall
+from omen.core.chat import ToolCall
 from omen.providers._failures import unsupported
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.frames import Frame, Framing, WireRequest
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import Frame, Framing, WireRequest
 from omen.providers._anthropic_decoder import MessagesDecoder
 from omen.providers._anthropic_errors import ANTHROPIC_ERRORS
 from omen.providers._anthropic_request import count_body, messages_body

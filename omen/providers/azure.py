@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
-from omen.candidates import Candidate, Quirks
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.frames import Framing, WireRequest
+from omen.core.candidates import Candidate, Quirks
+from omen.core.chat import ChatRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import Framing, WireRequest
 from omen.providers._failures import classify_answer
 from omen.providers._openai_chat import chat_request
 from omen.providers._openai_decoder import ChatDecoder

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.frames import Framing, WireRequest
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import Framing, WireRequest
 from omen.providers._failures import classify_answer
 from omen.providers._json import json_bytes
 from omen.providers._ollama_decoder import ApiChatDecoder

@@ -7,9 +7,9 @@ Which of both is decided by the model and the request, and no caller can tell.
 
 from __future__ import annotations
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest, Tool
-from omen.frames import Framing, WireRequest
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest, Tool
+from omen.core.frames import Framing, WireRequest
 from omen.providers._json import json_bytes
 from omen.providers._openai_chat import STREAM_HEADERS, bearer, chat_request, classify
 from omen.providers._openai_chat import decoder as chat_decoder

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from omen.candidates import Endpoint, Quirks
-from omen.cards import ModelCard
-from omen.frames import Frame, WireRequest
+from omen.core.candidates import Endpoint, Quirks
+from omen.core.cards import ModelCard
+from omen.core.frames import Frame, WireRequest
 from omen.providers._json import frame_object, json_bytes, text_of
 from omen.providers._openai_chat import bearer
 

@@ -8,9 +8,9 @@ key as a 400) are ones the shared dialect reads anyway.
 
 from __future__ import annotations
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.frames import Framing, WireRequest
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.frames import Framing, WireRequest
 from omen.providers._openai_chat import bearer, chat_request, classify, decoder
 from omen.providers._xai_models import xai_traits
 

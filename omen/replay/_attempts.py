@@ -10,11 +10,19 @@ from math import inf
 import trio
 
 from omen.attempts import AttemptLog
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, Event, TextDelta
-from omen.plan import Admission, AttemptRecord, Observer, OpenAttempt, RaceRecord, Rewrite, Role
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, Event, TextDelta
+from omen.core.plan import (
+    Admission,
+    AttemptRecord,
+    Observer,
+    OpenAttempt,
+    RaceRecord,
+    Rewrite,
+    Role,
+)
 
 Latencies = Callable[[RaceRecord, Candidate], float]
 """Says how long an attempt at a candidate takes to its first useful token, in seconds; `inf` when

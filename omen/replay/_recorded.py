@@ -19,9 +19,9 @@ from decimal import Decimal
 from math import inf
 from random import Random
 
-from omen.candidates import Candidate, Endpoint
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.plan import NO_CHAT
 from omen.entries import Entry
-from omen.plan import NO_CHAT
 from omen.replay._run import Asked
 from omen.routing import Survival, estimate
 

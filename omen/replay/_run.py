@@ -16,12 +16,11 @@ from typing import Protocol
 import trio
 from trio.testing import MockClock
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest, Message, TextPart
-from omen.engine import load_strategies, run_race
-from omen.errors import OmenError
-from omen.events import Event
-from omen.plan import (
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import OmenError
+from omen.core.events import Event
+from omen.core.plan import (
     EXTRA_LOAD,
     Admission,
     Expectation,
@@ -30,6 +29,7 @@ from omen.plan import (
     RaceRecord,
     Strategy,
 )
+from omen.engine import load_strategies, run_race
 from omen.replay._attempts import GivenAttempts
 from omen.replay._policy import Policy
 from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, Odds, Survival, choose

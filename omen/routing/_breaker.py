@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 
 State = Literal["unknown", "healthy", "recovering", "down"]
 

@@ -15,9 +15,9 @@ import time
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.plan import RaceRecord
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.plan import RaceRecord
 from omen.routing.health import STANDS_BADLY, Standing
 from omen.routing.lineup import Maker
 from omen.state import Store

@@ -17,7 +17,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from omen.cards import UNKNOWN, ModelCard, Price, Rates
+from omen.core.cards import UNKNOWN, ModelCard, Price, Rates
 
 _SNAPSHOT = re.compile(r"-(?:\d{4}-\d\d-\d\d|20\d{6}|latest)$")
 _ELSEWHERE: Mapping[str, str] = MappingProxyType({"azure": "openai"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from omen.candidates import PLAIN, Candidate, Endpoint, Quirks
-from omen.cards import UNKNOWN, ModelCard
+from omen.core.candidates import PLAIN, Candidate, Endpoint, Quirks
+from omen.core.cards import UNKNOWN, ModelCard
 from omen.routing.cards import Cards
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
 
-from omen.candidates import Candidate
+from omen.core.candidates import Candidate
 from omen.routing._survival import Survival
 from omen.routing.hedging import ENOUGH_SAMPLES, hedge_delays
 

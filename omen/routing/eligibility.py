@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest, FilePart, ImagePart, Message
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest, FilePart, ImagePart, Message
 
 _BYTES_PER_TOKEN = 4
 _MOST_PER_TOKEN = 10

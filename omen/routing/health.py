@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import trio
 
-from omen.candidates import Candidate
-from omen.errors import UpstreamFailure
-from omen.plan import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.errors import UpstreamFailure
+from omen.core.plan import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord, Role
 from omen.routing._breaker import HINTS, Breaker, State
 
 logger = logging.getLogger(__name__)

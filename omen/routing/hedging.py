@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from math import isinf
 
-from omen.candidates import Candidate
-from omen.plan import Denial, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.plan import Denial, RaceRecord, Role
 from omen.routing.latency import FirstTokens
 
 ENOUGH_SAMPLES = 20

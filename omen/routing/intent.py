@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from omen.chat import Message
+from omen.core.chat import Message
 from omen.routing._intent_rules import RULES, Rule
 
 ENOUGH = 2.0
@@ -31,7 +31,7 @@ _DESCRIBING = re.compile(
 
 
 def classify(messages: Sequence[Message]) -> str:
-    """Say which of `omen.intents.INTENTS` the last user message is about."""
+    """Say which of `omen.core.intents.INTENTS` the last user message is about."""
     asked = next((m.text for m in reversed(messages) if m.role == "user" and m.text), "")
     return classify_text(asked)
 

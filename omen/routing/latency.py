@@ -22,8 +22,8 @@ from typing import Any, Literal
 
 import trio
 
-from omen.candidates import Candidate
-from omen.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord, Role
 from omen.routing._survival import Survival
 from omen.routing._window import STALE_SECONDS, Histograms, Window, read_histograms
 

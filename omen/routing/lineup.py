@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from math import inf
 from types import MappingProxyType
 
-from omen.callers import ANYBODY, Caller
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.errors import RequestError
-from omen.hints import RaceHints
+from omen.core.callers import ANYBODY, Caller
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
 from omen.routing.eligibility import NOTHING, Needs, needs_of
 from omen.routing.health import STANDS_BADLY, Standing
 from omen.routing.intent import classify

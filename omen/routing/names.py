@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from omen.candidates import Candidate
+from omen.core.candidates import Candidate
 from omen.routing.catalog import Catalog, CatalogProvider
 from omen.routing.health import Standing
 

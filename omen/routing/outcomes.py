@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from omen.errors import FailureKind
-from omen.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord
+from omen.core.errors import FailureKind
+from omen.core.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord
 from omen.routing._breaker import THE_CLIENTS_DOING
 
 WINDOW_SECONDS = 600.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from omen.candidates import Candidate
+from omen.core.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True)

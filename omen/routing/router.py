@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from omen.callers import Caller
-from omen.candidates import Candidate
-from omen.errors import RequestError
-from omen.hints import RaceHints
-from omen.plan import Expectation, Merge, Plan
+from omen.core.callers import Caller
+from omen.core.candidates import Candidate
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
+from omen.core.plan import Expectation, Merge, Plan
 from omen.routing._survival import Survival
 from omen.routing.catalog import Catalog
 from omen.routing.choice import Odds, choose

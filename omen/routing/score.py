@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
-from omen.cards import Price
+from omen.core.cards import Price
 from omen.routing._breaker import State
 
 MIDDLE = 50.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isinf
 
-from omen.candidates import Candidate
+from omen.core.candidates import Candidate
 from omen.routing._survival import Survival
 from omen.routing.catalog import CatalogProvider
 from omen.routing.health import Health

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from omen.candidates import Candidate
-from omen.plan import AttemptRecord, Denial, Moment, RaceRecord, Role
+from omen.core.candidates import Candidate
+from omen.core.plan import AttemptRecord, Denial, Moment, RaceRecord, Role
 
 
 class Slots:
@@ -31,14 +31,14 @@ class Slots:
         return f"<Slots {told}>"
 
     def observe(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment; see `omen.plan.Observer`."""
+        """Observe a moment; see `omen.core.plan.Observer`."""
         if moment == "started":
             self._taken[attempt.candidate.provider] += 1
         elif moment == "ended":
             self._taken[attempt.candidate.provider] -= 1
 
     def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Deny an attempt that finds no free slot; see `omen.plan.Admission`."""
+        """Deny an attempt that finds no free slot; see `omen.core.plan.Admission`."""
         if self.has_room(candidate):
             return None
         most = self._limits[candidate.provider]

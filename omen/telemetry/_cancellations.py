@@ -15,7 +15,7 @@ from typing import get_args
 
 from hdrh.histogram import HdrHistogram
 
-from omen.plan import AttemptRecord, CutReason, Moment, RaceRecord
+from omen.core.plan import AttemptRecord, CutReason, Moment, RaceRecord
 
 _LONGEST = 60.0
 _DIGITS = 2

@@ -6,7 +6,7 @@ from collections import Counter, deque
 
 import trio
 
-from omen.plan import AttemptRecord, Moment, RaceRecord, Role
+from omen.core.plan import AttemptRecord, Moment, RaceRecord, Role
 
 ROLES: tuple[Role, ...] = ("entrant", "hedge", "retry")
 """Roles of extra starts; entrants only of races that OMEN chose."""

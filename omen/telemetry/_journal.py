@@ -13,8 +13,8 @@ from pathlib import Path
 import trio
 from pydantic_core import to_json
 
+from omen.core.plan import AttemptRecord, Moment, RaceRecord
 from omen.entries import entry_of
-from omen.plan import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger(__name__)
 

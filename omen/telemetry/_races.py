@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.plan import AttemptRecord, Moment, RaceRecord
 
 MOST = 1000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from omen.frames import Frame, Framing
+from omen.core.frames import Frame, Framing
 from omen.wire.ndjson import NDJSONReader
 from omen.wire.sse import SSEReader
 

@@ -7,8 +7,8 @@ It knows where a line ends (at LF and nowhere else), and nothing of what the lin
 
 from __future__ import annotations
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import Frame
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import Frame
 
 DEFAULT_LIMIT = 8 * 1024 * 1024
 """Bytes of one line."""

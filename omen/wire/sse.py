@@ -8,8 +8,8 @@ nowhere else: U+2028 and its like are ordinary characters inside a JSON string.
 
 from __future__ import annotations
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import Frame
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import Frame
 
 DEFAULT_LIMIT = 8 * 1024 * 1024
 """Bytes of one event. A single delta can be hundreds of kB (tool arguments, images)."""

@@ -12,8 +12,8 @@ from functools import lru_cache
 import httpx
 import trio
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import WireRequest
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import WireRequest
 from omen.wire._http1 import IncompleteResponse
 
 CLOSE_TIMEOUT = 1.0

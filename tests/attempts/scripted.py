@@ -9,9 +9,9 @@ import httpx
 import trio
 
 from omen.attempts import Attempts
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest, Message, TextPart
-from omen.plan import Attempt, AttemptRecord, Moment, Plan, RaceRecord
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.plan import Attempt, AttemptRecord, Moment, Plan, RaceRecord
 from omen.providers import KINDS
 
 CANDIDATE = Candidate(

@@ -11,13 +11,13 @@ import trio
 from trio.testing import MockClock
 
 from omen.attempts import Attempts, Threshold
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, AnswerStart, Event, TextDelta, Usage
+from omen.core.frames import Frame, RateLimits, WireRequest
+from omen.core.plan import Plan, RaceRecord
 from omen.engine import load_strategies
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, Event, TextDelta, Usage
-from omen.frames import Frame, RateLimits, WireRequest
-from omen.plan import Plan, RaceRecord
 from omen.providers import KINDS
 from tests.attempts.scripted import (
     CANDIDATE,

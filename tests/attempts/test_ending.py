@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from omen.attempts import state_of
-from omen.plan import AttemptRecord, CutReason, Outcome, Plan, RaceRecord
+from omen.core.plan import AttemptRecord, CutReason, Outcome, Plan, RaceRecord
 from tests.attempts.scripted import CANDIDATE, DONE, FINISH, Opened, Scripted, text
 
 ENDLESS = [(0.5, text("word"))] * 100

@@ -6,8 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import TextDelta
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import TextDelta
 from tests.attempts.scripted import (
     DONE,
     FINISH,

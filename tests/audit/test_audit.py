@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from omen.audit import LeftBehindError, RequestAudit
-from omen.candidates import Candidate, Endpoint
-from omen.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.plan import AttemptRecord, Plan, RaceRecord
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
 RACE = RaceRecord("r", Plan("s", (CANDIDATE,)), 0.0)

@@ -36,8 +36,8 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("omen.wire._http1", "transport"),
         ("httpx._models", "transport"),
         ("omen.cli.serve", "other"),
-        ("omen.events", None),
-        ("omen.chat", None),
+        ("omen.core.events", None),
+        ("omen.core.chat", None),
         ("json.decoder", None),
         ("trio._highlevel_socket", None),
         ("omenish", None),
@@ -82,7 +82,7 @@ def test_the_innermost_frame_that_belongs_to_a_layer_decides() -> None:
 
 def test_what_belongs_to_nobody_is_its_callers() -> None:
     assert stacked("omen.serving._connection", "trio._highlevel_socket", "socket") == "serving"
-    assert stacked("omen.providers._openai_decoder", "omen.events") == "providers"
+    assert stacked("omen.providers._openai_decoder", "omen.core.events") == "providers"
 
 
 def test_what_nobody_called_is_other() -> None:

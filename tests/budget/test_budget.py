@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from omen.budget import Budgets, MonthShare, RequestBudget, WorstCase
-from omen.callers import Caller
-from omen.candidates import Candidate, Endpoint
-from omen.cards import ModelCard, Price, Rates
-from omen.chat import ChatRequest, Message, TextPart
 from omen.config.settings import Price as PriceSettings
-from omen.costs import measure_prompt
-from omen.errors import BudgetExceeded, FailureKind, UpstreamFailure
-from omen.events import Usage
-from omen.plan import AttemptRecord, Expectation, Merge, Plan, RaceRecord
+from omen.core.callers import Caller
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import ModelCard, Price, Rates
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.costs import measure_prompt
+from omen.core.errors import BudgetExceeded, FailureKind, UpstreamFailure
+from omen.core.events import Usage
+from omen.core.plan import AttemptRecord, Expectation, Merge, Plan, RaceRecord
 from tests.world import open_world, upstream
 
 REQUEST = ChatRequest(messages=(Message("user", (TextPart("x" * 68),)),), max_tokens=100)

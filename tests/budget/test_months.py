@@ -10,14 +10,14 @@ import trio
 from trio.testing import MockClock
 
 from omen.budget import current_month
-from omen.callers import ANYBODY, Caller
-from omen.chat import ChatRequest, Message, TextPart
 from omen.config import RoutingSettings, Settings
 from omen.config.settings import Price
-from omen.embeddings import EmbeddingsRequest
-from omen.errors import BudgetExceeded, OmenError
-from omen.hints import RaceHints
-from omen.plan import RaceRecord
+from omen.core.callers import ANYBODY, Caller
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.embeddings import EmbeddingsRequest
+from omen.core.errors import BudgetExceeded, OmenError
+from omen.core.hints import RaceHints
+from omen.core.plan import RaceRecord
 from omen.sim.faults import Silence, Status, Truncated
 from tests.world import Received, World, open_world, upstream
 

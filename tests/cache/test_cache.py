@@ -15,11 +15,10 @@ from trio.testing import MockClock
 from omen.cache import CachedAnswer
 from omen.cache._codec import read_answer, write_answer
 from omen.cache._flights import MOST_BYTES, Flight, Recorder
-from omen.callers import ANYBODY, Caller
-from omen.chat import ChatRequest, Message, ReasoningBlock, TextPart
 from omen.config import CacheSettings, Settings
-from omen.entries import entry_of
-from omen.events import (
+from omen.core.callers import ANYBODY, Caller
+from omen.core.chat import ChatRequest, Message, ReasoningBlock, TextPart
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -31,7 +30,8 @@ from omen.events import (
     Usage,
     WireEvent,
 )
-from omen.hints import RaceHints
+from omen.core.hints import RaceHints
+from omen.entries import entry_of
 from omen.sim.faults import Truncated
 from tests.world import Received, World, open_world, upstream
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from omen.callers import Caller
-from omen.credentials import KeyRecord, make_key
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
 from omen.database import Database, UrlError, check_url, open_database, shown_url
 from tests.books import NOON, entry
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from omen.cli import main
-from omen.errors import AllAttemptsFailed, FailedAttempt, FailureKind, UpstreamFailure
+from omen.core.errors import AllAttemptsFailed, FailedAttempt, FailureKind, UpstreamFailure
 from omen.providers import KINDS
 from omen.sim import DEFAULT_FLEET, FAULTS, PRESETS
 from tests.docs.pages import PAGES, ROOT, anchors, code, codes, links, page, rows, section, someone

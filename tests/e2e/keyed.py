@@ -14,9 +14,9 @@ import httpx
 import openai
 import trio
 
-from omen.callers import Caller
 from omen.config import LedgerSettings, Price, ProviderSettings, Settings
-from omen.credentials import KeyRecord, make_key
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
 from omen.gateway import make_books
 from omen.sim import SimulatedUpstream
 from tests.e2e.served import PATIENCE, Served, open_served

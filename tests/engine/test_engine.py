@@ -10,11 +10,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.candidates import Candidate, Endpoint
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded, UpstreamFailure
+from omen.core.events import Event, TextDelta
+from omen.core.plan import AttemptRecord, OpenAttempt, Output, Plan, RaceRecord
 from omen.engine import ask_in_turn, load_strategies, run_race
-from omen.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded, UpstreamFailure
-from omen.events import Event, TextDelta
-from omen.plan import AttemptRecord, OpenAttempt, Output, Plan, RaceRecord
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front.openai_parse import parse_chat
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from omen.events import AnswerEnd, AnswerStart, TextDelta, Usage
+from omen.core.events import AnswerEnd, AnswerStart, TextDelta, Usage
 from omen.front._body import BodyLimits
 from omen.front.chat import ChatRoute
 from omen.front.openai_api import ChatCompletions

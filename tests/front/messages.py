@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from omen.events import Event
+from omen.core.events import Event
 from omen.front.anthropic_write import MessagesWriter, Named
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from omen.errors import (
+from omen.core.errors import (
     AllAttemptsFailed,
     FailedAttempt,
     FailureKind,
@@ -17,7 +17,7 @@ from omen.errors import (
     TotalTimeoutExceeded,
     UpstreamFailure,
 )
-from omen.events import TextDelta
+from omen.core.events import TextDelta
 from tests.front.asking import body
 from tests.front.chatting import END, HELLO, START, ask, post
 from tests.front.chunks import data_lines, steps, strict_json

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 import trio
 
-from omen.errors import FailureKind, OmenError, UpstreamFailure
-from omen.events import TextDelta
+from omen.core.errors import FailureKind, OmenError, UpstreamFailure
+from omen.core.events import TextDelta
 from omen.front.chat import ChatRoute
 from omen.front.openai_api import ChatCompletions
 from omen.gateway import Gateway

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import TextDelta
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import TextDelta
 from omen.front._leaving import TAIL_SECONDS
 from tests.front.asking import body
 from tests.front.chatting import END, HELLO, START, ask, route

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from omen.events import TextDelta
+from omen.core.events import TextDelta
 from tests.front.asking import body
 from tests.front.chatting import END, HELLO, START, WHOLE, ask, route
 from tests.front.chunks import read_chunks, steps

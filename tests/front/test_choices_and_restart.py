@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     ChoiceEnd,

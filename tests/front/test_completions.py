@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import Message, TextPart
-from omen.errors import RequestError
-from omen.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta, Usage
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import Message, TextPart
+from omen.core.errors import RequestError
+from omen.core.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta, Usage
+from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.front._dialect import Asked
 from omen.front.completions_api import Completions
-from omen.plan import AttemptRecord, Plan, RaceRecord
 
 ONE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
 ATTEMPT = AttemptRecord(0, ONE, 0.0)

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import trio
 
-from omen.candidates import Candidate, Endpoint
-from omen.cards import ModelCard, Price, Rates
-from omen.events import Usage
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import ModelCard, Price, Rates
+from omen.core.events import Usage
+from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.front._told import cost_headers, explain, routing_metadata
-from omen.plan import AttemptRecord, Plan, RaceRecord
 
 PRICED = ModelCard(price=Price(rates=Rates(input=Decimal("0.15"), output=Decimal("0.6"))))
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.candidates import Quirks
-from omen.embeddings import Embeddings, EmbeddingsRequest
-from omen.errors import FailureKind, RequestError, UpstreamFailure
+from omen.core.candidates import Quirks
+from omen.core.embeddings import Embeddings, EmbeddingsRequest
+from omen.core.errors import FailureKind, RequestError, UpstreamFailure
 from omen.front.embeddings import _inputs, as_base64, embeddings_body, parse_embeddings
 from omen.providers import EMBEDDERS
 from tests.providers.asking import candidate

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omen.chat import (
+from omen.core.chat import (
     FilePart,
     ImagePart,
     Message,
@@ -18,7 +18,7 @@ from omen.chat import (
     Tool,
     ToolCall,
 )
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._messages_blocks import OWN_SIGNATURE
 from omen.front.anthropic_parse import parse_count, parse_messages

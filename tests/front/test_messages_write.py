@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.chat import ChatRequest, Verbatim
-from omen.errors import FailureKind, OmenError, RequestError, UpstreamFailure
-from omen.events import (
+from omen.core.chat import ChatRequest, Verbatim
+from omen.core.errors import FailureKind, OmenError, RequestError, UpstreamFailure
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -22,7 +22,7 @@ from omen.events import (
     Usage,
     WireEvent,
 )
-from omen.frames import Frame
+from omen.core.frames import Frame
 from omen.front._messages_blocks import OWN_SIGNATURE
 from omen.front._messages_whole import Message
 from omen.front.anthropic_write import MessagesWriter, Named, error_body, error_event, status_of

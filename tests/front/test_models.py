@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from omen.cards import ModelCard, Price, Rates
-from omen.errors import RequestError
+from omen.core.cards import ModelCard, Price, Rates
+from omen.core.errors import RequestError
 from omen.front.models import Listed, anthropic_page, listed_models, openai_model
 from omen.gateway import Gateway, ServedModel
 

@@ -14,8 +14,8 @@ from quart_trio import QuartTrio
 
 import omen
 from omen.audit import RequestAudit
-from omen.candidates import Endpoint
 from omen.config import ServerSettings
+from omen.core.candidates import Endpoint
 from omen.front._asgi import App
 from omen.front.app import make_app
 from omen.front.metrics import Metrics

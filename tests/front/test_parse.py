@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omen.chat import (
+from omen.core.chat import (
     FilePart,
     ImagePart,
     Message,
@@ -20,8 +20,8 @@ from omen.chat import (
     Tool,
     ToolCall,
 )
+from omen.core.hints import RaceHints
 from omen.front.openai_parse import parse_chat
-from omen.hints import RaceHints
 from tests.front.asking import HELLO, ask, body, body_with
 
 PNG = "data:image/png;base64,iVBORw0KGgo="

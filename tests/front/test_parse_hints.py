@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from omen.core.hints import RaceHints
 from omen.front._asgi import header_map
-from omen.hints import RaceHints
 from tests.front.asking import ask
 
 

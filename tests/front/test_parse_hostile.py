@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front.openai_parse import parse_chat
 from tests.front.asking import ask, body, body_with, mistake
 

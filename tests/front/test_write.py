@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from omen.errors import (
+from omen.core.errors import (
     AllAttemptsFailed,
     FailedAttempt,
     FailureKind,
@@ -20,7 +20,7 @@ from omen.errors import (
     TotalTimeoutExceeded,
     UpstreamFailure,
 )
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -57,7 +57,7 @@ LOGPROBS = {"content": [{"token": "a", "logprob": -0.5, "bytes": [97], "top_logp
 
 @st.composite
 def answers(draw: st.DrawFn) -> list[Event]:
-    """Any answer that keeps the order `omen/events.py` promises."""
+    """Any answer that keeps the order `omen/core/events.py` promises."""
     events: list[Event] = draw(st.lists(starts, max_size=1))
     calls = 0
     for kind in draw(st.lists(st.sampled_from(["text", "reasoning", "refusal", "call", "more"]))):

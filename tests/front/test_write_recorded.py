@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from omen.errors import UpstreamFailure
-from omen.events import Event
+from omen.core.errors import UpstreamFailure
+from omen.core.events import Event
 from omen.front.openai_write import error_event
 from tests.front.chunks import data_lines, read_chunks, steps, strict_json, with_ids_of
 from tests.front.writing import assembled, completed, strangers, usage_of, writer, written

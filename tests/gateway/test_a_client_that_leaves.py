@@ -13,9 +13,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from omen.chat import ChatRequest, Message, TextPart
-from omen.events import TextDelta
-from omen.hints import RaceHints
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.events import TextDelta
+from omen.core.hints import RaceHints
 from omen.sim import SimulatedUpstream
 from omen.sim.faults import ErrorIn200
 from tests.steps import at_step

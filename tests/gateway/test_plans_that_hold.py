@@ -8,13 +8,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.callers import Caller
-from omen.candidates import Candidate
 from omen.config import Settings
 from omen.config.settings import RaceSettings
-from omen.errors import FailureKind, RequestError, UpstreamFailure
-from omen.hints import RaceHints
-from omen.plan import Plan
+from omen.core.callers import Caller
+from omen.core.candidates import Candidate
+from omen.core.errors import FailureKind, RequestError, UpstreamFailure
+from omen.core.hints import RaceHints
+from omen.core.plan import Plan
 from tests.world import World, open_world, upstream
 
 AUTO = replace(Settings(), race=RaceSettings(auto=True, slo_target=0.9))

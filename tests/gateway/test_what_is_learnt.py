@@ -19,13 +19,13 @@ from decimal import Decimal
 import pytest
 from trio.testing import MockClock
 
-from omen.candidates import Candidate, Endpoint
-from omen.cards import ModelCard, Price, Rates
-from omen.costs import PromptSize
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import ModelCard, Price, Rates
+from omen.core.costs import PromptSize
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import Usage
+from omen.core.plan import AttemptRecord, CutReason, Moment, Outcome, Plan, RaceRecord, Role
 from omen.entries import entry_of
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import Usage
-from omen.plan import AttemptRecord, CutReason, Moment, Outcome, Plan, RaceRecord, Role
 from omen.routing import FirstTokens, Health, Outcomes
 from omen.telemetry import CancelTimes, HedgeCounts
 

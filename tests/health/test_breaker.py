@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.routing._breaker import (
     AGAINST_THE_UPSTREAM,
     AT_ONCE,

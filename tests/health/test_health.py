@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 import trio
 
-from omen.candidates import Endpoint
 from omen.config import HealthSettings, Settings
-from omen.errors import FailureKind
+from omen.core.candidates import Endpoint
+from omen.core.errors import FailureKind
 from omen.probes import Target
 from omen.providers import provider_spec
 from omen.sim import Fixed, Profile, SimulatedUpstream

@@ -10,10 +10,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.callers import ANYBODY, Caller
-from omen.credentials import KeyRecord, NewKey, make_key, read_key
+from omen.core.callers import ANYBODY, Caller
+from omen.core.credentials import KeyRecord, NewKey, make_key, read_key
+from omen.core.errors import OmenError, RequestError
 from omen.database import DatabaseAwayError
-from omen.errors import OmenError, RequestError
 from omen.keyring import LOOK_AGAIN_SECONDS, REFRESH_SECONDS, KeyRing, KeysUnknownError
 
 _T = TypeVar("_T")

@@ -8,11 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.callers import Caller
-from omen.chat import ChatRequest, Message, TextPart
-from omen.errors import RateLimited
+from omen.core.callers import Caller
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import RateLimited
+from omen.core.hints import RaceHints
 from omen.front._told import _duration, error_headers, quota_headers, race_headers
-from omen.hints import RaceHints
 from tests.world import Received, World, open_world, upstream
 
 FLEET = (upstream("one", first_token=0.1, gap=0.0, tokens=20),)

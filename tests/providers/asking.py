@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest, ImagePart, Message, Role, TextPart, ToolCall
-from omen.frames import WireRequest
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest, ImagePart, Message, Role, TextPart, ToolCall
+from omen.core.frames import WireRequest
 from omen.providers import provider_spec
 
 PNG = "data:image/png;base64,iVBORw0KGgo="

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest
-from omen.events import Event
-from omen.frames import Frame
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest
+from omen.core.events import Event
+from omen.core.frames import Frame
 from omen.providers import Decoder, ProviderSpec, provider_spec
 from omen.wire.ndjson import NDJSONReader
 from omen.wire.sse import SSEReader

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ChatRequest, Message, TextPart, Verbatim
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import (
+from omen.core.chat import ChatRequest, Message, TextPart, Verbatim
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -18,7 +18,7 @@ from omen.events import (
     TextDelta,
     Usage,
 )
-from omen.frames import Frame
+from omen.core.frames import Frame
 from omen.providers import provider_spec
 from tests.providers.asking import candidate
 from tests.providers.assemble import assemble

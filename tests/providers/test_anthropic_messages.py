@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ChatRequest, FilePart, ImagePart, Message, ReasoningBlock, TextPart
+from omen.core.chat import ChatRequest, FilePart, ImagePart, Message, ReasoningBlock, TextPart
 from tests.providers.asking import PNG, body, called, result, said, shown
 
 

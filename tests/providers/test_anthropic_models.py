@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ChatRequest, Tool
+from omen.core.chat import ChatRequest, Tool
 from tests.providers.asking import HELLO, body, called, result, said
 
 MODEL = "claude-sonnet-4-6"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omen.chat import (
+from omen.core.chat import (
     ChatRequest,
     ImagePart,
     Message,
@@ -16,7 +16,7 @@ from omen.chat import (
     ResponseFormat,
     Tool,
 )
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from tests.providers.asking import HELLO, PNG, body, called, result, said, shown, wire
 
 MODEL = "claude-sonnet-4-6"

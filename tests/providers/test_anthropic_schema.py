@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.chat import ResponseFormat
+from omen.core.chat import ResponseFormat
 from omen.providers._anthropic_schema import closed
 from tests.providers.asking import HELLO, body
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.providers import KINDS, provider_spec
 from tests.providers.fixtures import Fixture, fixtures
 

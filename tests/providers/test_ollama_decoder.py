@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta
-from omen.frames import Frame
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta
+from omen.core.frames import Frame
 from tests.providers.assemble import assemble
 from tests.providers.fixtures import decode, new_decoder
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from omen.cards import ModelCard
-from omen.chat import (
+from omen.core.cards import ModelCard
+from omen.core.chat import (
     ChatRequest,
     ImagePart,
     Message,
@@ -19,7 +19,7 @@ from omen.chat import (
     TextPart,
     Tool,
 )
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.providers import ollama
 from tests.providers.asking import HELLO, PNG, body, called, candidate, result, said, shown, wire
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import (
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -19,7 +19,7 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.frames import Frame
+from omen.core.frames import Frame
 from tests.providers.fixtures import decode, new_decoder
 
 DONE = Frame(b"[DONE]")

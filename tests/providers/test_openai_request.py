@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from omen.chat import (
+from omen.core.chat import (
     ChatRequest,
     FilePart,
     ImagePart,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from omen.candidates import Quirks
-from omen.chat import ChatRequest
-from omen.frames import WireRequest
+from omen.core.candidates import Quirks
+from omen.core.chat import ChatRequest
+from omen.core.frames import WireRequest
 from omen.providers import provider_spec
 from tests.providers.asking import HELLO, candidate, said
 

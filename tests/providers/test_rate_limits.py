@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from omen.frames import RateLimits
+from omen.core.frames import RateLimits
 from omen.providers import read_rate_limits
 from omen.providers._rate_limits import _REQUESTS, _TOKENS
 from tests.providers.fixtures import Fixture, fixtures

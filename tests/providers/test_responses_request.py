@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from openai.types.responses import ResponseInputItemParam
 from pydantic import TypeAdapter
 
-from omen.chat import (
+from omen.core.chat import (
     ChatRequest,
     FilePart,
     ImagePart,
@@ -22,7 +22,7 @@ from omen.chat import (
     TextPart,
     Tool,
 )
-from omen.errors import FailureKind, UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.providers._openai_models import openai_traits
 from tests.providers.asking import HELLO, PNG, body, called, result, said, shown, wire
 

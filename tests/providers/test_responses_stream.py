@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ReasoningBlock
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerStart, ReasoningEnd
+from omen.core.chat import ReasoningBlock
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import AnswerStart, ReasoningEnd
 from omen.wire.sse import SSEReader
 from tests.providers.assemble import Answer
 from tests.providers.fixtures import decode, new_decoder

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omen.errors import UpstreamFailure
-from omen.frames import Frame
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import Frame
 from omen.providers import KINDS, provider_spec
 from tests.providers.assemble import Answer
 from tests.providers.fixtures import decode, fixtures

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.candidates import Candidate, Endpoint, Quirks
-from omen.chat import ChatRequest
-from omen.events import Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
-from omen.frames import Frame
+from omen.core.candidates import Candidate, Endpoint, Quirks
+from omen.core.chat import ChatRequest
+from omen.core.events import Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
+from omen.core.frames import Frame
 from omen.providers import provider_spec
 from omen.providers._think_tags import ThinkTags
 from tests.providers.fixtures import decode

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import ToolCallDelta
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import ToolCallDelta
 from omen.providers._openai_tool_calls import ToolCallMerger
 from omen.providers._tool_ids import made_id, strict_id
 from tests.providers.assemble import assemble

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from omen.chat import ChatRequest, Message, ReasoningBlock, Tool, Verbatim
-from omen.events import AnswerEnd, AnswerStart, Event, ReasoningEnd, TextDelta, ToolCallDelta
+from omen.core.chat import ChatRequest, Message, ReasoningBlock, Tool, Verbatim
+from omen.core.events import AnswerEnd, AnswerStart, Event, ReasoningEnd, TextDelta, ToolCallDelta
 from omen.reasoning import ReasoningMemory
 from tests.providers.asking import called, result, said
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from omen.intents import INTENTS
+from omen.core.intents import INTENTS
 from omen.routing.intent import classify_text
 
 

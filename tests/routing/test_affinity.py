@@ -8,11 +8,11 @@ from dataclasses import replace
 import trio
 from trio.testing import MockClock
 
-from omen.callers import ANYBODY, Caller
-from omen.chat import ChatRequest, ImagePart, Message, TextPart, ToolCall
-from omen.events import AnswerEnd, Event, Usage
-from omen.hints import RaceHints
-from omen.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.callers import ANYBODY, Caller
+from omen.core.chat import ChatRequest, ImagePart, Message, TextPart, ToolCall
+from omen.core.events import AnswerEnd, Event, Usage
+from omen.core.hints import RaceHints
+from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.routing.affinity import Affinity, session_of
 from omen.state import MemoryStore
 from tests.docs.pages import someone

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from omen.callers import Caller
-from omen.candidates import Endpoint
-from omen.cards import ModelCard, Price, Rates
-from omen.chat import ChatRequest, FilePart, ImagePart, Message, ResponseFormat, TextPart, Tool
 from omen.config.settings import DEFAULT_PREFER
-from omen.errors import RequestError
-from omen.hints import RaceHints
-from omen.plan import Plan
+from omen.core.callers import Caller
+from omen.core.candidates import Endpoint
+from omen.core.cards import ModelCard, Price, Rates
+from omen.core.chat import ChatRequest, FilePart, ImagePart, Message, ResponseFormat, TextPart, Tool
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
+from omen.core.plan import Plan
 from omen.routing import Asked, Cards, Catalog, CatalogProvider, PlanDefaults, Preferences, Router
 from omen.routing.preference import is_local
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from omen.cards import UNKNOWN, ModelCard, Price, Rates
+from omen.core.cards import UNKNOWN, ModelCard, Price, Rates
 from omen.routing.cards import FREE, Cards, load_book
 
 TABLE = json.loads(files("omen.routing").joinpath("models.json").read_text(encoding="utf-8"))

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from omen.candidates import Candidate, Endpoint
-from omen.cards import ModelCard, Price, Rates
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import ModelCard, Price, Rates
 from omen.routing import Odds, Survival
 from omen.routing.choice import Choice, choose
 

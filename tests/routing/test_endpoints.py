@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from omen.candidates import Candidate, Endpoint
-from omen.cards import UNKNOWN, ModelCard
-from omen.hints import RaceHints
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import UNKNOWN, ModelCard
+from omen.core.hints import RaceHints
 from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
 
 URLS = ("http://l1", "http://l2", "http://l3")

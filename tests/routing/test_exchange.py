@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from trio.testing import MockClock
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import Usage
-from omen.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import Usage
+from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.routing import FirstTokens, Health
 from omen.routing.exchange import TOPIC, Exchange
 from omen.state import MemoryStore

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from omen.candidates import Candidate, Endpoint
-from omen.plan import AttemptRecord, Expectation, Plan, RaceRecord, Role
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.plan import AttemptRecord, Expectation, Plan, RaceRecord, Role
 from omen.routing import FirstTokens, HedgeBudget, HedgeDelay
 from omen.routing.hedging import BUCKET_REQUESTS, ENOUGH_SAMPLES, FLOOR, hedge_delays
 

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from omen.chat import Message, TextPart
-from omen.intents import INTENTS, intent_of
+from omen.core.chat import Message, TextPart
+from omen.core.intents import INTENTS, intent_of
 from omen.routing.intent import classify, classify_text
 from tests.docs.pages import page, rows, section
 from tests.routing.labelled import accuracy, confusion, load

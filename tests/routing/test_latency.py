@@ -10,9 +10,9 @@ import trio
 from hdrh.histogram import HdrHistogram
 from trio.testing import MockClock
 
-from omen.candidates import Candidate, Endpoint
-from omen.errors import FailureKind, UpstreamFailure
-from omen.plan import AttemptRecord, CutReason, Plan, RaceRecord
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.plan import AttemptRecord, CutReason, Plan, RaceRecord
 from omen.routing import FirstTokens
 from omen.routing._window import SLICES, Window, read_histograms
 from omen.routing.latency import MOST_WINDOWS

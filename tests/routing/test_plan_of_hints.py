@@ -8,9 +8,9 @@ import pytest
 from trio.testing import MockClock
 
 from omen.config import Settings
+from omen.core.hints import RaceHints
 from omen.front._hints import read_hints
 from omen.front._hints_schema import HintsIn
-from omen.hints import RaceHints
 from tests.world import open_world, upstream
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from omen.candidates import Endpoint
-from omen.errors import RequestError
-from omen.hints import RaceHints
-from omen.plan import Plan
+from omen.core.candidates import Endpoint
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
+from omen.core.plan import Plan
 from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
 
 PROVIDERS = [

@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.cards import Price, Rates
 from omen.config import Price as ConfiguredPrice
+from omen.core.cards import Price, Rates
 from omen.routing import FirstTokens, Health, Outcomes, Scores
 from omen.routing.score import make_score
 from omen.sim.faults import Status

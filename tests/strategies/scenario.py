@@ -15,11 +15,11 @@ from math import inf
 
 import trio
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest, Message, TextPart
-from omen.errors import AttemptDenied, FailureKind, OmenError, UpstreamFailure
-from omen.events import AnswerEnd, Event, FinishReason, TextDelta
-from omen.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import AttemptDenied, FailureKind, OmenError, UpstreamFailure
+from omen.core.events import AnswerEnd, Event, FinishReason, TextDelta
+from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
 

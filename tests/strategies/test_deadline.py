@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
-from omen.errors import MaxLatencyExceeded
-from omen.events import Event, RefusalDelta, TextDelta, ToolCallDelta
+from omen.core.errors import MaxLatencyExceeded
+from omen.core.events import Event, RefusalDelta, TextDelta, ToolCallDelta
 from strategies.race import race
 from tests.strategies.scenario import (
     answers,

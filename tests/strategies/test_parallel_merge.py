@@ -7,10 +7,10 @@ from math import inf
 import pytest
 from trio.testing import MockClock
 
-from omen.chat import TextPart
-from omen.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
-from omen.events import AnswerEnd, ChoiceEnd, ChoiceSwitch, TextDelta, ToolCallDelta, Usage
-from omen.plan import Merge
+from omen.core.chat import TextPart
+from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
+from omen.core.events import AnswerEnd, ChoiceEnd, ChoiceSwitch, TextDelta, ToolCallDelta, Usage
+from omen.core.plan import Merge
 from strategies.parallel_merge import parallel_merge
 from tests.strategies.scenario import (
     Step,

@@ -6,8 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, TextDelta
+from omen.core.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, AnswerStart, TextDelta
 from strategies.race import race
 from tests.strategies.scenario import (
     USEFUL,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import TextDelta
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import TextDelta
 from strategies.race import race
 from tests.strategies.scenario import (
     USEFUL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
-from omen.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
+from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
 from strategies.single import single
 from tests.strategies.scenario import USEFUL, answers, fails, good, hangs, run_scenario, says
 

@@ -7,7 +7,7 @@ import random
 import pytest
 from trio.testing import MockClock
 
-from omen.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
+from omen.core.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
 from strategies.single import single
 from strategies.speculate_k import speculate_k
 from tests.strategies.scenario import Step, answers, fails, good, hangs, run_scenario

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import (
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,

@@ -10,8 +10,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.candidates import Candidate, Endpoint
-from omen.plan import AttemptRecord, Moment, Plan, RaceRecord, Role
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.plan import AttemptRecord, Moment, Plan, RaceRecord, Role
 from omen.telemetry import HedgeCounts, Journal, RaceLog
 
 A = Candidate("a", "openai", "m", Endpoint("http://up"), "a")

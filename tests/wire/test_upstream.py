@@ -8,8 +8,8 @@ import httpx
 import pytest
 import trio
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import WireRequest
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import WireRequest
 from omen.wire.transport import Origin, Transport
 from omen.wire.upstream import open_response
 from tests.wire.scripted import CHUNKED, OK, URL, ScriptedUpstream, chunk

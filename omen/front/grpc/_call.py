@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import trio
 from google.protobuf.message import DecodeError, Message
 
-from omen.errors import OmenError, RequestError
+from omen.core.errors import OmenError, RequestError
 from omen.front._asgi import Headers, Receive, Scope, Send, header_map
 from omen.front._body import BodyLimits, ClientGoneError
 from omen.front.grpc._framing import ENCODINGS, MessageReader, frame

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import trio
 
-from omen.callers import Caller
-from omen.errors import OmenError
-from omen.events import AnswerEnd, Event
+from omen.core.callers import Caller
+from omen.core.errors import OmenError
+from omen.core.events import AnswerEnd, Event
+from omen.core.plan import RaceRecord
 from omen.front._dialect import Asked
 from omen.front._ids import request_id_of
 from omen.front._leaving import cancel_when_gone
@@ -21,7 +22,6 @@ from omen.front.grpc._request import read_chat
 from omen.front.openai_api import CompletionCollector, completion_id, model_name
 from omen.front.openai_write import ChunkWriter
 from omen.gateway import Gateway
-from omen.plan import RaceRecord
 
 
 async def run_chat(

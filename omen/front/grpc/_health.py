@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._leaving import cancel_when_gone
 from omen.front.grpc._call import Call
 from omen.front.grpc._schemas import HealthRequest, HealthResponse

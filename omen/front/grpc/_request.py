@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from pydantic_core import from_json, to_json
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
 from omen.front.openai_parse import parse_chat

@@ -7,8 +7,8 @@ from functools import partial
 
 import trio
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
 from omen.front._asgi import Receive, Scope, Send, send_json
 from omen.front._auth import Gate
 from omen.front._body import BodyLimits, ClientGoneError

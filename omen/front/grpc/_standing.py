@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 import omen
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front.grpc._omen_pb2 import (
     GetProviderStatusRequest,
     GetProviderStatusResponse,

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from omen.errors import OmenError
+from omen.core.errors import OmenError
+from omen.core.hints import RaceHints
+from omen.core.plan import RaceRecord
 from omen.front._asgi import Headers
 from omen.front._dialect import Asked, Said
 from omen.front._gathering import Gathering
@@ -17,8 +19,6 @@ from omen.front.ollama._names import Resolve
 from omen.front.ollama._parse import chat_asked, generate_asked
 from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn
 from omen.front.ollama._write import Lines, LineWriter, add_up, as_line, empty_line
-from omen.hints import RaceHints
-from omen.plan import RaceRecord
 
 
 class OllamaErrors:

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from omen.embeddings import Embeddings, EmbeddingsRequest
+from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.front._hints import read_hints
 from omen.front._reading import read_body
 from omen.front._whole_route import Incoming, Planned

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._reading import read_body
 from omen.front.models import Listed
 from omen.front.ollama._schema import ShowIn

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omen.chat import ChatRequest, Message, ResponseFormat, TextPart, Tool
-from omen.errors import RequestError
+from omen.core.chat import ChatRequest, Message, ResponseFormat, TextPart, Tool
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front._hints import read_hints, refuse_unsayable
 from omen.front._schema import FunctionToolIn

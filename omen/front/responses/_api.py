@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from omen.errors import OmenError
-from omen.events import Event
+from omen.core.errors import OmenError
+from omen.core.events import Event
+from omen.core.plan import RaceRecord
 from omen.front._dialect import Asked
 from omen.front._gathering import Gathering
 from omen.front._told import explain, routing_metadata
@@ -18,7 +19,6 @@ from omen.front.responses._called import tools_by_flat_name
 from omen.front.responses._object import Wire
 from omen.front.responses._parse import parse_responses
 from omen.front.responses._write import Translator
-from omen.plan import RaceRecord
 
 
 class Responses(OpenAIErrors):

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import trio
 
-from omen.events import AnswerEnd, Event, Restart
+from omen.core.events import AnswerEnd, Event, Restart
+from omen.core.plan import RaceRecord
 from omen.front._told import explain
 from omen.front.openai_write import ChunkWriter
-from omen.plan import RaceRecord
 from omen.telemetry import RaceMoment
 
 Moments = trio.MemoryReceiveChannel[RaceMoment]

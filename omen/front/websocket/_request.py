@@ -9,8 +9,9 @@ from typing import Any
 
 import trio
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
+from omen.core.plan import RaceRecord
 from omen.front._dialect import Asked
 from omen.front._ids import request_id_of
 from omen.front._leaving import TAIL_SECONDS
@@ -21,7 +22,6 @@ from omen.front.openai_write import ChunkWriter, error_object
 from omen.front.websocket._frames import RequestFrame, chat_body
 from omen.front.websocket._output import SocketOutput
 from omen.gateway import Gateway
-from omen.plan import RaceRecord
 from omen.telemetry import LiveFeed
 
 LAST_FRAME_SECONDS = 30.0

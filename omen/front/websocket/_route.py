@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
 from omen.front._asgi import Receive, Scope, Send, header_map, refuse_upgrade, send_json
 from omen.front._auth import shown_key
 from omen.front._local import is_local, is_same_origin

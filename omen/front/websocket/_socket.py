@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import trio
 from pydantic_core import to_json
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
 from omen.front._asgi import Receive, Send
 from omen.front.websocket._frames import (
     AuthFrame,

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front._body import BodyLimits, ClientGoneError
 from omen.front.grpc._call import Call
 from omen.front.grpc._framing import frame

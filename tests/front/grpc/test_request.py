@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ImagePart, NamedTool, TextPart
-from omen.errors import RequestError
+from omen.core.chat import ImagePart, NamedTool, TextPart
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front.grpc import _omen_pb2 as pb
 from omen.front.grpc._request import read_chat

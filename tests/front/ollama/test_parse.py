@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest, ImagePart
-from omen.errors import RequestError
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest, ImagePart
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked, Said
 from omen.front.ollama import OllamaChat, OllamaGenerate
 from omen.providers import KINDS

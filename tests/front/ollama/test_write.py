@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -19,10 +19,10 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
+from omen.core.hints import RaceHints
+from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.front._dialect import Asked
 from omen.front.ollama import OllamaChat, OllamaGenerate
-from omen.hints import RaceHints
-from omen.plan import AttemptRecord, Plan, RaceRecord
 from tests.docs.pages import someone
 
 CALL = [

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from omen.chat import FilePart, ImagePart, NamedTool, Opaque, TextPart, Tool
-from omen.errors import RequestError
+from omen.core.chat import FilePart, ImagePart, NamedTool, Opaque, TextPart, Tool
+from omen.core.errors import RequestError
 from omen.front._dialect import Asked
 from omen.front.responses import Responses
 

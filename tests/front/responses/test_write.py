@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from openai.types.responses import Response
 
-from omen.errors import OmenError
-from omen.events import (
+from omen.core.errors import OmenError
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -19,11 +19,11 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
+from omen.core.hints import RaceHints
+from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.front._dialect import Asked
 from omen.front.responses import Responses
 from omen.front.responses._api import ResponseWriter
-from omen.hints import RaceHints
-from omen.plan import AttemptRecord, Plan, RaceRecord
 from tests.docs.pages import someone
 
 USAGE = Usage(30, 20, {"cached_tokens": 10}, {"reasoning_tokens": 5})

@@ -10,9 +10,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.callers import Caller
 from omen.config import ServerSettings
-from omen.credentials import KeyRecord, make_key
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
 from omen.front.app import make_app
 from omen.keyring import KeyRing
 from tests.front.client import piece, scope, talk

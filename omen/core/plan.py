@@ -14,10 +14,10 @@ from decimal import Decimal
 from math import inf
 from typing import Literal, Protocol
 
-from omen.callers import ANYBODY, Caller, Quota
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.costs import (
+from omen.core.callers import ANYBODY, Caller, Quota
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.costs import (
     CANCEL_STOPS_BILLING,
     NOTHING,
     Cost,
@@ -25,10 +25,10 @@ from omen.costs import (
     cost_from_usage,
     partial_cost,
 )
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import Event, Usage
-from omen.frames import RateLimits
-from omen.hints import MergeMethod, RaceHints
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import Event, Usage
+from omen.core.frames import RateLimits
+from omen.core.hints import MergeMethod, RaceHints
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
 """`denied`: never started."""

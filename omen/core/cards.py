@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from omen.events import Usage
+from omen.core.events import Usage
 
 _MILLION = Decimal(1_000_000)
 

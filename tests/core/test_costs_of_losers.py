@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.candidates import Candidate, Endpoint, Quirks
-from omen.cards import ModelCard, Price, Rates
-from omen.chat import (
+from omen.core.candidates import Candidate, Endpoint, Quirks
+from omen.core.cards import ModelCard, Price, Rates
+from omen.core.chat import (
     ChatRequest,
     ImagePart,
     Message,
@@ -20,10 +20,10 @@ from omen.chat import (
     TextPart,
     Tool,
 )
-from omen.costs import Cost, PromptSize, measure_prompt, measure_texts
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import Usage
-from omen.plan import AttemptRecord
+from omen.core.costs import Cost, PromptSize, measure_prompt, measure_texts
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import Usage
+from omen.core.plan import AttemptRecord
 
 PRICE = Price(rates=Rates(input=Decimal(2), cached_input=Decimal(1), output=Decimal(10)))
 FREE = Price(rates=Rates(input=Decimal(0), output=Decimal(0)))

@@ -19,7 +19,7 @@ how long the provider takes: what is learnt for everybody must not depend on one
 
 from __future__ import annotations
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     Event,
     ReasoningDelta,

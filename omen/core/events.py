@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from omen.chat import ReasoningBlock
+from omen.core.chat import ReasoningBlock
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 

@@ -24,7 +24,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from omen.candidates import Candidate
+    from omen.core.candidates import Candidate
 
 
 class OmenError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from omen.cards import UNKNOWN, ModelCard
+from omen.core.cards import UNKNOWN, ModelCard
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.cards import Price, Rates
-from omen.events import Usage
+from omen.core.cards import Price, Rates
+from omen.core.events import Usage
 
 GPT = Price(
     rates=Rates(

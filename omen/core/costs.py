@@ -21,9 +21,9 @@ from typing import Literal
 
 from pydantic_core import to_json
 
-from omen.cards import Price
-from omen.chat import ChatRequest, FilePart, ImagePart, Message, RefusalPart, TextPart
-from omen.events import Usage
+from omen.core.cards import Price
+from omen.core.chat import ChatRequest, FilePart, ImagePart, Message, RefusalPart, TextPart
+from omen.core.events import Usage
 
 Provenance = Literal["exact", "estimated", "at_least", "unknown"]
 """How well the tokens are known, and so their price. `exact`: by the provider's own count.

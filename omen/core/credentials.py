@@ -14,7 +14,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from omen.callers import Caller
+from omen.core.callers import Caller
 
 PREFIX = "sk-omen-"
 _FORM = re.compile(r"sk-omen-([0-9a-f]{12})-([A-Za-z0-9_-]{43})")

@@ -1,0 +1,1 @@
+"""The vocabulary and the contract: what every other package speaks in. It imports none of them."""
