@@ -37,7 +37,7 @@ _MODULES: Mapping[str, Layer | None] = MappingProxyType(
         "werkzeug": "front",
         # planning, starting, choosing, bookkeeping
         "omen": "engine",
-        "strategies": "engine",
+        "omen_strategies": "engine",
         # the vendors' formats, and frames out of bytes
         "omen.providers": "providers",
         "omen.wire.sse": "providers",

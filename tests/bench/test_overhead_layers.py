@@ -28,7 +28,7 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("omen.routing.router", "engine"),
         ("omen.telemetry", "engine"),
         ("omen.a_part_still_to_be_written", "engine"),
-        ("strategies._field", "engine"),
+        ("omen_strategies._field", "engine"),
         ("omen.providers._openai_decoder", "providers"),
         ("omen.wire.sse", "providers"),
         ("omen.wire.framing", "providers"),
@@ -76,8 +76,8 @@ def stacked(*modules: str) -> Layer:
 
 
 def test_the_innermost_frame_that_belongs_to_a_layer_decides() -> None:
-    assert stacked("omen.front.chat", "omen.engine", "strategies._field") == "engine"
-    assert stacked("strategies._field", "omen.front._stream_output") == "front"
+    assert stacked("omen.front.chat", "omen.engine", "omen_strategies._field") == "engine"
+    assert stacked("omen_strategies._field", "omen.front._stream_output") == "front"
 
 
 def test_what_belongs_to_nobody_is_its_callers() -> None:

@@ -20,12 +20,12 @@ from tests.docs.pages import PAGES, ROOT, anchors, code, codes, links, page, row
 
 STRATEGIES = "docs/strategies.md"
 PROVIDERS = "docs/providers.md"
-SOURCES = sorted([*ROOT.glob("omen/**/*.py"), *ROOT.glob("strategies/*.py")])
+SOURCES = sorted([*ROOT.glob("omen/**/*.py"), *ROOT.glob("strategies/**/*.py")])
 
 
 def test_every_strategy_of_ours_has_a_section_and_no_other_has() -> None:
     points = entry_points(group="omen.strategies")
-    ours = {point.name for point in points if point.value.startswith("strategies.")}
+    ours = {point.name for point in points if point.value.startswith("omen_strategies.")}
     assert set(re.findall(r"^## `(\w+)`$", page(STRATEGIES), re.MULTILINE)) == ours
 
 

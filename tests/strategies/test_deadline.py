@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from omen_strategies.race import race
 from trio.testing import MockClock
 
 from omen.core.errors import MaxLatencyExceeded
 from omen.core.events import Event, RefusalDelta, TextDelta, ToolCallDelta
-from strategies.race import race
 from tests.strategies.scenario import (
     answers,
     ends,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import inf
 
 import pytest
+from omen_strategies.parallel_merge import parallel_merge
 from trio.testing import MockClock
 
 from omen.core.chat import TextPart
 from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
 from omen.core.events import AnswerEnd, ChoiceEnd, ChoiceSwitch, TextDelta, ToolCallDelta, Usage
 from omen.core.plan import Merge
-from strategies.parallel_merge import parallel_merge
 from tests.strategies.scenario import (
     Step,
     answers,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import trio
+from omen_strategies.race import race
 from trio.testing import MockClock
 
 from omen.core.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, AnswerStart, TextDelta
-from strategies.race import race
 from tests.strategies.scenario import (
     USEFUL,
     answers,

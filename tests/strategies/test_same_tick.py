@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import trio
+from omen_strategies.race import race
 from trio.testing import MockClock
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import TextDelta
-from strategies.race import race
 from tests.strategies.scenario import (
     USEFUL,
     Step,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from omen_strategies.single import single
 from trio.testing import MockClock
 
 from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
-from strategies.single import single
 from tests.strategies.scenario import USEFUL, answers, fails, good, hangs, run_scenario, says
 
 

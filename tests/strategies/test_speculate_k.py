@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
+from omen_strategies.single import single
+from omen_strategies.speculate_k import speculate_k
 from trio.testing import MockClock
 
 from omen.core.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
-from strategies.single import single
-from strategies.speculate_k import speculate_k
 from tests.strategies.scenario import Step, answers, fails, good, hangs, run_scenario
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from omen_strategies._useful import EVENT_BYTES, PRELUDE_LIMIT, REASONING_LIMIT, Gate
+from omen_strategies.race import race
 from trio.testing import MockClock
 
 from omen.core.errors import FailureKind, UpstreamFailure
@@ -16,8 +18,6 @@ from omen.core.events import (
     WireEvent,
 )
 from omen.routing._breaker import AGAINST_THE_UPSTREAM
-from strategies._useful import EVENT_BYTES, PRELUDE_LIMIT, REASONING_LIMIT, Gate
-from strategies.race import race
 from tests.strategies.scenario import (
     USEFUL,
     answers,

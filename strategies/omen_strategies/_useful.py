@@ -1,7 +1,7 @@
 """The commit gate: lets an attempt commit once it is useful, and bounds what it holds until then.
 
-The rule of `omen.core.useful` decides what is useful, here with the caller's own threshold. The gate
-adds what only a race needs: an answer that ends with nothing visible in it has failed, and an
+The rule of `omen.core.useful` decides what is useful, here with the caller's own threshold. The
+gate adds what only a race needs: an answer that ends with nothing visible in it has failed, and an
 attempt may not fill the memory while it has said nothing useful.
 """
 

@@ -29,11 +29,11 @@ from omen.core.candidates import Candidate
 from omen.core.errors import UpstreamFailure
 from omen.core.events import Event
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan
-from strategies import _ballot as ballot
-from strategies._choices import stream_choices
-from strategies._drafts import Draft, Drafts
-from strategies._judge import judged
-from strategies._useful import Gate
+from omen_strategies import _ballot as ballot
+from omen_strategies._choices import stream_choices
+from omen_strategies._drafts import Draft, Drafts
+from omen_strategies._judge import judged
+from omen_strategies._useful import Gate
 
 
 async def parallel_merge(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:

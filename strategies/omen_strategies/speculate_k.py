@@ -31,8 +31,8 @@ import trio
 
 from omen.core.candidates import Candidate
 from omen.core.plan import OpenAttempt, Output, Plan
-from strategies._entrant import Entrant, Lane
-from strategies._field import Field
+from omen_strategies._entrant import Entrant, Lane
+from omen_strategies._field import Field
 
 SHORTEST_PAUSE = 0.1
 """Seconds; a hedge delay of nothing must not ask an empty budget without end."""
