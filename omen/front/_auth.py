@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from omen.accounts.keyring import KeyRing
 from omen.core.callers import Caller
 from omen.front._asgi import Scope
 from omen.front._local import is_local
-from omen.keyring import KeyRing
 
 
 @dataclass(frozen=True, slots=True)

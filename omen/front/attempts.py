@@ -8,9 +8,9 @@ from typing import Any
 
 import trio
 
-from omen.attempts import state_of
 from omen.core.plan import AttemptRecord, RaceRecord
 from omen.gateway import Gateway
+from omen.race.attempts import state_of
 from omen.telemetry import Times
 
 _PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p99_ms": 99.0, "p999_ms": 99.9}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omen.audit import RequestAudit
 from omen.front._asgi import App, Receive, Scope, Send
+from omen.race.audit import RequestAudit
 
 
 @dataclass(frozen=True, slots=True)

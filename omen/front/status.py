@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import omen
-from omen.budget import current_month
+from omen.accounts.budget import current_month
 from omen.core.callers import Caller, LimitState
-from omen.database import shown_url
 from omen.front._told import dollars
 from omen.gateway import Books, Gateway
+from omen.ledger.database import shown_url
 from omen.state import MemoryStore, SharedStore
 
 

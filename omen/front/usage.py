@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from omen.core.errors import OmenError, RequestError
-from omen.database import GROUPS, DatabaseAwayError, Usage
 from omen.front._told import dollars
 from omen.gateway import Books
+from omen.ledger.database import GROUPS, DatabaseAwayError, Usage
 
 FIELDS = (
     "requests",

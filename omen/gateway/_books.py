@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from omen.config import LedgerSettings
-from omen.database import Desk, open_database
 from omen.ledger import Ledger, Spool
+from omen.ledger.database import Desk, open_database
 
 EMBEDDED = "sqlite:omen.db"
 

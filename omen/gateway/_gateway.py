@@ -25,12 +25,12 @@ from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.hints import RaceHints
 from omen.core.plan import Output, RaceRecord
-from omen.engine import ask_in_turn
 from omen.gateway._counts import Counts
 from omen.gateway._parts import Parts
 from omen.gateway._reload import Reload, plan_reload
 from omen.gateway._sockets import UpstreamSockets, count_sockets
 from omen.providers import COUNTERS, EMBEDDERS
+from omen.race.engine import ask_in_turn
 from omen.routing import Asked, CatalogProvider, Score
 
 

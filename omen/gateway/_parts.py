@@ -9,22 +9,22 @@ from math import inf
 
 import httpx
 
-from omen.attempts import Attempts, Threshold
-from omen.audit import RequestAudit
-from omen.budget import Budgets, MonthlyBudgets
+from omen.accounts.budget import Budgets, MonthlyBudgets
+from omen.accounts.keyring import KeyRing
+from omen.accounts.limits import Limits
 from omen.cache import AnswerCache
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.plan import Admission, Observer, Strategy
-from omen.engine import load_strategies
 from omen.gateway._books import Books
 from omen.gateway._requests import Requests
 from omen.gateway._sockets import owners
 from omen.gateway._upkeep import Upkeep
-from omen.keyring import KeyRing
-from omen.limits import Limits
 from omen.providers import KINDS
+from omen.race.attempts import Attempts, Threshold
+from omen.race.audit import RequestAudit
+from omen.race.engine import load_strategies
 from omen.routing import (
     Cards,
     Catalog,

@@ -14,18 +14,18 @@ from functools import partial
 
 import trio
 
-from omen.attempts import Attempts
-from omen.budget import Budgets
+from omen.accounts.budget import Budgets
+from omen.accounts.limits import Limits
 from omen.cache import AnswerCache, CachedAnswer, Flight, Recorder, cache_key, wants_cache
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest
 from omen.core.errors import TotalTimeoutExceeded
 from omen.core.events import Event
 from omen.core.plan import AttemptRecord, Observer, Output, RaceRecord, Strategy
-from omen.engine import run_race
-from omen.gateway._calls import CallWatch
-from omen.limits import Limits
-from omen.reasoning import ReasoningMemory
+from omen.race.attempts import Attempts
+from omen.race.engine import run_race
+from omen.race.reasoning import ReasoningMemory
+from omen.race.tool_calls import CallWatch
 from omen.routing import Asked, HedgeBudget, Router
 from omen.routing.affinity import Affinity
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 import httpx
 import trio
 
-from omen.budget import MonthlyBudgets, current_month
+from omen.accounts.budget import MonthlyBudgets, current_month
 from omen.config import HealthSettings
 from omen.core.cards import ModelCard
 from omen.core.errors import UpstreamFailure
-from omen.database import DatabaseAwayError
 from omen.gateway._books import Books
+from omen.ledger.database import DatabaseAwayError
 from omen.probes import Target, keep_probing
 from omen.providers import KINDS
 from omen.routing import Catalog, CatalogProvider, Health

@@ -17,9 +17,9 @@ from itertools import islice
 import trio
 
 from omen.core.plan import AttemptRecord, Moment, RaceRecord
-from omen.database import Database, DatabaseAwayError, Desk
-from omen.entries import Entry, entry_of
 from omen.ledger._spool import Spool
+from omen.ledger.database import Database, DatabaseAwayError, Desk
+from omen.ledger.entries import Entry, entry_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from math import inf
 
 import trio
 
-from omen.attempts import AttemptLog
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import FailureKind, UpstreamFailure
@@ -23,6 +22,7 @@ from omen.core.plan import (
     Rewrite,
     Role,
 )
+from omen.race.attempts import AttemptLog
 
 Latencies = Callable[[RaceRecord, Candidate], float]
 """Says how long an attempt at a candidate takes to its first useful token, in seconds; `inf` when

@@ -21,7 +21,7 @@ from random import Random
 
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.plan import NO_CHAT
-from omen.entries import Entry
+from omen.ledger.entries import Entry
 from omen.replay._run import Asked
 from omen.routing import Survival, estimate
 

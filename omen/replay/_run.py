@@ -29,7 +29,7 @@ from omen.core.plan import (
     RaceRecord,
     Strategy,
 )
-from omen.engine import load_strategies, run_race
+from omen.race.engine import load_strategies, run_race
 from omen.replay._attempts import GivenAttempts
 from omen.replay._policy import Policy
 from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, Odds, Survival, choose

@@ -14,7 +14,7 @@ import trio
 from pydantic_core import to_json
 
 from omen.core.plan import AttemptRecord, Moment, RaceRecord
-from omen.entries import entry_of
+from omen.ledger.entries import entry_of
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("h11._connection", "serving"),
         ("h2.connection", "serving"),
         ("omen.front.chat", "front"),
-        ("omen.engine", "engine"),
-        ("omen.attempts._running", "engine"),
+        ("omen.race.engine", "engine"),
+        ("omen.race.attempts._running", "engine"),
         ("omen.gateway", "engine"),
         ("omen.routing.router", "engine"),
         ("omen.telemetry", "engine"),
@@ -76,7 +76,7 @@ def stacked(*modules: str) -> Layer:
 
 
 def test_the_innermost_frame_that_belongs_to_a_layer_decides() -> None:
-    assert stacked("omen.front.chat", "omen.engine", "omen_strategies._field") == "engine"
+    assert stacked("omen.front.chat", "omen.race.engine", "omen_strategies._field") == "engine"
     assert stacked("omen_strategies._field", "omen.front._stream_output") == "front"
 
 

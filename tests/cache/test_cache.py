@@ -31,7 +31,7 @@ from omen.core.events import (
     WireEvent,
 )
 from omen.core.hints import RaceHints
-from omen.entries import entry_of
+from omen.ledger.entries import entry_of
 from omen.sim.faults import Truncated
 from tests.world import Received, World, open_world, upstream
 

@@ -8,12 +8,12 @@ from math import inf
 
 import trio
 
+from omen.accounts.keyring import KeyRing
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest
 from omen.core.events import AnswerEnd, Event
 from omen.core.hints import RaceHints
 from omen.core.plan import AttemptRecord, Output, Plan, RaceRecord
-from omen.keyring import KeyRing
 
 RACE_ID = "race1"
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import trio
 
+from omen.accounts.keyring import KeyRing
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.plan import AttemptRecord, Moment, Plan, RaceRecord
 from omen.front._auth import Gate
 from omen.front.live import LiveRoute
-from omen.keyring import KeyRing
 from omen.telemetry import LISTENER_BUFFER, LiveFeed, log_attempts
 from tests.front.chunks import data_lines, strict_json
 from tests.front.client import GONE, Conversation, scope, talk

@@ -13,7 +13,7 @@ from quart import Response
 from quart_trio import QuartTrio
 
 import omen
-from omen.audit import RequestAudit
+from omen.accounts.keyring import KeyRing
 from omen.config import ServerSettings
 from omen.core.candidates import Endpoint
 from omen.front._asgi import App
@@ -21,7 +21,7 @@ from omen.front.app import make_app
 from omen.front.metrics import Metrics
 from omen.front.operations import make_operations
 from omen.gateway import Gateway, ServedModel
-from omen.keyring import KeyRing
+from omen.race.audit import RequestAudit
 from omen.routing import CatalogProvider, Health
 from omen.serving import LiveConnections
 from omen.state import MemoryStore

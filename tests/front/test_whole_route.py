@@ -8,13 +8,13 @@ from typing import Any
 
 import trio
 
+from omen.accounts.keyring import KeyRing
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import OmenError, RequestError
 from omen.core.plan import Plan, RaceRecord
 from omen.front._auth import Gate
 from omen.front._whole_route import Incoming, Planned, WholeRoute
 from omen.front.openai_api import ChatCompletions
-from omen.keyring import KeyRing
 from tests.front.client import GONE, Conversation, piece, scope, talk
 
 ONE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")

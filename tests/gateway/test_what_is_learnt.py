@@ -25,7 +25,7 @@ from omen.core.costs import PromptSize
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.plan import AttemptRecord, CutReason, Moment, Outcome, Plan, RaceRecord, Role
-from omen.entries import entry_of
+from omen.ledger.entries import entry_of
 from omen.routing import FirstTokens, Health, Outcomes
 from omen.telemetry import CancelTimes, HedgeCounts
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from omen.database import Database, DatabaseAwayError, Desk, open_database
 from omen.ledger import Ledger, Spool
+from omen.ledger.database import Database, DatabaseAwayError, Desk, open_database
 from tests.books import entry
 from tests.servers import PostgresServer
 
@@ -154,7 +154,7 @@ WRITER = """
 import sys, trio
 from functools import partial
 from pathlib import Path
-from omen.database import Desk, open_database
+from omen.ledger.database import Desk, open_database
 from omen.ledger import Ledger, Spool
 from tests.books import entry
 

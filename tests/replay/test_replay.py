@@ -10,7 +10,7 @@ import pytest
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.events import Usage
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
-from omen.entries import Entry, entry_of, read_entry
+from omen.ledger.entries import Entry, entry_of, read_entry
 from omen.replay import Asked, Play, Policy, Recording, compare, replay
 from omen.replay._recorded import draw, sample_of
 from omen.routing import Survival

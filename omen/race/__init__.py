@@ -1,0 +1,1 @@
+"""The heart: an engine that runs strategies, and the attempts they open."""
