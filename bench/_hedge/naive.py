@@ -14,8 +14,8 @@ import trio
 from omen.core.candidates import Candidate
 from omen.core.plan import AttemptRecord, Moment, Observer, RaceRecord
 from omen.routing import Survival
-from omen.routing._window import Window
-from omen.routing.hedging import ENOUGH_SAMPLES
+from omen.routing.decide.hedging import ENOUGH_SAMPLES
+from omen.routing.observe.window import Window
 
 WARMUP_SECONDS = 1.0
 

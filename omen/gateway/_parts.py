@@ -41,8 +41,8 @@ from omen.routing import (
     Scores,
     Slots,
 )
-from omen.routing.affinity import Affinity
-from omen.routing.exchange import Exchange
+from omen.routing.decide.affinity import Affinity
+from omen.routing.observe.replicas import Exchange
 from omen.state import Store
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 

@@ -27,7 +27,7 @@ from omen.race.engine import run_race
 from omen.race.reasoning import ReasoningMemory
 from omen.race.tool_calls import CallWatch
 from omen.routing import Asked, HedgeBudget, Router
-from omen.routing.affinity import Affinity
+from omen.routing.decide.affinity import Affinity
 
 _Raced = Callable[[Output], Awaitable[None]]
 """Answers the request by a race, into an output."""

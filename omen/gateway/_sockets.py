@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from omen.probes import Target
+from omen.routing.observe.probes import Target
 from omen.wire.transport import Transport
 
 

@@ -15,10 +15,10 @@ from omen.core.cards import ModelCard
 from omen.core.errors import UpstreamFailure
 from omen.gateway._books import Books
 from omen.ledger.database import DatabaseAwayError
-from omen.probes import Target, keep_probing
 from omen.providers import KINDS
 from omen.routing import Catalog, CatalogProvider, Health
-from omen.routing.exchange import Exchange
+from omen.routing.observe.probes import Target, keep_probing
+from omen.routing.observe.replicas import Exchange
 from omen.state import Store, StoreAwayError
 
 logger = logging.getLogger(__name__)

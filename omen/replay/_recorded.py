@@ -100,7 +100,7 @@ class Recording:
 def sample_of(row: Entry) -> tuple[float, bool] | None:
     """Return how long an attempt took; with False, it would have taken longer than that.
 
-    The same rule as what is learnt while serving; see `omen.routing.latency`.
+    The same rule as what is learnt while serving; see `omen.routing.observe.first_tokens`.
     """
     if row.useful_at is not None:
         return row.useful_at - row.started, True

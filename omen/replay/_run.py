@@ -81,7 +81,7 @@ class Learning(Protocol):
 
 
 class Learnt:
-    """OMEN's own: see `omen.routing.hedging`."""
+    """OMEN's own: see `omen.routing.decide.hedging`."""
 
     def __init__(self, max_extra_load: float) -> None:
         self._first_tokens = FirstTokens()

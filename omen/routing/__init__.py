@@ -1,20 +1,20 @@
 """Routing: who exists, who may, and the plan that follows."""
 
-from omen.routing._survival import Survival, estimate
-from omen.routing.cards import Cards
-from omen.routing.catalog import Catalog, CatalogProvider
-from omen.routing.choice import Odds, choose
-from omen.routing.health import EndpointHealth, Health
-from omen.routing.hedging import HedgeBudget, HedgeDelay
-from omen.routing.latency import FirstTokens
-from omen.routing.lineup import Asked, Maker
-from omen.routing.names import AUTO
-from omen.routing.outcomes import Outcomes
-from omen.routing.preference import Preferences
-from omen.routing.router import PlanDefaults, Router
-from omen.routing.score import Score
-from omen.routing.scoring import Scores
-from omen.routing.slots import Slots
+from omen.routing.decide.deadline import Odds, choose
+from omen.routing.decide.hedging import HedgeBudget, HedgeDelay
+from omen.routing.decide.names import AUTO
+from omen.routing.decide.preference import Preferences
+from omen.routing.decide.ranking import Asked, Maker
+from omen.routing.decide.router import PlanDefaults, Router
+from omen.routing.decide.score import Score
+from omen.routing.decide.scoring import Scores
+from omen.routing.models.cards import Cards
+from omen.routing.models.catalog import Catalog, CatalogProvider
+from omen.routing.observe.concurrency import Slots
+from omen.routing.observe.first_tokens import FirstTokens
+from omen.routing.observe.health import EndpointHealth, Health
+from omen.routing.observe.outcomes import Outcomes
+from omen.routing.observe.survival import Survival, estimate
 
 __all__ = [
     "AUTO",

@@ -25,7 +25,7 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("omen.race.engine", "engine"),
         ("omen.race.attempts._running", "engine"),
         ("omen.gateway", "engine"),
-        ("omen.routing.router", "engine"),
+        ("omen.routing.decide.router", "engine"),
         ("omen.telemetry", "engine"),
         ("omen.a_part_still_to_be_written", "engine"),
         ("omen_strategies._field", "engine"),

@@ -17,7 +17,7 @@ from omen.core.events import (
     ToolCallDelta,
     WireEvent,
 )
-from omen.routing._breaker import AGAINST_THE_UPSTREAM
+from omen.routing.observe.breaker import AGAINST_THE_UPSTREAM
 from tests.strategies.scenario import (
     USEFUL,
     answers,

@@ -1,0 +1,223 @@
+"""From a model's name, the caller's hints and its question to a plan.
+
+Who may answer is for `names.py` and `lineup.py` to say; here is how they are asked: the strategy,
+how many, by which deadlines. Pure but for what it is told of the candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from omen.core.callers import Caller
+from omen.core.candidates import Candidate
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
+from omen.core.plan import Expectation, Merge, Plan
+from omen.routing.decide.deadline import Odds, choose
+from omen.routing.decide.names import Names
+from omen.routing.decide.preference import Preferences
+from omen.routing.decide.ranking import NOTHING_SAID, Asked, Lineup, shown
+from omen.routing.models.catalog import Catalog
+from omen.routing.observe.health import Standing
+from omen.routing.observe.survival import Survival
+
+_LOW_LATENCY = ("race", "speculate_k", "single")
+"""What `tags.priority: low-latency` stands for, and what comes next to it."""
+_CHEAPEST_FIRST = ("single", "speculate_k", "race", "parallel_merge")
+_UNHEDGED = frozenset({"single", "race"})
+_UNKNOWN = Survival((), (), 0)
+_KNOWS_NOTHING = Odds(
+    survival=lambda candidate: _UNKNOWN,
+    delay=lambda candidate: inf,
+    is_expected=lambda candidate: True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDefaults:
+    """What holds where the caller said nothing. Durations are seconds."""
+
+    strategy: str = "single"
+    k: int = 2
+    max_k: int = 8
+    min_useful_tokens: int = 5
+    reasoning_counts: bool = False
+    max_latency: float = inf
+    total_timeout: float = 600.0
+    auto: bool = False
+    slo_target: float = 0.99
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    prefer: Preferences = field(default_factory=Preferences)
+
+
+class Router:
+    """Makes plans over a catalog."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        defaults: PlanDefaults,
+        strategies: Collection[str],
+        standing: Standing = lambda candidate: (0, 0),
+        *,
+        odds: Odds = _KNOWS_NOTHING,
+        extra_starts: Callable[[], int] = lambda: 8,
+        score: Callable[[Candidate], float] = lambda candidate: candidate.score,
+        behind: Callable[[Candidate], int] = lambda candidate: 0,
+    ) -> None:
+        self._catalog = catalog
+        self._defaults = defaults
+        self._strategies = sorted(strategies)
+        self._odds = odds
+        self._hedge_delay = odds.delay
+        self._extra_starts = extra_starts
+        self._lineup = Lineup(
+            names=Names(catalog, defaults.aliases, standing),
+            prefer=defaults.prefer,
+            standing=standing,
+            score=score,
+            behind=behind,
+        )
+
+    def plan(
+        self, model: str, hints: RaceHints, accepted_at: float, asked: Asked = NOTHING_SAID
+    ) -> Plan:
+        """Decide who may answer, in which order and by which deadlines.
+
+        **Raises.** `RequestError`: 404 `model_not_found` when nobody is a candidate, 403 when this
+        caller may not ask them, 400 when a hint names a strategy or a provider that does not exist,
+        or asks for too many.
+        """
+        defaults = self._defaults
+        self._check(hints)
+        found = self._lineup.find(model, hints, asked)
+        candidates = found.candidates
+        max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
+        # The server's own bound holds whatever a caller asks for.
+        total = min(defaults.total_timeout, hints.total_timeout or inf)
+        commit_deadline = accepted_at + max_latency
+        strategy, k, expected = self._choose_strategy(
+            hints, candidates, max_latency, commit_deadline, asked.caller
+        )
+        return Plan(
+            strategy=strategy,
+            candidates=candidates,
+            k=k,
+            min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
+            reasoning_counts=defaults.reasoning_counts,
+            intent=found.intent,
+            left_out=found.left_out,
+            reason=found.reason,
+            commit_deadline=commit_deadline,
+            total_deadline=accepted_at + total,
+            hedge_delays=self._hedge_delays(strategy, candidates, hints),
+            merge=self._merge(hints, asked.caller),
+            restart=hints.restart,
+            budget_usd=hints.budget_usd,
+            sticky=found.sticky,
+            expected=expected,
+        )
+
+    def _choose_strategy(
+        self,
+        hints: RaceHints,
+        candidates: Sequence[Candidate],
+        max_latency: float,
+        deadline: float,
+        caller: Caller,
+    ) -> tuple[str, int, Expectation | None]:
+        """Return how the plan is run: as the caller wants it, or as the deadline needs it.
+
+        **Raises.** `RequestError` (403) when the caller names a strategy its key may not use. Where
+        it names none, OMEN chooses among those that it may.
+        """
+        k = hints.k or self._defaults.k
+        if hints.strategy is not None:
+            if not caller.may_run(hints.strategy):
+                raise _not_allowed(hints.strategy, caller)
+            return hints.strategy, k, None
+        if (hints.tags or {}).get("priority") == "low-latency":
+            return self._first_allowed(_LOW_LATENCY, caller), k, None
+        if self._defaults.auto and max_latency < inf:
+            target = self._defaults.slo_target
+            choice = choose(
+                candidates[: hints.k or self._defaults.max_k],
+                max_latency,
+                target,
+                odds=self._odds,
+                default_k=k,
+                extra_starts=self._extra_starts(),
+                allowed=caller.may_run,
+            )
+            if choice is not None:
+                expected = Expectation(choice.probability, target, deadline)
+                return choice.strategy, choice.k, expected
+        return self._first_allowed((self._defaults.strategy, *_CHEAPEST_FIRST), caller), k, None
+
+    def _first_allowed(self, strategies: Sequence[str], caller: Caller) -> str:
+        """Return the first of these that a caller may use, or else any installed one."""
+        allowed = (s for s in (*strategies, *self._strategies) if caller.may_run(s))
+        chosen = next(allowed, None)
+        if chosen is None:
+            raise _not_allowed(strategies[0], caller)
+        return chosen
+
+    def _hedge_delays(
+        self, strategy: str, candidates: Sequence[Candidate], hints: RaceHints
+    ) -> Mapping[Candidate, float]:
+        if strategy in _UNHEDGED:
+            return {}
+        if hints.hedge_delay is not None:
+            return dict.fromkeys(candidates, hints.hedge_delay)
+        return {candidate: self._hedge_delay(candidate) for candidate in candidates}
+
+    def _merge(self, hints: RaceHints, caller: Caller) -> Merge:
+        judge = None
+        if hints.judge is not None:
+            allowed = hints.providers
+            found = self._lineup.names.find(hints.judge)
+            usable = (c for c in found if caller.may_use(c.provider, c.model))
+            judge = next((c for c in usable if allowed is None or c.provider in allowed), None)
+            if judge is None:
+                raise RequestError(
+                    f"omen.merge.judge: no provider that may answer serves the model "
+                    f"{shown(hints.judge)}",
+                    param="omen.merge.judge",
+                    status=404,
+                    code="model_not_found",
+                )
+        return Merge(hints.merge_method or "synthesize", judge, hints.quorum)
+
+    def _check(self, hints: RaceHints) -> None:
+        if hints.k is not None and hints.k > self._defaults.max_k:
+            raise RequestError(
+                f"omen.k must be at most {self._defaults.max_k}, got {hints.k}", param="omen.k"
+            )
+        if hints.strategy is not None and hints.strategy not in self._strategies:
+            raise RequestError(
+                f"omen.strategy must be one of {', '.join(self._strategies)}, "
+                f"got {shown(hints.strategy)}",
+                param="omen.strategy",
+            )
+        self._check_providers("omen.providers", hints.providers or ())
+        self._check_providers("omen.priority_weights", hints.priority_weights)
+
+    def _check_providers(self, param: str, names: Collection[str]) -> None:
+        for name in names:
+            if name not in self._catalog:
+                raise RequestError(
+                    f"{param} names {shown(name)}, which is not configured; configured: "
+                    f"{', '.join(self._catalog.names) or 'none'}",
+                    param=param,
+                )
+
+
+def _not_allowed(strategy: str, caller: Caller) -> RequestError:
+    return RequestError(
+        f"this key may not use the strategy {strategy}; allowed: {', '.join(caller.strategies)}",
+        param="omen.strategy",
+        status=403,
+        code="strategy_not_allowed",
+    )

@@ -1,0 +1,1 @@
+"""What exists: providers, models, and what is known of them."""

@@ -1,0 +1,1 @@
+"""What is seen of providers: health, first tokens, outcomes, load."""
