@@ -11,13 +11,13 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import UpstreamFailure
 from omen.core.frames import Frame, Framing, WireRequest
-from omen.providers._anthropic_decoder import MessagesDecoder
-from omen.providers._anthropic_errors import ANTHROPIC_ERRORS
-from omen.providers._anthropic_request import count_body, messages_body
-from omen.providers._anthropic_verbatim import own_words
-from omen.providers._failures import classify_answer
-from omen.providers._json import frame_object, json_bytes, not_the_wire_format
-from omen.providers._spec import Decoder
+from omen.providers.messages.decoder import MessagesDecoder
+from omen.providers.messages.errors import ANTHROPIC_ERRORS
+from omen.providers.messages.passthrough import own_words
+from omen.providers.messages.request import count_body, messages_body
+from omen.providers.shared.failures import classify_answer
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format
+from omen.providers.spec import Decoder
 
 NAME = "anthropic"
 BASE_URL: str | None = "https://api.anthropic.com"

@@ -16,12 +16,12 @@ from omen.core.candidates import Candidate, Quirks
 from omen.core.chat import ChatRequest
 from omen.core.errors import UpstreamFailure
 from omen.core.frames import Framing, WireRequest
-from omen.providers._failures import classify_answer
-from omen.providers._openai_chat import chat_request
-from omen.providers._openai_decoder import ChatDecoder
-from omen.providers._openai_errors import AZURE_ERRORS
-from omen.providers._openai_models import openai_traits
-from omen.providers._spec import Decoder
+from omen.providers.chat_completions.api import chat_request
+from omen.providers.chat_completions.decoder import ChatDecoder
+from omen.providers.chat_completions.errors import AZURE_ERRORS
+from omen.providers.chat_completions.traits import openai_traits
+from omen.providers.shared.failures import classify_answer
+from omen.providers.spec import Decoder
 
 NAME = "azure"
 BASE_URL: str | None = None

@@ -11,12 +11,12 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import UpstreamFailure
 from omen.core.frames import Framing, WireRequest
-from omen.providers._failures import classify_answer
-from omen.providers._json import json_bytes
-from omen.providers._ollama_decoder import ApiChatDecoder
-from omen.providers._ollama_errors import OLLAMA_ERRORS
-from omen.providers._ollama_request import api_chat_body
-from omen.providers._spec import Decoder
+from omen.providers.ollama_chat.decoder import ApiChatDecoder
+from omen.providers.ollama_chat.errors import OLLAMA_ERRORS
+from omen.providers.ollama_chat.request import api_chat_body
+from omen.providers.shared.failures import classify_answer
+from omen.providers.shared.json import json_bytes
+from omen.providers.spec import Decoder
 
 NAME = "ollama"
 BASE_URL: str | None = "http://localhost:11434"

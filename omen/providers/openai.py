@@ -10,13 +10,13 @@ from __future__ import annotations
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest, Tool
 from omen.core.frames import Framing, WireRequest
-from omen.providers._json import json_bytes
-from omen.providers._openai_chat import STREAM_HEADERS, bearer, chat_request, classify
-from omen.providers._openai_chat import decoder as chat_decoder
-from omen.providers._openai_models import ChatTraits, openai_traits
-from omen.providers._responses_decoder import ResponsesDecoder
-from omen.providers._responses_request import responses_body
-from omen.providers._spec import Decoder
+from omen.providers.chat_completions.api import STREAM_HEADERS, bearer, chat_request, classify
+from omen.providers.chat_completions.api import decoder as chat_decoder
+from omen.providers.chat_completions.traits import ChatTraits, openai_traits
+from omen.providers.responses.decoder import ResponsesDecoder
+from omen.providers.responses.request import responses_body
+from omen.providers.shared.json import json_bytes
+from omen.providers.spec import Decoder
 
 __all__ = ["BASE_URL", "FRAMING", "NAME", "classify", "decoder", "encode"]
 

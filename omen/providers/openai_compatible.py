@@ -8,7 +8,7 @@ They know the classic field names, so those are what they get.
 from __future__ import annotations
 
 from omen.core.frames import Framing
-from omen.providers._openai_chat import classify, decoder, encode
+from omen.providers.chat_completions.api import classify, decoder, encode
 
 __all__ = ["BASE_URL", "FRAMING", "NAME", "classify", "decoder", "encode"]
 

@@ -12,8 +12,8 @@ from typing import Any
 from omen.core.candidates import Endpoint, Quirks
 from omen.core.cards import ModelCard
 from omen.core.frames import Frame, WireRequest
-from omen.providers._json import frame_object, json_bytes, text_of
-from omen.providers._openai_chat import bearer
+from omen.providers.chat_completions.api import bearer
+from omen.providers.shared.json import frame_object, json_bytes, text_of
 
 _ANTHROPIC_VERSION = {"anthropic-version": "2023-06-01"}
 _ABILITIES: Mapping[str, str] = MappingProxyType(

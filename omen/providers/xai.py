@@ -11,8 +11,8 @@ from __future__ import annotations
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.frames import Framing, WireRequest
-from omen.providers._openai_chat import bearer, chat_request, classify, decoder
-from omen.providers._xai_models import xai_traits
+from omen.providers.chat_completions.api import bearer, chat_request, classify, decoder
+from omen.providers.chat_completions.xai_traits import xai_traits
 
 __all__ = ["BASE_URL", "FRAMING", "NAME", "classify", "decoder", "encode"]
 

@@ -29,7 +29,7 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("omen.telemetry", "engine"),
         ("omen.a_part_still_to_be_written", "engine"),
         ("omen_strategies._field", "engine"),
-        ("omen.providers._openai_decoder", "providers"),
+        ("omen.providers.chat_completions.decoder", "providers"),
         ("omen.wire.sse", "providers"),
         ("omen.wire.framing", "providers"),
         ("omen.wire.transport", "transport"),
@@ -82,7 +82,7 @@ def test_the_innermost_frame_that_belongs_to_a_layer_decides() -> None:
 
 def test_what_belongs_to_nobody_is_its_callers() -> None:
     assert stacked("omen.serving._connection", "trio._highlevel_socket", "socket") == "serving"
-    assert stacked("omen.providers._openai_decoder", "omen.core.events") == "providers"
+    assert stacked("omen.providers.chat_completions.decoder", "omen.core.events") == "providers"
 
 
 def test_what_nobody_called_is_other() -> None:

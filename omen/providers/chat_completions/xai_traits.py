@@ -1,0 +1,52 @@
+"""What xAI's models differ in, as far as it changes a request.
+
+Models that reason refuse penalties and stop sequences. Which of them take an effort, and which one,
+differs from version to version; one that is not listed is sent what was asked for.
+
+**Source.** docs.x.ai, its guide to reasoning and its SDK's types, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from omen.providers.chat_completions.traits import CLASSIC, ChatTraits
+
+_PLAIN = replace(CLASSIC, effort=False)
+_REASONING = ChatTraits(
+    refused=frozenset({"presence_penalty", "frequency_penalty"}), stop=False, effort=False
+)
+
+
+def _nearest(**efforts: str) -> Mapping[str, str]:
+    return MappingProxyType(efforts)
+
+
+_TWO = _nearest(none="low", minimal="low", medium="high", xhigh="high", max="high")
+_THREE = _nearest(none="low", minimal="low", xhigh="high", max="high")
+_TO_XHIGH = _nearest(none="low", minimal="low", max="xhigh")
+_FROM_NONE = _nearest(minimal="low", max="xhigh")
+
+# The first match counts, and it is of the whole name.
+_FAMILIES: tuple[tuple[re.Pattern[str], ChatTraits], ...] = tuple(
+    (re.compile(pattern), traits)
+    for pattern, traits in (
+        (r".*-non-reasoning(?:-.*)?", _PLAIN),
+        (r"grok-3-mini(?:-.*)?", replace(_REASONING, effort=True, efforts=_TWO)),
+        (r"grok-(?:2|3|beta|vision)(?:-.*)?", _PLAIN),
+        (r"grok-4\.3(?:-.*)?", replace(_REASONING, effort=True, efforts=_FROM_NONE)),
+        (r"grok-4\.5(?:-.*)?", replace(_REASONING, effort=True, efforts=_THREE)),
+        (r"grok-4\.[67](?:-.*)?", replace(_REASONING, effort=True, efforts=_TO_XHIGH)),
+        (r"grok-4\.20(?:-.*)?", replace(_REASONING, effort=True, efforts=_THREE)),
+        (r"grok-(?:4|build|code)(?:-.*)?", _REASONING),
+    )
+)
+
+
+def xai_traits(model: str) -> ChatTraits:
+    """Look up a model of xAI's; one that is not listed is asked the classic way."""
+    matches = (traits for pattern, traits in _FAMILIES if pattern.fullmatch(model))
+    return next(matches, CLASSIC)
