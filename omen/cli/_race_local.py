@@ -15,8 +15,8 @@ from omen.cli._screen import Screen
 from omen.config import Settings
 from omen.core.errors import OmenError
 from omen.core.plan import AttemptRecord, Moment, RaceRecord
-from omen.front._completion import Completion
-from omen.front.openai_parse import parse_chat
+from omen.front.openai.completion import Completion
+from omen.front.openai.parse import parse_chat
 from omen.gateway import Gateway, open_gateway
 from omen.sim import DEFAULT_FLEET, open_fleet
 from omen.telemetry import tell

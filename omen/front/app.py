@@ -8,19 +8,15 @@ from dataclasses import replace
 import trio
 
 from omen.config import ServerSettings
-from omen.front._asgi import App, Receive, Scope, Send
-from omen.front._auth import Gate
-from omen.front._body import BodyLimits
-from omen.front._whole_route import WholeRoute
-from omen.front.anthropic_api import Messages
-from omen.front.audit import Audited
-from omen.front.chat import ChatRoute
-from omen.front.completions_api import Completions
-from omen.front.count_tokens import CountTokens
-from omen.front.embeddings import EmbeddingsPlan
+from omen.front.anthropic.api import Messages
+from omen.front.anthropic.count_tokens import CountTokens
 from omen.front.grpc import GrpcRoute, is_grpc
-from omen.front.live import LiveRoute
-from omen.front.metrics import Connections, Metrics
+from omen.front.http.asgi import App, Receive, Scope, Send
+from omen.front.http.audited import Audited
+from omen.front.http.auth import Gate
+from omen.front.http.body import BodyLimits
+from omen.front.http.chat_route import ChatRoute
+from omen.front.http.json_route import WholeRoute
 from omen.front.ollama import (
     EmbedPlan,
     OllamaChat,
@@ -28,8 +24,12 @@ from omen.front.ollama import (
     OllamaGenerate,
     resolver,
 )
-from omen.front.openai_api import ChatCompletions, OpenAIErrors
-from omen.front.operations import make_operations
+from omen.front.openai.api import ChatCompletions, OpenAIErrors
+from omen.front.openai.embeddings import EmbeddingsPlan
+from omen.front.openai.legacy_completions import Completions
+from omen.front.operations.app import make_operations
+from omen.front.operations.live import LiveRoute
+from omen.front.operations.metrics import Connections, Metrics
 from omen.front.responses import Responses
 from omen.front.websocket import Door, WebSocketRoute, no_socket
 from omen.gateway import Gateway

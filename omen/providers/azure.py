@@ -14,10 +14,12 @@ from urllib.parse import quote, urlencode
 
 from omen.core.candidates import Candidate, Quirks
 from omen.core.chat import ChatRequest
+from omen.core.embeddings import EmbeddingsRequest
 from omen.core.errors import UpstreamFailure
 from omen.core.frames import Framing, WireRequest
 from omen.providers.chat_completions.api import chat_request
 from omen.providers.chat_completions.decoder import ChatDecoder
+from omen.providers.chat_completions.embeddings import embeddings_request
 from omen.providers.chat_completions.errors import AZURE_ERRORS
 from omen.providers.chat_completions.traits import openai_traits
 from omen.providers.shared.failures import classify_answer
@@ -59,6 +61,12 @@ def auth(candidate: Candidate) -> Mapping[str, str]:
     """Write the header that the key goes into, none without a key."""
     api_key = candidate.endpoint.api_key
     return {"api-key": api_key} if api_key else {}
+
+
+def encode_embeddings(request: EmbeddingsRequest, candidate: Candidate) -> WireRequest:
+    """Write a request for embeddings to a deployment."""
+    url = route(candidate, "embeddings")
+    return embeddings_request(request, candidate.model, url, auth(candidate))
 
 
 def _dated(quirks: Quirks) -> Quirks:

@@ -10,6 +10,7 @@ from typing import Protocol
 from omen.core.candidates import Candidate
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.frames import WireRequest
+from omen.providers import azure
 from omen.providers.chat_completions import embeddings as openai_embeddings
 from omen.providers.ollama_chat import embeddings as ollama_embeddings
 
@@ -33,7 +34,7 @@ EMBEDDERS: Mapping[str, Embedder] = MappingProxyType(
     {
         "openai": _OPENAI,
         "openai_compatible": _OPENAI,
-        "azure": Embedder(openai_embeddings.encode_azure, openai_embeddings.read),
+        "azure": Embedder(azure.encode_embeddings, openai_embeddings.read),
         "ollama": Embedder(ollama_embeddings.encode, ollama_embeddings.read),
     }
 )

@@ -12,7 +12,7 @@ from omen.core.callers import Caller
 from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.errors import RateLimited
 from omen.core.hints import RaceHints
-from omen.front._told import _duration, error_headers, quota_headers, race_headers
+from omen.front.http.race_report import _duration, error_headers, quota_headers, race_headers
 from tests.world import Received, World, open_world, upstream
 
 FLEET = (upstream("one", first_token=0.1, gap=0.0, tokens=20),)

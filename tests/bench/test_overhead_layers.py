@@ -21,7 +21,7 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("hypercorn.protocol.h11", "serving"),
         ("h11._connection", "serving"),
         ("h2.connection", "serving"),
-        ("omen.front.chat", "front"),
+        ("omen.front.http.chat_route", "front"),
         ("omen.race.engine", "engine"),
         ("omen.race.attempts._running", "engine"),
         ("omen.gateway", "engine"),
@@ -76,8 +76,11 @@ def stacked(*modules: str) -> Layer:
 
 
 def test_the_innermost_frame_that_belongs_to_a_layer_decides() -> None:
-    assert stacked("omen.front.chat", "omen.race.engine", "omen_strategies._field") == "engine"
-    assert stacked("omen_strategies._field", "omen.front._stream_output") == "front"
+    assert (
+        stacked("omen.front.http.chat_route", "omen.race.engine", "omen_strategies._field")
+        == "engine"
+    )
+    assert stacked("omen_strategies._field", "omen.front.http.stream_output") == "front"
 
 
 def test_what_belongs_to_nobody_is_its_callers() -> None:

@@ -68,7 +68,10 @@ def test_the_samples_are_shared_out_as_the_processor_was() -> None:
     to 90 % is found once in a million runs. The stretches are of uneven length, because the ticks
     are not: in step with them the same moment of the work would be seen again and again.
     """
-    serving, front = working_as("omen.serving._h1", BUSY), working_as("omen.front.chat", BUSY)
+    serving, front = (
+        working_as("omen.serving._h1", BUSY),
+        working_as("omen.front.http.chat_route", BUSY),
+    )
     luck = Random(1)
     with sampling() as samples:
         for _ in range(400):

@@ -17,7 +17,7 @@ from omen.core.candidates import Endpoint
 from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded
 from omen.core.hints import RaceHints
 from omen.core.plan import Strategy
-from omen.front.openai_parse import parse_chat
+from omen.front.openai.parse import parse_chat
 from omen.race.engine import load_strategies
 from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
 from omen.sim import DEFAULT_FLEET

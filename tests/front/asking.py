@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from omen.core.errors import RequestError
-from omen.front._dialect import Asked
-from omen.front.openai_parse import parse_chat
+from omen.front.http.dialect import Asked
+from omen.front.openai.parse import parse_chat
 
 HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
 

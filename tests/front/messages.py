@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from omen.core.events import Event
-from omen.front.anthropic_write import MessagesWriter, Named
+from omen.front.anthropic.write import MessagesWriter, Named
 
 
 def written(batches: Iterable[Sequence[Event]]) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
 from omen.core.events import Event
-from omen.front._completion import Completion
-from omen.front.openai_write import ChunkWriter
+from omen.front.openai.completion import Completion
+from omen.front.openai.write import ChunkWriter
 from tests.front.chunks import Chunk, counts
 
 

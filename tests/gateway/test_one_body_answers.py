@@ -17,7 +17,7 @@ from omen.core.embeddings import EmbeddingsRequest
 from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded
 from omen.core.hints import RaceHints
 from omen.core.plan import RaceRecord
-from omen.front._told import race_headers
+from omen.front.http.race_report import race_headers
 from omen.gateway import Gateway, open_gateway
 from omen.sim import Fixed, Profile, SimulatedUpstream
 from omen.sim.faults import DeadConnection, Silence, Status

@@ -11,16 +11,22 @@ from omen.core.callers import Caller
 from omen.core.errors import OmenError
 from omen.core.events import AnswerEnd, Event
 from omen.core.plan import RaceRecord
-from omen.front._dialect import Asked
-from omen.front._ids import request_id_of
-from omen.front._leaving import cancel_when_gone
-from omen.front._told import cost_headers, error_headers, explain, own_fault, race_headers
 from omen.front.grpc._answer import chunk_message, completion_message
 from omen.front.grpc._call import Call
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
 from omen.front.grpc._request import read_chat
-from omen.front.openai_api import CompletionCollector, completion_id, model_name
-from omen.front.openai_write import ChunkWriter
+from omen.front.http.dialect import Asked
+from omen.front.http.disconnect import cancel_when_gone
+from omen.front.http.race_report import (
+    cost_headers,
+    error_headers,
+    explain,
+    own_fault,
+    race_headers,
+)
+from omen.front.http.request_id import request_id_of
+from omen.front.openai.api import CompletionCollector, completion_id, model_name
+from omen.front.openai.write import ChunkWriter
 from omen.gateway import Gateway
 
 

@@ -10,9 +10,9 @@ from google.protobuf.json_format import MessageToDict
 from pydantic_core import from_json, to_json
 
 from omen.core.errors import RequestError
-from omen.front._dialect import Asked
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
-from omen.front.openai_parse import parse_chat
+from omen.front.http.dialect import Asked
+from omen.front.openai.parse import parse_chat
 
 Body = dict[str, Any]
 _OURS = ("stream", "metadata", "auto", "none", "function", "required")

@@ -9,10 +9,6 @@ import trio
 
 from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
-from omen.front._asgi import Receive, Scope, Send, send_json
-from omen.front._auth import Gate
-from omen.front._body import BodyLimits, ClientGoneError
-from omen.front._told import error_headers, own_fault
 from omen.front.grpc._call import Call
 from omen.front.grpc._chat import run_chat
 from omen.front.grpc._health import check, watch
@@ -23,7 +19,11 @@ from omen.front.grpc._omen_pb2 import (
 )
 from omen.front.grpc._reflection import reflect
 from omen.front.grpc._standing import check_health, list_models, provider_status
-from omen.front.openai_write import error_object
+from omen.front.http.asgi import Receive, Scope, Send, send_json
+from omen.front.http.auth import Gate
+from omen.front.http.body import BodyLimits, ClientGoneError
+from omen.front.http.race_report import error_headers, own_fault
+from omen.front.openai.write import error_object
 from omen.gateway import Gateway
 
 SERVICE = "omen.v1.OmenService"

@@ -17,8 +17,8 @@ from omen.front.grpc._omen_pb2 import (
     Model,
     ProviderStatus,
 )
-from omen.front.models import listed_models, openai_model
-from omen.front.providers import describe_provider, describe_scores
+from omen.front.operations.models import listed_models, openai_model
+from omen.front.operations.providers import describe_provider, describe_scores
 from omen.gateway import Gateway
 
 

@@ -1,4 +1,4 @@
-"""The dialects of `/api/chat` and `/api/generate`; see `omen.front._dialect.Dialect`."""
+"""The dialects of `/api/chat` and `/api/generate`; see `omen.front.http.dialect.Dialect`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 from omen.core.errors import OmenError
 from omen.core.hints import RaceHints
 from omen.core.plan import RaceRecord
-from omen.front._asgi import Headers
-from omen.front._dialect import Asked, Said
-from omen.front._gathering import Gathering
-from omen.front._hints import read_hints
-from omen.front._reading import read_body
-from omen.front._told import explain, routing_metadata
+from omen.front.http.asgi import Headers
+from omen.front.http.dialect import Asked, Said
+from omen.front.http.event_collector import Gathering
+from omen.front.http.hints import read_hints
+from omen.front.http.race_report import explain, routing_metadata
+from omen.front.http.schema_reader import read_body
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._parse import chat_asked, generate_asked
 from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn

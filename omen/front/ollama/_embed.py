@@ -9,12 +9,12 @@ from typing import Any
 import trio
 
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
-from omen.front._hints import read_hints
-from omen.front._reading import read_body
-from omen.front._whole_route import Incoming, Planned
-from omen.front.embeddings import refuse_budget
+from omen.front.http.hints import read_hints
+from omen.front.http.json_route import Incoming, Planned
+from omen.front.http.schema_reader import read_body
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._schema import EmbedIn, OldEmbedIn
+from omen.front.openai.embeddings import refuse_budget
 from omen.gateway import Gateway
 
 _NANOSECONDS = 10**9

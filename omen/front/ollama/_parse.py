@@ -7,12 +7,12 @@ from typing import Any
 
 from omen.core.chat import ChatRequest, Message, ResponseFormat, TextPart, Tool
 from omen.core.errors import RequestError
-from omen.front._dialect import Asked
-from omen.front._hints import read_hints, refuse_unsayable
-from omen.front._schema import FunctionToolIn
+from omen.front.http.dialect import Asked
+from omen.front.http.hints import read_hints, refuse_unsayable
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn, OptionsIn
 from omen.front.ollama._turns import conversation, user_message
+from omen.front.openai.schema import FunctionToolIn
 
 DIALECT = "ollama"
 _PASSED_ON = ("truncate", "shift")

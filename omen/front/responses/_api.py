@@ -1,4 +1,4 @@
-"""The dialect of `POST /v1/responses`; see `omen.front._dialect.Dialect`."""
+"""The dialect of `POST /v1/responses`; see `omen.front.http.dialect.Dialect`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic_core import to_json
 from omen.core.errors import OmenError
 from omen.core.events import Event
 from omen.core.plan import RaceRecord
-from omen.front._dialect import Asked
-from omen.front._gathering import Gathering
-from omen.front._told import explain, routing_metadata
-from omen.front.openai_api import OpenAIErrors, model_name
+from omen.front.http.dialect import Asked
+from omen.front.http.event_collector import Gathering
+from omen.front.http.race_report import explain, routing_metadata
+from omen.front.openai.api import OpenAIErrors, model_name
 from omen.front.responses._called import tools_by_flat_name
 from omen.front.responses._object import Wire
 from omen.front.responses._parse import parse_responses

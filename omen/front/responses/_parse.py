@@ -7,9 +7,9 @@ from typing import Any
 
 from omen.core.chat import ChatRequest, Message, ResponseFormat, TextPart
 from omen.core.errors import RequestError
-from omen.front._dialect import Asked
-from omen.front._hints import read_hints, refuse_unsayable
-from omen.front._reading import read_body
+from omen.front.http.dialect import Asked
+from omen.front.http.hints import read_hints, refuse_unsayable
+from omen.front.http.schema_reader import read_body
 from omen.front.responses._items import conversation
 from omen.front.responses._schema import ResponsesIn
 from omen.front.responses._tools import own_tools, tool_choice

@@ -10,8 +10,8 @@ import trio
 
 from omen.core.events import AnswerEnd, Event, Restart
 from omen.core.plan import RaceRecord
-from omen.front._told import explain
-from omen.front.openai_write import ChunkWriter
+from omen.front.http.race_report import explain
+from omen.front.openai.write import ChunkWriter
 from omen.telemetry import RaceMoment
 
 Moments = trio.MemoryReceiveChannel[RaceMoment]

@@ -12,13 +12,13 @@ import trio
 from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
 from omen.core.plan import RaceRecord
-from omen.front._dialect import Asked
-from omen.front._ids import request_id_of
-from omen.front._leaving import TAIL_SECONDS
-from omen.front._told import own_fault
-from omen.front.openai_api import completion_id, model_name
-from omen.front.openai_parse import parse_chat
-from omen.front.openai_write import ChunkWriter, error_object
+from omen.front.http.dialect import Asked
+from omen.front.http.disconnect import TAIL_SECONDS
+from omen.front.http.race_report import own_fault
+from omen.front.http.request_id import request_id_of
+from omen.front.openai.api import completion_id, model_name
+from omen.front.openai.parse import parse_chat
+from omen.front.openai.write import ChunkWriter, error_object
 from omen.front.websocket._frames import RequestFrame, chat_body
 from omen.front.websocket._output import SocketOutput
 from omen.gateway import Gateway

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
-from omen.front._asgi import Receive, Send
+from omen.front.http.asgi import Receive, Send
 from omen.front.websocket._frames import (
     AuthFrame,
     CancelFrame,

@@ -8,12 +8,12 @@ is exact, so nothing is lost against the base64 that some of them also know.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from omen.core.candidates import Candidate
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.frames import Frame, WireRequest
-from omen.providers import azure
 from omen.providers.chat_completions.api import bearer
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
@@ -23,15 +23,15 @@ _JSON_HEADERS = {"content-type": "application/json", "accept": "application/json
 def encode(request: EmbeddingsRequest, candidate: Candidate) -> WireRequest:
     """Write a request; `base_url` ends in /v1."""
     url = f"{candidate.endpoint.base_url}/embeddings"
-    headers = {**_JSON_HEADERS, **bearer(candidate.endpoint.api_key)}
-    return WireRequest("POST", url, headers, json_bytes(_body(request, candidate.model)))
+    return embeddings_request(request, candidate.model, url, bearer(candidate.endpoint.api_key))
 
 
-def encode_azure(request: EmbeddingsRequest, candidate: Candidate) -> WireRequest:
-    """Write a request to a deployment."""
-    headers = {**_JSON_HEADERS, **azure.auth(candidate)}
-    body = json_bytes(_body(request, candidate.model))
-    return WireRequest("POST", azure.route(candidate, "embeddings"), headers, body)
+def embeddings_request(
+    request: EmbeddingsRequest, model: str, url: str, auth: Mapping[str, str]
+) -> WireRequest:
+    """Write a request to a URL."""
+    body = json_bytes(_body(request, model))
+    return WireRequest("POST", url, {**_JSON_HEADERS, **auth}, body)
 
 
 def read(body: bytes, count: int) -> Embeddings:

@@ -10,10 +10,10 @@ import trio
 from trio.testing import MockClock
 
 from omen.core.errors import RequestError
-from omen.front._body import BodyLimits, ClientGoneError
 from omen.front.grpc._call import Call
 from omen.front.grpc._framing import frame
 from omen.front.grpc._omen_pb2 import GetProviderStatusRequest as Asked
+from omen.front.http.body import BodyLimits, ClientGoneError
 from tests.front.client import scope
 
 MESSAGE = frame(Asked(provider_id="a").SerializeToString())

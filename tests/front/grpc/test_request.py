@@ -8,9 +8,9 @@ import pytest
 
 from omen.core.chat import ImagePart, NamedTool, TextPart
 from omen.core.errors import RequestError
-from omen.front._dialect import Asked
 from omen.front.grpc import _omen_pb2 as pb
 from omen.front.grpc._request import read_chat
+from omen.front.http.dialect import Asked
 
 
 def read(timeout: float | None = None, **fields: Any) -> Asked:

@@ -11,7 +11,7 @@ import pytest
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest, ImagePart
 from omen.core.errors import RequestError
-from omen.front._dialect import Asked, Said
+from omen.front.http.dialect import Asked, Said
 from omen.front.ollama import OllamaChat, OllamaGenerate
 from omen.providers import KINDS
 

@@ -9,7 +9,7 @@ import pytest
 
 from omen.core.chat import FilePart, ImagePart, NamedTool, Opaque, TextPart, Tool
 from omen.core.errors import RequestError
-from omen.front._dialect import Asked
+from omen.front.http.dialect import Asked
 from omen.front.responses import Responses
 
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}

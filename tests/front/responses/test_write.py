@@ -21,7 +21,7 @@ from omen.core.events import (
 )
 from omen.core.hints import RaceHints
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
-from omen.front._dialect import Asked
+from omen.front.http.dialect import Asked
 from omen.front.responses import Responses
 from omen.front.responses._api import ResponseWriter
 from tests.docs.pages import someone

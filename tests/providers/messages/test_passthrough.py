@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omen.front.anthropic_parse import parse_count, parse_messages
+from omen.front.anthropic.parse import parse_count, parse_messages
 from omen.providers import anthropic
 from tests.providers.asking import body, candidate
 

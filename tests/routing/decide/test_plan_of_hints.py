@@ -9,8 +9,8 @@ from trio.testing import MockClock
 
 from omen.config import Settings
 from omen.core.hints import RaceHints
-from omen.front._hints import read_hints
-from omen.front._hints_schema import HintsIn
+from omen.front.http.hints import read_hints
+from omen.front.http.hints_schema import HintsIn
 from tests.world import open_world, upstream
 
 
