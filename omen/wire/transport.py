@@ -28,9 +28,6 @@ _ONE_SEND = 64 * 1024
 """Up to this size head and body are joined and leave in one packet train; beyond it the copy
 costs more than the second call."""
 
-_AT_ONCE = 0.1
-"""Seconds; see `_closed_as_we_wrote`."""
-
 _UNREACHABLE = (OSError, trio.BrokenResourceError, ValueError)
 """What a dial raises; a ValueError for a name that no look-up and no certificate could be about."""
 
@@ -47,6 +44,9 @@ class Transport(httpx.AsyncBaseTransport):
     A request may carry two extensions: `timeout`, as httpx's client sets it, and `omen.owner`,
     which shows in `exchanges`. Without the first, only connecting and the wait for a turn are
     bounded, each by `connect_timeout`: any other deadline belongs to the caller.
+
+    A kept connection that breaks within `repeat_within` seconds of a request, or within the time that
+    it took to connect, is replaced by a fresh one, once; see `_closed_as_we_wrote`.
 
     At most `max_in_use_per_origin` exchanges at one origin have their turn; the rest wait for it.
 
@@ -67,6 +67,7 @@ class Transport(httpx.AsyncBaseTransport):
         dial: Dial | None = None,
         ssl_context: ssl.SSLContext | None = None,
         connect_timeout: float = 10.0,
+        repeat_within: float = 0.25,
         idle_expiry: float = 60.0,
         max_idle_per_origin: int = 64,
         max_in_use_per_origin: int = MAX_IN_USE_PER_ORIGIN,
@@ -76,6 +77,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._timeouts = Timeouts(connect=connect_timeout, pool=connect_timeout)
         self._idle = IdlePool(max_per_origin=max_idle_per_origin, expiry=idle_expiry)
         self._exchanges = Exchanges(max_in_use_per_origin)
+        self._repeat_within = repeat_within
         self._closed = False
 
     @property
@@ -137,10 +139,23 @@ class Transport(httpx.AsyncBaseTransport):
             except httpx.TimeoutException:
                 raise
             except httpx.TransportError:
-                if not _closed_as_we_wrote(kept):
+                if not self._closed_as_we_wrote(kept):
                     raise
         fresh = await self._connect(exchange.origin, timeouts)
         return await self._exchange(fresh, exchange, request.method, parts, timeouts)
+
+    def _closed_as_we_wrote(self, connection: Connection) -> bool:
+        """Whether the upstream closed an idle connection just as the request was on its way.
+
+        Only then has it not read the request, and the request may be sent again on a fresh
+        connection (RFC 9110 9.2.2, read 2026-11-30: a method that is not idempotent is repeated
+        only when it is known not to have been applied). No byte of an answer has come, and the
+        break is there within about a round trip, for which the time it took to connect stands in.
+        A break that comes later may end seconds of paid work: it is a failure of the attempt like
+        any other, for the books and for the breaker.
+        """
+        gone = trio.current_time() - connection.began_at
+        return not connection.answered and gone <= max(self._repeat_within, connection.took)
 
     def _write(self, request: httpx.Request, origin: Origin) -> list[bytes]:
         proxy = None if origin.is_tls else self._proxies.find(origin)
@@ -206,17 +221,3 @@ class Transport(httpx.AsyncBaseTransport):
                 await surplus.aclose()
         finally:
             self._exchanges.end(exchange)
-
-
-def _closed_as_we_wrote(connection: Connection) -> bool:
-    """Whether the upstream closed an idle connection just as the request was on its way.
-
-    Only then has it not read the request, and the request may be sent again on a fresh connection
-    (RFC 9110 9.2.2, read 2026-11-30: a method that is not idempotent is repeated only when it is
-    known not to have been applied). No byte of an answer has come, and the break is there within
-    one round trip, for which the time it took to connect stands in. A break that comes later may
-    end seconds of paid work: it is a failure of the attempt like any other, for the books and for
-    the breaker.
-    """
-    gone = trio.current_time() - connection.began_at
-    return not connection.answered and gone <= max(_AT_ONCE, connection.took)

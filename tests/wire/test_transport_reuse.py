@@ -170,7 +170,7 @@ async def test_a_kept_connection_that_dies_before_a_byte_is_replaced_once(
 
 @pytest.mark.parametrize(
     ("worked", "connecting", "posts"),
-    [(0.1, 0.0, 2), (0.11, 0.0, 1), (20.0, 0.0, 1), (0.3, 0.4, 2), (0.5, 0.4, 1)],
+    [(0.25, 0.0, 2), (0.26, 0.0, 1), (20.0, 0.0, 1), (0.3, 0.4, 2), (0.5, 0.4, 1)],
 )
 async def test_a_request_that_was_worked_on_is_not_sent_again(
     *,
