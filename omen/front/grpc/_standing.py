@@ -17,7 +17,8 @@ from omen.front.grpc._omen_pb2 import (
     Model,
     ProviderStatus,
 )
-from omen.front.operations.models import listed_models, openai_model
+from omen.front.http.listed_models import listed_models
+from omen.front.operations.models import openai_model
 from omen.front.operations.providers import describe_provider, describe_scores
 from omen.gateway import Gateway
 

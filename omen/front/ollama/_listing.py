@@ -11,10 +11,10 @@ from hashlib import sha256
 from typing import Any
 
 from omen.core.errors import RequestError
+from omen.front.http.listed_models import Listed
 from omen.front.http.schema_reader import read_body
 from omen.front.ollama._schema import ShowIn
 from omen.front.ollama._write import written_time
-from omen.front.operations.models import Listed
 
 SPOKEN_VERSION = "0.13.0"
 """The version of Ollama whose API this is. Some clients refuse to talk to one that is too old."""

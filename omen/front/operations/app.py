@@ -18,6 +18,7 @@ from omen.core.callers import ANYBODY, Caller
 from omen.core.errors import RequestError
 from omen.front.http.asgi import header_map
 from omen.front.http.auth import Gate
+from omen.front.http.listed_models import listed_models
 from omen.front.http.origin import is_local
 from omen.front.ollama import SPOKEN_VERSION, list_tags, read_show, resolver, show_model
 from omen.front.operations.attempts import describe_attempts
@@ -27,7 +28,6 @@ from omen.front.operations.metrics import CONTENT_TYPE, Metrics
 from omen.front.operations.models import (
     anthropic_model,
     anthropic_page,
-    listed_models,
     openai_model,
 )
 from omen.front.operations.openapi import OpenAPIDocument

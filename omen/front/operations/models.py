@@ -7,63 +7,16 @@ Who sends an `anthropic-version` header gets Anthropic's.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from omen.core.cards import ModelCard, Rates
 from omen.core.errors import RequestError
-from omen.gateway import Gateway
+from omen.front.http.listed_models import Listed, least
 
 _MOST = 1000
 _USUAL = 20
-_SEVERAL = "omen"
-"""Who owns a name behind which there are several providers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A name that a client can ask for. `cards` are those of everybody behind it."""
-
-    name: str
-    owner: str
-    cards: tuple[ModelCard, ...] = ()
-
-    @property
-    def context(self) -> int | None:
-        """The tokens that prompt and answer may have, whoever answers; None where not known."""
-        return _least(card.context for card in self.cards)
-
-    @property
-    def abilities(self) -> frozenset[str] | None:
-        """What all can do who may answer; None where it is not known of all."""
-        known = [card.abilities for card in self.cards if card.abilities is not None]
-        if not known or len(known) < len(self.cards):
-            return None
-        return frozenset.intersection(*known)
-
-
-def listed_models(gateway: Gateway) -> dict[str, Listed]:
-    """List every name a client can pick, and who stands behind it.
-
-    `provider/model` is exact; a bare id that several providers serve is a choice among them, and
-    so is an alias.
-    """
-    served = gateway.models
-    counts = Counter(model.model for model in served)
-    names = {alias: Listed(alias, _SEVERAL) for alias in gateway.aliases}
-    for model in served:
-        if counts[model.model] == 1:
-            names[model.model] = Listed(model.model, model.provider, (model.card,))
-        else:
-            others = names.get(model.model, Listed(model.model, _SEVERAL)).cards
-            names[model.model] = Listed(model.model, _SEVERAL, (*others, model.card))
-    for model in served:
-        exact = f"{model.provider}/{model.model}"
-        names[exact] = Listed(exact, model.provider, (model.card,))
-    return names
 
 
 def openai_model(listed: Listed, created: int) -> dict[str, Any]:
@@ -75,7 +28,7 @@ def openai_model(listed: Listed, created: int) -> dict[str, Any]:
     known: dict[str, Any] = {
         "provider": listed.owner,
         "context_length": listed.context,
-        "max_output_tokens": _least(card.max_output for card in listed.cards),
+        "max_output_tokens": least(card.max_output for card in listed.cards),
         "pricing": _pricing(listed.cards),
         "capabilities": None if listed.abilities is None else sorted(listed.abilities),
         "retires": min((card.retires for card in listed.cards if card.retires), default=None),
@@ -140,12 +93,6 @@ def _place(ids: Sequence[str], wanted: str, param: str) -> int:
         return ids.index(wanted)
     except ValueError:
         raise RequestError(f"{param}: no such model is listed", param=param) from None
-
-
-def _least(values: Iterable[int | None]) -> int | None:
-    limits = list(values)
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known and len(known) == len(limits) else None
 
 
 def _pricing(cards: Sequence[ModelCard]) -> dict[str, Any] | None:

@@ -30,8 +30,8 @@ from omen.gateway import Gateway
 
 _REFS = "#/components/schemas/{model}"
 _MODULES = {
-    b"omen__front___schema__": b"",
-    b"omen__front___messages_schema__": b"Messages",
+    b"omen__front__openai__schema__": b"",
+    b"omen__front__anthropic__schema__": b"Messages",
     b"omen__front__ollama___schema__": b"Ollama",
     b"omen__front__responses___schema__": b"Responses",
 }

@@ -10,7 +10,8 @@ import pytest
 
 from omen.core.cards import ModelCard, Price, Rates
 from omen.core.errors import RequestError
-from omen.front.operations.models import Listed, anthropic_page, listed_models, openai_model
+from omen.front.http.listed_models import Listed, listed_models
+from omen.front.operations.models import anthropic_page, openai_model
 from omen.gateway import Gateway, ServedModel
 
 PRICE = Price(
