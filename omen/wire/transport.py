@@ -45,8 +45,8 @@ class Transport(httpx.AsyncBaseTransport):
     which shows in `exchanges`. Without the first, only connecting and the wait for a turn are
     bounded, each by `connect_timeout`: any other deadline belongs to the caller.
 
-    A kept connection that breaks within `repeat_within` seconds of a request, or within the time that
-    it took to connect, is replaced by a fresh one, once; see `_closed_as_we_wrote`.
+    A kept connection that breaks within `repeat_within` seconds of a request, or within the time it
+    took to connect, is replaced by a fresh one, once; see `_closed_as_we_wrote`.
 
     At most `max_in_use_per_origin` exchanges at one origin have their turn; the rest wait for it.
 
