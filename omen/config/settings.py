@@ -25,7 +25,6 @@ from omen.config._values import (
     Flag,
     IntentName,
     Intents,
-    Kind,
     Milliseconds,
     Names,
     Percent,
@@ -263,7 +262,7 @@ class ProviderSettings:
     """A provider that is in use. Its keys in the file are described in `_document.py`."""
 
     name: str
-    kind: Kind
+    kind: str
     base_urls: tuple[str, ...]
     """Where it is reached, without trailing slashes; several only for Ollama."""
     api_key: str | None = field(default=None, repr=False)

@@ -17,6 +17,8 @@ class Endpoint:
 
     base_url: str
     api_key: str | None = field(default=None, repr=False)
+    is_local: bool = field(default=False, compare=False)
+    """Whether it is one's own machine or network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Quirks:
     think_tags: bool = False
     """Whether reasoning comes inside the text, between `<think>` and `</think>`."""
     cancel_stops_billing: bool | None = None
-    """Whether it stops generating, and billing, when its client leaves. None: as its kind does."""
+    """Whether it stops generating, and billing, when its client leaves. None in a configuration: as
+    its kind does. A candidate of the catalog always has a value."""
     drop: frozenset[str] = frozenset()
     """Fields of a request that it refuses, and that are left out."""
 

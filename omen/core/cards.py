@@ -93,6 +93,8 @@ class ModelCard:
 
 
 UNKNOWN = ModelCard()
+FREE = ModelCard(price=Price(rates=Rates(input=Decimal(0), output=Decimal(0))), source="local")
+"""A model that runs on one's own machine, which sends no bill."""
 
 
 def _first(rate: Decimal | None, otherwise: Decimal) -> Decimal:

@@ -4,19 +4,13 @@ A provider that finished an answer says what it used; that is exact. One that wa
 nothing: its input was read and some of its answer generated, and whether the rest is billed as
 well depends on whether it stops when its client leaves. So a cost comes with its provenance, and
 one that is a lower bound is made of lower bounds only.
-
-**Source.** Which vendors stop generating, and billing, when a stream is closed: OpenRouter's list
-of providers with stream cancellation (openrouter.ai/docs/api-reference/streaming), as known on
-2026-11-26: OpenAI, Azure, Anthropic and xAI do. Nobody promises it for a server that merely speaks
-OpenAI's API.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Literal
 
 from pydantic_core import to_json
@@ -28,18 +22,6 @@ from omen.core.events import Usage
 Provenance = Literal["exact", "estimated", "at_least", "unknown"]
 """How well the tokens are known, and so their price. `exact`: by the provider's own count.
 `estimated`: the input, and the tokens seen. `at_least`: a lower bound. `unknown`: by nothing."""
-
-CANCEL_STOPS_BILLING: Mapping[str, bool] = MappingProxyType(
-    {
-        "openai": True,
-        "azure": True,
-        "anthropic": True,
-        "xai": True,
-        "ollama": True,
-        "openai_compatible": False,
-    }
-)
-"""By kind of provider; `cancel_stops_billing` of its quirks overrides it."""
 
 _BYTES_PER_TOKEN = 4
 _MOST_BYTES_PER_TOKEN = 10

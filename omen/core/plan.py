@@ -18,7 +18,6 @@ from omen.core.callers import ANYBODY, Caller, Quota
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.costs import (
-    CANCEL_STOPS_BILLING,
     NOTHING,
     Cost,
     PromptSize,
@@ -175,10 +174,7 @@ class AttemptRecord:
             # Nobody bills what it has refused; but whom one could not hear may have answered.
             refused = failure.upstream_status is not None
             return Cost(Decimal(0), "estimated" if refused else "at_least")
-        stops = candidate.quirks.cancel_stops_billing
-        if stops is None:
-            stops = CANCEL_STOPS_BILLING.get(candidate.kind, False)
-        stops = stops and failure is None
+        stops = bool(candidate.quirks.cancel_stops_billing) and failure is None
         return partial_cost(
             candidate.card.price,
             self.prompt,

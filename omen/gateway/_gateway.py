@@ -29,7 +29,7 @@ from omen.gateway._counts import Counts
 from omen.gateway._parts import Parts
 from omen.gateway._reload import Reload, plan_reload
 from omen.gateway._sockets import UpstreamSockets, count_sockets
-from omen.providers import COUNTERS, EMBEDDERS
+from omen.providers import load_kinds
 from omen.race.engine import ask_in_turn
 from omen.routing import Asked, CatalogProvider, Score
 
@@ -194,7 +194,7 @@ class Gateway:
         """
 
         async def ask(candidate: Candidate) -> Embeddings:
-            embedder = EMBEDDERS.get(candidate.kind)
+            embedder = load_kinds()[candidate.kind].embedder
             if embedder is None:
                 words = f"{candidate.kind} has no embeddings"
                 raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
@@ -220,11 +220,11 @@ class Gateway:
         **Raises.** `RaceError` when everybody who was asked failed.
         **Cancellation.** The upstream socket is closed.
         """
-        if race.plan.candidates[0].kind not in COUNTERS:
+        if load_kinds()[race.plan.candidates[0].kind].counter is None:
             return None
 
         async def ask(candidate: Candidate) -> int:
-            counter = COUNTERS.get(candidate.kind)
+            counter = load_kinds()[candidate.kind].counter
             if counter is None:
                 words = f"{candidate.kind} does not count tokens"
                 raise UpstreamFailure(FailureKind.UNSUPPORTED, words)

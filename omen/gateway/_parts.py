@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
@@ -16,12 +16,13 @@ from omen.cache import AnswerCache
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import FREE, UNKNOWN
 from omen.core.plan import Admission, Observer, Strategy
 from omen.gateway._books import Books
 from omen.gateway._requests import Requests
 from omen.gateway._sockets import owners
 from omen.gateway._upkeep import Upkeep
-from omen.providers import KINDS
+from omen.providers import load_kinds
 from omen.race.attempts import Attempts, Threshold
 from omen.race.audit import RequestAudit
 from omen.race.engine import load_strategies
@@ -141,7 +142,7 @@ def make_parts(
         strategies=strategies,
         attempts=Attempts(
             transport,
-            KINDS,
+            load_kinds(),
             [*learning, *keeping],
             admissions,
             [budgets.reserve],
@@ -205,17 +206,32 @@ def _threshold(settings: Settings) -> Threshold:
 
 
 def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
+    spec = load_kinds()[provider.kind]
+    terms, listing = spec.terms, spec.listing
+    quirks = provider.quirks
+    if quirks.cancel_stops_billing is None:
+        quirks = replace(quirks, cancel_stops_billing=terms.cancel_stops_billing)
     return CatalogProvider(
         name=provider.name,
         kind=provider.kind,
-        endpoints=tuple(Endpoint(url, provider.api_key) for url in provider.base_urls),
+        endpoints=tuple(
+            Endpoint(url, provider.api_key, is_local=terms.is_local(url))
+            for url in provider.base_urls
+        ),
         models=provider.models,
         domain=provider.domain,
         timeout=provider.timeout_seconds,
         first_token_timeout=provider.first_token_timeout_seconds,
         stall_timeout=provider.stall_timeout_seconds,
-        cards=Cards(provider.kind, provider.base_models, configured_cards(provider)),
-        quirks=provider.quirks,
+        cards=Cards(
+            provider.kind,
+            provider.base_models,
+            configured_cards(provider),
+            priced_as=terms.priced_as,
+            unlisted=FREE if terms.is_free else UNKNOWN,
+        ),
+        quirks=quirks,
+        default_tag="" if listing is None else listing.default_tag,
     )
 
 

@@ -15,7 +15,7 @@ from omen.core.cards import ModelCard
 from omen.core.errors import UpstreamFailure
 from omen.gateway._books import Books
 from omen.ledger.database import DatabaseAwayError
-from omen.providers import KINDS
+from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
 from omen.routing.observe.probes import Target, keep_probing
 from omen.routing.observe.replicas import Exchange
@@ -76,8 +76,9 @@ class Upkeep:
         self._providers_changed.set()
 
     async def _probe(self) -> None:
+        kinds = load_kinds()
         targets = [
-            Target(p.name, KINDS[p.kind], endpoint, p.quirks, _discovers(p), p.models)
+            Target(p.name, kinds[p.kind], endpoint, p.quirks, _discovers(p), p.models)
             for p in self._catalog
             for endpoint in p.endpoints
         ]
@@ -133,6 +134,8 @@ class Upkeep:
 def _discovers(provider: CatalogProvider) -> bool:
     """Whether a provider's own list tells more than the configuration does.
 
-    Ollama's does: it leads to what a model can do, and one endpoint may lack what another has.
+    Where models are described one by one it does: it leads to what a model can do, and one endpoint
+    may lack what another has.
     """
-    return not provider.models or provider.kind == "ollama"
+    listing = load_kinds()[provider.kind].listing
+    return not provider.models or (listing is not None and listing.details is not None)

@@ -37,7 +37,7 @@ def test_every_kind_of_provider_is_shown_with_its_address() -> None:
     shown = {code(row[0]): code(row[1], "") for row in rows(page(PROVIDERS), "kind")}
     assert set(shown) == set(KINDS)
     for kind, spec in KINDS.items():
-        assert spec.BASE_URL in (None, shown[kind])
+        assert spec.setup.default_url in (None, shown[kind])
 
 
 def test_the_simulated_providers_are_the_shown_ones() -> None:

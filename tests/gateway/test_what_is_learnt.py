@@ -19,7 +19,7 @@ from decimal import Decimal
 import pytest
 from trio.testing import MockClock
 
-from omen.core.candidates import Candidate, Endpoint
+from omen.core.candidates import Candidate, Endpoint, Quirks
 from omen.core.cards import ModelCard, Price, Rates
 from omen.core.costs import PromptSize
 from omen.core.errors import FailureKind, UpstreamFailure
@@ -30,7 +30,10 @@ from omen.routing import FirstTokens, Health, Outcomes
 from omen.telemetry import CancelTimes, HedgeCounts
 
 PRICE = Price(rates=Rates(input=Decimal(1), output=Decimal(1)))
-UP = Candidate("p", "openai", "m", Endpoint("http://p"), "p", card=ModelCard(price=PRICE))
+UP = Candidate(
+    "p", "openai", "m", Endpoint("http://p"), "p",
+    card=ModelCard(price=PRICE), quirks=Quirks(cancel_stops_billing=True),
+)  # fmt: skip
 OTHER = Candidate("q", "openai", "m", Endpoint("http://q"), "q")
 
 CHAT: tuple[Role, ...] = ("primary", "entrant", "failover", "hedge", "retry", "draft")

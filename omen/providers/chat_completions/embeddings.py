@@ -16,6 +16,7 @@ from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.frames import Frame, WireRequest
 from omen.providers.chat_completions.api import bearer
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
+from omen.providers.spec import Embedder
 
 _JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
@@ -77,3 +78,6 @@ def _body(request: EmbeddingsRequest, model: str) -> dict[str, Any]:
 def _tokens(usage: Any) -> int | None:
     tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
     return tokens if isinstance(tokens, int) else None
+
+
+OPENAI_EMBEDDINGS = Embedder(encode, read)

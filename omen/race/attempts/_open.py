@@ -133,7 +133,7 @@ class Attempts(AttemptLog):
                 yield RunningAttempt(
                     record,
                     response,
-                    reader=make_reader(spec.FRAMING),
+                    reader=make_reader(spec.framing),
                     decoder=decoder,
                     patience=patience,
                     meter=UsefulMeter(*self.threshold),
@@ -219,7 +219,7 @@ async def _expect_stream(
     and proxies answer with HTML. One that names no type at all is taken at its word.
     """
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.status == 200 and content_type in ("", _CONTENT_TYPES[spec.FRAMING]):
+    if response.status == 200 and content_type in ("", _CONTENT_TYPES[spec.framing]):
         return
     body = await response.read_body()
     try:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from omen.core.candidates import Candidate
 
@@ -25,7 +23,7 @@ class Preferences:
         """Say how far back a candidate stands for an intent."""
         preferred = self.by_intent.get(intent, ())
         places = [i for i, name in enumerate(preferred) if name in _names(candidate)]
-        remote = intent in self.local_for and not is_local(candidate)
+        remote = intent in self.local_for and not candidate.endpoint.is_local
         return int(remote), min(places, default=len(preferred))
 
     def describe(self, intent: str) -> str:
@@ -33,19 +31,6 @@ class Preferences:
         told = [*(["local first"] if intent in self.local_for else [])]
         told += [", then ".join(self.by_intent.get(intent, ())) or "by score"]
         return f"auto, intent {intent}: {'; '.join(told)}"
-
-
-def is_local(candidate: Candidate) -> bool:
-    """Whether it is one's own machine: Ollama, or a compatible server at a private address."""
-    if candidate.kind == "ollama":
-        return True
-    if candidate.kind != "openai_compatible":
-        return False
-    host = urlsplit(candidate.endpoint.base_url).hostname or ""
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return host == "localhost" or host.endswith((".local", ".internal"))
 
 
 def _names(candidate: Candidate) -> tuple[str, str]:

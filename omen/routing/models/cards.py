@@ -20,13 +20,6 @@ from typing import Any
 from omen.core.cards import UNKNOWN, ModelCard, Price, Rates
 
 _SNAPSHOT = re.compile(r"-(?:\d{4}-\d\d-\d\d|20\d{6}|latest)$")
-_ELSEWHERE: Mapping[str, str] = MappingProxyType({"azure": "openai"})
-"""Whose rows stand in where a kind has none: Azure bills OpenAI's list for global deployments."""
-
-FREE = ModelCard(price=Price(rates=Rates(input=Decimal(0), output=Decimal(0))), source="local")
-_UNLISTED: Mapping[str, ModelCard] = MappingProxyType({"ollama": FREE})
-"""What holds for a kind whose models are in no list: one's own machine sends no bill."""
-
 Book = Mapping[tuple[str, str], ModelCard]
 
 
@@ -68,13 +61,16 @@ class Cards:
 
     `base_models` says what a name of its own (an Azure deployment) is known as to the vendor.
     `overrides` are what the operator configured, by the provider's own name; a field that is not
-    None there is believed.
+    None there is believed. `priced_as` is the kind whose rows hold where its own kind has none,
+    `unlisted` the card of a model that has no row at all.
     """
 
     kind: str
     base_models: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, ModelCard] = field(default_factory=dict)
     book: Book = field(default_factory=load_book, repr=False)
+    priced_as: str | None = None
+    unlisted: ModelCard = UNKNOWN
 
     def base_model(self, model: str) -> str:
         """Give the name under which the vendor knows a model."""
@@ -82,12 +78,12 @@ class Cards:
 
     def of(self, model: str) -> ModelCard:
         """Give what is known of a model; never fails."""
-        found = self._find(self.base_model(model)) or _UNLISTED.get(self.kind, UNKNOWN)
+        found = self._find(self.base_model(model)) or self.unlisted
         said = self.overrides.get(model)
         return found if said is None else _overridden(found, said)
 
     def _find(self, model: str) -> ModelCard | None:
-        for kind in filter(None, (self.kind, _ELSEWHERE.get(self.kind))):
+        for kind in filter(None, (self.kind, self.priced_as)):
             for name in _names(model):
                 if (kind, name) in self.book:
                     return self.book[kind, name]

@@ -24,6 +24,8 @@ class CatalogProvider:
     stall_timeout: float = 60.0
     cards: Cards | None = None
     quirks: Quirks = PLAIN
+    default_tag: str = ""
+    """What a model's name without a tag stands for, where names have tags."""
     discovered: dict[str, Mapping[str, ModelCard]] = field(default_factory=dict, compare=False)
     """The models that probes have found, by the URL of the endpoint that has them. Grows."""
 
@@ -35,8 +37,8 @@ class CatalogProvider:
         )
 
     def lists(self, model: str) -> bool:
-        """Whether a model is listed, by its own name or, at Ollama, by that of its latest tag."""
-        names = {model, self._latest(model)}
+        """Whether a model is listed, by its own name or with the tag that it stands for."""
+        names = {model, self._tagged(model)}
         if self.models:
             return not names.isdisjoint(self.models)
         return any(name in one for one in self.discovered.values() for name in names)
@@ -44,7 +46,7 @@ class CatalogProvider:
     def card(self, model: str) -> ModelCard:
         """Give what is known of one of its models: said, shipped, or found."""
         known = UNKNOWN if self.cards is None else self.cards.of(model)
-        found = (one.get(model) or one.get(self._latest(model)) for one in self.discovered.values())
+        found = (one.get(model) or one.get(self._tagged(model)) for one in self.discovered.values())
         seen = next((card for card in found if card is not None), None)
         if seen is None:
             return known
@@ -54,12 +56,12 @@ class CatalogProvider:
             abilities=seen.abilities if known.abilities is None else known.abilities,
         )
 
-    def _latest(self, model: str) -> str:
-        return f"{model}:latest" if self.kind == "ollama" and ":" not in model else model
+    def _tagged(self, model: str) -> str:
+        return f"{model}:{self.default_tag}" if self.default_tag and ":" not in model else model
 
     def _endpoints_with(self, model: str) -> tuple[Endpoint, ...]:
         """Leave out endpoints that are known not to have a model, unless none has it."""
-        names = {model, self._latest(model)}
+        names = {model, self._tagged(model)}
         having = tuple(
             endpoint
             for endpoint in self.endpoints

@@ -17,7 +17,7 @@ import trio
 from omen.core.candidates import PLAIN, Endpoint, Quirks
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.core.errors import FailureKind, UpstreamFailure
-from omen.providers import ProviderSpec, probing
+from omen.providers import ProviderSpec
 from omen.wire.upstream import open_response
 
 _NO_SUCH_LIST = frozenset({404, 405, 501})
@@ -73,6 +73,8 @@ async def keep_probing(
     """
     async with trio.open_nursery() as nursery:
         for target in targets:
+            if target.spec.listing is None:
+                continue
             nursery.start_soon(_keep_probing, transport, target, report, interval, within)
 
 
@@ -90,7 +92,7 @@ async def _keep_probing(
         report.probed(target, failure, trio.current_time() - began)
         if names is not None:
             report.found(target, _cards(names, known))
-            if target.spec.NAME == "ollama":
+            if target.spec.listing is not None and target.spec.listing.details is not None:
                 wanted = list(filter(target.wants, names))
                 await _learn(transport, target, wanted, known, within)
                 report.found(target, _cards(names, known))
@@ -112,17 +114,18 @@ async def _try(
 
 async def _list(transport: httpx.AsyncBaseTransport, target: Target) -> Sequence[str] | None:
     """Ask for the list of models. **Raises.** `UpstreamFailure`."""
-    kind = target.spec.NAME
-    request = probing.probe_request(kind, target.endpoint, target.quirks)
+    listing = target.spec.listing
+    assert listing is not None
+    request = listing.request(target.endpoint, target.quirks)
     async with open_response(transport, request, owner=target) as response:
         body = await response.read_body(limit=_MOST_BYTES)
-    if response.status in _NO_SUCH_LIST and kind == "openai_compatible":
+    if response.status in _NO_SUCH_LIST and listing.is_optional:
         return None
     if response.status != 200:
         raise target.spec.classify(response.status, response.headers, body)
-    if not (target.discovers and probing.lists_what_it_serves(kind)):
+    if not (target.discovers and listing.is_served):
         return None
-    return probing.read_models(kind, body)
+    return listing.read(body)
 
 
 async def _learn(
@@ -141,15 +144,18 @@ async def _learn(
         for name in names:
             if name not in known:
                 with suppress(UpstreamFailure):
-                    known[name] = await _show(transport, target, name)
+                    known[name] = await _describe(transport, target, name)
 
 
-async def _show(transport: httpx.AsyncBaseTransport, target: Target, model: str) -> ModelCard:
-    """Ask Ollama what a model can do. **Raises.** `UpstreamFailure`."""
-    request = probing.show_request(target.endpoint, model)
+async def _describe(transport: httpx.AsyncBaseTransport, target: Target, model: str) -> ModelCard:
+    """Ask what one model can do. **Raises.** `UpstreamFailure`."""
+    listing = target.spec.listing
+    assert listing is not None
+    assert listing.details is not None
+    request = listing.details.request(target.endpoint, model)
     async with open_response(transport, request, owner=target) as response:
         body = await response.read_body(limit=_MOST_BYTES)
-    return probing.read_show(body) if response.status == 200 else UNKNOWN
+    return listing.details.read(body) if response.status == 200 else UNKNOWN
 
 
 def _cards(names: Sequence[str], known: Mapping[str, ModelCard]) -> Mapping[str, ModelCard]:

@@ -26,7 +26,7 @@ from omen.core.frames import Frame
 from omen.front.anthropic.blocks import OWN_SIGNATURE
 from omen.front.anthropic.message import Message
 from omen.front.anthropic.write import MessagesWriter, Named, error_body, error_event, status_of
-from omen.providers import provider_spec
+from omen.providers import KINDS
 from tests.front.messages import check_blocks, merged, read, written
 from tests.providers.asking import candidate
 from tests.providers.fixtures import Fixture, decode, fixtures
@@ -181,7 +181,7 @@ ANTHROPIC = [fixture for fixture in STREAMS.values() if fixture.entry["provider"
 @pytest.mark.parametrize("fixture", ANTHROPIC, ids=lambda fixture: fixture.id)
 def test_an_anthropic_upstreams_own_words_reach_the_client_as_they_came(fixture: Fixture) -> None:
     asked = ChatRequest((), verbatim=Verbatim("anthropic", {"messages": []}))
-    decoder = provider_spec("anthropic").decoder(asked, candidate("anthropic", "claude"))
+    decoder = KINDS["anthropic"].decoder(asked, candidate("anthropic", "claude"))
     frames = list(fixture.frames(fixture.pieces))
     events: list[Event] = []
     try:
@@ -233,7 +233,7 @@ def test_a_whole_message_keeps_blocks_and_fields_that_omen_does_not_know() -> No
         {"type": "message_stop"},
     ]
     asked = ChatRequest((), verbatim=Verbatim("anthropic", {"messages": []}))
-    decoder = provider_spec("anthropic").decoder(asked, candidate("anthropic", "claude"))
+    decoder = KINDS["anthropic"].decoder(asked, candidate("anthropic", "claude"))
     message = Message(Named("ours", "m"))
     from_wire = [json.dumps(one).encode() for one in wire]
     for data in from_wire:

@@ -16,10 +16,17 @@ from omen.core.candidates import Quirks
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.errors import FailureKind, RequestError, UpstreamFailure
 from omen.front.openai.embeddings import _inputs, as_base64, embeddings_body, parse_embeddings
-from omen.providers import EMBEDDERS
+from omen.providers import KINDS
+from omen.providers.spec import Embedder
 from tests.providers.asking import candidate
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def embedder(kind: str) -> Embedder:
+    found = KINDS[kind].embedder
+    assert found is not None
+    return found
 
 
 def parsed(given_input: Any, **more: Any) -> tuple[Any, ...]:
@@ -81,7 +88,7 @@ def test_a_mistake_names_its_field(body: dict[str, Any], param: str) -> None:
 def test_each_kind_is_asked_in_its_own_words(kind: str, version: str | None, url: str) -> None:
     asked = replace(candidate(kind, "m"), quirks=Quirks(api_version=version))
     request = EmbeddingsRequest(("a", "b"), dimensions=8, extras={"brand_new": 1})
-    sent = EMBEDDERS[kind].encode(request, asked)
+    sent = embedder(kind).encode(request, asked)
     body = json.loads(sent.body)
     assert sent.url == url
     assert (body["input"], body["dimensions"], body["model"]) == (["a", "b"], 8, "m")
@@ -93,7 +100,7 @@ def test_each_kind_is_asked_in_its_own_words(kind: str, version: str | None, url
 
 def test_token_ids_are_not_for_ollama() -> None:
     with pytest.raises(UpstreamFailure) as caught:
-        EMBEDDERS["ollama"].encode(EmbeddingsRequest(((1, 2),)), candidate("ollama", "m"))
+        embedder("ollama").encode(EmbeddingsRequest(((1, 2),)), candidate("ollama", "m"))
     assert caught.value.kind is FailureKind.UNSUPPORTED
 
 
@@ -103,7 +110,7 @@ def test_vectors_are_in_the_order_of_their_inputs_however_they_came(
 ) -> None:
     items = [{"index": i, "embedding": vector} for i, vector in enumerate(vectors)]
     body = json.dumps({"data": data.draw(st.permutations(items)), "usage": {"prompt_tokens": 3}})
-    found = EMBEDDERS["openai"].read(body.encode(), len(vectors))
+    found = embedder("openai").read(body.encode(), len(vectors))
     assert (found.vectors, found.prompt_tokens) == (vectors, 3)
 
 
@@ -121,7 +128,7 @@ def test_vectors_are_in_the_order_of_their_inputs_however_they_came(
 )
 def test_an_answer_without_a_vector_for_each_input_is_not_the_wire_format(body: Any) -> None:
     with pytest.raises(UpstreamFailure) as caught:
-        EMBEDDERS["openai"].read(json.dumps(body).encode(), 2)
+        embedder("openai").read(json.dumps(body).encode(), 2)
     assert caught.value.kind is FailureKind.PROTOCOL
 
 

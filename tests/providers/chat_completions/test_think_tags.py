@@ -14,7 +14,7 @@ from omen.core.candidates import Candidate, Endpoint, Quirks
 from omen.core.chat import ChatRequest
 from omen.core.events import Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omen.core.frames import Frame
-from omen.providers import provider_spec
+from omen.providers import KINDS
 from omen.providers.chat_completions.think_tags import ThinkTags
 from tests.providers.fixtures import decode
 
@@ -82,7 +82,7 @@ def answer(*frames: Frame) -> list[Event]:
     """Give what a server with tags means, between start and end."""
     server = Candidate("s", "openai_compatible", "m", Endpoint("http://s.test"), "s")
     asked = replace(server, quirks=Quirks(think_tags=True))
-    decoder = provider_spec("openai_compatible").decoder(ChatRequest(()), asked)
+    decoder = KINDS["openai_compatible"].decoder(ChatRequest(()), asked)
     return list(decode(decoder, [*frames, chunk("stop")]))[1:-1]
 
 

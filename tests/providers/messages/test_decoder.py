@@ -19,7 +19,7 @@ from omen.core.events import (
     Usage,
 )
 from omen.core.frames import Frame
-from omen.providers import provider_spec
+from omen.providers import KINDS
 from tests.providers.asking import candidate
 from tests.providers.assemble import assemble
 from tests.providers.fixtures import decode, new_decoder
@@ -211,7 +211,7 @@ def test_an_empty_answer_to_a_tools_result_is_meant_for_a_client_of_this_api(
 ) -> None:
     said = Verbatim("anthropic", {"messages": []}) if verbatim else None
     request = ChatRequest((Message(role, (TextPart("x"),)),), verbatim=said)
-    decoder = provider_spec("anthropic").decoder(request, candidate("anthropic", "claude"))
+    decoder = KINDS["anthropic"].decoder(request, candidate("anthropic", "claude"))
     delta = {"type": "message_delta", "delta": {"stop_reason": stop}}
     frames = [Frame(json.dumps(event).encode()) for event in (delta, STOP)]
     (end,) = [e for e in decode(decoder, frames) if isinstance(e, AnswerEnd)]

@@ -236,7 +236,7 @@ BAD = (
 class Careless:
     """A provider whose code does not expect what it meets."""
 
-    NAME, BASE_URL, FRAMING = "careless", None, "sse"
+    name, framing = "careless", "sse"
 
     def __init__(self, where: str) -> None:
         self._where = where

@@ -13,7 +13,6 @@ from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.core.plan import Plan
 from omen.routing import Asked, Cards, Catalog, CatalogProvider, PlanDefaults, Preferences, Router
-from omen.routing.decide.preference import is_local
 
 ABLE = frozenset({"tools", "vision", "pdf", "json_schema"})
 
@@ -27,9 +26,8 @@ def provider(
     name: str, kind: str, url: str = "", known: ModelCard | None = None
 ) -> CatalogProvider:
     cards = Cards(kind, overrides={f"{name}-1": known or card()}, book={})
-    return CatalogProvider(
-        name, kind, (Endpoint(url or f"http://{name}.example"),), (f"{name}-1",), cards=cards
-    )
+    endpoint = Endpoint(url or f"http://{name}.example", is_local=kind == "ollama")
+    return CatalogProvider(name, kind, (endpoint,), (f"{name}-1",), cards=cards)
 
 
 FLEET = (
@@ -107,22 +105,6 @@ class TestOrder:
             for name in ("local", "azure")
         )
         assert order("hi", *shared, model="m") == ["azure", "local"]
-
-    @pytest.mark.parametrize(
-        ("kind", "url", "local"),
-        [
-            ("ollama", "http://ollama.example", True),
-            ("openai_compatible", "http://127.0.0.1:8000/v1", True),
-            ("openai_compatible", "http://192.168.1.7/v1", True),
-            ("openai_compatible", "http://gpu.local/v1", True),
-            ("openai_compatible", "http://localhost:1/v1", True),
-            ("openai_compatible", "https://api.example/v1", False),
-            ("openai", "http://127.0.0.1/v1", False),
-        ],
-    )
-    def test_who_is_local(self, kind: str, url: str, local: bool) -> None:
-        (candidate,) = provider("p", kind, url).candidates("p-1")
-        assert is_local(candidate) is local
 
 
 BLIND = provider("blind", "openai", known=card(abilities=frozenset()))

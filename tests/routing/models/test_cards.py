@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from omen.core.cards import UNKNOWN, ModelCard, Price, Rates
-from omen.routing.models.cards import FREE, Cards, load_book
+from omen.core.cards import FREE, UNKNOWN, ModelCard, Price, Rates
+from omen.providers import KINDS
+from omen.routing.models.cards import Cards, load_book
 
 TABLE = json.loads(files("omen.routing.models").joinpath("models.json").read_text(encoding="utf-8"))
 ROWS: list[dict[str, Any]] = TABLE["models"]
@@ -60,7 +61,8 @@ def test_prices_are_the_decimals_that_are_written() -> None:
 def test_a_model_is_found_by_its_id_or_as_a_snapshot_of_its_family(
     kind: str, model: str, found: tuple[str, str]
 ) -> None:
-    assert Cards(kind).of(model) == load_book()[found]
+    priced_as = KINDS[kind].terms.priced_as
+    assert Cards(kind, priced_as=priced_as).of(model) == load_book()[found]
 
 
 @pytest.mark.parametrize(
@@ -79,13 +81,15 @@ def test_what_is_not_in_the_catalogue_is_not_guessed(kind: str, model: str) -> N
 
 
 def test_a_model_of_ones_own_machine_is_free_and_nothing_else_is_known_of_it() -> None:
-    assert Cards("ollama").of("llama3.1:8b") == FREE
+    assert KINDS["ollama"].terms.is_free
+    assert Cards("ollama", unlisted=FREE).of("llama3.1:8b") == FREE
 
 
 def test_a_deployment_is_what_it_is_a_deployment_of() -> None:
-    cards = Cards("azure", base_models={"fast": "gpt-5.4-mini"})
+    cards = Cards("azure", base_models={"fast": "gpt-5.4-mini"}, priced_as="openai")
     assert cards.base_model("fast") == "gpt-5.4-mini"
-    assert cards.of("fast") == Cards("azure").of("gpt-5.4-mini") != UNKNOWN
+    listed = Cards("azure", priced_as="openai")
+    assert cards.of("fast") == listed.of("gpt-5.4-mini") != UNKNOWN
     assert cards.of("slow") == UNKNOWN
 
 

@@ -16,7 +16,8 @@ CLOUD = CatalogProvider("cloud", "openai", (Endpoint("http://c/v1"),), ("m",))
 
 
 def local(*models: str) -> CatalogProvider:
-    return CatalogProvider("local", "ollama", tuple(map(Endpoint, URLS)), models)
+    endpoints = tuple(map(Endpoint, URLS))
+    return CatalogProvider("local", "ollama", endpoints, models, default_tag="latest")
 
 
 def order(*providers: CatalogProvider, model: str = "m", **standing: tuple[int, int]) -> list[str]:

@@ -13,7 +13,7 @@ import trio
 from omen.config import HealthSettings, Settings
 from omen.core.candidates import Endpoint
 from omen.core.errors import FailureKind
-from omen.providers import provider_spec
+from omen.providers import KINDS
 from omen.routing.observe.probes import Target
 from omen.sim import Fixed, Profile, SimulatedUpstream
 from omen.sim.faults import Silence, Status
@@ -195,7 +195,7 @@ async def test_what_a_configured_ollama_model_can_do_is_found_out(
 
 def test_only_configured_models_are_looked_at_closely() -> None:
     endpoint = Endpoint("http://up.test")
-    some = Target("p", provider_spec("ollama"), endpoint, models=("plain", "tagged:8b"))
+    some = Target("p", KINDS["ollama"], endpoint, models=("plain", "tagged:8b"))
     wanted = [name for name in ("plain", "plain:latest", "tagged:8b", "tagged") if some.wants(name)]
     assert wanted == ["plain", "plain:latest", "tagged:8b"]
     assert replace(some, models=()).wants("any")
