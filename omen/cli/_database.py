@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from omen.config import load_settings
 from omen.gateway import resolved_url
 from omen.ledger.database import ERRORS, Database, open_database, shown_url
-from omen.race.engine import load_strategies
+from omen.race.installed import load_strategies
 
 _T = TypeVar("_T")
 

@@ -13,7 +13,7 @@ from omen.cli._database import add_config_option, ask
 from omen.cli._table import print_table
 from omen.core.callers import Caller
 from omen.core.credentials import KeyRecord, make_key
-from omen.race.engine import load_strategies
+from omen.race.installed import load_strategies
 
 
 def add_to(commands: Any) -> None:

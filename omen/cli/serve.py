@@ -26,7 +26,7 @@ from omen.config import Loaded, ServerSettings, Settings, load_settings
 from omen.core.plan import Observer
 from omen.front.app import make_app
 from omen.gateway import make_books, open_gateway
-from omen.race.engine import load_strategies
+from omen.race.installed import load_strategies
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve, server_context
 from omen.sim import open_fleet
 from omen.telemetry import Journal, LiveFeed, log_attempts

@@ -9,7 +9,8 @@
     └── RaceError               the plan as a whole came to nothing
         ├── AllAttemptsFailed   every attempt failed; carries every reason
         ├── MaxLatencyExceeded  no useful token by the caller's deadline
-        └── TotalTimeoutExceeded
+        ├── TotalTimeoutExceeded
+        └── StrategyFault       the strategy itself broke its contract
 
 Each has a `status` (HTTP), a `type` and a `code` in OpenAI's words, and a message that is fit for
 the caller: no key, no prompt and no answer is ever in one. Front ends turn them into their own
@@ -241,6 +242,19 @@ class TotalTimeoutExceeded(RaceError):
     status = 504
     type = "timeout_error"
     code = "total_timeout_exceeded"
+
+
+class StrategyFault(RaceError):
+    """A strategy raised what no strategy may raise, or returned without a winner.
+
+    `what` is fit for the caller: types and places, no words of the error.
+    """
+
+    status = 500
+    code = "strategy_error"
+
+    def __init__(self, strategy: str, what: str) -> None:
+        super().__init__(f"the strategy {strategy} has a fault: {what}")
 
 
 def _informativeness(failure: UpstreamFailure) -> int:

@@ -25,7 +25,7 @@ from omen.gateway._upkeep import Upkeep
 from omen.providers import load_kinds
 from omen.race.attempts import Attempts, Threshold
 from omen.race.audit import RequestAudit
-from omen.race.engine import load_strategies
+from omen.race.installed import load_strategies
 from omen.routing import (
     Cards,
     Catalog,

@@ -1,15 +1,13 @@
-"""Runs a plan: finds its strategy by name, and bounds the whole by the plan's total deadline.
+"""Runs a plan with its strategy, within the plan's total deadline.
 
-It knows the protocol of a strategy and not one of them by name: they are found through the entry
-point group `omen.strategies`, ours and anybody's. What an attempt is, and where the winner's
-events go, it hands through unseen.
+It knows the protocol of a strategy and not one of them by name (`installed.py` finds them). What an
+attempt is, and where the winner's events go, it hands through unseen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import entry_points
 from math import inf
 from typing import TypeVar
 
@@ -19,15 +17,9 @@ from omen.core.candidates import Candidate
 from omen.core.errors import AllAttemptsFailed, FailedAttempt, TotalTimeoutExceeded, UpstreamFailure
 from omen.core.events import Event, Restart
 from omen.core.plan import OpenAttempt, Output, RaceRecord, Strategy
+from omen.race.contract import run_strategy
 
 _Answer = TypeVar("_Answer")
-
-STRATEGY_GROUP = "omen.strategies"
-
-
-def load_strategies() -> Mapping[str, Strategy]:
-    """Load every installed strategy, by the name it is asked for with."""
-    return {point.name: point.load() for point in entry_points(group=STRATEGY_GROUP)}
 
 
 async def run_race(
@@ -38,14 +30,15 @@ async def run_race(
     Where the plan allows it, a committed stream that dies is followed by a new race among those who
     have not failed; their answer is announced by a `Restart`.
 
-    **Raises.** What the strategy raises, or `TotalTimeoutExceeded`, which names every attempt.
+    **Raises.** What the strategy raises, `TotalTimeoutExceeded`, which names every attempt, or
+    `StrategyFault` when the strategy broke its contract.
     **Cancellation.** No attempt outlives the call, however it ends.
     """
     try:
         with trio.move_on_at(race.plan.total_deadline) as total:
             while True:
                 try:
-                    await strategy(race.plan, open_attempt, output)
+                    await run_strategy(race, strategy, open_attempt, output)
                     break
                 except UpstreamFailure as death:
                     if not _begin_anew(race, death):

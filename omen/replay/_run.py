@@ -29,7 +29,8 @@ from omen.core.plan import (
     RaceRecord,
     Strategy,
 )
-from omen.race.engine import load_strategies, run_race
+from omen.race.engine import run_race
+from omen.race.installed import load_strategies
 from omen.replay._attempts import GivenAttempts
 from omen.replay._policy import Policy
 from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, Odds, Survival, choose

@@ -1,4 +1,5 @@
-"""The strategies: one file each, one decision each, found through entry points only.
+"""The strategies that come with OMEN: one file each, one decision each.
 
-They import trio, `omen.core.plan` and the vocabulary below it. Nothing in `omen` imports them.
+They import trio, `omen.core` and the kit beside them, and nothing else. Nothing in `omen` imports
+them: the engine finds them by the entry point group `omen.strategies`, like those of others.
 """

@@ -22,7 +22,7 @@ from omen.core.candidates import Candidate
 from omen.core.errors import AllAttemptsFailed, FailedAttempt, MaxLatencyExceeded, UpstreamFailure
 from omen.core.events import AnswerEnd, AnswerStart, ChoiceEnd, ChoiceSwitch, Event, Usage
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan
-from omen_strategies._useful import Gate
+from omen_strategies.kit import Gate
 
 
 async def stream_choices(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:

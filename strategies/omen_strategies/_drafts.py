@@ -22,7 +22,7 @@ from omen.core.errors import (
 )
 from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta
 from omen.core.plan import Attempt, OpenAttempt, Plan
-from omen_strategies._useful import Gate
+from omen_strategies.kit import Gate
 
 LONGEST_DRAFT = 4 << 20
 """Characters; what is longer is no draft but a flood, and must not fill the memory."""

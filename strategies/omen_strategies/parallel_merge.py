@@ -33,7 +33,7 @@ from omen_strategies import _ballot as ballot
 from omen_strategies._choices import stream_choices
 from omen_strategies._drafts import Draft, Drafts
 from omen_strategies._judge import judged
-from omen_strategies._useful import Gate
+from omen_strategies.kit import Gate
 
 
 async def parallel_merge(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from omen.core.candidates import Candidate
 from omen.core.plan import OpenAttempt, Output, Plan
-from omen_strategies._field import Field
+from omen_strategies.kit import Field
 
 
 async def race(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:

@@ -31,8 +31,7 @@ import trio
 
 from omen.core.candidates import Candidate
 from omen.core.plan import OpenAttempt, Output, Plan
-from omen_strategies._entrant import Entrant, Lane
-from omen_strategies._field import Field
+from omen_strategies.kit import Entrant, Field, Lane
 
 SHORTEST_PAUSE = 0.1
 """Seconds; a hedge delay of nothing must not ask an empty budget without end."""

@@ -28,7 +28,7 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("omen.routing.decide.router", "engine"),
         ("omen.telemetry", "engine"),
         ("omen.a_part_still_to_be_written", "engine"),
-        ("omen_strategies._field", "engine"),
+        ("omen_strategies.kit.field", "engine"),
         ("omen.providers.chat_completions.decoder", "providers"),
         ("omen.wire.sse", "providers"),
         ("omen.wire.framing", "providers"),
@@ -77,10 +77,10 @@ def stacked(*modules: str) -> Layer:
 
 def test_the_innermost_frame_that_belongs_to_a_layer_decides() -> None:
     assert (
-        stacked("omen.front.http.chat_route", "omen.race.engine", "omen_strategies._field")
+        stacked("omen.front.http.chat_route", "omen.race.engine", "omen_strategies.kit.field")
         == "engine"
     )
-    assert stacked("omen_strategies._field", "omen.front.http.stream_output") == "front"
+    assert stacked("omen_strategies.kit.field", "omen.front.http.stream_output") == "front"
 
 
 def test_what_belongs_to_nobody_is_its_callers() -> None:

@@ -43,7 +43,7 @@ def work(seconds):
 
 def test_each_signal_is_a_sample_of_where_it_found_the_process() -> None:
     serving = working_as("omen.serving._h1", SIGNALLED)
-    engine = working_as("omen_strategies._field", SIGNALLED)
+    engine = working_as("omen_strategies.kit.field", SIGNALLED)
     with sampling() as samples:
         signal.setitimer(signal.ITIMER_PROF, 0)  # only ours
         for work in (serving, serving, engine, serving):

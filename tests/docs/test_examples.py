@@ -18,7 +18,7 @@ from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded
 from omen.core.hints import RaceHints
 from omen.core.plan import Strategy
 from omen.front.openai.parse import parse_chat
-from omen.race.engine import load_strategies
+from omen.race.installed import load_strategies
 from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
 from omen.sim import DEFAULT_FLEET
 from tests.docs.pages import blocks, section

@@ -14,7 +14,8 @@ from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded, UpstreamFailure
 from omen.core.events import Event, TextDelta
 from omen.core.plan import AttemptRecord, OpenAttempt, Output, Plan, RaceRecord
-from omen.race.engine import ask_in_turn, load_strategies, run_race
+from omen.race.engine import ask_in_turn, run_race
+from omen.race.installed import load_strategies
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
 
@@ -61,6 +62,7 @@ async def test_a_race_that_ends_in_time_says_when(autojump_clock: MockClock) -> 
 
     async def quick(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
         await trio.sleep(1.5)
+        race.winner = AttemptRecord(0, CANDIDATE, 0.0)
         return CANDIDATE
 
     await run_race(race, quick, no_attempt, Nowhere())  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from omen_strategies._useful import EVENT_BYTES, PRELUDE_LIMIT, REASONING_LIMIT, Gate
+from omen_strategies.kit.gate import EVENT_BYTES, PRELUDE_LIMIT, REASONING_LIMIT, Gate
 from omen_strategies.race import race
 from trio.testing import MockClock
 

@@ -18,7 +18,7 @@ from omen.core.frames import Frame, RateLimits, WireRequest
 from omen.core.plan import Plan, RaceRecord
 from omen.providers import KINDS
 from omen.race.attempts import Attempts, Threshold
-from omen.race.engine import load_strategies
+from omen.race.installed import load_strategies
 from tests.race.attempts.scripted import (
     CANDIDATE,
     DONE,

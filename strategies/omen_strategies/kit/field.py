@@ -45,10 +45,10 @@ from omen.core.errors import (
     UpstreamFailure,
 )
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan, Role
-from omen_strategies._entrant import Entrant, Lane
-from omen_strategies._retrying import Retries
-from omen_strategies._untried import Untried
-from omen_strategies._useful import Gate
+from omen_strategies.kit.entrant import Entrant, Lane
+from omen_strategies.kit.gate import Gate
+from omen_strategies.kit.retries import Retries
+from omen_strategies.kit.untried import Untried
 
 
 class Field:

@@ -10,7 +10,7 @@ from omen.core.candidates import Candidate
 from omen.core.errors import FailedAttempt
 from omen.core.events import Event
 from omen.core.plan import Attempt, Role
-from omen_strategies._useful import Gate
+from omen_strategies.kit.gate import Gate
 
 
 @dataclass(slots=True, eq=False)

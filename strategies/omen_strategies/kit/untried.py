@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from omen.core.candidates import Candidate
 from omen.core.plan import Plan
-from omen_strategies._entrant import Entrant
+from omen_strategies.kit.entrant import Entrant
 
 
 class Untried:

@@ -1,0 +1,44 @@
+"""Which strategies are installed: OMEN's own and those of other packages, by entry points."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast
+
+from omen.core.plan import Strategy
+
+logger = logging.getLogger(__name__)
+
+STRATEGY_GROUP = "omen.strategies"
+_warned: set[str] = set()
+"""Values of entry points that a warning has named already; commands look more than once."""
+
+
+def load_strategies() -> Mapping[str, Strategy]:
+    """Return every installed strategy, by the name a caller asks for.
+
+    What cannot be loaded is named in a warning and left out: one broken package must not stop a
+    gateway that does not need it.
+    """
+    found = {point.name: _load(point) for point in entry_points(group=STRATEGY_GROUP)}
+    return {name: strategy for name, strategy in found.items() if strategy is not None}
+
+
+def _load(point: EntryPoint) -> Strategy | None:
+    try:
+        strategy: Any = point.load()
+    except Exception as error:  # noqa: BLE001 - the package of somebody else may do anything
+        _warn(point, type(error).__name__)
+        return None
+    if not callable(strategy):
+        _warn(point, "it cannot be called")
+        return None
+    return cast(Strategy, strategy)
+
+
+def _warn(point: EntryPoint, why: str) -> None:
+    if point.value not in _warned:
+        _warned.add(point.value)
+        logger.warning("strategy %s (%s) is left out: %s", point.name, point.value, why)
