@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Literal
 
 from omen.core.cards import UNKNOWN, ModelCard
@@ -43,6 +44,27 @@ class Quirks:
 
 
 PLAIN = Quirks()
+
+
+class Rank(IntEnum):
+    """How far back a candidate belongs, whatever its score. Lower ranks are tried first."""
+
+    READY = 0
+    """Nothing speaks against it."""
+    WAITING = 1
+    """It asked for a pause (a rate limit), or its provider is beyond its soft limit."""
+    DOUBTFUL = 2
+    """It recovers from failures, is down for another replica, or the prompt is probably too long
+    for it. From here on a candidate is not preferred for any reason."""
+    MISSING = 3
+    """Its endpoint does not have the model."""
+    DOWN = 4
+    """Its endpoint does not answer."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether nothing (a conversation, a caller's wish) puts the candidate first."""
+        return self >= Rank.DOUBTFUL
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from omen.gateway._reload import Reload, plan_reload
 from omen.gateway._sockets import UpstreamSockets, count_sockets
 from omen.providers import load_kinds
 from omen.race.engine import ask_in_turn
-from omen.routing import Asked, CatalogProvider, Score
+from omen.routing import CatalogProvider, RequestContext, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Gateway:
         self._parts = parts
         self._router = parts.router(settings)
         self._catalog = parts.catalog
-        self._requests = parts.requests
+        self._pipeline = parts.pipeline
         self.settings = settings
         """What is in force; see `reload`."""
-        self.strategies = tuple(parts.requests.strategies)
+        self.strategies = tuple(parts.pipeline.strategies)
         """Names of those that are installed."""
-        self.attempts = parts.requests.attempts
-        self.cache = parts.requests.cache
-        self.limits = parts.requests.limits
+        self.attempts = parts.pipeline.attempts
+        self.cache = parts.pipeline.cache
+        self.limits = parts.pipeline.limits
         self.health = parts.health
         self.first_tokens = parts.first_tokens
         self.keys = parts.keys
@@ -162,7 +162,7 @@ class Gateway:
 
         **Raises.** `RequestError` when the request cannot be served as it stands.
         """
-        plan = self._router.plan(model, hints, accepted_at, Asked(request, caller))
+        plan = self._router.plan(model, hints, accepted_at, RequestContext(request, caller))
         return RaceRecord(
             race_id=secrets.token_hex(12),
             plan=plan,
@@ -184,7 +184,7 @@ class Gateway:
         **Cancellation.** Every upstream stream of the race is closed.
         """
         with self.counts.running():
-            await self._requests.run(race, request, output, self._router)
+            await self._pipeline.run(race, request, output, self._router)
 
     async def embed(self, race: RaceRecord, request: EmbeddingsRequest) -> Embeddings:
         """Have texts embedded, by the first of a plan's candidates that can.
@@ -207,11 +207,8 @@ class Gateway:
             write = partial(embedder.encode, request)
             return await self.attempts.call(race, candidate, "embed", write, read)
 
-        requests = self._requests
-        race.prompt = measure_texts(request.inputs)
         with self.counts.running():
-            async with requests.limited(race, None), requests.settled(race):
-                race.plan = await requests.budgets.open_input(race, race.prompt)
+            async with self._pipeline.embedding(race, measure_texts(request.inputs)):
                 return await ask_in_turn(race, ask)
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
@@ -235,5 +232,5 @@ class Gateway:
             write = partial(counter.encode, request)
             return await self.attempts.call(race, candidate, "count", write, read)
 
-        async with self._requests.limited(race, None):
+        async with self._pipeline.counting(race):
             return await ask_in_turn(race, ask)

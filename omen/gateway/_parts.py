@@ -19,7 +19,7 @@ from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import FREE, UNKNOWN
 from omen.core.plan import Admission, Observer, Strategy
 from omen.gateway._books import Books
-from omen.gateway._requests import Requests
+from omen.gateway._pipeline import RequestPipeline
 from omen.gateway._sockets import owners
 from omen.gateway._upkeep import Upkeep
 from omen.providers import load_kinds
@@ -27,6 +27,7 @@ from omen.race.attempts import Attempts, Threshold
 from omen.race.audit import RequestAudit
 from omen.race.installed import load_strategies
 from omen.routing import (
+    Assessor,
     Cards,
     Catalog,
     CatalogProvider,
@@ -62,7 +63,7 @@ class Parts:
     slots: Slots
     months: MonthlyBudgets
     hedge_budget: HedgeBudget
-    requests: Requests
+    pipeline: RequestPipeline
     keys: KeyRing
     upkeep: Upkeep
     books: Books | None
@@ -79,15 +80,18 @@ class Parts:
             self.catalog,
             _plan_defaults(settings),
             self.strategies,
-            self.health.standing,
+            Assessor(
+                health=self.health.rank,
+                budget_rank=self.months.budget_rank,
+                load=self.health.load,
+                score=lambda candidate: self.scores.of(candidate).overall,
+            ),
             odds=Odds(
                 survival=self.first_tokens.survival,
                 delay=HedgeDelay(self.first_tokens, race.max_extra_load, warmup),
                 is_expected=self._is_expected,
             ),
             extra_starts=lambda: self.hedge_budget.starts,
-            score=lambda candidate: self.scores.of(candidate).overall,
-            behind=self.months.behind,
         )
 
     def _is_expected(self, candidate: Candidate) -> bool:
@@ -102,9 +106,9 @@ class Parts:
         self.months.limit_usd = settings.routing.budget_monthly_usd
         self.months.soft_limits = settings.routing.provider_soft_limits
         self.keys.allow_anonymous = settings.auth.allow_anonymous
-        self.requests.attempts.threshold = _threshold(settings)
-        self.requests.cache.enabled = settings.cache.enabled
-        self.requests.cache.ttl = settings.cache.ttl_seconds
+        self.pipeline.attempts.threshold = _threshold(settings)
+        self.pipeline.cache.enabled = settings.cache.enabled
+        self.pipeline.cache.ttl = settings.cache.ttl_seconds
         self.upkeep.probe_anew()
 
 
@@ -138,7 +142,7 @@ def make_parts(
     # The hedge budget last: what others deny must not take a token from it.
     admissions: list[Admission] = [slots.admit, health.admit, hedge_budget]
     strategies = load_strategies()
-    requests = Requests(
+    pipeline = RequestPipeline(
         strategies=strategies,
         attempts=Attempts(
             transport,
@@ -150,7 +154,7 @@ def make_parts(
         ),
         limits=Limits(store),
         cache=AnswerCache(store, enabled=settings.cache.enabled, ttl=settings.cache.ttl_seconds),
-        affinity=Affinity(store, health.standing),
+        affinity=Affinity(store, health.rank),
         budgets=budgets,
         hedge_budget=hedge_budget,
         bookkeepers=keeping,
@@ -177,7 +181,7 @@ def make_parts(
         slots=slots,
         months=months,
         hedge_budget=hedge_budget,
-        requests=requests,
+        pipeline=pipeline,
         keys=KeyRing(desk, allow_anonymous=settings.auth.allow_anonymous),
         upkeep=upkeep,
         books=books,

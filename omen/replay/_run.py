@@ -33,7 +33,7 @@ from omen.race.engine import run_race
 from omen.race.installed import load_strategies
 from omen.replay._attempts import GivenAttempts
 from omen.replay._policy import Policy
-from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, Odds, Survival, choose
+from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, Odds, Survival, choose_plan
 
 WARMUP_SECONDS = 1.0
 TARGET = 0.99
@@ -150,7 +150,7 @@ class Play:
         learning, seconds = self.learning, self.policy.max_latency
         assert learning is not None
         assert seconds is not None
-        choice = choose(
+        choice = choose_plan(
             plan.candidates[: plan.k],
             seconds,
             TARGET,

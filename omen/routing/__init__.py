@@ -1,10 +1,11 @@
 """Routing: who exists, who may, and the plan that follows."""
 
-from omen.routing.decide.deadline import Odds, choose
+from omen.routing.decide.assessment import Assessor
+from omen.routing.decide.deadline import Odds, choose_plan
 from omen.routing.decide.hedging import HedgeBudget, HedgeDelay
 from omen.routing.decide.names import AUTO
 from omen.routing.decide.preference import Preferences
-from omen.routing.decide.ranking import Asked, Maker
+from omen.routing.decide.ranking import Maker, RequestContext
 from omen.routing.decide.router import PlanDefaults, Router
 from omen.routing.decide.score import Score
 from omen.routing.decide.scoring import Scores
@@ -18,7 +19,7 @@ from omen.routing.observe.survival import Survival, estimate
 
 __all__ = [
     "AUTO",
-    "Asked",
+    "Assessor",
     "Cards",
     "Catalog",
     "CatalogProvider",
@@ -32,11 +33,12 @@ __all__ = [
     "Outcomes",
     "PlanDefaults",
     "Preferences",
+    "RequestContext",
     "Router",
     "Score",
     "Scores",
     "Slots",
     "Survival",
-    "choose",
+    "choose_plan",
     "estimate",
 ]

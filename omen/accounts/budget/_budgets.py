@@ -34,24 +34,24 @@ class Budgets:
     def __repr__(self) -> str:
         return f"<Budgets of {len(self._of)} requests>"
 
-    async def open(self, race: RaceRecord, request: ChatRequest) -> Plan:
-        """Set money aside for a race and return its plan, made to fit what may be spent on it.
+    async def open(self, race: RaceRecord, plan: Plan, request: ChatRequest) -> Plan:
+        """Set money aside for a race and return the plan, reduced to what may be spent on it.
 
         **Raises.** `BudgetExceeded`. **Cancellation.** `close` gives back what was set aside.
         """
-        if not self._applies_to(race):
-            return race.plan
+        if not self._applies_to(race, plan):
+            return plan
         race.prompt = measure_prompt(request)
-        return await self._open(race, WorstCase.of_chat(request, race.prompt))
+        return await self._open(race, plan, WorstCase.of_chat(request, race.prompt))
 
-    async def open_input(self, race: RaceRecord, prompt: PromptSize) -> Plan:
+    async def open_input(self, race: RaceRecord, plan: Plan, prompt: PromptSize) -> Plan:
         """Do the same for a request that generates no answer: its input is all that costs.
 
         **Raises.** `BudgetExceeded`. **Cancellation.** `close` gives back what was set aside.
         """
-        if not self._applies_to(race):
-            return race.plan
-        return await self._open(race, WorstCase(prompt, lambda candidate: 0))
+        if not self._applies_to(race, plan):
+            return plan
+        return await self._open(race, plan, WorstCase(prompt, lambda candidate: 0))
 
     async def close(self, race: RaceRecord) -> None:
         """The race is over: book what it cost."""
@@ -76,11 +76,11 @@ class Budgets:
             share.held = max(share.held, needed)
         return None
 
-    def _applies_to(self, race: RaceRecord) -> bool:
-        return race.plan.budget_usd is not None or self._months.bounds(race.caller)
+    def _applies_to(self, race: RaceRecord, plan: Plan) -> bool:
+        return plan.budget_usd is not None or self._months.bounds(race.caller)
 
-    async def _open(self, race: RaceRecord, worst: WorstCase) -> Plan:
-        plan, own, share = race.plan, None, None
+    async def _open(self, race: RaceRecord, plan: Plan, worst: WorstCase) -> Plan:
+        own, share = None, None
         if plan.budget_usd is not None:
             own = RequestBudget(worst, plan.budget_usd)
             plan = own.shrink(plan)

@@ -16,7 +16,7 @@ from decimal import ROUND_CEILING, Decimal
 import trio
 
 from omen.core.callers import Caller
-from omen.core.candidates import Candidate
+from omen.core.candidates import Candidate, Rank
 from omen.core.errors import BudgetExceeded
 from omen.core.plan import RaceRecord
 from omen.state import Cap, Hold, Store
@@ -135,9 +135,9 @@ class MonthlyBudgets:
         """Say what this month has cost, as last seen, and what it may."""
         return _usd(self._seen.get(_gateway(current_month()), 0)), self.limit_usd
 
-    def behind(self, candidate: Candidate) -> int:
-        """Say how far back a candidate belongs whose provider is beyond its soft limit."""
-        return int(self.is_beyond(candidate.provider))
+    def budget_rank(self, candidate: Candidate) -> Rank:
+        """Return how far back a candidate belongs, by its provider's soft limit alone."""
+        return Rank.WAITING if self.is_beyond(candidate.provider) else Rank.READY
 
     def is_beyond(self, provider: str) -> bool:
         """Whether a provider has spent its share of this month's budget, as far as is known."""

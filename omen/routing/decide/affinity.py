@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
-from omen.core.candidates import Candidate
+from omen.core.candidates import Candidate, Rank
 from omen.core.chat import ChatRequest
 from omen.core.plan import RaceRecord
 from omen.routing.decide.ranking import Maker
-from omen.routing.observe.health import STANDS_BADLY, Standing
 from omen.state import Store
 
 KEPT_SECONDS = 3600.0
@@ -31,9 +30,9 @@ _MOST_CALLS = 64
 class Affinity:
     """Remembers makers in the shared store."""
 
-    def __init__(self, store: Store, standing: Standing) -> None:
+    def __init__(self, store: Store, health: Callable[[Candidate], Rank]) -> None:
         self._store = store
-        self._standing = standing
+        self._health = health
 
     async def find(self, race: RaceRecord, request: ChatRequest) -> Maker | None:
         """Find who made the conversation of a request, if the request is to stick to it."""
@@ -71,7 +70,7 @@ class Affinity:
         if sticky is None:
             return None
         failed = any(a.failure is not None and a.candidate == sticky for a in race.attempts)
-        return None if failed or self._standing(sticky)[0] >= STANDS_BADLY else sticky
+        return None if failed or self._health(sticky).is_bad else sticky
 
 
 def session_of(race: RaceRecord, request: ChatRequest) -> str:

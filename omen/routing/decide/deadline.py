@@ -48,7 +48,7 @@ class Odds:
         return self.survival(candidate).within if self.is_expected(candidate) else _never
 
 
-def choose(
+def choose_plan(
     candidates: Sequence[Candidate],
     seconds: float,
     target: float,

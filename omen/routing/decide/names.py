@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from omen.core.candidates import Candidate
 from omen.routing.models.catalog import Catalog, CatalogProvider
-from omen.routing.observe.health import Standing
 
 AUTO = "auto"
 
@@ -36,7 +35,6 @@ class Names:
 
     catalog: Catalog
     aliases: Mapping[str, Sequence[str]]
-    standing: Standing
 
     def groups(self, model: str) -> list[Group]:
         """Read what a caller gave as `model`; names that stand for nobody are empty groups."""
@@ -52,15 +50,11 @@ class Names:
     def _by_id(self, name: str) -> list[Candidate]:
         provider, slash, model = name.partition("/")
         if slash and model and provider in self.catalog:
-            return self._at(self.catalog[provider], model)
+            return list(self.catalog[provider].candidates(model))
         if name == AUTO:
             chosen = ((p, model_for_auto(p)) for p in self.catalog)
-            return [c for p, m in chosen if m is not None for c in self._at(p, m)]
-        return [c for p in self.catalog if p.lists(name) for c in self._at(p, name)]
-
-    def _at(self, provider: CatalogProvider, model: str) -> list[Candidate]:
-        """Order a provider's endpoints: who stands well first, and of those who has least to do."""
-        return sorted(provider.candidates(model), key=self.standing)
+            return [c for p, m in chosen if m is not None for c in p.candidates(m)]
+        return [c for p in self.catalog if p.lists(name) for c in p.candidates(name)]
 
 
 def model_for_auto(provider: CatalogProvider) -> str | None:

@@ -1,15 +1,24 @@
-"""In which order the candidates of `auto` are asked, by what the caller wants. Pure.
+"""By what the candidates of one name are ordered: score, price, or the preference of `auto`. Pure.
 
-A list names providers or kinds of provider; who is in none stands behind those who are. For some
-intents an operator wants local ones first, whoever else is preferred.
+`tags.priority` orders by price. For `auto` the operator's preferences come first: a list by intent
+names providers or kinds, and a candidate in no list stands behind those in one. Everything else is
+ordered by score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
+from types import MappingProxyType
 
 from omen.core.candidates import Candidate
+from omen.core.hints import RaceHints
+from omen.routing.decide.score import blended_price
+
+OrderKey = Callable[[Candidate], tuple[float, ...]]
+"""What candidates are sorted by; the smallest goes first."""
+_DEFAULT_INTENT = "general"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +28,54 @@ class Preferences:
     by_intent: Mapping[str, Sequence[str]] = field(default_factory=dict)
     local_for: Collection[str] = ()
 
-    def rank(self, candidate: Candidate, intent: str) -> tuple[int, int]:
-        """Say how far back a candidate stands for an intent."""
+    def order(self, is_auto: bool, intent: str | None, hints: RaceHints) -> OrderKey:
+        """Return what the candidates of one name are sorted by."""
+        by_price = _BY_PRIORITY.get(_priority(hints))
+        if by_price is not None:
+            return by_price
+        if is_auto:
+            wanted = intent or _DEFAULT_INTENT
+            return lambda candidate: (*self._place(candidate, wanted), -candidate.score)
+        return lambda candidate: (-candidate.score,)
+
+    def reason(self, is_auto: Sequence[bool], intent: str | None, hints: RaceHints) -> str:
+        """Return the same in words, for all names of a request."""
+        priority = _priority(hints)
+        if priority in _BY_PRIORITY:
+            return f"{priority}, by price"
+        if any(is_auto):
+            return self._describe(intent or _DEFAULT_INTENT)
+        return "by score" if len(is_auto) == 1 else "in the order written"
+
+    def _place(self, candidate: Candidate, intent: str) -> tuple[int, int]:
         preferred = self.by_intent.get(intent, ())
-        places = [i for i, name in enumerate(preferred) if name in _names(candidate)]
+        names = candidate.provider, candidate.kind
+        places = [i for i, name in enumerate(preferred) if name in names]
         remote = intent in self.local_for and not candidate.endpoint.is_local
         return int(remote), min(places, default=len(preferred))
 
-    def describe(self, intent: str) -> str:
-        """Say it in words, for whoever asks why."""
-        told = [*(["local first"] if intent in self.local_for else [])]
-        told += [", then ".join(self.by_intent.get(intent, ())) or "by score"]
-        return f"auto, intent {intent}: {'; '.join(told)}"
+    def _describe(self, intent: str) -> str:
+        parts = ["local first"] if intent in self.local_for else []
+        parts.append(", then ".join(self.by_intent.get(intent, ())) or "by score")
+        return f"auto, intent {intent}: {'; '.join(parts)}"
 
 
-def _names(candidate: Candidate) -> tuple[str, str]:
-    return candidate.provider, candidate.kind
+def _priority(hints: RaceHints) -> str:
+    return (hints.tags or {}).get("priority", "")
+
+
+def _cheapest_first(candidate: Candidate) -> tuple[float, ...]:
+    """Order by price at three tokens in for one out; an unknown price counts as the dearest."""
+    price = candidate.card.price
+    return (inf if price is None else float(blended_price(price)), -candidate.score)
+
+
+def _dearest_first(candidate: Candidate) -> tuple[float, ...]:
+    """Order by quality, of which a vendor's own price is the only measure that all have."""
+    price = candidate.card.price
+    return (0.0 if price is None else -float(blended_price(price)), -candidate.score)
+
+
+_BY_PRIORITY: Mapping[str, OrderKey] = MappingProxyType(
+    {"cost-effective": _cheapest_first, "high-quality": _dearest_first}
+)

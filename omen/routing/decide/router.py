@@ -1,7 +1,7 @@
 """From a model's name, the caller's hints and its question to a plan.
 
-Who may answer is for `names.py` and `lineup.py` to say; here is how they are asked: the strategy,
-how many, by which deadlines. Pure but for what it is told of the candidates.
+`ranking` says who may answer and in which order. This module adds how they are asked: the strategy,
+how many, by which deadlines. Pure, except for what it reads of the candidates' state.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from omen.core.candidates import Candidate
 from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.core.plan import Expectation, Merge, Plan
-from omen.routing.decide.deadline import Odds, choose
+from omen.routing.decide.assessment import Assessor
+from omen.routing.decide.deadline import Odds, choose_plan
 from omen.routing.decide.names import Names
 from omen.routing.decide.preference import Preferences
-from omen.routing.decide.ranking import NOTHING_SAID, Asked, Lineup, shown
+from omen.routing.decide.ranking import NO_CONTEXT, Ranking, RequestContext, quoted
 from omen.routing.models.catalog import Catalog
-from omen.routing.observe.health import Standing
 from omen.routing.observe.survival import Survival
 
 _LOW_LATENCY = ("race", "speculate_k", "single")
@@ -60,12 +60,10 @@ class Router:
         catalog: Catalog,
         defaults: PlanDefaults,
         strategies: Collection[str],
-        standing: Standing = lambda candidate: (0, 0),
+        assessor: Assessor | None = None,
         *,
         odds: Odds = _KNOWS_NOTHING,
         extra_starts: Callable[[], int] = lambda: 8,
-        score: Callable[[Candidate], float] = lambda candidate: candidate.score,
-        behind: Callable[[Candidate], int] = lambda candidate: 0,
     ) -> None:
         self._catalog = catalog
         self._defaults = defaults
@@ -73,16 +71,15 @@ class Router:
         self._odds = odds
         self._hedge_delay = odds.delay
         self._extra_starts = extra_starts
-        self._lineup = Lineup(
-            names=Names(catalog, defaults.aliases, standing),
-            prefer=defaults.prefer,
-            standing=standing,
-            score=score,
-            behind=behind,
-        )
+        names = Names(catalog, defaults.aliases)
+        self._ranking = Ranking(names, defaults.prefer, assessor or Assessor())
 
     def plan(
-        self, model: str, hints: RaceHints, accepted_at: float, asked: Asked = NOTHING_SAID
+        self,
+        model: str,
+        hints: RaceHints,
+        accepted_at: float,
+        context: RequestContext = NO_CONTEXT,
     ) -> Plan:
         """Decide who may answer, in which order and by which deadlines.
 
@@ -92,14 +89,14 @@ class Router:
         """
         defaults = self._defaults
         self._check(hints)
-        found = self._lineup.find(model, hints, asked)
-        candidates = found.candidates
+        ranked = self._ranking.rank(model, hints, context)
+        candidates = ranked.candidates
         max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
         # The server's own bound holds whatever a caller asks for.
         total = min(defaults.total_timeout, hints.total_timeout or inf)
         commit_deadline = accepted_at + max_latency
         strategy, k, expected = self._choose_strategy(
-            hints, candidates, max_latency, commit_deadline, asked.caller
+            hints, candidates, max_latency, commit_deadline, context.caller
         )
         return Plan(
             strategy=strategy,
@@ -107,16 +104,16 @@ class Router:
             k=k,
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
             reasoning_counts=defaults.reasoning_counts,
-            intent=found.intent,
-            left_out=found.left_out,
-            reason=found.reason,
+            intent=ranked.intent,
+            left_out=ranked.left_out,
+            reason=ranked.reason,
             commit_deadline=commit_deadline,
             total_deadline=accepted_at + total,
             hedge_delays=self._hedge_delays(strategy, candidates, hints),
-            merge=self._merge(hints, asked.caller),
+            merge=self._merge(hints, context.caller),
             restart=hints.restart,
             budget_usd=hints.budget_usd,
-            sticky=found.sticky,
+            sticky=ranked.sticky,
             expected=expected,
         )
 
@@ -142,7 +139,7 @@ class Router:
             return self._first_allowed(_LOW_LATENCY, caller), k, None
         if self._defaults.auto and max_latency < inf:
             target = self._defaults.slo_target
-            choice = choose(
+            choice = choose_plan(
                 candidates[: hints.k or self._defaults.max_k],
                 max_latency,
                 target,
@@ -176,14 +173,11 @@ class Router:
     def _merge(self, hints: RaceHints, caller: Caller) -> Merge:
         judge = None
         if hints.judge is not None:
-            allowed = hints.providers
-            found = self._lineup.names.find(hints.judge)
-            usable = (c for c in found if caller.may_use(c.provider, c.model))
-            judge = next((c for c in usable if allowed is None or c.provider in allowed), None)
+            judge = self._ranking.find_judge(hints.judge, hints, caller)
             if judge is None:
                 raise RequestError(
                     f"omen.merge.judge: no provider that may answer serves the model "
-                    f"{shown(hints.judge)}",
+                    f"{quoted(hints.judge)}",
                     param="omen.merge.judge",
                     status=404,
                     code="model_not_found",
@@ -198,7 +192,7 @@ class Router:
         if hints.strategy is not None and hints.strategy not in self._strategies:
             raise RequestError(
                 f"omen.strategy must be one of {', '.join(self._strategies)}, "
-                f"got {shown(hints.strategy)}",
+                f"got {quoted(hints.strategy)}",
                 param="omen.strategy",
             )
         self._check_providers("omen.providers", hints.providers or ())
@@ -208,7 +202,7 @@ class Router:
         for name in names:
             if name not in self._catalog:
                 raise RequestError(
-                    f"{param} names {shown(name)}, which is not configured; configured: "
+                    f"{param} names {quoted(name)}, which is not configured; configured: "
                     f"{', '.join(self._catalog.names) or 'none'}",
                     param=param,
                 )

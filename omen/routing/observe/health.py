@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import trio
 
-from omen.core.candidates import Candidate
+from omen.core.candidates import Candidate, Rank
 from omen.core.errors import UpstreamFailure
 from omen.core.plan import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord, Role
 from omen.routing.observe.breaker import HINTS, Breaker, State
@@ -22,13 +22,14 @@ logger = logging.getLogger(__name__)
 
 _ORDER: tuple[State, ...] = ("down", "recovering", "unknown", "healthy")
 """From the worst to the best."""
-_RANKS: dict[State, int] = {"healthy": 0, "unknown": 0, "recovering": 2, "down": 4}
-_COOLING = 1
-STANDS_BADLY = 2
-"""From this rank on a candidate is not to be preferred for any reason."""
+_RANKS: dict[State, Rank] = {
+    "healthy": Rank.READY,
+    "unknown": Rank.READY,
+    "recovering": Rank.DOUBTFUL,
+    "down": Rank.DOWN,
+}
 _FRESH_SECONDS = 5.0
 """For how long what was seen here counts more than what others say."""
-_MISSING = 3
 
 
 @dataclass(slots=True)
@@ -110,20 +111,25 @@ class Health:
         endpoint = self._find(candidate)
         return "unknown" if endpoint is None else endpoint.state
 
-    def standing(self, candidate: Candidate) -> tuple[int, int]:
-        """Say how far back a candidate belongs, and how much its endpoint has to do already."""
+    def rank(self, candidate: Candidate) -> Rank:
+        """Return how far back a candidate belongs, by the health of its endpoint alone."""
         endpoint = self._find(candidate)
         if endpoint is None:
-            return 0, 0
+            return Rank.READY
         now = trio.current_time()
         rank = _RANKS[endpoint.breaker.state(now)]
         if endpoint.breaker.is_missing(candidate.model, now):
-            rank = max(rank, _MISSING)
+            rank = max(rank, Rank.MISSING)
         if endpoint.breaker.cooling_until > now:
-            rank = max(rank, _COOLING)
+            rank = max(rank, Rank.WAITING)
         if self._is_down_elsewhere(endpoint, now):
-            rank = max(rank, _RANKS["recovering"])
-        return rank, endpoint.live
+            rank = max(rank, Rank.DOUBTFUL)
+        return rank
+
+    def load(self, candidate: Candidate) -> int:
+        """Return how many attempts run at a candidate's endpoint now."""
+        endpoint = self._find(candidate)
+        return 0 if endpoint is None else endpoint.live
 
     def down_here(self) -> list[tuple[str, str]]:
         """List the endpoints that are down, for others to know."""
@@ -162,7 +168,7 @@ class Health:
 
     def is_expected(self, candidate: Candidate) -> bool:
         """Whether a candidate can be counted on to answer."""
-        return self.standing(candidate)[0] == 0
+        return self.rank(candidate) is Rank.READY
 
     def _is_refusing(self, candidate: Candidate) -> bool:
         """Whether a candidate is down, has asked for a pause, or lacks the model."""
@@ -202,9 +208,6 @@ class Health:
 
     def _find(self, candidate: Candidate) -> EndpointHealth | None:
         return self._endpoints.get((candidate.provider, candidate.endpoint.base_url))
-
-
-Standing = Callable[[Candidate], tuple[int, int]]
 
 
 def _sentence(failure: UpstreamFailure) -> str:

@@ -223,7 +223,7 @@ async def test_attempts_that_raise_what_their_race_holds_together_do_not_share_t
     months = SlowMonths()
     budgets = Budgets(months)  # type: ignore[arg-type]
     race = RaceRecord("r", Plan("single", (CHEAP,)), 0.0)
-    await budgets.open(race, REQUEST)
+    await budgets.open(race, race.plan, REQUEST)
 
     async def start() -> None:
         assert await budgets.reserve(race, CHEAP, "failover") is None
@@ -249,6 +249,6 @@ async def test_a_race_over_the_wire_is_cut_to_what_it_may_cost(autojump_clock: M
         refused = await world.run(broke, "x" * 68, max_tokens=100)
         assert isinstance(refused.error, BudgetExceeded)
         assert refused.race.attempts == []
-        assert "0 requests" in repr(world.gateway._parts.requests.budgets)
+        assert "0 requests" in repr(world.gateway._parts.pipeline.budgets)
         await trio.lowlevel.checkpoint()
         world.assert_nothing_left()

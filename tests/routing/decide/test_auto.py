@@ -12,7 +12,16 @@ from omen.core.chat import ChatRequest, FilePart, ImagePart, Message, ResponseFo
 from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.core.plan import Plan
-from omen.routing import Asked, Cards, Catalog, CatalogProvider, PlanDefaults, Preferences, Router
+from omen.routing import (
+    Assessor,
+    Cards,
+    Catalog,
+    CatalogProvider,
+    PlanDefaults,
+    Preferences,
+    RequestContext,
+    Router,
+)
 
 ABLE = frozenset({"tools", "vision", "pdf", "json_schema"})
 
@@ -52,10 +61,10 @@ def plan(
         Catalog(fleet or FLEET),
         PlanDefaults(prefer=Preferences(DEFAULT_PREFER, local_for)),
         ["single", "race"],
-        score=lambda candidate: SCORES.get(candidate.provider, 50.0),
+        Assessor(score=lambda candidate: SCORES.get(candidate.provider, 50.0)),
     )
     asked = request or ChatRequest(messages=(Message("user", (TextPart(prompt),)),))
-    return router.plan(model, RaceHints(**hints), 0.0, Asked(asked, caller or Caller()))  # type: ignore[arg-type]
+    return router.plan(model, RaceHints(**hints), 0.0, RequestContext(asked, caller or Caller()))  # type: ignore[arg-type]
 
 
 def order(*args: object, **more: object) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import ModelCard, Price, Rates
 from omen.routing import Odds, Survival
-from omen.routing.decide.deadline import Choice, choose
+from omen.routing.decide.deadline import Choice, choose_plan
 
 
 def candidate(name: str, usd: int | None = 1) -> Candidate:
@@ -36,7 +36,7 @@ def chosen(
     extra_starts: int = 8,
     allowed: tuple[str, ...] = ("single", "race", "speculate_k"),
 ) -> Choice:
-    choice = choose(
+    choice = choose_plan(
         candidates,
         deadline,
         target,
@@ -128,7 +128,7 @@ def test_only_what_the_caller_may_use_is_chosen() -> None:
     assert chosen(2.0, allowed=("single",)).strategy == "single"
     assert chosen(1.0, allowed=("single", "speculate_k")).probability == pytest.approx(0.5)
     assert chosen(2.0, survival=UNSEEN, allowed=("single",)).strategy == "single"
-    nothing = choose(
+    nothing = choose_plan(
         (A,),
         1.0,
         0.9,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from omen.core.candidates import Candidate, Endpoint
+from omen.core.candidates import Candidate, Endpoint, Rank
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.core.hints import RaceHints
-from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
+from omen.routing import Assessor, Catalog, CatalogProvider, PlanDefaults, Router
 
 URLS = ("http://l1", "http://l2", "http://l3")
 CLOUD = CatalogProvider("cloud", "openai", (Endpoint("http://c/v1"),), ("m",))
@@ -26,7 +26,8 @@ def order(*providers: CatalogProvider, model: str = "m", **standing: tuple[int, 
     def stands(candidate: Candidate) -> tuple[int, int]:
         return standing.get(host(candidate), (0, 0))
 
-    router = Router(Catalog(providers), PlanDefaults(), ["single"], stands)
+    assessor = Assessor(health=lambda c: Rank(stands(c)[0]), load=lambda c: stands(c)[1])
+    router = Router(Catalog(providers), PlanDefaults(), ["single"], assessor)
     plan = router.plan(model, RaceHints(), 0.0)
     return [host(candidate) for candidate in plan.candidates]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from trio.testing import MockClock
 
+from omen.core.candidates import Rank
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
@@ -73,10 +74,10 @@ async def test_who_is_down_elsewhere_is_asked_after_others(autojump_clock: MockC
     there.probed("p", URL, UpstreamFailure(FailureKind.CONNECTION, "refused"), 0.1)
     await theirs.once()
     await ours.once()
-    assert here.standing(someone())[0] == 2
+    assert here.rank(someone()) is Rank.DOUBTFUL
     assert here.state("p") == "unknown"
     here.probed("p", URL, None, 0.1)
-    assert here.standing(someone())[0] == 0  # what was seen here just now counts more
+    assert here.rank(someone()) is Rank.READY  # what was seen here just now counts more
 
 
 async def test_who_is_alone_tells_nobody(autojump_clock: MockClock) -> None:

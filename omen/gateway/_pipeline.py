@@ -1,8 +1,11 @@
-"""The road of one request through the gateway's parts, from its limits to its books.
+"""Takes one request through the gateway's parts, from its limits to its books.
 
-In this order, and what ends it early leaves nothing behind: the key's limits; the cache, or an
-identical request that runs; who made the conversation so far; the budgets; the race. What was
-counted or set aside is settled when the request has ended, however it ended.
+In this order: the key's limits; the cache, or an identical request that runs; who made the
+conversation so far; the budgets; the race. Each step may end the request. What was counted or set
+aside is settled when the request has ended, however it ended.
+
+The plan of a race is assigned here and nowhere else, except for the second race that the engine
+starts when a committed stream has died. The other parts return plans.
 """
 
 from __future__ import annotations
@@ -19,14 +22,15 @@ from omen.accounts.limits import Limits
 from omen.cache import AnswerCache, CachedAnswer, Flight, Recorder, cache_key, wants_cache
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest
+from omen.core.costs import PromptSize
 from omen.core.errors import TotalTimeoutExceeded
 from omen.core.events import Event
-from omen.core.plan import AttemptRecord, Observer, Output, RaceRecord, Strategy
+from omen.core.plan import AttemptRecord, Observer, Output, Plan, RaceRecord, Strategy
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
 from omen.race.reasoning import ReasoningMemory
 from omen.race.tool_calls import CallWatch
-from omen.routing import Asked, HedgeBudget, Router
+from omen.routing import HedgeBudget, RequestContext, Router
 from omen.routing.decide.affinity import Affinity
 
 _Raced = Callable[[Output], Awaitable[None]]
@@ -37,8 +41,8 @@ SETTLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Requests:
-    """Runs requests. `bookkeepers` hear of answers from the cache, too."""
+class RequestPipeline:
+    """Runs requests. `bookkeepers` observe answers from the cache, too."""
 
     strategies: Mapping[str, Strategy]
     attempts: Attempts
@@ -54,7 +58,7 @@ class Requests:
         self, race: RaceRecord, request: ChatRequest, output: Output, router: Router
     ) -> None:
         """Answer one request; see `omen.gateway.Gateway.run`."""
-        async with self.limited(race, request):
+        async with self._limited(race, request):
             watch = CallWatch(output, partial(self._remember, race, request))
             raced = partial(self._raced, race, request, router=router)
             if self.cache.enabled and wants_cache(race, request):
@@ -68,7 +72,7 @@ class Requests:
             await self.affinity.remember(race, request, calls)
 
     @asynccontextmanager
-    async def limited(self, race: RaceRecord, request: ChatRequest | None) -> AsyncIterator[None]:
+    async def _limited(self, race: RaceRecord, request: ChatRequest | None) -> AsyncIterator[None]:
         """Let a request in, and count at its end what it did use. **Raises.** `RateLimited`."""
         await self.limits.admit(race, request)
         try:
@@ -78,7 +82,7 @@ class Requests:
                 await self.limits.settle(race)
 
     @asynccontextmanager
-    async def settled(self, race: RaceRecord) -> AsyncIterator[None]:
+    async def _settled(self, race: RaceRecord) -> AsyncIterator[None]:
         """At the end of the block book what was spent, and give back what was set aside in it."""
         try:
             yield
@@ -143,21 +147,47 @@ class Requests:
     async def _raced(
         self, race: RaceRecord, request: ChatRequest, output: Output, *, router: Router
     ) -> None:
-        maker = await self.affinity.find(race, request)
-        if maker is not None:
-            # Everything else of the plan depends on who goes first, so it is made again.
-            asked = Asked(request, race.caller, maker)
-            race.plan = router.plan(race.model, race.hints, race.accepted_at, asked)
+        plan = await self._plan_with_maker(race, request, router)
         if request.tools:
             # A client may have begun to run what the first answer called.
-            race.plan = replace(race.plan, restart=False)
+            plan = replace(plan, restart=False)
         request = self.reasoning.recall(request)
-        async with self.settled(race):
-            race.plan = await self.budgets.open(race, request)
+        async with self._settled(race):
+            race.plan = await self.budgets.open(race, plan, request)
             self.hedge_budget.request()
             strategy = self.strategies[race.plan.strategy]
             opener = self.attempts.opener(race, request)
             await run_race(race, strategy, opener, self.reasoning.watch(request, output))
+
+    async def _plan_with_maker(
+        self, race: RaceRecord, request: ChatRequest, router: Router
+    ) -> Plan:
+        """Return the plan in which the maker of the conversation goes first, if it has one.
+
+        Everything else of a plan depends on who goes first, so it is made again.
+        """
+        maker = await self.affinity.find(race, request)
+        if maker is None:
+            return race.plan
+        context = RequestContext(request, race.caller, maker)
+        return router.plan(race.model, race.hints, race.accepted_at, context)
+
+    @asynccontextmanager
+    async def counting(self, race: RaceRecord) -> AsyncIterator[None]:
+        """Let a request in that counts tokens: it costs nothing, and has the limits of its key."""
+        async with self._limited(race, None):
+            yield
+
+    @asynccontextmanager
+    async def embedding(self, race: RaceRecord, texts: PromptSize) -> AsyncIterator[None]:
+        """Let a request in whose input is all that costs, and settle it at the end of the block.
+
+        **Raises.** `RateLimited`, `BudgetExceeded`.
+        """
+        race.prompt = texts
+        async with self._limited(race, None), self._settled(race):
+            race.plan = await self.budgets.open_input(race, race.plan, texts)
+            yield
 
 
 async def _wait_for(flight: Flight, race: RaceRecord) -> CachedAnswer | None:
