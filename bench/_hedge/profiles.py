@@ -12,7 +12,7 @@ from math import log
 from random import Random
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.replay import Asked
+from omen.replay import RecordedRequest
 
 FIRST, SECOND, THIRD = (
     Candidate(name, "openai", "m", Endpoint(f"http://{name}.invalid"), name)
@@ -76,7 +76,7 @@ class Scene:
             down=(self.down[0] * by, self.down[1] * by),
         )
 
-    def requests(self, seed: int) -> Iterator[Asked]:
+    def requests(self, seed: int) -> Iterator[RecordedRequest]:
         """Draw every request. The same seed gives the same ones, whoever is to answer them."""
         random, at = Random(f"{seed} {self.name}"), 0.0
         while True:
@@ -91,7 +91,7 @@ class Scene:
             times = {FIRST: first * self._factor(at), SECOND: second, THIRD: third}
             if self.long_prompts and random.random() < self.long_prompts:
                 times = {self._long(candidate): time * LONG for candidate, time in times.items()}
-            yield Asked(at, times)
+            yield RecordedRequest(at, times)
 
     def _long(self, candidate: Candidate) -> Candidate:
         return replace(candidate, model="long", base_model="") if self.buckets else candidate

@@ -15,7 +15,7 @@ from bench._machine import cpu_times, whole_cpu_seconds
 from bench._overhead.kinds import Kind, paces_of
 from bench._overhead.options import Options
 from bench._overhead.recorded import Recorded, record, write_recorded
-from bench._overhead.runs import Asked, run_cells
+from bench._overhead.runs import Target, run_cells
 from bench._overhead.sampler import count_layers, read_samples
 from bench._overhead.tally import Cell, complaint
 from bench._overhead.transport_alone import transport_us
@@ -71,7 +71,7 @@ class Phases:
         module = "bench._overhead.bare_serve"
         async with open_stand_in(module, str(file), folder=self._folder) as server:
             processes = {"serving": server.pid, "client": os.getpid()}
-            asked = Asked(server.addresses["gateway"], processes, {}, own_paths=True)
+            asked = Target(server.addresses["gateway"], processes, {}, own_paths=True)
             await self._run(asked, "serving")
 
     async def transport(self) -> None:
@@ -87,11 +87,11 @@ class Phases:
         addresses, folder = self._upstreams.addresses, self._folder
         return open_gateway_process(configured, addresses, folder, through=through)
 
-    def _asked(self, server: Server) -> Asked:
+    def _asked(self, server: Server) -> Target:
         processes = {"gateway": server.pid, "client": os.getpid()}
-        return Asked(server.addresses["gateway"], processes, self._upstreams.pids)
+        return Target(server.addresses["gateway"], processes, self._upstreams.pids)
 
-    async def _run(self, asked: Asked, name: str, *, stretch: bool = False) -> None:
+    async def _run(self, asked: Target, name: str, *, stretch: bool = False) -> None:
         options = self._options
 
         def seconds_of(cell: Cell) -> float:

@@ -19,7 +19,7 @@ from bench._processes import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Target:
     """Who is asked, and whose times are read: `upstreams` are by their pace, the rest by name."""
 
     address: Address
@@ -40,7 +40,7 @@ class Asked:
 
 async def run_cells(
     cells: Sequence[Cell],
-    asked: Asked,
+    asked: Target,
     run_of: Callable[[Cell], Run],
     seconds_of: Callable[[Cell], float],
     *,
@@ -66,7 +66,7 @@ def questions_for(seconds: float) -> Iterator[str]:
 
 
 @contextmanager
-def _open_loads(cells: Sequence[Cell], asked: Asked) -> Iterator[list[Load[Exchange]]]:
+def _open_loads(cells: Sequence[Cell], asked: Target) -> Iterator[list[Load[Exchange]]]:
     with ExitStack() as stack:
         loads: list[Load[Exchange]] = []
         for cell in cells:
@@ -81,7 +81,7 @@ async def _ask(kind: Kind, client: Client, question: str) -> Exchange:
 
 
 async def _run_block(
-    kind: Kind, load: Load[Exchange], questions: Iterator[str], run: Run, asked: Asked
+    kind: Kind, load: Load[Exchange], questions: Iterator[str], run: Run, asked: Target
 ) -> None:
     """Ask, and count what came of it after the clocks have been read."""
     began = time.time()

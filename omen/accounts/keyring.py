@@ -15,7 +15,7 @@ import trio
 from omen.core.callers import ANYBODY, Caller
 from omen.core.credentials import PREFIX, KeyRecord, read_key
 from omen.core.errors import OmenError, RequestError
-from omen.ledger.database import Database, DatabaseAwayError, Desk
+from omen.ledger.database import Database, DatabaseAwayError, DatabaseWorker
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +38,11 @@ class KeysUnknownError(OmenError):
 
 
 class KeyRing:
-    """The keys there are. Without a `desk`, none, and nobody is asked."""
+    """The keys there are. Without a `worker`, none, and nobody is asked."""
 
-    def __init__(self, desk: Desk | None, *, allow_anonymous: bool = False) -> None:
-        self._desk = desk
-        self._keys: Mapping[str, KeyRecord] | None = {} if desk is None else None
+    def __init__(self, worker: DatabaseWorker | None, *, allow_anonymous: bool = False) -> None:
+        self._worker = worker
+        self._keys: Mapping[str, KeyRecord] | None = {} if worker is None else None
         self._read_at = -1e9
         self._reads = 0
         self._away = False
@@ -60,16 +60,16 @@ class KeyRing:
 
     async def run(self) -> None:
         """Read the keys again and again, until cancelled."""
-        while self._desk is not None:
+        while self._worker is not None:
             await self.refresh()
             await trio.sleep(REFRESH_SECONDS)
 
     async def refresh(self) -> None:
         """Read the keys now; if they cannot be read, those known so far hold."""
-        if self._desk is None:
+        if self._worker is None:
             return
         async with self._turn:
-            await self._read(self._desk)
+            await self._read(self._worker)
 
     async def identify(self, shown: str | None, *, local: bool) -> Caller:
         """Say who shows this key, or none.
@@ -115,22 +115,22 @@ class KeyRing:
 
     async def _find(self, key_id: str) -> KeyRecord | None:
         found = (self._keys or {}).get(key_id)
-        if found is not None or self._desk is None:
+        if found is not None or self._worker is None:
             return found
         reads = self._reads
         async with self._turn:
             if self._reads == reads:  # nobody has begun to look since
                 await trio.sleep_until(self._read_at + LOOK_AGAIN_SECONDS)
-                await self._read(self._desk)
+                await self._read(self._worker)
         if self._keys is None:
             raise KeysUnknownError
         return self._keys.get(key_id)
 
-    async def _read(self, desk: Desk) -> None:
+    async def _read(self, worker: DatabaseWorker) -> None:
         self._read_at = trio.current_time()
         self._reads += 1
         try:
-            records = await desk.ask(Database.keys)
+            records = await worker.ask(Database.keys)
         except DatabaseAwayError as error:
             if not self._away:
                 logger.warning("the keys cannot be read (%s); those known so far hold", error)

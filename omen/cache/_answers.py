@@ -53,7 +53,7 @@ class AnswerCache:
         return self._flights.get(key)
 
     @asynccontextmanager
-    async def fly(self, key: str) -> AsyncIterator[Flight]:
+    async def lead(self, key: str) -> AsyncIterator[Flight]:
         """Be the request that others wait for, as long as the block lasts."""
         flight = Flight()
         self._flights[key] = flight

@@ -77,14 +77,14 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
     """Serve until told to stop; return the exit status."""
     status = 0
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
-        told_to_stop, shutdown = trio.Event(), trio.Event()
-        await nursery.start(heed_signals, told_to_stop, nursery.cancel_scope)
+        shutdown, shutdown = trio.Event(), trio.Event()
+        await nursery.start(heed_signals, shutdown, nursery.cancel_scope)
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
         books = make_books(settings.ledger, Path.cwd())
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
-            app = make_app(gateway, feed, settings.server, told_to_stop, connections)
+            app = make_app(gateway, feed, settings.server, shutdown, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
             freeze_what_is_built()
@@ -105,7 +105,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                         status = 1
                     else:
                         _announce(handle, settings, loaded)
-                        await told_to_stop.wait()
+                        await shutdown.wait()
                         await trio.sleep(settings.server.drain_delay_seconds)
                         feed.close()
                         shutdown.set()

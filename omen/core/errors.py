@@ -154,7 +154,7 @@ class UpstreamFailure(OmenError):
         self.upstream_status = upstream_status
         self.request_id = request_id
 
-    def kept(self) -> UpstreamFailure:
+    def without_traceback(self) -> UpstreamFailure:
         """Make one that can be kept: without a traceback, whose frames hold prompts and answers."""
         copy = UpstreamFailure.__new__(UpstreamFailure, *self.args)
         copy.__dict__.update(self.__dict__)

@@ -13,7 +13,7 @@ from omen.front.anthropic.count_tokens import CountTokens
 from omen.front.grpc import GrpcRoute, is_grpc
 from omen.front.http.asgi import App, Receive, Scope, Send
 from omen.front.http.audited import Audited
-from omen.front.http.auth import Gate
+from omen.front.http.auth import Authenticator
 from omen.front.http.body import BodyLimits
 from omen.front.http.chat_route import ChatRoute
 from omen.front.http.json_route import WholeRoute
@@ -44,18 +44,18 @@ def make_app(
     gateway: Gateway,
     feed: LiveFeed,
     server: ServerSettings,
-    told_to_stop: trio.Event | None = None,
+    shutdown: trio.Event | None = None,
     connections: Connections | None = None,
 ) -> App:
     """Mount every route over one gateway.
 
-    `told_to_stop` is set when OMEN is; `connections` are those of the server that will serve the
+    `shutdown` is set when OMEN is; `connections` are those of the server that will serve the
     app, for its metrics.
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
     any_type = replace(limits, any_type=True)
-    gate = Gate(gateway.keys)
-    stop = trio.Event() if told_to_stop is None else told_to_stop
+    gate = Authenticator(gateway.keys)
+    stop = trio.Event() if shutdown is None else shutdown
     messages, pause = Messages(), server.keepalive_after_seconds
     resolve = resolver(gateway)
     embed = EmbedPlan(gateway, resolve)

@@ -133,7 +133,7 @@ class Gateway:
         What cannot be read now is read again later; see `keep_up`.
         """
         await self.keys.refresh()
-        await self._parts.upkeep.hear_from_the_books()
+        await self._parts.upkeep.restore_spending()
 
     async def keep_up(self) -> None:
         """Do what goes on beside requests, until cancelled; then write the books' last rows.

@@ -31,6 +31,7 @@ from omen.routing import (
     Cards,
     Catalog,
     CatalogProvider,
+    ConcurrencyLimits,
     FirstTokens,
     Health,
     HedgeBudget,
@@ -41,10 +42,9 @@ from omen.routing import (
     Preferences,
     Router,
     Scores,
-    Slots,
 )
 from omen.routing.decide.affinity import Affinity
-from omen.routing.observe.replicas import Exchange
+from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import Store
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 
@@ -60,7 +60,7 @@ class Parts:
     health: Health
     first_tokens: FirstTokens
     scores: Scores
-    slots: Slots
+    slots: ConcurrencyLimits
     months: MonthlyBudgets
     hedge_budget: HedgeBudget
     pipeline: RequestPipeline
@@ -126,7 +126,7 @@ def make_parts(
     routing = settings.routing
     months = MonthlyBudgets(store, routing.budget_monthly_usd, routing.provider_soft_limits)
     hedge_budget, budgets = HedgeBudget(settings.race.max_extra_load), Budgets(months)
-    slots = Slots(_slot_limits(settings))
+    slots = ConcurrencyLimits(_slot_limits(settings))
     cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
     audit = RequestAudit(partial(owners, transport)) if settings.server.audit else None
     keeping: list[Observer] = [races, *observers, *([] if books is None else [books.ledger])]
@@ -166,10 +166,10 @@ def make_parts(
         settings.health,
         store=store,
         months=months,
-        exchange=Exchange(store, first_tokens, health),
+        exchange=ReplicaExchange(store, first_tokens, health),
         books=books,
     )
-    desk = None if books is None else books.desk
+    worker = None if books is None else books.worker
     return Parts(
         store=store,
         transport=transport,
@@ -182,7 +182,7 @@ def make_parts(
         months=months,
         hedge_budget=hedge_budget,
         pipeline=pipeline,
-        keys=KeyRing(desk, allow_anonymous=settings.auth.allow_anonymous),
+        keys=KeyRing(worker, allow_anonymous=settings.auth.allow_anonymous),
         upkeep=upkeep,
         books=books,
         cancel_times=cancel_times,

@@ -29,7 +29,7 @@ from omen.core.plan import AttemptRecord, Observer, Output, Plan, RaceRecord, St
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
 from omen.race.reasoning import ReasoningMemory
-from omen.race.tool_calls import CallWatch
+from omen.race.tool_calls import ToolCallRecorder
 from omen.routing import HedgeBudget, RequestContext, Router
 from omen.routing.decide.affinity import Affinity
 
@@ -59,7 +59,7 @@ class RequestPipeline:
     ) -> None:
         """Answer one request; see `omen.gateway.Gateway.run`."""
         async with self._limited(race, request):
-            watch = CallWatch(output, partial(self._remember, race, request))
+            watch = ToolCallRecorder(output, partial(self._remember, race, request))
             raced = partial(self._raced, race, request, router=router)
             if self.cache.enabled and wants_cache(race, request):
                 await self._cached(race, request, watch, raced)
@@ -113,7 +113,7 @@ class RequestPipeline:
 
     async def _first(self, race: RaceRecord, output: Output, key: str, raced: _Raced) -> None:
         """Ask, with others perhaps waiting for the answer, and keep it."""
-        async with self.cache.fly(key) as flight:
+        async with self.cache.lead(key) as flight:
 
             async def keep(events: Sequence[Event]) -> None:
                 """Keep the answer before its end goes out: its client may ask again at once."""

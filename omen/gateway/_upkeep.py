@@ -18,7 +18,7 @@ from omen.ledger.database import DatabaseAwayError
 from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
 from omen.routing.observe.probes import Target, keep_probing
-from omen.routing.observe.replicas import Exchange
+from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import Store, StoreAwayError
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Upkeep:
         *,
         store: Store,
         months: MonthlyBudgets,
-        exchange: Exchange,
+        exchange: ReplicaExchange,
         books: Books | None,
     ) -> None:
         self._catalog = catalog
@@ -99,7 +99,7 @@ class Upkeep:
         if target.provider in self._catalog:
             self._catalog[target.provider].discovered[target.endpoint.base_url] = models
 
-    async def hear_from_the_books(self) -> None:
+    async def restore_spending(self) -> None:
         """Tell the budgets what the ledger says this month has cost.
 
         Of the two the ledger is the older one; what it has is never more than was spent. It tells
@@ -109,7 +109,7 @@ class Upkeep:
             return
         month = current_month()
         try:
-            rows = await self._books.desk.ask(lambda database: database.spending(month))
+            rows = await self._books.worker.ask(lambda database: database.spending(month))
         except DatabaseAwayError as error:
             logger.warning("what this month has cost could not be read (%s)", error)
             return
@@ -128,7 +128,7 @@ class Upkeep:
             looks += 1
             if looks % COMPARE_EVERY == 0 or self._store.epoch != epoch:
                 epoch = self._store.epoch
-                await self.hear_from_the_books()
+                await self.restore_spending()
 
 
 def _discovers(provider: CatalogProvider) -> bool:

@@ -8,7 +8,7 @@ from omen.core.events import AnswerEnd, Event, Restart, ToolCallDelta
 from omen.core.plan import Output
 
 
-class CallWatch:
+class ToolCallRecorder:
     """An output that passes everything on, and tells the ids of the calls before it ends.
 
     Before: a client may ask again as soon as it has the end, and another replica may be asked.

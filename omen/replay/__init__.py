@@ -8,12 +8,11 @@ from omen.replay._attempts import GivenAttempts, Latencies
 from omen.replay._compare import QUANTILES, Comparison, compare
 from omen.replay._policy import FORMS, Policy
 from omen.replay._recorded import Recording
-from omen.replay._run import Asked, Learning, Learnt, Outcome, Play, replay
+from omen.replay._run import Learning, Learnt, Outcome, Play, RecordedRequest, replay
 
 __all__ = [
     "FORMS",
     "QUANTILES",
-    "Asked",
     "Comparison",
     "GivenAttempts",
     "Latencies",
@@ -22,6 +21,7 @@ __all__ = [
     "Outcome",
     "Play",
     "Policy",
+    "RecordedRequest",
     "Recording",
     "compare",
     "replay",

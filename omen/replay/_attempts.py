@@ -22,7 +22,7 @@ from omen.core.plan import (
     Rewrite,
     Role,
 )
-from omen.race.attempts import AttemptLog
+from omen.race.attempts import AttemptRegistry
 
 Latencies = Callable[[RaceRecord, Candidate], float]
 """Says how long an attempt at a candidate takes to its first useful token, in seconds; `inf` when
@@ -31,7 +31,7 @@ it has none: then it fails at once."""
 _ANSWER: Sequence[Event] = (TextDelta("useful " * 8), AnswerEnd("stop"))
 
 
-class GivenAttempts(AttemptLog):
+class GivenAttempts(AttemptRegistry):
     """Opens attempts that have their whole answer after a given time."""
 
     def __init__(

@@ -22,7 +22,7 @@ from random import Random
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.plan import NO_CHAT
 from omen.ledger.entries import Entry
-from omen.replay._run import Asked
+from omen.replay._run import RecordedRequest
 from omen.routing import Survival, estimate
 
 Name = tuple[str, str]
@@ -69,13 +69,13 @@ class Recording:
             seed=seed,
         )
 
-    def requests(self) -> Iterable[Asked]:
+    def requests(self) -> Iterable[RecordedRequest]:
         """Give every request at its time, with a latency for every candidate."""
         first = self.races[0][0].accepted_unix if self.races else 0.0
         for race in self.races:
             known = {_name(row): row for row in race}
             order = [*known, *(name for name in self.candidates if name not in known)]
-            yield Asked(
+            yield RecordedRequest(
                 race[0].accepted_unix - first,
                 {
                     self.candidates[name]: self._latency(race[0].race_id, name, known.get(name))

@@ -42,7 +42,7 @@ _REQUEST = ChatRequest(messages=(Message("user", (TextPart("replayed"),)),))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedRequest:
     """One request: when it came (seconds from the first one), and whom it could go to.
 
     `latencies` are those its attempts take at each candidate, in seconds.
@@ -110,7 +110,7 @@ class Play:
         if self.policy.learns and self.learning is None:
             self.learning = Learnt(self.policy.max_extra_load)
 
-    async def run(self, requests: Iterable[Asked]) -> None:
+    async def run(self, requests: Iterable[RecordedRequest]) -> None:
         """Play every request at its time; return when all have ended."""
         budget = HedgeBudget(self.policy.max_extra_load)
         admissions: list[Admission] = [budget] if self.policy.learns and self.bounded else []
@@ -133,7 +133,7 @@ class Play:
                 done = partial(latencies.pop, race.race_id)
                 nursery.start_soon(self._one, race, strategy, attempts, asked.at, done)
 
-    def _race(self, race_id: str, asked: Asked, budget: HedgeBudget) -> RaceRecord:
+    def _race(self, race_id: str, asked: RecordedRequest, budget: HedgeBudget) -> RaceRecord:
         policy, now = self.policy, trio.current_time()
         candidates = tuple(asked.latencies)
         plan = Plan(
@@ -203,7 +203,7 @@ class _Sink:
         """Nobody listens."""
 
 
-def replay(play: Play, requests: Iterable[Asked]) -> Play:
+def replay(play: Play, requests: Iterable[RecordedRequest]) -> Play:
     """Play in virtual time, in no time; must not be called from within trio."""
     clock = MockClock(autojump_threshold=0)
     trio.run(play.run, requests, clock=clock)

@@ -11,7 +11,7 @@ from omen.routing.decide.score import Score
 from omen.routing.decide.scoring import Scores
 from omen.routing.models.cards import Cards
 from omen.routing.models.catalog import Catalog, CatalogProvider
-from omen.routing.observe.concurrency import Slots
+from omen.routing.observe.concurrency import ConcurrencyLimits
 from omen.routing.observe.first_tokens import FirstTokens
 from omen.routing.observe.health import EndpointHealth, Health
 from omen.routing.observe.outcomes import Outcomes
@@ -23,6 +23,7 @@ __all__ = [
     "Cards",
     "Catalog",
     "CatalogProvider",
+    "ConcurrencyLimits",
     "EndpointHealth",
     "FirstTokens",
     "Health",
@@ -37,7 +38,6 @@ __all__ = [
     "Router",
     "Score",
     "Scores",
-    "Slots",
     "Survival",
     "choose_plan",
     "estimate",

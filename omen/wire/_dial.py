@@ -10,7 +10,7 @@ import trio
 
 from omen.wire._connection import Connection, closed_on_failure
 from omen.wire._http1 import ResponseReader, write_head
-from omen.wire._names import Names
+from omen.wire._names import BoundedResolver
 from omen.wire._origin import Origin
 from omen.wire._proxy import Proxies, Proxy
 
@@ -34,7 +34,7 @@ class Dialer:
     def __init__(self, proxies: Proxies, ssl_context: ssl.SSLContext) -> None:
         self._proxies = proxies
         self._ssl_context = ssl_context
-        self._names = Names()
+        self._names = BoundedResolver()
 
     async def __call__(self, origin: Origin) -> trio.abc.Stream:
         """Open a stream to the origin, TLS and tunnel included."""

@@ -54,7 +54,7 @@ class Exchanges:
         self._under_way[exchange] = None
         return exchange
 
-    async def take_turn(self, exchange: Exchange, *, within: float) -> None:
+    async def acquire(self, exchange: Exchange, *, within: float) -> None:
         """Wait, for `within` seconds at most, until this exchange may have a connection.
 
         When there is room it takes no checkpoint: nearly every request comes through here.

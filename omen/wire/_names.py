@@ -13,7 +13,7 @@ THREADS_PER_NAME = 4
 a second; one that hangs hangs for half a minute, and then four are all that hang."""
 
 
-class Names(trio.abc.HostnameResolver):
+class BoundedResolver(trio.abc.HostnameResolver):
     """The system's resolver, with a limit for each name.
 
     A look-up is a blocking call in a thread. One that is cancelled is left to itself, and holds
@@ -32,7 +32,7 @@ class Names(trio.abc.HostnameResolver):
         self._limiters: WeakValueDictionary[object, trio.CapacityLimiter] = WeakValueDictionary()
 
     def __repr__(self) -> str:
-        return f"<Names: {len(self._limiters)} being looked up>"
+        return f"<BoundedResolver: {len(self._limiters)} being looked up>"
 
     def serve_this_run(self) -> None:
         """Let trio's happy eyeballs ask here, unless somebody has said whom to ask.

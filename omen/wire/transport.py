@@ -131,7 +131,7 @@ class Transport(httpx.AsyncBaseTransport):
         await request.aread()
         parts = self._write(request, exchange.origin)
         timeouts = self._timeouts.of(request)
-        await self._exchanges.take_turn(exchange, within=timeouts.pool)
+        await self._exchanges.acquire(exchange, within=timeouts.pool)
         kept = await self._reuse(exchange.origin)
         if kept is not None:
             try:

@@ -17,7 +17,7 @@ from omen.core.events import Event, RefusalDelta, TextDelta, ToolCallDelta
 _AROUND = " \t\n.!`*\"'\u201c\u201d\u2018\u2019"
 
 
-def opinion(events: Sequence[Event]) -> Hashable:
+def canonical_answer(events: Sequence[Event]) -> Hashable:
     """Say what an answer comes to; equal for answers that agree."""
     calls = _calls(events)
     if calls:

@@ -92,7 +92,7 @@ class Drafts:
                 await self._changed.wait()
         self.late = scope.cancelled_caught
 
-    def nothing(self) -> AllAttemptsFailed | MaxLatencyExceeded:
+    def no_answer_error(self) -> AllAttemptsFailed | MaxLatencyExceeded:
         """Make the error of a plan in which no draft is complete."""
         if self.late:
             return MaxLatencyExceeded(self.failed, self.running)

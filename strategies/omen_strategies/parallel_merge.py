@@ -68,11 +68,11 @@ class _Merging:
         drafts = self.drafts
         await drafts.until(
             lambda: ballot.is_decided(
-                [ballot.opinion(d.events) for d in drafts.complete], len(drafts.running)
+                [ballot.canonical_answer(d.events) for d in drafts.complete], len(drafts.running)
             )
         )
         if drafts.complete:
-            agreeing = ballot.winners([ballot.opinion(d.events) for d in drafts.complete])
+            agreeing = ballot.winners([ballot.canonical_answer(d.events) for d in drafts.complete])
             self._choose(min((drafts.complete[i] for i in agreeing), key=lambda d: d.rank))
 
     async def synthesize(self) -> None:
@@ -124,7 +124,7 @@ class _Merging:
     async def conclude(self) -> Candidate:
         """Send the draft that was chosen, if one was; say who won, or why nobody did."""
         if self._winner is None:
-            raise self.drafts.nothing()
+            raise self.drafts.no_answer_error()
         if self._failure is not None:
             raise self._failure
         if self._answer:

@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-class FakeDesk:
+class FakeWorker:
     """A database of keys without a thread, which virtual time would not wait for."""
 
     def __init__(self, *records: KeyRecord) -> None:
@@ -43,9 +43,9 @@ def record(new: NewKey, *, admin: bool = False, revoked: bool = False) -> KeyRec
     )
 
 
-def ring(*records: KeyRecord, **more: bool) -> tuple[KeyRing, FakeDesk]:
-    desk = FakeDesk(*records)
-    return KeyRing(desk, **more), desk  # type: ignore[arg-type]
+def ring(*records: KeyRecord, **more: bool) -> tuple[KeyRing, FakeWorker]:
+    worker = FakeWorker(*records)
+    return KeyRing(worker, **more), worker  # type: ignore[arg-type]
 
 
 async def refused(work: Any) -> OmenError:
@@ -137,13 +137,13 @@ class TestTime:
         self, autojump_clock: MockClock
     ) -> None:
         first, second = make_key(), make_key()
-        keys, desk = ring(record(first))
+        keys, worker = ring(record(first))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(keys.run)
             await trio.sleep(1)
-            desk.records.append(record(second))
+            worker.records.append(record(second))
             assert (await keys.identify(second.text, local=False)).key_id == second.key_id
-            desk.records[:] = [record(first, revoked=True), record(second)]
+            worker.records[:] = [record(first, revoked=True), record(second)]
             await trio.sleep(REFRESH_SECONDS)
             assert (await refused(keys.identify(first.text, local=False))).status == 401
             nursery.cancel_scope.cancel()
@@ -151,7 +151,7 @@ class TestTime:
     async def test_guesses_do_not_have_the_database_asked_each_time(
         self, autojump_clock: MockClock
     ) -> None:
-        keys, desk = ring(record(make_key()))
+        keys, worker = ring(record(make_key()))
         await keys.refresh()
         await trio.sleep(LOOK_AGAIN_SECONDS)
         began = trio.current_time()
@@ -162,28 +162,28 @@ class TestTime:
         async with trio.open_nursery() as nursery:
             for _ in range(100):
                 nursery.start_soon(guess)
-        assert desk.asked == 2
+        assert worker.asked == 2
         for _ in range(10):
             await guess()
-        assert desk.asked == 12
+        assert worker.asked == 12
         assert trio.current_time() - began == pytest.approx(10 * LOOK_AGAIN_SECONDS)
 
     async def test_a_key_that_was_made_just_now_is_not_missed(
         self, autojump_clock: MockClock
     ) -> None:
-        keys, desk = ring(record(make_key()))
+        keys, worker = ring(record(make_key()))
         await keys.refresh()
         new = make_key()
-        desk.records.append(record(new))
+        worker.records.append(record(new))
         assert (await keys.identify(new.text, local=False)).key_id == new.key_id
 
     async def test_while_the_database_is_away_the_keys_last_read_hold(
         self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         key = make_key()
-        keys, desk = ring(record(key))
+        keys, worker = ring(record(key))
         await keys.refresh()
-        desk.away = True
+        worker.away = True
         for _ in range(3):
             await keys.refresh()
         assert len(caplog.records) == 1  # a night is long
@@ -193,13 +193,13 @@ class TestTime:
         self, autojump_clock: MockClock
     ) -> None:
         key = make_key()
-        keys, desk = ring(record(key))
-        desk.away = True
+        keys, worker = ring(record(key))
+        worker.away = True
         await keys.refresh()
         for shown in (None, "any", key.text):
             assert isinstance(await refused(keys.identify(shown, local=True)), KeysUnknownError)
         assert isinstance(await refused(keys.admit_admin(None, local=True)), KeysUnknownError)
-        desk.away = False
+        worker.away = False
         await trio.sleep(LOOK_AGAIN_SECONDS)
         assert (await keys.identify(key.text, local=False)).key_id == key.key_id
 

@@ -42,7 +42,7 @@ class Team:
         caller = Caller(key_id=made.key_id, name="test", **more)
         record = KeyRecord(caller=caller, digest=made.digest, created_at=datetime.now(UTC))
         assert self.served.gateway.books is not None
-        await self.served.gateway.books.desk.ask(lambda db: db.add_key(record))
+        await self.served.gateway.books.worker.ask(lambda db: db.add_key(record))
         await self.served.gateway.keys.refresh()
         return made.text
 

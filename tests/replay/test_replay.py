@@ -11,7 +11,7 @@ from omen.core.candidates import Candidate, Endpoint
 from omen.core.events import Usage
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.ledger.entries import Entry, entry_of, read_entry
-from omen.replay import Asked, Play, Policy, Recording, compare, replay
+from omen.replay import Play, Policy, RecordedRequest, Recording, compare, replay
 from omen.replay._recorded import draw, sample_of
 from omen.routing import Survival
 
@@ -83,14 +83,14 @@ class TestPolicies:
 class TestPlay:
     def test_the_deadline_chooses_and_its_extra_starts_are_within_the_knob(self) -> None:
         """A brown-out: everything is late, so racing all would be the most probable plan."""
-        asked = [Asked(float(at), {A: 9.0, B: 9.0}) for at in range(1000)]
+        asked = [RecordedRequest(float(at), {A: 9.0, B: 9.0}) for at in range(1000)]
         policy = Policy.parse("auto@5%/1s")
         assert policy.chooses
         outcomes = replay(Play(policy), asked).outcomes
         assert 0 < sum(len(o.extra_at) for o in outcomes) <= 0.05 * 1000 + 15
 
     def test_requests_come_at_their_times_and_are_answered_by_the_rules(self) -> None:
-        asked = [Asked(0.0, {A: 5.0, B: 1.0}), Asked(10.0, {A: 0.5, B: 9.0})]
+        asked = [RecordedRequest(0.0, {A: 5.0, B: 1.0}), RecordedRequest(10.0, {A: 0.5, B: 9.0})]
         outcomes = replay(Play(Policy.parse("hedge@2s")), asked).outcomes
         by_time = {one.at: one for one in outcomes}
         assert by_time[0.0].seconds == pytest.approx(3.0)
@@ -100,14 +100,14 @@ class TestPlay:
         assert by_time[10.0].extra_at == ()
 
     def test_a_race_counts_its_further_entrants_and_a_deadline_comes_to_nothing(self) -> None:
-        asked = [Asked(0.0, {A: 5.0, B: inf})]
+        asked = [RecordedRequest(0.0, {A: 5.0, B: inf})]
         (raced,) = replay(Play(Policy.parse("race2")), asked).outcomes
         assert (raced.seconds, raced.extra_at) == (pytest.approx(5.0), (0.0,))
         (late,) = replay(Play(Policy.parse("single/2s")), asked).outcomes
         assert late.seconds is None
 
     def test_a_learnt_delay_draws_from_the_budget(self) -> None:
-        asked = [Asked(float(n) * 100, {A: 50.0, B: 1.0}) for n in range(40)]
+        asked = [RecordedRequest(float(n) * 100, {A: 50.0, B: 1.0}) for n in range(40)]
         outcomes = replay(Play(Policy.parse("hedge@1%")), asked).outcomes
         assert 0 < sum(len(one.extra_at) for one in outcomes) <= 3
         assert sum(one.denied for one in outcomes) > 0

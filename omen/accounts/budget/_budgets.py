@@ -86,7 +86,7 @@ class Budgets:
             plan = own.shrink(plan)
         if self._months.bounds(race.caller):
             share = MonthShare(worst)
-            share.held = await self._months.hold(race, share.amounts(plan))
+            share.held = await self._months.reserve(race, share.amounts(plan))
             plan = share.narrow(plan)
         self._of[race.race_id] = _Bounds(own, share)
         return plan

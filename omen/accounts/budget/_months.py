@@ -28,7 +28,7 @@ _PERCENT = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetStatus:
     """How a budget stands. US dollars."""
 
     limit_usd: Decimal | None
@@ -56,7 +56,7 @@ class MonthlyBudgets:
         """Whether any budget of a month bounds what a caller asks."""
         return self.limit_usd is not None or caller.monthly_usd is not None
 
-    async def hold(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
+    async def reserve(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
         """Set aside the first of these amounts that fits, and return it; largest first.
 
         **Raises.** `BudgetExceeded` when none does.
@@ -147,7 +147,7 @@ class MonthlyBudgets:
         spent = _usd(self._seen.get(_provider(current_month(), provider), 0))
         return spent >= self.limit_usd * percent / _PERCENT
 
-    async def standing(self, caller: Caller | None = None) -> Standing:
+    async def standing(self, caller: Caller | None = None) -> BudgetStatus:
         """Say how the gateway's budget of this month stands, or a caller's own."""
         month = current_month()
         if caller is not None and caller.key_id is not None:
@@ -155,7 +155,7 @@ class MonthlyBudgets:
         else:
             limit, scope = self.limit_usd, _gateway(month)
         (spent,) = await self._store.spent([scope])
-        return Standing(limit, _usd(spent))
+        return BudgetStatus(limit, _usd(spent))
 
     def _note(self, scope: str, amount: int) -> None:
         self._seen[scope] = self._seen.get(scope, 0) + amount

@@ -17,7 +17,7 @@ from omen.front.anthropic.write import (
     status_of,
 )
 from omen.front.http.asgi import Headers
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.http.event_collector import Gathering
 from omen.front.http.race_report import explain
 
@@ -28,15 +28,15 @@ class Messages:
     stream_type = b"text/event-stream; charset=utf-8"
     keep_alive = b'event: ping\ndata: {"type": "ping"}\n\n'
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
         """Read a request."""
         return parse_messages(body, headers)
 
-    def writer(self, race: RaceRecord, asked: Asked) -> MessagesWriter:
+    def writer(self, race: RaceRecord, asked: ParsedRequest) -> MessagesWriter:
         """Begin a Messages stream."""
         return MessagesWriter(_named(race, asked))
 
-    def collector(self, asked: Asked) -> MessageCollector:
+    def collector(self, asked: ParsedRequest) -> MessageCollector:
         """Begin a whole message."""
         return MessageCollector(asked)
 
@@ -61,7 +61,7 @@ class Messages:
 class MessageCollector(Gathering):
     """A whole answer, and beside it what the caller opted in to."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: ParsedRequest) -> None:
         super().__init__()
         self._asked = asked
 
@@ -74,6 +74,6 @@ class MessageCollector(Gathering):
         return {**body, "omen": explain(race)} if self._asked.hints.explain else body
 
 
-def _named(race: RaceRecord, asked: Asked) -> Named:
+def _named(race: RaceRecord, asked: ParsedRequest) -> Named:
     own = race.winner.candidate.model if race.winner else ""
     return Named(f"msg_{race.race_id}", asked.model, as_asked=asked.model != own)

@@ -26,8 +26,8 @@ from omen.core.errors import RequestError
 from omen.front.anthropic.blocks import OWN_SIGNATURE
 from omen.front.anthropic.schema import ChoiceIn, CountIn, MessagesIn, ThinkingIn, ToolIn
 from omen.front.anthropic.turns import DIALECT, system_message, turn_messages
-from omen.front.http.dialect import Asked
-from omen.front.http.hints import read_hints, refuse_unsayable
+from omen.front.http.dialect import ParsedRequest
+from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.schema_reader import read_body
 
 _OURS = ("omen", "tags")
@@ -42,7 +42,7 @@ _MOST_EFFORT = "high"
 _In = TypeVar("_In", bound=CountIn)
 
 
-def parse_messages(body: bytes, headers: Mapping[str, str]) -> Asked:
+def parse_messages(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
     """Read a request's body, and the hints in its headers (lower-case names).
 
     **Raises.** `RequestError` (400), naming the field.
@@ -58,15 +58,17 @@ def parse_messages(body: bytes, headers: Mapping[str, str]) -> Asked:
         verbatim=_verbatim(body, headers),
     )
     hints = read_hints(said.omen, said.tags, headers)
-    refuse_unsayable(hints, restart=not said.stream)
-    return Asked(request, said.model, hints, stream=bool(said.stream))
+    reject_unsupported(hints, restart=not said.stream)
+    return ParsedRequest(request, said.model, hints, stream=bool(said.stream))
 
 
-def parse_count(body: bytes, headers: Mapping[str, str]) -> Asked:
+def parse_count(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
     """Read the body of a request to count tokens. **Raises** as `parse_messages` does."""
     said = _read(CountIn, body)
     request = ChatRequest(**_shared(said), verbatim=_verbatim(body, headers))
-    return Asked(request, said.model, read_hints(said.omen, said.tags, headers), stream=False)
+    return ParsedRequest(
+        request, said.model, read_hints(said.omen, said.tags, headers), stream=False
+    )
 
 
 def _read(schema: type[_In], body: bytes) -> _In:

@@ -15,7 +15,7 @@ from omen.front.grpc._answer import chunk_message, completion_message
 from omen.front.grpc._call import Call
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
 from omen.front.grpc._request import read_chat
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.http.disconnect import cancel_when_gone
 from omen.front.http.race_report import (
     cost_headers,
@@ -63,7 +63,7 @@ async def run_chat(
 class _Chunks:
     """Sends the winner's events as they come. Its headers go out at the commit."""
 
-    def __init__(self, call: Call, race: RaceRecord, asked: Asked) -> None:
+    def __init__(self, call: Call, race: RaceRecord, asked: ParsedRequest) -> None:
         self._call = call
         self._race = race
         self._asked = asked
@@ -88,7 +88,7 @@ class _Chunks:
 class _Whole:
     """Sends the answer when it is whole."""
 
-    def __init__(self, call: Call, race: RaceRecord, asked: Asked) -> None:
+    def __init__(self, call: Call, race: RaceRecord, asked: ParsedRequest) -> None:
         self._call = call
         self._race = race
         self._collector = CompletionCollector(asked)

@@ -20,7 +20,7 @@ from omen.front.grpc._omen_pb2 import (
 from omen.front.grpc._reflection import reflect
 from omen.front.grpc._standing import check_health, list_models, provider_status
 from omen.front.http.asgi import Receive, Scope, Send, send_json
-from omen.front.http.auth import Gate
+from omen.front.http.auth import Authenticator
 from omen.front.http.body import BodyLimits, ClientGoneError
 from omen.front.http.race_report import error_headers, own_fault
 from omen.front.openai.write import error_object
@@ -47,13 +47,13 @@ class GrpcRoute:
     """Every method. Health and reflection are open to all, as `/health` is."""
 
     def __init__(
-        self, gateway: Gateway, told_to_stop: trio.Event, limits: BodyLimits, started_at: int
+        self, gateway: Gateway, shutdown: trio.Event, limits: BodyLimits, started_at: int
     ) -> None:
         self._gateway = gateway
-        self._gate = Gate(gateway.keys)
+        self._gate = Authenticator(gateway.keys)
         self._limits = limits
         self._methods = _methods(gateway, started_at)
-        stopping = told_to_stop.is_set
+        stopping = shutdown.is_set
         self._open: dict[str, Open] = {
             f"/{HEALTH}/Check": lambda call: check(call, gateway, stopping, SERVICE),
             f"/{HEALTH}/Watch": lambda call: watch(call, gateway, stopping, SERVICE),

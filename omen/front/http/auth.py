@@ -12,7 +12,7 @@ from omen.front.http.origin import is_local
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Authenticator:
     """Lets callers in."""
 
     keys: KeyRing

@@ -14,9 +14,9 @@ import trio
 from omen.core.errors import OmenError
 from omen.core.plan import Output, RaceRecord
 from omen.front.http.asgi import Receive, Scope, Send, header_map, send_json
-from omen.front.http.auth import Gate
+from omen.front.http.auth import Authenticator
 from omen.front.http.body import BodyLimits, ClientGoneError, read_json_body
-from omen.front.http.dialect import Asked, Dialect, Said
+from omen.front.http.dialect import Dialect, ImmediateAnswer, ParsedRequest
 from omen.front.http.disconnect import cancel_when_gone
 from omen.front.http.race_report import check_method, error_headers, own_fault, race_headers
 from omen.front.http.request_id import request_id_of
@@ -45,7 +45,7 @@ class ChatRoute:
         exchange = _Exchange(self, send, request_id)
         try:
             check_method(scope)
-            caller = await Gate(self.gateway.keys).admit(scope, headers)
+            caller = await Authenticator(self.gateway.keys).admit(scope, headers)
             body = await read_json_body(receive, headers, self.body_limits)
             asked = self.dialect.parse(body, headers)
             race = self.gateway.plan(
@@ -53,10 +53,10 @@ class ChatRoute:
                 asked.hints,
                 accepted_at,
                 request_id,
-                request=None if isinstance(asked, Said) else asked.request,
+                request=None if isinstance(asked, ImmediateAnswer) else asked.request,
                 caller=caller,
             )
-            if isinstance(asked, Said):
+            if isinstance(asked, ImmediateAnswer):
                 await send_json(send, 200, asked.body, self.dialect.headers(request_id))
                 return
         except ClientGoneError:
@@ -88,14 +88,14 @@ class _Exchange:
     def is_finished(self) -> bool:
         return self._output is not None and self._output.finished
 
-    async def answer(self, asked: Asked, race: RaceRecord, nursery: trio.Nursery) -> None:
+    async def answer(self, asked: ParsedRequest, race: RaceRecord, nursery: trio.Nursery) -> None:
         """Run the race and write its answer, or the error it came to."""
         if asked.stream:
             await self._stream(asked, race, nursery)
         else:
             await self._whole(asked, race)
 
-    async def _stream(self, asked: Asked, race: RaceRecord, nursery: trio.Nursery) -> None:
+    async def _stream(self, asked: ParsedRequest, race: RaceRecord, nursery: trio.Nursery) -> None:
         output = StreamOutput(self._send, race, self._dialect, asked, self._headers)
         self._output = output
         pause = self._route.keepalive_after
@@ -109,14 +109,16 @@ class _Exchange:
         else:
             await self.refuse(error, race)
 
-    async def _whole(self, asked: Asked, race: RaceRecord) -> None:
+    async def _whole(self, asked: ParsedRequest, race: RaceRecord) -> None:
         output = WholeOutput(self._send, race, self._dialect.collector(asked), self._headers)
         self._output = output
         error = await self._run(asked, race, output)
         if error is not None and not output.finished:
             await self.refuse(error, race)
 
-    async def _run(self, asked: Asked, race: RaceRecord, output: Output) -> OmenError | None:
+    async def _run(
+        self, asked: ParsedRequest, race: RaceRecord, output: Output
+    ) -> OmenError | None:
         try:
             await self._route.gateway.run(race, asked.request, output)
         except OmenError as error:

@@ -19,7 +19,7 @@ from omen.front.http.asgi import Headers
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """What one request asked for: the question, of whom, and how to answer it."""
 
     request: ChatRequest
@@ -32,7 +32,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ImmediateAnswer:
     """An answer that nobody has to be asked for. Its request has to be one all the same."""
 
     body: Mapping[str, Any]
@@ -82,18 +82,18 @@ class Dialect(Protocol):
         """What may be sent on a stream, at any time, and means nothing."""
         ...
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked | Said:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ParsedRequest | ImmediateAnswer:
         """Read a request's body, and the hints in its headers (lower-case names).
 
         **Raises.** `RequestError`, naming the field.
         """
         ...
 
-    def writer(self, race: RaceRecord, asked: Asked) -> Writer:
+    def writer(self, race: RaceRecord, asked: ParsedRequest) -> Writer:
         """Begin a streamed answer; somebody has committed by now."""
         ...
 
-    def collector(self, asked: Asked) -> Collector:
+    def collector(self, asked: ParsedRequest) -> Collector:
         """Begin a whole answer."""
         ...
 

@@ -60,7 +60,7 @@ def read_hints(
     )
 
 
-def refuse_unsayable(hints: RaceHints, *, restart: bool) -> None:
+def reject_unsupported(hints: RaceHints, *, restart: bool) -> None:
     """Refuse what an answer of a door's dialect has no words for: several choices, a restart.
 
     **Raises.** `RequestError` (400).

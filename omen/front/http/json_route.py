@@ -18,7 +18,7 @@ from omen.core.errors import OmenError
 from omen.core.hints import RaceHints
 from omen.core.plan import RaceRecord
 from omen.front.http.asgi import Headers, Receive, Scope, Send, header_map, send_json
-from omen.front.http.auth import Gate
+from omen.front.http.auth import Authenticator
 from omen.front.http.body import BodyLimits, ClientGoneError, read_json_body
 from omen.front.http.disconnect import cancel_when_gone
 from omen.front.http.race_report import (
@@ -85,7 +85,7 @@ class WholeRoute:
 
     plan: Plan
     errors: Errors
-    gate: Gate
+    gate: Authenticator
     body_limits: BodyLimits = field(default_factory=BodyLimits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from omen.core.errors import OmenError
 from omen.core.events import AnswerEnd, Event
 from omen.core.plan import RaceRecord
 from omen.front.http.asgi import Headers, Send
-from omen.front.http.dialect import Asked, Dialect, FailingWriter, Writer
+from omen.front.http.dialect import Dialect, FailingWriter, ParsedRequest, Writer
 from omen.front.http.race_report import explain, race_headers
 
 
@@ -31,7 +31,7 @@ class StreamOutput:
         send: Send,
         race: RaceRecord,
         dialect: Dialect,
-        asked: Asked,
+        asked: ParsedRequest,
         headers: Headers,
     ) -> None:
         self._send = send

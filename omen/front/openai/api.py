@@ -10,7 +10,7 @@ from omen.core.errors import OmenError
 from omen.core.events import Event
 from omen.core.plan import RaceRecord
 from omen.front.http.asgi import Headers
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.http.race_report import explain, routing_metadata
 from omen.front.openai.completion import Completion
 from omen.front.openai.parse import parse_chat
@@ -43,17 +43,17 @@ class OpenAIErrors:
 class ChatCompletions(OpenAIErrors):
     """`POST /v1/chat/completions`; see `omen.front.http.dialect.Dialect`."""
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
         """Read a request."""
         return parse_chat(body, headers)
 
-    def writer(self, race: RaceRecord, asked: Asked) -> ChunkWriter:
+    def writer(self, race: RaceRecord, asked: ParsedRequest) -> ChunkWriter:
         """Begin a stream of chunks."""
         return ChunkWriter(
             completion_id(race), int(time.time()), model_name(race), asked.include_usage
         )
 
-    def collector(self, asked: Asked) -> CompletionCollector:
+    def collector(self, asked: ParsedRequest) -> CompletionCollector:
         """Begin a `chat.completion`."""
         return CompletionCollector(asked)
 
@@ -61,7 +61,7 @@ class ChatCompletions(OpenAIErrors):
 class CompletionCollector:
     """A whole answer, and beside it what the caller opted in to."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: ParsedRequest) -> None:
         self._hints = asked.hints
         self._completion = Completion()
 

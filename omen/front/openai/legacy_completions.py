@@ -24,8 +24,8 @@ from omen.core.errors import RequestError
 from omen.core.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
 from omen.core.hints import RaceHints
 from omen.core.plan import RaceRecord
-from omen.front.http.dialect import Asked
-from omen.front.http.hints import read_hints, refuse_unsayable
+from omen.front.http.dialect import ParsedRequest
+from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.hints_schema import HintsIn, TagsIn
 from omen.front.http.json_numbers import From1, Whole
 from omen.front.http.race_report import explain, routing_metadata
@@ -78,7 +78,7 @@ class CompletionIn(BaseModel):
 class Completions(OpenAIErrors):
     """`POST /v1/completions`: an answer that is text alone."""
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
         said = read_body(CompletionIn, body)
         _check(said)
@@ -95,8 +95,8 @@ class Completions(OpenAIErrors):
             user=said.user,
         )
         hints = read_hints(said.omen, said.tags, headers)
-        refuse_unsayable(hints, restart=True)
-        return Asked(
+        reject_unsupported(hints, restart=True)
+        return ParsedRequest(
             request,
             said.model,
             hints,
@@ -104,11 +104,11 @@ class Completions(OpenAIErrors):
             include_usage=bool(said.stream_options and said.stream_options.include_usage),
         )
 
-    def writer(self, race: RaceRecord, asked: Asked) -> TextWriter:
+    def writer(self, race: RaceRecord, asked: ParsedRequest) -> TextWriter:
         """Begin a stream of text."""
         return TextWriter(_base(race), asked.include_usage)
 
-    def collector(self, asked: Asked) -> TextCollector:
+    def collector(self, asked: ParsedRequest) -> TextCollector:
         """Begin a whole text."""
         return TextCollector(asked.hints)
 

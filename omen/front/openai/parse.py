@@ -27,7 +27,7 @@ from omen.core.chat import (
     ToolChoice,
 )
 from omen.core.errors import RequestError
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints
 from omen.front.http.schema_reader import read_body
 from omen.front.openai.schema import (
@@ -47,14 +47,14 @@ from omen.front.openai.schema import (
 _URLS = ("data:", "http://", "https://")
 
 
-def parse_chat(body: bytes, headers: Mapping[str, str]) -> Asked:
+def parse_chat(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
     """Read a request's body, and the hints in its headers (lower-case names).
 
     **Raises.** `RequestError` (400), naming the field.
     """
     chat = read_body(ChatIn, body)
     _check(chat)
-    return Asked(
+    return ParsedRequest(
         request=_request(chat),
         model=chat.model,
         hints=read_hints(chat.omen, chat.tags, headers),

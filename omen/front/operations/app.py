@@ -17,7 +17,7 @@ import omen
 from omen.core.callers import ANYBODY, Caller
 from omen.core.errors import RequestError
 from omen.front.http.asgi import header_map
-from omen.front.http.auth import Gate
+from omen.front.http.auth import Authenticator
 from omen.front.http.listed_models import listed_models
 from omen.front.http.origin import is_local
 from omen.front.ollama import SPOKEN_VERSION, list_tags, read_show, resolver, show_model
@@ -58,7 +58,7 @@ def make_operations(
 ) -> QuartTrio:
     """Build the app. `draining` says whether OMEN was told to stop."""
     app = QuartTrio("omen", static_folder=None)
-    _add_gate(app, Gate(gateway.keys))
+    _add_gate(app, Authenticator(gateway.keys))
     _add_health(app, gateway, draining, started_at)
     _add_audit(app, gateway, metrics)
     _add_races(app, gateway)
@@ -71,7 +71,7 @@ def make_operations(
     return app
 
 
-def _add_gate(app: QuartTrio, gate: Gate) -> None:
+def _add_gate(app: QuartTrio, gate: Authenticator) -> None:
     @app.before_request
     async def admit() -> None:
         scope = dict(request.scope)

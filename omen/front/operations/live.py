@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from omen.core.errors import OmenError
 from omen.front.http.asgi import Receive, Scope, Send, header_map, send_json
-from omen.front.http.auth import Gate
+from omen.front.http.auth import Authenticator
 from omen.front.http.disconnect import cancel_when_gone
 from omen.front.http.race_report import MethodNotAllowed, error_headers
 from omen.front.openai.write import error_object
@@ -26,7 +26,7 @@ class LiveRoute:
     """The route, over one feed."""
 
     feed: LiveFeed
-    gate: Gate
+    gate: Authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream moments until the listener leaves, or the feed is closed."""

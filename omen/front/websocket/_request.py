@@ -12,7 +12,7 @@ import trio
 from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
 from omen.core.plan import RaceRecord
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.http.disconnect import TAIL_SECONDS
 from omen.front.http.race_report import own_fault
 from omen.front.http.request_id import request_id_of
@@ -111,7 +111,7 @@ class SocketRequest:
             raise error
 
     def _make_output(
-        self, race: RaceRecord, asked: Asked, moments: Any | None = None
+        self, race: RaceRecord, asked: ParsedRequest, moments: Any | None = None
     ) -> SocketOutput:
         self._output = SocketOutput(
             self,
@@ -159,7 +159,7 @@ async def _run_beside(
     show: Callable[[], Awaitable[None]],
     gateway: Gateway,
     race: RaceRecord,
-    asked: Asked,
+    asked: ParsedRequest,
     output: SocketOutput,
 ) -> OmenError | None:
     """Run a race while its moments are shown; give its error, which no group shall wrap."""
@@ -176,5 +176,5 @@ async def _run_beside(
     return failed
 
 
-def _writer(race: RaceRecord, asked: Asked) -> ChunkWriter:
+def _writer(race: RaceRecord, asked: ParsedRequest) -> ChunkWriter:
     return ChunkWriter(completion_id(race), int(time.time()), model_name(race), asked.include_usage)

@@ -37,7 +37,7 @@ class WebSocketRoute:
         identify = partial(self._identify, local=local)
         await receive()  # the client's wish, which is in the scope
         refusal = await self._refusal(identify, shown)
-        if refusal is not None and (shown is not None or self.door.told_to_stop.is_set()):
+        if refusal is not None and (shown is not None or self.door.shutdown.is_set()):
             body = error_object(refusal)
             await refuse_upgrade(send, refusal.status, body, error_headers(refusal))
             return
@@ -46,7 +46,7 @@ class WebSocketRoute:
         await socket.serve(receive, send)
 
     async def _refusal(self, identify: Identify, shown: str | None) -> OmenError | None:
-        if self.door.told_to_stop.is_set():
+        if self.door.shutdown.is_set():
             return RequestError("OMEN is about to stop", status=503, code="shutting_down")
         try:
             await identify(shown)

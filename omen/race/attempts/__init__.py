@@ -1,8 +1,8 @@
 """Attempts: one upstream stream each, with its time and its record."""
 
-from omen.race.attempts._log import AttemptLog
 from omen.race.attempts._open import Attempts, Threshold
+from omen.race.attempts._registry import AttemptRegistry
 from omen.race.attempts._running import RunningAttempt
 from omen.race.attempts._state import State, state_of
 
-__all__ = ["AttemptLog", "Attempts", "RunningAttempt", "State", "Threshold", "state_of"]
+__all__ = ["AttemptRegistry", "Attempts", "RunningAttempt", "State", "Threshold", "state_of"]

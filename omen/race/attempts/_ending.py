@@ -13,7 +13,7 @@ from __future__ import annotations
 from omen.core.plan import AttemptRecord, CutReason, Outcome, RaceRecord
 
 
-def conclude(race: RaceRecord, record: AttemptRecord) -> None:
+def set_outcome(race: RaceRecord, record: AttemptRecord) -> None:
     """Set the outcome of an attempt whose `ended_at` is now, and what stopped it, if anything."""
     assert record.ended_at is not None
     if record.complete and (race.winner is record or record.shared):

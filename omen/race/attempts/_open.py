@@ -42,8 +42,8 @@ from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
 from omen.race.attempts._call import fetch
 from omen.race.attempts._faults import unreadable, unwritable
-from omen.race.attempts._log import AttemptLog
 from omen.race.attempts._patience import Patience
+from omen.race.attempts._registry import AttemptRegistry
 from omen.race.attempts._running import RunningAttempt
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
@@ -63,7 +63,7 @@ DEFAULT_THRESHOLD = Threshold(5, reasoning_counts=False)
 _CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
 
 
-class Attempts(AttemptLog):
+class Attempts(AttemptRegistry):
     """Opens attempts over one transport and knows which are alive."""
 
     def __init__(

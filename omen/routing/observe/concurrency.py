@@ -13,7 +13,7 @@ from omen.core.candidates import Candidate
 from omen.core.plan import AttemptRecord, Denial, Moment, RaceRecord, Role
 
 
-class Slots:
+class ConcurrencyLimits:
     """Counts what runs at each provider. `limits` are by name; who has none is not bounded."""
 
     def __init__(self, limits: Mapping[str, int]) -> None:
@@ -28,7 +28,7 @@ class Slots:
         told = ", ".join(
             f"{name} {self._taken[name]}/{most}" for name, most in self._limits.items()
         )
-        return f"<Slots {told}>"
+        return f"<ConcurrencyLimits {told}>"
 
     def observe(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Observe a moment; see `omen.core.plan.Observer`."""

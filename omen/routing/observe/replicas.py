@@ -23,7 +23,7 @@ EVERY_SECONDS = 2.0
 TOPIC = "upstreams"
 
 
-class Exchange:
+class ReplicaExchange:
     """Tells and hears, through the shared store."""
 
     def __init__(self, store: Store, first_tokens: FirstTokens, health: Health) -> None:

@@ -21,14 +21,14 @@ from omen.core.chat import (
 from omen.core.errors import RequestError
 from omen.front.anthropic.blocks import OWN_SIGNATURE
 from omen.front.anthropic.parse import parse_count, parse_messages
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from tests.providers.asking import wire
 
 HELLO = {"model": "claude", "max_tokens": 10, "messages": [{"role": "user", "content": "hi"}]}
 PICTURE = {"type": "base64", "media_type": "image/png", "data": "aGk="}
 
 
-def ask(headers: dict[str, str] | None = None, **fields: Any) -> Asked:
+def ask(headers: dict[str, str] | None = None, **fields: Any) -> ParsedRequest:
     said = {name: value for name, value in {**HELLO, **fields}.items() if value is not None}
     return parse_messages(json.dumps(said).encode(), headers or {})
 

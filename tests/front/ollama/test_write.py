@@ -21,7 +21,7 @@ from omen.core.events import (
 )
 from omen.core.hints import RaceHints
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.ollama import OllamaChat, OllamaGenerate
 from tests.docs.pages import someone
 
@@ -37,8 +37,8 @@ def race() -> RaceRecord:
     return RaceRecord("r", Plan("race", (someone(),)), 0.0, attempts=[attempt], winner=attempt)
 
 
-def asked() -> Asked:
-    return Asked(None, "m", RaceHints(), stream=True)  # type: ignore[arg-type]
+def asked() -> ParsedRequest:
+    return ParsedRequest(None, "m", RaceHints(), stream=True)  # type: ignore[arg-type]
 
 
 def lines(*events: Event, generate: bool = False) -> list[dict[str, Any]]:

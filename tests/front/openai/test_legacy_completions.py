@@ -12,7 +12,7 @@ from omen.core.chat import Message, TextPart
 from omen.core.errors import RequestError
 from omen.core.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta, Usage
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.openai.legacy_completions import Completions
 
 ONE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
@@ -27,7 +27,7 @@ EVENTS: list[Event] = [
 ]
 
 
-def ask(**fields: Any) -> Asked:
+def ask(**fields: Any) -> ParsedRequest:
     said = {"model": "m", "prompt": "Tell", **fields}
     return Completions().parse(json.dumps(said).encode(), {})
 

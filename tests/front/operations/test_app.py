@@ -75,10 +75,10 @@ class Listing:
         return make_operations(gateway, metrics, lambda: self.draining, 1_760_000_000)
 
     def app(self) -> App:
-        told_to_stop = trio.Event()
+        shutdown = trio.Event()
         if self.draining:
-            told_to_stop.set()
-        return make_app(cast(Gateway, self), LiveFeed(), ServerSettings(), told_to_stop)
+            shutdown.set()
+        return make_app(cast(Gateway, self), LiveFeed(), ServerSettings(), shutdown)
 
 
 class Broken(Listing):

@@ -13,7 +13,7 @@ import trio
 from omen.accounts.keyring import KeyRing
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.plan import AttemptRecord, Moment, Plan, RaceRecord
-from omen.front.http.auth import Gate
+from omen.front.http.auth import Authenticator
 from omen.front.operations.live import LiveRoute
 from omen.telemetry import LISTENER_BUFFER, LiveFeed, log_attempts
 from tests.front.chunks import data_lines, strict_json
@@ -51,7 +51,10 @@ async def listen(
         nursery.start_soon(publish, feed, told)
         asked = scope(PATH, "GET", query=query)
         heard = await talk(
-            LiveRoute(feed, Gate(KeyRing(None))), asked, (leaves_at, GONE), pauses=list(pauses)
+            LiveRoute(feed, Authenticator(KeyRing(None))),
+            asked,
+            (leaves_at, GONE),
+            pauses=list(pauses),
         )
     assert heard.ended_at == leaves_at
     return heard
@@ -130,7 +133,7 @@ async def test_callers_on_this_machine_may_listen(
     address: str, autojump_clock: trio.abc.Clock
 ) -> None:
     heard = await talk(
-        LiveRoute(LiveFeed(), Gate(KeyRing(None))),
+        LiveRoute(LiveFeed(), Authenticator(KeyRing(None))),
         scope(PATH, "GET", client=(address, 1)),
         (1, GONE),
     )
@@ -160,7 +163,7 @@ async def test_others_and_whoever_comes_through_a_proxy_may_not(
 ) -> None:
     feed = LiveFeed()
     asked = scope(PATH, "GET", headers=headers, client=client)
-    heard = await talk(LiveRoute(feed, Gate(KeyRing(None))), asked)
+    heard = await talk(LiveRoute(feed, Authenticator(KeyRing(None))), asked)
     assert heard.status == 403
     assert heard.error["type"] == "invalid_request_error"
     assert repr(feed) == "<LiveFeed listeners=0>"
@@ -168,7 +171,9 @@ async def test_others_and_whoever_comes_through_a_proxy_may_not(
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_listening_is_a_get(method: str, autojump_clock: trio.abc.Clock) -> None:
-    heard = await talk(LiveRoute(LiveFeed(), Gate(KeyRing(None))), scope(PATH, method), (1, GONE))
+    heard = await talk(
+        LiveRoute(LiveFeed(), Authenticator(KeyRing(None))), scope(PATH, method), (1, GONE)
+    )
     assert heard.status == 405
     assert heard.headers["allow"] == "GET"
 
@@ -213,7 +218,7 @@ async def test_a_slow_listener_misses_moments_and_makes_nobody_wait(
 
     async def listen_quickly() -> None:
         asked = scope(PATH, "GET", query="request_id=late")
-        quick.append(await talk(LiveRoute(feed, Gate(KeyRing(None))), asked, (20, GONE)))
+        quick.append(await talk(LiveRoute(feed, Authenticator(KeyRing(None))), asked, (20, GONE)))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(listen_quickly)

@@ -21,7 +21,7 @@ from omen.core.events import (
 )
 from omen.core.hints import RaceHints
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
-from omen.front.http.dialect import Asked
+from omen.front.http.dialect import ParsedRequest
 from omen.front.responses import Responses
 from omen.front.responses._api import ResponseWriter
 from tests.docs.pages import someone
@@ -35,7 +35,7 @@ def race() -> RaceRecord:
 
 
 def writer(**said: Any) -> ResponseWriter:
-    asked = Asked(None, "m", RaceHints(), stream=True, said=said)  # type: ignore[arg-type]
+    asked = ParsedRequest(None, "m", RaceHints(), stream=True, said=said)  # type: ignore[arg-type]
     return Responses().writer(race(), asked)
 
 

@@ -13,7 +13,7 @@ from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.routing import FirstTokens, Health
-from omen.routing.observe.replicas import TOPIC, Exchange
+from omen.routing.observe.replicas import TOPIC, ReplicaExchange
 from omen.state import MemoryStore
 from tests.docs.pages import someone
 
@@ -50,7 +50,9 @@ async def test_merged_quantiles_are_those_of_all_samples(autojump_clock: MockClo
     told: dict[str, bytes] = {}
     replicas = [FirstTokens() for _ in range(3)]
     alone = FirstTokens()
-    exchanges = [Exchange(Shared(f"r{n}", told), one, Health([])) for n, one in enumerate(replicas)]
+    exchanges = [
+        ReplicaExchange(Shared(f"r{n}", told), one, Health([])) for n, one in enumerate(replicas)
+    ]
     for number in range(300):
         seconds = 0.05 * 1.03**number if number % 7 else 0.2
         seen(replicas[number % 3], seconds)
@@ -69,8 +71,8 @@ async def test_merged_quantiles_are_those_of_all_samples(autojump_clock: MockClo
 async def test_who_is_down_elsewhere_is_asked_after_others(autojump_clock: MockClock) -> None:
     told: dict[str, bytes] = {}
     here, there = (Health([("p", URL)]) for _ in range(2))
-    ours = Exchange(Shared("here", told), FirstTokens(), here)
-    theirs = Exchange(Shared("there", told), FirstTokens(), there)
+    ours = ReplicaExchange(Shared("here", told), FirstTokens(), here)
+    theirs = ReplicaExchange(Shared("there", told), FirstTokens(), there)
     there.probed("p", URL, UpstreamFailure(FailureKind.CONNECTION, "refused"), 0.1)
     await theirs.once()
     await ours.once()
@@ -85,7 +87,7 @@ async def test_who_is_alone_tells_nobody(autojump_clock: MockClock) -> None:
     store = Shared("alone", told)
     store.replicas = 1
     first_tokens = FirstTokens()
-    exchange = Exchange(store, first_tokens, Health([]))
+    exchange = ReplicaExchange(store, first_tokens, Health([]))
     await exchange.once()
     assert told == {}
     other = FirstTokens()
@@ -106,7 +108,7 @@ async def test_words_that_are_not_understood_are_left_out(
     later = json.dumps({"first_tokens": rows, "down": [["p"]]}).encode()
     told = {"old": b"{}", "mad": b"\xff", "later": later}
     first_tokens = FirstTokens()
-    exchange = Exchange(Shared("here", told), first_tokens, Health([]))
+    exchange = ReplicaExchange(Shared("here", told), first_tokens, Health([]))
     for _ in range(3):
         await exchange.once()
     assert first_tokens.survival(someone()).count == 0

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from priority.priority import DeadlockError, DuplicateStreamError, MissingStreamError
 
-from omen.serving._turns import Turns
+from omen.serving._round_robin import RoundRobin
 
 
-def turns_of(*streams: int) -> Turns:
-    turns = Turns()
+def turns_of(*streams: int) -> RoundRobin:
+    turns = RoundRobin()
     for stream_id in streams:
         turns.insert_stream(stream_id)
     return turns
 
 
-def taken(turns: Turns, count: int) -> list[int]:
+def taken(turns: RoundRobin, count: int) -> list[int]:
     return list(islice(iter(lambda: next(turns), None), count))
 
 
@@ -80,7 +80,7 @@ class Fairness(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.turns = Turns()
+        self.turns = RoundRobin()
         self.next_id = 1
         self.ready: dict[int, set[int]] = {}
         """Each with those whose turn comes before its own."""

@@ -16,7 +16,7 @@ _OVERHEAD = 256
 _LAST = frozenset({"http.disconnect", "websocket.disconnect"})
 
 
-class Inbox:
+class ReceiveQueue:
     """A queue of ASGI messages that never makes its writer wait, and so never hides a disconnect.
 
     hypercorn's own is a memory channel of ten: a handler that does not read stops the connection
@@ -39,7 +39,9 @@ class Inbox:
 
     def __repr__(self) -> str:
         ended = ", disconnected" if self._last is not None else ""
-        return f"<Inbox {len(self._messages)} messages, {self._unread} of {self._limit}{ended}>"
+        return (
+            f"<ReceiveQueue {len(self._messages)} messages, {self._unread} of {self._limit}{ended}>"
+        )
 
     @property
     def full(self) -> bool:

@@ -9,7 +9,7 @@ import trio
 import trio.abc
 import trio.testing
 
-from omen.serving._inbox import Inbox
+from omen.serving._receive_queue import ReceiveQueue
 
 GONE = {"type": "http.disconnect"}
 
@@ -19,7 +19,7 @@ def piece(body: bytes) -> dict[str, object]:
 
 
 async def test_messages_come_out_in_order_and_the_disconnect_last() -> None:
-    inbox = Inbox(1000)
+    inbox = ReceiveQueue(1000)
     await inbox(piece(b"a"))
     await inbox(GONE)
     await inbox(piece(b"never"))
@@ -27,15 +27,15 @@ async def test_messages_come_out_in_order_and_the_disconnect_last() -> None:
 
 
 async def test_putting_never_waits_however_much_there_is(autojump_clock: trio.abc.Clock) -> None:
-    inbox = Inbox(1000)
+    inbox = ReceiveQueue(1000)
     for _ in range(100):
         await inbox(piece(bytes(1000)))
     await inbox(GONE)
-    assert repr(inbox) == "<Inbox 100 messages, 125600 of 1000, disconnected>"
+    assert repr(inbox) == "<ReceiveQueue 100 messages, 125600 of 1000, disconnected>"
 
 
 async def test_a_disconnect_ends_every_wait(autojump_clock: trio.abc.Clock) -> None:
-    inbox = Inbox(0)
+    inbox = ReceiveQueue(0)
     await inbox(piece(b"full"))
     assert inbox.full
     async with trio.open_nursery() as nursery:
@@ -50,14 +50,14 @@ async def test_a_disconnect_ends_every_wait(autojump_clock: trio.abc.Clock) -> N
 
 
 async def test_empty_messages_count_too() -> None:
-    inbox = Inbox(1000)
+    inbox = ReceiveQueue(1000)
     for _ in range(4):
         await inbox({"type": "websocket.receive", "text": "", "bytes": None})
     assert inbox.full
 
 
 async def test_a_cancelled_receive_loses_nothing(autojump_clock: trio.abc.Clock) -> None:
-    inbox = Inbox(1000)
+    inbox = ReceiveQueue(1000)
     with trio.move_on_after(1):
         await inbox.receive()
     await inbox(piece(b"a"))
@@ -73,7 +73,7 @@ async def test_a_writer_that_waits_for_room_and_a_slow_reader_lose_no_wake_up(
 ) -> None:
     scheduler.seed(seed)
     dice = random.Random(seed)
-    inbox = Inbox(2000)
+    inbox = ReceiveQueue(2000)
     got: list[bytes] = []
 
     async def write() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from priority.priority import DeadlockError, DuplicateStreamError, MissingStreamError
 
 
-class Turns:
+class RoundRobin:
     """Round robin: each stream that is ready has one turn, then all the others have theirs.
 
     **Raises.** What hypercorn expects of its tree: `DeadlockError` when no stream is ready,

@@ -23,10 +23,10 @@ from omen.core.plan import (
     Reservation,
     Role,
 )
-from omen.race.attempts._ending import conclude
+from omen.race.attempts._ending import set_outcome
 
 
-class AttemptLog:
+class AttemptRegistry:
     """Keeps the records of attempts, and tells observers of them."""
 
     def __init__(
@@ -85,13 +85,13 @@ class AttemptLog:
             record.cut_at = trio.current_time()
             raise
         except UpstreamFailure as failure:
-            record.failure = failure.kept()
+            record.failure = failure.without_traceback()
             record.outcome = "timed_out" if failure.kind is FailureKind.TIMEOUT else "failed"
             raise
         finally:
             record.ended_at = trio.current_time()
             if record.outcome == "running":
-                conclude(race, record)
+                set_outcome(race, record)
             del self._live[record]
             self.tell("ended", race, record)
 

@@ -30,7 +30,7 @@ class DatabaseAwayError(Exception):
     """
 
 
-class Desk:
+class DatabaseWorker:
     """Where a database is asked. `seconds` bounds each question, the connecting included."""
 
     def __init__(self, open_: Callable[[], Database], seconds: float) -> None:
