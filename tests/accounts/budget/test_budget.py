@@ -208,7 +208,7 @@ class SlowMonths:
     def bounds(self, caller: Caller) -> bool:
         return True
 
-    async def hold(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
+    async def reserve(self, race: RaceRecord, amounts: Sequence[Decimal]) -> Decimal:
         return amounts[-1]
 
     async def raise_hold(self, race: RaceRecord, amount: Decimal) -> bool:
