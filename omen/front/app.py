@@ -16,7 +16,7 @@ from omen.front.http.audited import Audited
 from omen.front.http.auth import Authenticator
 from omen.front.http.body import BodyLimits
 from omen.front.http.chat_route import ChatRoute
-from omen.front.http.json_route import WholeRoute
+from omen.front.http.json_route import json_route
 from omen.front.ollama import (
     EmbedPlan,
     OllamaChat,
@@ -62,14 +62,14 @@ def make_app(
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),
         "/v1/completions": ChatRoute(gateway, Completions(), limits, pause),
-        "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), OpenAIErrors(), gate, limits),
+        "/v1/embeddings": json_route(EmbeddingsPlan(gateway), OpenAIErrors(), gate, limits),
         "/v1/messages": ChatRoute(gateway, messages, limits, pause),
-        "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, gate, limits),
+        "/v1/messages/count_tokens": json_route(CountTokens(gateway), messages, gate, limits),
         "/v1/responses": ChatRoute(gateway, Responses(), limits, pause),
         "/api/chat": ChatRoute(gateway, OllamaChat(resolve), any_type, pause),
         "/api/generate": ChatRoute(gateway, OllamaGenerate(resolve), any_type, pause),
-        "/api/embed": WholeRoute(embed.new, OllamaErrors(), gate, any_type),
-        "/api/embeddings": WholeRoute(embed.old, OllamaErrors(), gate, any_type),
+        "/api/embed": json_route(embed.new, OllamaErrors(), gate, any_type),
+        "/api/embeddings": json_route(embed.old, OllamaErrors(), gate, any_type),
         "/omen/races/live": LiveRoute(feed, gate),
         "/omen/ws": WebSocketRoute(Door(gateway, feed, stop)),
     }

@@ -9,7 +9,8 @@ from typing import Any
 
 from omen.core.chat import ChatRequest, Message, Opaque, Tool
 from omen.front.anthropic.parse import parse_count
-from omen.front.http.json_route import Incoming, Planned
+from omen.front.http.json_route import Planned
+from omen.front.http.post_route import Incoming
 from omen.gateway import Gateway
 
 _CHARACTERS_PER_TOKEN = 4
@@ -18,7 +19,7 @@ _TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True, slots=True)
 class CountTokens:
-    """Plans the work of this route, for `WholeRoute`."""
+    """Plans the work of this route, for `json_route`."""
 
     gateway: Gateway
 

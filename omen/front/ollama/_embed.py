@@ -10,7 +10,8 @@ import trio
 
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.front.http.hints import read_hints
-from omen.front.http.json_route import Incoming, Planned
+from omen.front.http.json_route import Planned
+from omen.front.http.post_route import Incoming
 from omen.front.http.schema_reader import read_body
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._schema import EmbedIn, OldEmbedIn
@@ -25,7 +26,7 @@ Write = Callable[[Embeddings], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class EmbedPlan:
-    """Plans the work of both routes, for `WholeRoute`."""
+    """Plans the work of both routes, for `json_route`."""
 
     gateway: Gateway
     resolve: Resolve

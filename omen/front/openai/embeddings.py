@@ -23,7 +23,8 @@ from omen.core.hints import RaceHints
 from omen.front.http.hints import read_hints
 from omen.front.http.hints_schema import HintsIn, TagsIn
 from omen.front.http.json_numbers import From0, From1
-from omen.front.http.json_route import Incoming, Planned
+from omen.front.http.json_route import Planned
+from omen.front.http.post_route import Incoming
 from omen.front.http.schema_reader import read_body
 from omen.gateway import Gateway
 
@@ -69,7 +70,7 @@ class EmbeddingsIn(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingsPlan:
-    """Plans the work of this route, for `WholeRoute`."""
+    """Plans the work of this route, for `json_route`."""
 
     gateway: Gateway
 

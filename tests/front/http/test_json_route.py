@@ -13,7 +13,8 @@ from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import OmenError, RequestError
 from omen.core.plan import Plan, RaceRecord
 from omen.front.http.auth import Authenticator
-from omen.front.http.json_route import Incoming, Planned, WholeRoute
+from omen.front.http.json_route import Planned, json_route
+from omen.front.http.post_route import Incoming
 from omen.front.openai.api import ChatCompletions
 from tests.front.client import GONE, Conversation, piece, scope, talk
 
@@ -49,7 +50,7 @@ class Work:
 
 
 async def ask(work: Work, *said: Any, method: str = "POST") -> Conversation:
-    app = WholeRoute(work.plan, ChatCompletions(), Authenticator(KeyRing(None)))
+    app = json_route(work.plan, ChatCompletions(), Authenticator(KeyRing(None)))
     return await talk(app, scope(method=method), *(said or [(0, piece(b"{}"))]))
 
 
