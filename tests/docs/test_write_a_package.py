@@ -68,7 +68,9 @@ class TestTheProvider:
         assert end == [AnswerEnd("length", Usage(3, 4))]
         assert decoder.end() == []
 
-    @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"end": "dead", "tokens": [1, 2]}', b"{}"])
+    @pytest.mark.parametrize(
+        "line", [b"", b"{", b"[]", b'{"end": "dead", "tokens": [1, 2]}', b"{}"]
+    )
     def test_what_is_no_line_of_parrots_is_a_protocol_failure(self, line: bytes) -> None:
         with pytest.raises(UpstreamFailure) as caught:
             self.decoder().feed(Frame(line))
