@@ -14,9 +14,9 @@ from omen.front.grpc import GrpcRoute, is_grpc
 from omen.front.http.asgi import App, Receive, Scope, Send
 from omen.front.http.audited import Audited
 from omen.front.http.auth import Authenticator
-from omen.front.http.body import BodyLimits
 from omen.front.http.chat_route import ChatRoute
 from omen.front.http.json_route import json_route
+from omen.front.http.request import BodyLimits
 from omen.front.ollama import (
     EmbedPlan,
     OllamaChat,

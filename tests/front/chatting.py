@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from omen.core.events import AnswerEnd, AnswerStart, TextDelta, Usage
-from omen.front.http.body import BodyLimits
 from omen.front.http.chat_route import ChatRoute
+from omen.front.http.request import BodyLimits
 from omen.front.openai.api import ChatCompletions
 from omen.gateway import Gateway
 from tests.front.asking import body

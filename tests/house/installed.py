@@ -97,8 +97,7 @@ def omen_wheel(target: Path) -> Path:
 
 
 def _variables() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OMEN_", "PYTHON"))}
-    return kept
+    return {k: v for k, v in os.environ.items() if not k.startswith(("OMEN_", "PYTHON"))}
 
 
 def _run(command: list[str], cwd: Path) -> str:

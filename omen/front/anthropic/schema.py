@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from omen.front.http.hints_schema import HintsIn, TagsIn
-from omen.front.http.json_numbers import From0, Whole
+from omen.front.http.schema_reader import From0, Whole
 
 _KNOWN_BLOCKS = ("text", "image", "document", "tool_use", "tool_result")
 

@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError, Message
 from omen.core.errors import OmenError, RequestError
 from omen.front.grpc._framing import ENCODINGS, MessageReader, frame
 from omen.front.grpc._status import trailers
-from omen.front.http.asgi import Headers, Receive, Scope, Send, header_map
-from omen.front.http.body import BodyLimits, ClientGoneError
+from omen.front.http.asgi import Headers, Receive, Scope, Send
+from omen.front.http.request import BodyLimits, ClientGoneError, header_map
 
 _TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}

@@ -16,7 +16,6 @@ from omen.front.grpc._call import Call
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
 from omen.front.grpc._request import read_chat
 from omen.front.http.dialect import ParsedRequest
-from omen.front.http.disconnect import cancel_when_gone
 from omen.front.http.race_report import (
     cost_headers,
     error_headers,
@@ -24,7 +23,7 @@ from omen.front.http.race_report import (
     own_fault,
     race_headers,
 )
-from omen.front.http.request_id import request_id_of
+from omen.front.http.request import cancel_when_gone, request_id_of
 from omen.front.openai.api import CompletionCollector, completion_id, model_name
 from omen.front.openai.write import ChunkWriter
 from omen.gateway import Gateway

@@ -14,7 +14,7 @@ import trio
 from omen.core.errors import RequestError
 from omen.front.grpc._call import Call
 from omen.front.grpc._schemas import HealthRequest, HealthResponse
-from omen.front.http.disconnect import cancel_when_gone
+from omen.front.http.request import cancel_when_gone
 from omen.gateway import Gateway
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3

@@ -21,8 +21,8 @@ from omen.front.grpc._reflection import reflect
 from omen.front.grpc._standing import check_health, list_models, provider_status
 from omen.front.http.asgi import Receive, Scope, Send, send_json
 from omen.front.http.auth import Authenticator
-from omen.front.http.body import BodyLimits, ClientGoneError
 from omen.front.http.race_report import error_headers, own_fault
+from omen.front.http.request import BodyLimits, ClientGoneError
 from omen.front.openai.write import error_object
 from omen.gateway import Gateway
 

@@ -19,18 +19,11 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
-    "header_map",
     "refuse_upgrade",
     "send_json",
-    "wait_until_gone",
 ]
 
 Headers = Sequence[tuple[bytes, bytes]]
-
-
-def header_map(scope: Scope) -> dict[str, str]:
-    """Read a request's headers, lower-case; of a repeated one, the last."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def send_json(send: Send, status: int, body: object, headers: Headers = ()) -> None:
@@ -57,9 +50,3 @@ async def refuse_upgrade(send: Send, status: int, body: object, headers: Headers
     start = {"type": "websocket.http.response.start", "status": status}
     await send({**start, "headers": [*told, *headers]})
     await send({"type": "websocket.http.response.body", "body": content, "more_body": False})
-
-
-async def wait_until_gone(receive: Receive) -> None:
-    """Return when the client has left. It also "leaves" after a response's normal end."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

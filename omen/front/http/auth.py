@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from omen.accounts.keyring import KeyRing
 from omen.core.callers import Caller
 from omen.front.http.asgi import Scope
-from omen.front.http.origin import is_local
+from omen.front.http.request import is_local
 
 
 @dataclass(frozen=True, slots=True)

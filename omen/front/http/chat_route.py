@@ -12,10 +12,10 @@ from omen.core.errors import OmenError
 from omen.core.plan import Output, RaceRecord
 from omen.front.http.asgi import Receive, Scope, Send
 from omen.front.http.auth import Authenticator
-from omen.front.http.body import BodyLimits
 from omen.front.http.dialect import Dialect, ImmediateAnswer, ParsedRequest
 from omen.front.http.post_route import Incoming, PostRoute, Responder, Work
 from omen.front.http.race_report import own_fault
+from omen.front.http.request import BodyLimits
 from omen.front.http.stream_output import StreamOutput
 from omen.front.http.whole_output import WholeOutput
 from omen.gateway import Gateway

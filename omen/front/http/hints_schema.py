@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validat
 from pydantic_core import PydanticCustomError
 
 from omen.core.intents import INTENTS, SYNONYMS, intent_of
-from omen.front.http.json_numbers import From1
+from omen.front.http.schema_reader import From1
 
 Positive = Annotated[float, Field(gt=0)]
 

@@ -11,9 +11,9 @@ import trio
 from omen.core.errors import OmenError
 from omen.core.plan import RaceRecord
 from omen.front.http.auth import Authenticator
-from omen.front.http.body import BodyLimits
 from omen.front.http.post_route import Errors, Incoming, PostRoute, Responder
 from omen.front.http.race_report import own_fault
+from omen.front.http.request import BodyLimits
 
 
 @dataclass(frozen=True, slots=True)

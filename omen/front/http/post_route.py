@@ -18,18 +18,18 @@ from omen.core.chat import ChatRequest
 from omen.core.errors import OmenError
 from omen.core.hints import RaceHints
 from omen.core.plan import RaceRecord
-from omen.front.http.asgi import Headers, Receive, Scope, Send, header_map, send_json
+from omen.front.http.asgi import Headers, Receive, Scope, Send, send_json
 from omen.front.http.auth import Authenticator
-from omen.front.http.body import BodyLimits, ClientGoneError, read_json_body
-from omen.front.http.disconnect import cancel_when_gone
-from omen.front.http.race_report import (
+from omen.front.http.race_report import cost_headers, error_headers, own_fault, race_headers
+from omen.front.http.request import (
+    BodyLimits,
+    ClientGoneError,
+    cancel_when_gone,
     check_method,
-    cost_headers,
-    error_headers,
-    own_fault,
-    race_headers,
+    header_map,
+    read_json_body,
+    request_id_of,
 )
-from omen.front.http.request_id import request_id_of
 from omen.gateway import Gateway
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import trio
 
 from omen.core.callers import Quota
-from omen.core.errors import OmenError, RaceError, RequestError
+from omen.core.errors import OmenError, RaceError
 from omen.core.plan import AttemptRecord, Expectation, RaceRecord
-from omen.front.http.asgi import Scope
+from omen.front.http.request import MethodNotAllowed
 from omen.serving import describe
 
 logger = logging.getLogger(__name__)
@@ -69,21 +69,6 @@ def _duration(seconds: float) -> str:
 
 def _started(race: RaceRecord) -> int:
     return sum(a.outcome != "denied" and a.role != "cache" for a in race.attempts)
-
-
-class MethodNotAllowed(RequestError):
-    """A hot route was asked with the wrong method; `allowed` is the right one."""
-
-    def __init__(self, method: str, allowed: str) -> None:
-        message = f"{method} is not allowed here; use {allowed}"
-        super().__init__(message, status=405, code="method_not_allowed")
-        self.allowed = allowed
-
-
-def check_method(scope: Scope) -> None:
-    """Let only POST pass. **Raises.** `MethodNotAllowed`."""
-    if scope["method"] != "POST":
-        raise MethodNotAllowed(scope["method"], "POST")
 
 
 def own_fault(bug: Exception, where: str) -> OmenError:

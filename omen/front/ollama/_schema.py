@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from omen.front.http.hints_schema import HintsIn, TagsIn
-from omen.front.http.json_numbers import From1, UpTo20, Whole
+from omen.front.http.schema_reader import From1, UpTo20, Whole
 from omen.front.openai.schema import FunctionToolIn, StopIn
 
 

@@ -22,10 +22,9 @@ from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.front.http.hints import read_hints
 from omen.front.http.hints_schema import HintsIn, TagsIn
-from omen.front.http.json_numbers import From0, From1
 from omen.front.http.json_route import Planned
 from omen.front.http.post_route import Incoming
-from omen.front.http.schema_reader import read_body
+from omen.front.http.schema_reader import From0, From1, read_body
 from omen.gateway import Gateway
 
 Tokens = Annotated[list[From0], Field(min_length=1)]

@@ -27,9 +27,8 @@ from omen.core.plan import RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.hints_schema import HintsIn, TagsIn
-from omen.front.http.json_numbers import From1, Whole
 from omen.front.http.race_report import explain, routing_metadata
-from omen.front.http.schema_reader import read_body
+from omen.front.http.schema_reader import From1, Whole, read_body
 from omen.front.openai.api import OpenAIErrors, model_name
 from omen.front.openai.schema import STREAM_OPTIONS, StopIn, StreamOptionsIn
 from omen.front.openai.write import DONE, usage_object

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from omen.front.http.hints_schema import HintsIn, TagsIn
-from omen.front.http.json_numbers import From1, UpTo20, Whole
+from omen.front.http.schema_reader import From1, UpTo20, Whole
 
 
 class _Open(BaseModel):

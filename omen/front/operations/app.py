@@ -16,10 +16,9 @@ from quart_trio import QuartTrio
 import omen
 from omen.core.callers import ANYBODY, Caller
 from omen.core.errors import RequestError
-from omen.front.http.asgi import header_map
 from omen.front.http.auth import Authenticator
 from omen.front.http.listed_models import listed_models
-from omen.front.http.origin import is_local
+from omen.front.http.request import header_map, is_local
 from omen.front.ollama import SPOKEN_VERSION, list_tags, read_show, resolver, show_model
 from omen.front.operations.attempts import describe_attempts
 from omen.front.operations.config import describe_config

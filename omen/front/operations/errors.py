@@ -10,9 +10,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from omen.core.errors import OmenError, RequestError
 from omen.front.anthropic.write import error_body, status_of
-from omen.front.http.asgi import header_map
 from omen.front.http.race_report import error_headers
-from omen.front.http.request_id import request_id_of
+from omen.front.http.request import header_map, request_id_of
 from omen.front.openai.write import error_object
 
 Refusal = tuple[dict[str, Any], int, dict[str, str]]

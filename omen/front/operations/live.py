@@ -13,10 +13,10 @@ import trio
 from pydantic_core import to_json
 
 from omen.core.errors import OmenError
-from omen.front.http.asgi import Receive, Scope, Send, header_map, send_json
+from omen.front.http.asgi import Receive, Scope, Send, send_json
 from omen.front.http.auth import Authenticator
-from omen.front.http.disconnect import cancel_when_gone
-from omen.front.http.race_report import MethodNotAllowed, error_headers
+from omen.front.http.race_report import error_headers
+from omen.front.http.request import MethodNotAllowed, cancel_when_gone, header_map
 from omen.front.openai.write import error_object
 from omen.telemetry import LiveFeed
 

@@ -13,9 +13,8 @@ from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
 from omen.core.plan import RaceRecord
 from omen.front.http.dialect import ParsedRequest
-from omen.front.http.disconnect import TAIL_SECONDS
 from omen.front.http.race_report import own_fault
-from omen.front.http.request_id import request_id_of
+from omen.front.http.request import TAIL_SECONDS, request_id_of
 from omen.front.openai.api import completion_id, model_name
 from omen.front.openai.parse import parse_chat
 from omen.front.openai.write import ChunkWriter, error_object

@@ -7,10 +7,10 @@ from functools import partial
 
 from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
-from omen.front.http.asgi import Receive, Scope, Send, header_map, refuse_upgrade, send_json
+from omen.front.http.asgi import Receive, Scope, Send, refuse_upgrade, send_json
 from omen.front.http.auth import shown_key
-from omen.front.http.origin import is_local, is_same_origin
 from omen.front.http.race_report import error_headers
+from omen.front.http.request import header_map, is_local, is_same_origin
 from omen.front.openai.write import error_object
 from omen.front.websocket._socket import Door, Identify, Socket
 

@@ -13,7 +13,7 @@ from omen.core.errors import RequestError
 from omen.front.grpc._call import Call
 from omen.front.grpc._framing import frame
 from omen.front.grpc._omen_pb2 import GetProviderStatusRequest as ParsedRequest
-from omen.front.http.body import BodyLimits, ClientGoneError
+from omen.front.http.request import BodyLimits, ClientGoneError
 from tests.front.client import scope
 
 MESSAGE = frame(ParsedRequest(provider_id="a").SerializeToString())

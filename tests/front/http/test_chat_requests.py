@@ -7,8 +7,7 @@ import re
 import pytest
 import trio
 
-from omen.front.http.body import BodyLimits
-from omen.front.http.request_id import request_id_of
+from omen.front.http.request import BodyLimits, request_id_of
 from tests.front.asking import body
 from tests.front.chatting import WHOLE, ask, post
 from tests.front.client import piece

@@ -7,7 +7,7 @@ import trio
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import TextDelta
-from omen.front.http.disconnect import TAIL_SECONDS
+from omen.front.http.request import TAIL_SECONDS
 from tests.front.asking import body
 from tests.front.chatting import END, HELLO, START, ask, route
 from tests.front.client import GONE, Conversation, piece, scope, talk

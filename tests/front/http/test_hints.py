@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from omen.core.hints import RaceHints
-from omen.front.http.asgi import header_map
+from omen.front.http.request import header_map
 from tests.front.asking import ask
 
 
