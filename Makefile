@@ -11,7 +11,7 @@ CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals,heed_reloads,stay_idle,never_read,keep_reading
 
-.PHONY: setup run test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets clean
+.PHONY: setup run quick test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 run: $(STAMP)
 	$(BIN)/omen serve
+
+quick: $(STAMP)
+	$(BIN)/pytest --quick -n auto --dist worksteal
 
 test: $(STAMP)
 	$(BIN)/pytest -n auto --dist worksteal

@@ -118,10 +118,18 @@ def test_pages_that_the_code_names_exist() -> None:
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
-def test_every_public_module_is_on_the_map() -> None:
+def test_the_tree_is_the_map() -> None:
     the_map = section("docs/architecture.md", "## The map")
-    public = [source.name for source in SOURCES if not source.name.startswith("_")]
-    assert [name for name in public if not re.search(rf"[`/]{name}`", the_map)] == []
+    packages = [p.parent.name for p in (ROOT / "omen").glob("*/__init__.py")]
+    assert [name for name in packages if f"omen.{name} " not in the_map] == []
+    named = re.findall(r"^omen\.(\w+)", the_map, re.MULTILINE)
+    assert [name for name in named if not list((ROOT / "omen").glob(f"{name}*"))] == []
+
+
+def test_the_architecture_fits_two_screens() -> None:
+    lines = page("docs/architecture.md").splitlines()
+    assert len(lines) <= 100
+    assert max(map(len, lines)) <= 120
 
 
 def test_the_layers_that_are_checked_are_on_the_map_in_their_order() -> None:

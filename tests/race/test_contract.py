@@ -45,6 +45,7 @@ async def raises_in_a_task(plan: Plan, open_attempt: OpenAttempt, output: Output
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task)
+        await trio.lowlevel.checkpoint()
     return CANDIDATE
 
 
