@@ -16,7 +16,7 @@ _MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """US dollars per million tokens. A rate that is None falls back to the one that it names."""
+    """US dollars per million tokens. A rate that is None equals another rate, as noted below it."""
 
     input: Decimal
     """Prompt tokens that were not read from a cache."""

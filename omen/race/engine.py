@@ -107,4 +107,4 @@ def _timeout_message(race: RaceRecord) -> str:
         f"{a.candidate.name}: {a.failure.message if a.failure else a.outcome}"
         for a in race.attempts
     )
-    return f"the request's time is up: {attempts or 'no attempt was started'}"
+    return f"the total timeout has passed: {attempts or 'no attempt was started'}"
