@@ -1,9 +1,9 @@
-"""Holds a strategy to its contract, so that its mistakes are told as its own.
+"""Enforces the contract of a strategy, and reports its faults as the strategy's own.
 
-A strategy may come from another package. If it raises what no strategy may raise, or returns
-without a winner, its caller gets a 500 that names the strategy and the place, and so does the log;
-nothing else of the gateway is touched. What goes wrong in the output is not the strategy's doing
-and passes through as it is.
+A strategy may come from another package. If it raises an error that the contract does not allow, or
+returns without a winner, the caller gets a 500 that names the strategy and the place, and the log
+names both as well. The rest of the gateway is not affected. An error of the output is not the
+strategy's fault and passes through unchanged.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ logger = logging.getLogger(__name__)
 async def run_strategy(
     race: RaceRecord, strategy: Strategy, open_attempt: OpenAttempt, output: Output
 ) -> None:
-    """Run a race's strategy once. **Raises.** Its own `OmenError`, or `StrategyFault`."""
-    watched = _Watched(output)
+    """Run a race's strategy once. **Raises.** The strategy's `OmenError`, or `StrategyFault`."""
+    observed = _ObservedOutput(output)
     try:
-        await strategy(race.plan, open_attempt, watched)
+        await strategy(race.plan, open_attempt, observed)
     except OmenError:
         raise
     except Exception as error:
-        if watched.has_failed:
+        if observed.has_failed:
             raise
-        leaf = _leaf(error)
+        leaf = _first_leaf(error)
         place = _place(strategy, leaf.__traceback__)
         fault = StrategyFault(race.plan.strategy, f"{type(leaf).__name__} at {place}")
-        # No traceback: its words may hold a prompt.
+        # No traceback in the log: the error's text may hold a prompt.
         logger.error("race %s: %s; raised at %s", race.race_id, fault.message, _innermost(leaf))  # noqa: TRY400
         raise fault from error
     if race.winner is None:
@@ -46,8 +46,8 @@ async def run_strategy(
         raise fault
 
 
-class _Watched:
-    """An output that remembers whether sending failed."""
+class _ObservedOutput:
+    """An output that records whether a send failed."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -61,8 +61,8 @@ class _Watched:
             raise
 
 
-def _leaf(error: BaseException) -> BaseException:
-    """Return the first error inside a group of groups; nurseries wrap what their tasks raise."""
+def _first_leaf(error: BaseException) -> BaseException:
+    """Return the first error inside nested groups; a nursery wraps its tasks' errors in a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -74,7 +74,7 @@ def _innermost(error: BaseException) -> str:
 
 
 def _place(strategy: Strategy, trace: TracebackType | None) -> str:
-    """Say where in the strategy's own files it happened, as near as can be told."""
+    """Return the innermost place in the strategy's own folder, else the innermost of all."""
     source = getsourcefile(unwrap(strategy)) if hasattr(strategy, "__code__") else None
     folder = Path(source).parent if source else None
     frames = traceback.extract_tb(trace)

@@ -1,7 +1,7 @@
 """Runs a plan with its strategy, within the plan's total deadline.
 
-It knows the protocol of a strategy and not one of them by name (`installed.py` finds them). What an
-attempt is, and where the winner's events go, it hands through unseen.
+The engine knows the protocol of a strategy, but no strategy by name (`installed.py` loads them). It
+passes attempts and the output through and does not look into them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ async def run_race(
 ) -> None:
     """Run one race to its end; when it returns, the whole answer has been sent to `output`.
 
-    Where the plan allows it, a committed stream that dies is followed by a new race among those who
-    have not failed; their answer is announced by a `Restart`.
+    If the plan allows a restart and a committed stream breaks, a new race runs among the candidates
+    that have not failed. A `Restart` announces its answer.
 
     **Raises.** What the strategy raises, `TotalTimeoutExceeded`, which names every attempt, or
     `StrategyFault` when the strategy broke its contract.
@@ -40,20 +40,22 @@ async def run_race(
                 try:
                     await run_strategy(race, strategy, open_attempt, output)
                     break
-                except UpstreamFailure as death:
-                    if not _begin_anew(race, death):
+                except UpstreamFailure as failure:
+                    if not _plan_restart(race, failure):
                         raise
-                output = _Announced(output)
+                output = _RestartOutput(output)
     finally:
         race.ended_at = trio.current_time()
+    # Outside the scope: every attempt has ended by now, so the error names all outcomes.
     if total.cancelled_caught:
-        raise TotalTimeoutExceeded(_story(race))
+        raise TotalTimeoutExceeded(_timeout_message(race))
 
 
 async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_Answer]]) -> _Answer:
-    """Ask a plan's candidates one after the other for an answer that is no stream.
+    """Return the first answer of a plan's candidates, for answers that are one body, not a stream.
 
-    The next one is asked when one has failed in a way that another may cure.
+    `ask` makes an attempt at one candidate. It is called for the next candidate when an attempt has
+    failed and another candidate may help.
 
     **Raises.** `AllAttemptsFailed`, or `TotalTimeoutExceeded`; both name every attempt.
     **Cancellation.** No attempt outlives the call.
@@ -71,38 +73,38 @@ async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_An
             raise AllAttemptsFailed(failed)
     finally:
         race.ended_at = trio.current_time()
-    raise TotalTimeoutExceeded(_story(race))
+    raise TotalTimeoutExceeded(_timeout_message(race))
 
 
-def _begin_anew(race: RaceRecord, death: UpstreamFailure) -> bool:
-    """Plan another race, when the winner of one has died and that is allowed and possible."""
+def _plan_restart(race: RaceRecord, failure: UpstreamFailure) -> bool:
+    """Plan another race after a winner's failure; return False if it is not allowed or possible."""
     failed = {attempt.candidate for attempt in race.attempts if attempt.failure is not None}
     left = tuple(c for c in race.plan.candidates if c not in failed)
-    if not (race.plan.restart and race.winner is not None and death.failover and left):
+    if not (race.plan.restart and race.winner is not None and failure.failover and left):
         return False
-    # The deadline was for the first useful token, and that came.
+    # The commit deadline is for the first useful token of the request, which has been sent.
     race.plan = replace(race.plan, candidates=left, commit_deadline=inf)
     race.winner = None
     race.restarts += 1
     return True
 
 
-class _Announced:
-    """Says, before the first event of another answer, that the one before it is void."""
+class _RestartOutput:
+    """An output that sends a `Restart` before the first event of the new answer."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._announced = False
+        self._is_announced = False
 
     async def send(self, events: Sequence[Event]) -> None:
-        said = events if self._announced else [Restart(), *events]
-        self._announced = True
-        await self._output.send(said)
+        batch = events if self._is_announced else [Restart(), *events]
+        self._is_announced = True
+        await self._output.send(batch)
 
 
-def _story(race: RaceRecord) -> str:
+def _timeout_message(race: RaceRecord) -> str:
     attempts = "; ".join(
         f"{a.candidate.name}: {a.failure.message if a.failure else a.outcome}"
         for a in race.attempts
     )
-    return f"the request's time is up: {attempts or 'no attempt was started'}"
+    return f"the total timeout has passed: {attempts or 'no attempt was started'}"

@@ -1,4 +1,4 @@
-"""A strategy that breaks its contract is told as its own fault, and nobody else's."""
+"""A strategy that breaks its contract is reported as the strategy's own fault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
 
 class Nowhere:
     async def send(self, events: Sequence[Event]) -> None:
-        """Nobody listens."""
+        """Drop the events."""
 
 
 class Broken:
@@ -44,6 +44,7 @@ async def raises_in_a_task(plan: Plan, open_attempt: OpenAttempt, output: Output
         raise ZeroDivisionError("secret words of a prompt")
 
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
         nursery.start_soon(task)
         await trio.lowlevel.checkpoint()
     return CANDIDATE

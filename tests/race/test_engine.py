@@ -82,7 +82,7 @@ DEATH = UpstreamFailure(FailureKind.TRUNCATED, "broke off")
 
 
 async def restarted(death: UpstreamFailure, **plan: object) -> tuple[RaceRecord, list[Plan]]:
-    """Run a race whose first winner dies at the third second; return the plans that were run."""
+    """Run a race whose first winner fails at the third second; return the plans that were run."""
     race = race_until(100.0)
     race.plan = replace(race.plan, candidates=(CANDIDATE, OTHER), **plan)  # type: ignore[arg-type]
     plans: list[Plan] = []
@@ -106,7 +106,7 @@ async def restarted(death: UpstreamFailure, **plan: object) -> tuple[RaceRecord,
 async def test_a_restart_is_among_those_that_have_not_failed_and_has_no_commit_deadline(
     autojump_clock: MockClock,
 ) -> None:
-    """The deadline was for the first useful token, and that came."""
+    """The commit deadline is for the first useful token, which was sent before the restart."""
     race, plans = await restarted(DEATH, restart=True, commit_deadline=2.0)
     assert [plan.candidates for plan in plans] == [(CANDIDATE, OTHER), (OTHER,)]
     assert [plan.commit_deadline for plan in plans] == [2.0, inf]

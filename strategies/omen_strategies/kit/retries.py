@@ -1,7 +1,7 @@
-"""Whether a candidate is tried once more, and after which pause. Pure but for the clock.
+"""Whether a failed candidate is repeated, and after which pause. Pure, except for the clock.
 
-Only a candidate with nobody left to take its place is tried again, and only when its failure is one
-that passes by itself.
+A candidate is repeated only if no other candidate is left to take its place (the field checks
+that), and only if its failure is of a temporary kind.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ from omen.core.errors import UpstreamFailure
 from omen.core.plan import Plan
 
 FIRST_PAUSE = 0.25
-"""Seconds before the same candidate is tried again that did not say when to come back."""
+"""Seconds before a repeated attempt, if the upstream sent no `Retry-After`."""
 LONGEST_PAUSE = 5.0
-"""Seconds. An upstream that asks for a longer pause is not waited for: the caller decides that."""
+"""Seconds. If the upstream asks for a longer pause there is no retry: the caller gets the error and
+decides whether to wait."""
 
 
 class Retries:
-    """Grants `count` retries in all over one run of a plan."""
+    """The retries of one run of a plan, at most `count` in total."""
 
     def __init__(self, plan: Plan, count: int) -> None:
         self._plan = plan
         self._left = count
 
     def grant(self, failure: UpstreamFailure) -> float | None:
-        """Return the pause before another try in seconds, and count it; None refuses."""
+        """Return the pause before a retry, in seconds, and count the retry; None denies it."""
         if not self._left or not failure.retryable:
             return None
         pause = FIRST_PAUSE if failure.retry_after is None else failure.retry_after
+        # A retry that would start at the commit deadline or after it could not commit any more.
         if pause > LONGEST_PAUSE or trio.current_time() + pause >= self._plan.commit_deadline:
             return None
         self._left -= 1

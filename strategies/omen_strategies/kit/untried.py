@@ -1,4 +1,4 @@
-"""Which candidate is next: the candidates of one plan that have not been started yet. Pure."""
+"""The candidates of one plan that have no attempt yet, and the choice of the next one. Pure."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ class Untried:
         return len(self._left)
 
     def take(self) -> Candidate | None:
-        """Take the first one."""
+        """Remove and return the first candidate; None if there is none."""
         return self._left.pop(0) if self._left else None
 
-    def take_elsewhere(
+    def take_in_other_domain(
         self, running: Iterable[Entrant], refused: Collection[Candidate] = ()
     ) -> Candidate | None:
-        """Take the first one that shares no failure domain with a running one, else the first one.
+        """Remove and return the first candidate in a failure domain without a running entrant.
 
-        A candidate that was `refused` just now is passed over.
+        If there is none, take the first candidate of any domain. Candidates in `refused` are
+        skipped.
         """
-        taken = {entrant.candidate.domain for entrant in running}
+        busy_domains = {entrant.candidate.domain for entrant in running}
         left = [candidate for candidate in self._left if candidate not in refused]
-        elsewhere = (candidate for candidate in left if candidate.domain not in taken)
-        chosen = next(elsewhere, left[0] if left else None)
+        in_other_domain = (c for c in left if c.domain not in busy_domains)
+        chosen = next(in_other_domain, left[0] if left else None)
         if chosen is not None:
             self._left.remove(chosen)
         return chosen
 
     def put_back(self, candidate: Candidate) -> None:
-        """Return a candidate that was taken and not started to its place in the order."""
+        """Put a candidate that was taken but not started back to its place in the plan's order."""
         self._left = [c for c in self._plan.candidates if c in self._left or c == candidate]
