@@ -23,7 +23,7 @@ from omen.core.candidates import Candidate
 from omen.core.errors import AllAttemptsFailed, FailedAttempt, MaxLatencyExceeded, UpstreamFailure
 from omen.core.events import AnswerEnd, AnswerStart, ChoiceEnd, ChoiceSwitch, Event, Usage
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan
-from omen_strategies.kit import Gate
+from omen_strategies.kit import Gate, read_prelude
 
 
 async def stream_choices(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
@@ -98,13 +98,9 @@ class _Choices:
         """
         gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
         prelude: list[Event] = []
-        useful = False
-        with trio.move_on_at(self._plan.commit_deadline):
-            while not useful:
-                events = await attempt.receive()
-                prelude += events
-                useful = gate.add(events)
-        return prelude if useful or gate.visible else []
+        with trio.move_on_at(self._plan.commit_deadline) as deadline:
+            await read_prelude(attempt, gate, prelude)
+        return [] if deadline.cancelled_caught and not gate.visible else prelude
 
     async def _relay(self, index: int, prelude: Sequence[Event], attempt: Attempt) -> None:
         """Send one choice's events, up to its end."""

@@ -22,7 +22,7 @@ from omen.core.errors import (
 )
 from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta
 from omen.core.plan import Attempt, OpenAttempt, Plan
-from omen_strategies.kit import Gate
+from omen_strategies.kit import Gate, read_prelude
 
 LONGEST_DRAFT = 4 << 20
 """Characters. A longer draft is a flood and must not fill the memory."""
@@ -122,10 +122,10 @@ class Drafts:
 
     async def _read(self, draft: Draft) -> None:
         gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
-        useful, length = False, 0
-        while not (draft.events and isinstance(draft.events[-1], AnswerEnd)):
+        await read_prelude(draft.attempt, gate, draft.events)
+        length = sum(map(_length, draft.events))
+        while not isinstance(draft.events[-1], AnswerEnd):
             events = await draft.attempt.receive()
-            useful = useful or gate.add(events)
             draft.events += events
             length += sum(map(_length, events))
             if length > LONGEST_DRAFT:

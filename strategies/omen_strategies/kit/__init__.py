@@ -13,6 +13,6 @@ docs/write-a-strategy.md builds a whole strategy from these parts.
 
 from omen_strategies.kit.entrant import Entrant, Lane
 from omen_strategies.kit.field import Field
-from omen_strategies.kit.gate import Gate
+from omen_strategies.kit.gate import Gate, read_prelude
 
-__all__ = ["Entrant", "Field", "Gate", "Lane"]
+__all__ = ["Entrant", "Field", "Gate", "Lane", "read_prelude"]

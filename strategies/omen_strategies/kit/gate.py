@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
+from omen.core.plan import Attempt
 from omen.core.useful import UsefulMeter
 
 PRELUDE_LIMIT = 1 << 20
@@ -82,3 +83,17 @@ class Gate:
             raise UpstreamFailure(
                 FailureKind.EMPTY, f"reasoned for {REASONING_LIMIT >> 20} MiB without an answer"
             )
+
+
+async def read_prelude(attempt: Attempt, gate: Gate, prelude: list[Event]) -> None:
+    """Receive events until the gate says that they are useful.
+
+    **Raises.** `UpstreamFailure`, of the attempt or of the gate.
+    **Cancellation.** `prelude` has every event that was received.
+    """
+    useful = False
+    while not useful:
+        # No await between these lines: a cancelled call must not lose events.
+        events = await attempt.receive()
+        prelude += events
+        useful = gate.add(events)
