@@ -67,7 +67,7 @@ class RequestPipeline:
                 await run_race_into(recorder)
 
     async def _remember(self, race: RaceRecord, request: ChatRequest, calls: Sequence[str]) -> None:
-        """Store the maker of an answer. A cached answer stores nothing: nobody made it just now."""
+        """Store the maker of an answer, unless the answer comes from the cache."""
         if not race.cached:
             await self.affinity.remember(race, request, calls)
 

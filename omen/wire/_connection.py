@@ -4,8 +4,8 @@ Rule 1: a connection is in exactly one place. It belongs to one exchange, or it 
 or it is closed. Each move between these places is one synchronous step (`IdlePool.take`,
 `IdlePool.keep`) or a close, so no two exchanges can have the same connection.
 
-Rule 2: a connection has no task and no deadline of its own. The task of the exchange calls it, and
-whoever bounds the exchange does so with a scope around the call.
+Rule 2: a connection has no task and no deadline of its own. The task of the exchange calls it. The
+deadline of the exchange is a scope around that call, and belongs to the caller.
 
 States
 ======

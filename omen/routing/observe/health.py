@@ -151,7 +151,7 @@ class Health:
         return success_at is None or now - success_at > _FRESH_SECONDS
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe an attempt. Only a chat says how chats go; every attempt counts as load."""
+        """Observe an attempt. Every attempt counts for the load, only chats for the health."""
         if moment == "started":
             self._count(attempt.candidate, +1)
         elif moment == "ended":
