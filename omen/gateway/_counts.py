@@ -1,4 +1,4 @@
-"""How many requests there were, and are."""
+"""Counts of requests: those that run, and those that ended, by outcome."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Counts:
-    """Requests that were planned, by how they ended."""
+    """The planned requests, by outcome."""
 
     live: int = 0
     answered: int = 0
     failed: int = 0
-    """An error was told instead of an answer, or in the middle of one."""
+    """The client got an error instead of an answer, or in the middle of one."""
     cancelled: int = 0
     """The client left, or OMEN was stopped."""
 
     @property
     def total(self) -> int:
-        """All that were begun."""
+        """All requests that began."""
         return self.live + self.answered + self.failed + self.cancelled
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count one request, which is the block."""
+        """Count the block as one request: as running inside it, afterwards by its outcome."""
         self.live += 1
-        how = "cancelled"
+        # `trio.Cancelled` is no `Exception`, so a cancelled block leaves this value as it is.
+        outcome = "cancelled"
         try:
             yield
-            how = "answered"
+            outcome = "answered"
         except Exception:
-            how = "failed"
+            outcome = "failed"
             raise
         finally:
             self.live -= 1
-            setattr(self, how, getattr(self, how) + 1)
+            setattr(self, outcome, getattr(self, outcome) + 1)

@@ -1,4 +1,4 @@
-"""Routing: who exists, who may, and the plan that follows."""
+"""Routing: which candidates exist, which of them may answer a request, and the resulting plan."""
 
 from omen.routing.decide.assessment import Assessor
 from omen.routing.decide.deadline import Odds, choose_plan

@@ -1,4 +1,4 @@
-"""Who a connection leads to."""
+"""Origins: the scheme, host and port that a connection leads to."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port: what two requests must share to share a connection.
+    """Scheme, host and port. Two requests can share a connection only if these are equal.
 
-    A tuple, because it is a key that every request looks up several times.
+    It is a tuple, because every request uses it several times as a key of a dictionary.
     """
 
     scheme: str
@@ -23,14 +23,14 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: httpx.URL) -> Origin:
-        """Read the origin of a URL; the host comes out in ASCII, and without brackets.
+        """Return the origin of a URL. The host is in ASCII, without brackets.
 
-        **Raises.** `httpx.UnsupportedProtocol` unless the scheme is http or https, and the port
-        one that exists.
+        **Raises.** `httpx.UnsupportedProtocol` if the scheme is neither http nor https, the host is
+        missing, or the port is out of range.
         """
         if url.scheme not in _DEFAULT_PORTS or not url.raw_host:
             raise httpx.UnsupportedProtocol(
-                "the URL of an upstream begins with http:// or https://"
+                "the URL of an upstream must begin with http:// or https://"
             )
         port = url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]
         if not 0 < port < 65536:
@@ -43,7 +43,7 @@ class Origin(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """Host and port as CONNECT and NO_PROXY want them, an IPv6 address in brackets."""
+        """Host and port in the form of CONNECT and NO_PROXY, an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -52,8 +52,9 @@ class Origin(NamedTuple):
 
 
 Dial = Callable[[Origin], Awaitable[trio.abc.Stream]]
-"""Opens a stream over which HTTP/1.1 can be spoken to an origin at once, TLS included.
+"""Opens a stream to an origin, including TLS, that is ready for HTTP/1.1.
 
-**Raises.** `OSError`, `trio.BrokenResourceError` or an httpx error. It leaves nothing open when it
-raises or is cancelled.
+**Raises.** `OSError`, `trio.BrokenResourceError` or an httpx error.
+
+**Cancellation.** It leaves no socket open, and neither does it when it raises.
 """

@@ -1,6 +1,6 @@
-"""Which origins are reached through a proxy, as the environment says it.
+"""The proxies that the environment configures, by origin.
 
-The variables are the usual ones: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case.
+The variables are HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in upper or lower case.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from omen.wire._origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy, and the headers it wants (which may hold a password)."""
+    """A proxy, and the headers that it needs (which may contain a password)."""
 
     origin: Origin
     headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
@@ -38,14 +38,14 @@ class Proxies:
 
     @classmethod
     def from_environment(cls) -> Proxies:
-        """Read the environment once; later changes to it do not count."""
+        """Return the proxies of the current environment. Later changes to it have no effect."""
         return cls(getproxies_environment())
 
     def find(self, origin: Origin) -> Proxy | None:
-        """Give the proxy for this origin, None when it is reached directly.
+        """Return the proxy for an origin; None for a direct connection.
 
-        **Raises.** `httpx.ProxyError` for a proxy that is neither http nor https (SOCKS, say): to
-        go round it silently would be worse.
+        **Raises.** `httpx.ProxyError` for a proxy that is neither http nor https (such as SOCKS): a
+        direct connection in spite of the setting would be worse.
         """
         url = self._settings.get(origin.scheme) or self._settings.get("all")
         if not url or proxy_bypass_environment(origin.authority, self._settings):
@@ -58,7 +58,7 @@ def _parse_proxy(text: str) -> Proxy:
         url = httpx.URL(text if "://" in text else f"http://{text}")
         origin = Origin.of(url)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise httpx.ProxyError("a proxy's URL begins with http:// or https://") from error
+        raise httpx.ProxyError("the URL of a proxy must begin with http:// or https://") from error
     if not url.userinfo:
         return Proxy(origin)
     credentials = base64.b64encode(f"{url.username}:{url.password}".encode())

@@ -17,7 +17,7 @@ from omen.core.events import (
     ToolCallDelta,
     WireEvent,
 )
-from omen.routing.observe.breaker import AGAINST_THE_UPSTREAM
+from omen.routing.observe.breaker import UPSTREAM_FAULTS
 from tests.strategies.scenario import (
     USEFUL,
     answers,
@@ -113,7 +113,7 @@ def test_the_longest_thought_there_is_fits_at_one_token_a_piece(size: int) -> No
     assert pieces * size / 4 > 128_000
     # The prelude is bounded, and no circuit breaker counts the failure: the upstream is healthy.
     assert kind is FailureKind.EMPTY
-    assert kind not in AGAINST_THE_UPSTREAM
+    assert kind not in UPSTREAM_FAULTS
 
 
 @pytest.mark.parametrize(

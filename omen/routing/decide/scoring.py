@@ -1,7 +1,7 @@
-"""Scores from live data: health, first tokens and outcomes, put together.
+"""Scores from live data: health, times to first token, and outcomes.
 
-A candidate's own score orders candidates; a provider's is told to operators. Both come from the
-same windows, so what is seen is what is done.
+The score of a candidate orders candidates; the score of a provider is for operators. Both come from
+the same windows, so operators see the numbers that routing uses.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ P90 = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores candidates and providers by what was seen of them."""
+    """Scores candidates and providers by observations."""
 
     health: Health
     first_tokens: FirstTokens
     outcomes: Outcomes
 
     def of(self, candidate: Candidate) -> Score:
-        """Score one candidate, at its own endpoint."""
+        """Return the score of one candidate, at its own endpoint."""
         return make_score(
             self.health.state_at(candidate),
             _p90(self.first_tokens.recent(candidate)),
@@ -39,7 +39,11 @@ class Scores:
         )
 
     def of_provider(self, provider: CatalogProvider) -> Score:
-        """Score a provider: its best endpoint, all its models, the price of what `auto` asks."""
+        """Return the score of a provider.
+
+        It combines the health of its best endpoint, the times and outcomes of all its models, and
+        the price of the model that `auto` stands for.
+        """
         model = model_for_auto(provider) or next(iter(provider.listed), "")
         return make_score(
             self.health.state(provider.name),
@@ -50,9 +54,10 @@ class Scores:
 
 
 def _p90(survival: Survival) -> float | None:
-    """Give the p90; None while no first token was ever seen, be it that it only lost races.
+    """Return the p90; None if no first token was observed yet, as when it has lost every race.
 
-    If so many were cut off that nobody knows their end, the longest one seen stands in for it.
+    If so many samples are censored that the p90 lies beyond every observed time, return the longest
+    observed time.
     """
     if not survival.times:
         return None
