@@ -10,6 +10,7 @@ from decimal import Decimal
 from math import inf
 from random import Random
 
+import pytest
 import trio
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
@@ -34,6 +35,8 @@ from omen.sim.faults import (
     WhitespaceOnly,
 )
 from tests.world import Received, World, open_world, upstream, whole
+
+pytestmark = pytest.mark.slow
 
 TOKENS = 12
 NAMES = ("one", "two", "three")

@@ -26,6 +26,8 @@ from omen.sim.distributions import Between
 from omen.sim.faults import Fault, MidstreamError, RoleOnly, Silence, Status, Truncated
 from tests.world import World, open_world
 
+pytestmark = pytest.mark.slow
+
 PRICE = Price(input=Decimal("2.5"), output=Decimal(10))
 RATES = CardPrice(rates=Rates(input=Decimal("2.5"), output=Decimal(10)))
 STRATEGIES = ("single", "race", "speculate_k", "parallel_merge")
