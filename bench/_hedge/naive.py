@@ -12,7 +12,7 @@ from collections import defaultdict
 import trio
 
 from omen.core.candidates import Candidate
-from omen.core.plan import AttemptRecord, Moment, Observer, RaceRecord
+from omen.core.records import AttemptRecord, Moment, Observer, RaceRecord
 from omen.routing import Survival
 from omen.routing.decide.hedging import ENOUGH_SAMPLES
 from omen.routing.observe.window import Window

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pydantic_core import to_jsonable_python
 
 from omen.core.chat import ChatRequest
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 
 PREFIX = "answer:"
 

@@ -24,9 +24,10 @@ from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.hints import RaceHints
-from omen.core.plan import Output, RaceRecord
-from omen.gateway._counts import Counts
+from omen.core.plan import Output
+from omen.core.records import RaceRecord
 from omen.gateway._parts import Parts
+from omen.gateway._pipeline import Counts
 from omen.gateway._reload import Reload, plan_reload
 from omen.gateway._sockets import UpstreamSockets, count_sockets
 from omen.providers import load_kinds

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from omen.config import Settings
-from omen.core.plan import Observer
+from omen.core.records import Observer
 from omen.gateway._books import Books
 from omen.gateway._gateway import Gateway
 from omen.gateway._parts import make_parts

@@ -17,7 +17,8 @@ from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import FREE, UNKNOWN
-from omen.core.plan import Admission, Observer, Strategy
+from omen.core.plan import Strategy
+from omen.core.records import Admission, Observer
 from omen.gateway._books import Books
 from omen.gateway._pipeline import RequestPipeline
 from omen.gateway._sockets import owners
@@ -84,7 +85,7 @@ class Parts:
                 health=self.health.rank,
                 budget_rank=self.months.budget_rank,
                 load=self.health.load,
-                score=lambda candidate: self.scores.of(candidate).overall,
+                score=self.scores.overall,
             ),
             odds=Odds(
                 survival=self.first_tokens.survival,
@@ -140,7 +141,7 @@ def make_parts(
         *([] if audit is None else [audit]),
     ]
     # The hedge budget comes last: a start that another admission denies must not take a token.
-    admissions: list[Admission] = [slots.admit, health.admit, hedge_budget]
+    extra_admissions: list[Admission] = [health.admit, hedge_budget]
     strategies = load_strategies()
     pipeline = RequestPipeline(
         strategies=strategies,
@@ -148,8 +149,9 @@ def make_parts(
             transport,
             load_kinds(),
             [*learning, *keeping],
-            admissions,
+            [slots.admit],
             [budgets.reserve],
+            extra_admissions=extra_admissions,
             threshold=_threshold(settings),
         ),
         limits=Limits(store),

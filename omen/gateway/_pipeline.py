@@ -10,8 +10,8 @@ starts when a committed stream has died. The other parts return plans.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -25,7 +25,8 @@ from omen.core.chat import ChatRequest
 from omen.core.costs import PromptSize
 from omen.core.errors import TotalTimeoutExceeded
 from omen.core.events import Event
-from omen.core.plan import AttemptRecord, Observer, Output, Plan, RaceRecord, Strategy
+from omen.core.plan import Output, Plan, Strategy
+from omen.core.records import AttemptRecord, Observer, RaceRecord
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
 from omen.race.reasoning import ReasoningMemory
@@ -77,6 +78,9 @@ class RequestPipeline:
 
         **Raises.** `RateLimited`.
         """
+        if not race.caller.is_limited:
+            yield
+            return
         await self.limits.admit(race, request)
         try:
             yield
@@ -225,3 +229,36 @@ async def _wait_for(flight: Flight, race: RaceRecord) -> CachedAnswer | None:
         await flight.wait()
         return flight.answer
     raise TotalTimeoutExceeded("the total timeout has passed, waiting for an identical request")
+
+
+@dataclass(slots=True)
+class Counts:
+    """The planned requests, by outcome."""
+
+    live: int = 0
+    answered: int = 0
+    failed: int = 0
+    """The client got an error instead of an answer, or in the middle of one."""
+    cancelled: int = 0
+    """The client left, or OMEN was stopped."""
+
+    @property
+    def total(self) -> int:
+        """All requests that began."""
+        return self.live + self.answered + self.failed + self.cancelled
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the block as one request: as running inside it, afterwards by its outcome."""
+        self.live += 1
+        # `trio.Cancelled` is no `Exception`, so a cancelled block leaves this value as it is.
+        outcome = "cancelled"
+        try:
+            yield
+            outcome = "answered"
+        except Exception:
+            outcome = "failed"
+            raise
+        finally:
+            self.live -= 1
+            setattr(self, outcome, getattr(self, outcome) + 1)

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger(__name__)
 

@@ -13,15 +13,8 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, Event, TextDelta
-from omen.core.plan import (
-    Admission,
-    AttemptRecord,
-    Observer,
-    OpenAttempt,
-    RaceRecord,
-    Rewrite,
-    Role,
-)
+from omen.core.plan import OpenAttempt, Rewrite, Role
+from omen.core.records import Admission, AttemptRecord, Observer, RaceRecord
 from omen.race.attempts import AttemptRegistry
 
 Latencies = Callable[[RaceRecord, Candidate], float]

@@ -23,7 +23,7 @@ from math import inf
 from random import Random
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import NO_CHAT
+from omen.core.records import NO_CHAT
 from omen.ledger.entries import Entry
 from omen.replay._run import RecordedRequest
 from omen.routing import Survival, estimate

@@ -21,15 +21,8 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.errors import OmenError
 from omen.core.events import Event
-from omen.core.plan import (
-    EXTRA_LOAD,
-    Admission,
-    Expectation,
-    Observer,
-    Plan,
-    RaceRecord,
-    Strategy,
-)
+from omen.core.plan import EXTRA_LOAD, Expectation, Plan, Strategy
+from omen.core.records import Admission, Observer, RaceRecord
 from omen.race.engine import run_race
 from omen.race.installed import load_strategies
 from omen.replay._attempts import GivenAttempts

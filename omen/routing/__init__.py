@@ -7,8 +7,7 @@ from omen.routing.decide.names import AUTO
 from omen.routing.decide.preference import Preferences
 from omen.routing.decide.ranking import Maker, RequestContext
 from omen.routing.decide.router import PlanDefaults, Router
-from omen.routing.decide.score import Score
-from omen.routing.decide.scoring import Scores
+from omen.routing.decide.score import Score, Scores
 from omen.routing.models.cards import Cards
 from omen.routing.models.catalog import Catalog, CatalogProvider
 from omen.routing.observe.concurrency import ConcurrencyLimits

@@ -15,7 +15,7 @@ from typing import get_args
 
 from hdrh.histogram import HdrHistogram
 
-from omen.core.plan import AttemptRecord, CutReason, Moment, RaceRecord
+from omen.core.records import AttemptRecord, CutReason, Moment, RaceRecord
 
 _LONGEST = 60.0
 _DIGITS = 2
@@ -37,6 +37,8 @@ class Times:
 
 class CancelTimes:
     """An observer that keeps a histogram for each reason, since the start of the process."""
+
+    moments = frozenset({"ended"})
 
     def __init__(self) -> None:
         self._histograms: dict[CutReason, HdrHistogram] = {}

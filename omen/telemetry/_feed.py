@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger(__name__)
 LISTENER_BUFFER = 1024

@@ -6,7 +6,8 @@ from collections import Counter, deque
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 ROLES: tuple[Role, ...] = ("entrant", "hedge", "retry")
 """The roles of extra starts. Entrants count only in races that OMEN chose."""
@@ -19,6 +20,8 @@ class HedgeCounts:
 
     `sent`, `won` and `denied` count since the start of the process.
     """
+
+    moments = frozenset({"started", "committed", "denied"})
 
     def __init__(self) -> None:
         self.sent: Counter[Role] = Counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 from pydantic_core import to_json
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.ledger.entries import entry_of
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ _LAST_FLUSH_SECONDS = 5.0
 
 class Journal:
     """An observer that keeps rows until they are written. Its `run` must run in a nursery."""
+
+    moments = frozenset({"ended", "denied"})
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -6,7 +6,7 @@ import logging
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger("omen.telemetry")
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 MOST = 1000
 
 
 class RaceLog:
     """An observer that keeps the latest races in which an attempt was started or denied."""
+
+    moments = frozenset({"started", "denied"})
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most

@@ -11,8 +11,7 @@ import trio
 from omen.wire._connection import Connection, closed_on_failure
 from omen.wire._http1 import ResponseReader, write_head
 from omen.wire._names import BoundedResolver
-from omen.wire._origin import Origin
-from omen.wire._proxy import Proxies, Proxy
+from omen.wire._origin import Origin, Proxies, Proxy
 
 
 def default_ssl_context() -> ssl.SSLContext:

@@ -17,9 +17,8 @@ from omen.wire._connection import Connection, closed_on_failure
 from omen.wire._dial import Dialer, default_ssl_context
 from omen.wire._exchanges import MAX_IN_USE_PER_ORIGIN, Exchange, Exchanges
 from omen.wire._http1 import ResponseReader, write_head
-from omen.wire._origin import Dial, Origin
+from omen.wire._origin import Dial, Origin, Proxies
 from omen.wire._pool import IdlePool
-from omen.wire._proxy import Proxies
 from omen.wire._timeouts import Timeouts
 
 __all__ = ["Dial", "Exchange", "Origin", "Transport"]

@@ -22,7 +22,7 @@ from omen.core.chat import (
 from omen.core.costs import Cost, PromptSize, measure_prompt, measure_texts
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.providers import KINDS
 
 PRICE = Price(rates=Rates(input=Decimal(2), cached_input=Decimal(1), output=Decimal(10)))

@@ -19,7 +19,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from omen.config import Settings
 from omen.config.settings import Price, RaceSettings
 from omen.core.events import AnswerEnd, ChoiceSwitch, Event, Restart, TextDelta
-from omen.core.plan import EXTRA_LOAD, RaceRecord
+from omen.core.plan import EXTRA_LOAD
+from omen.core.records import RaceRecord
 from omen.sim import SimulatedUpstream
 from omen.sim.faults import (
     DeadConnection,

@@ -20,7 +20,7 @@ from omen.core.candidates import Quirks
 from omen.core.cards import Price as CardPrice
 from omen.core.cards import Rates
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.sim import LogNormal, Profile, SimulatedUpstream, StreamRecord, key_hash
 from omen.sim.distributions import Between
 from omen.sim.faults import Fault, MidstreamError, RoleOnly, Silence, Status, Truncated

@@ -10,7 +10,8 @@ import pytest
 import trio
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.race.audit import LeftBehindError, RequestAudit
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")

@@ -13,7 +13,8 @@ from trio.testing import MockClock
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded, UpstreamFailure
 from omen.core.events import Event, TextDelta
-from omen.core.plan import AttemptRecord, OpenAttempt, Output, Plan, RaceRecord
+from omen.core.plan import OpenAttempt, Output, Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.race.engine import ask_in_turn, run_race
 from omen.race.installed import load_strategies
 

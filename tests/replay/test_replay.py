@@ -9,7 +9,8 @@ import pytest
 
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.ledger.entries import Entry, entry_of, read_entry
 from omen.replay import Play, Policy, RecordedRequest, Recording, compare, replay
 from omen.replay._recorded import draw, sample_of

@@ -11,7 +11,8 @@ import trio
 from trio.testing import MockClock
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import AttemptRecord, Moment, Plan, RaceRecord, Role
+from omen.core.plan import Plan, Role
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.telemetry import HedgeCounts, Journal, RaceLog
 
 A = Candidate("a", "openai", "m", Endpoint("http://up"), "a")

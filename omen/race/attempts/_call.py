@@ -12,7 +12,7 @@ import httpx
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import WireRequest
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.providers import read_rate_limits
 from omen.race.attempts._patience import Patience
 from omen.wire.upstream import UpstreamResponse, open_response

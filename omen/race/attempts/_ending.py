@@ -12,7 +12,7 @@ commit deadline.
 
 from __future__ import annotations
 
-from omen.core.plan import AttemptRecord, CutReason, Outcome, RaceRecord
+from omen.core.records import AttemptRecord, CutReason, Outcome, RaceRecord
 
 
 def set_outcome(race: RaceRecord, record: AttemptRecord) -> None:

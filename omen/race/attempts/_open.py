@@ -26,17 +26,8 @@ from omen.core.costs import measure_prompt
 from omen.core.errors import UpstreamFailure
 from omen.core.events import Usage
 from omen.core.frames import WireRequest
-from omen.core.plan import (
-    Admission,
-    AttemptRecord,
-    Moment,
-    Observer,
-    OpenAttempt,
-    RaceRecord,
-    Reservation,
-    Rewrite,
-    Role,
-)
+from omen.core.plan import OpenAttempt, Rewrite, Role
+from omen.core.records import Admission, AttemptRecord, Moment, Observer, RaceRecord, Reservation
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
 from omen.race.attempts._call import fetch
@@ -73,9 +64,10 @@ class Attempts(AttemptRegistry):
         admissions: Sequence[Admission] = (),
         reservations: Sequence[Reservation] = (),
         *,
+        extra_admissions: Sequence[Admission] = (),
         threshold: Threshold = DEFAULT_THRESHOLD,
     ) -> None:
-        super().__init__(observers, admissions, reservations)
+        super().__init__(observers, admissions, reservations, extra_admissions)
         self._transport = transport
         self._providers = providers
         self.threshold = threshold

@@ -13,7 +13,9 @@ import trio
 
 from omen.core.candidates import Candidate
 from omen.core.errors import AttemptDenied, FailureKind, UpstreamFailure
-from omen.core.plan import (
+from omen.core.plan import Role
+from omen.core.records import (
+    MOMENTS,
     Admission,
     AttemptRecord,
     Denial,
@@ -21,7 +23,7 @@ from omen.core.plan import (
     Observer,
     RaceRecord,
     Reservation,
-    Role,
+    moments_of,
 )
 from omen.race.attempts._ending import set_outcome
 
@@ -34,9 +36,14 @@ class AttemptRegistry:
         observers: Sequence[Observer] = (),
         admissions: Sequence[Admission] = (),
         reservations: Sequence[Reservation] = (),
+        extra_admissions: Sequence[Admission] = (),
     ) -> None:
-        self._observers = tuple(observers)
+        self._observers = {
+            moment: tuple(one for one in observers if moment in moments_of(one))
+            for moment in MOMENTS
+        }
         self._admissions = tuple(admissions)
+        self._extra_admissions = tuple(extra_admissions)
         self._reservations = tuple(reservations)
         self._live: dict[AttemptRecord, RaceRecord] = {}
 
@@ -58,6 +65,9 @@ class AttemptRegistry:
             self._deny(await reserve(race, candidate, role), race, candidate, role)
         for admission in self._admissions:
             self._deny(admission(race, candidate, role), race, candidate, role)
+        if race.plan.is_extra(role):
+            for admission in self._extra_admissions:
+                self._deny(admission(race, candidate, role), race, candidate, role)
 
     def _deny(
         self, denial: Denial | None, race: RaceRecord, candidate: Candidate, role: Role
@@ -116,5 +126,5 @@ class AttemptRegistry:
 
     def notify(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
         """Call every observer with a moment of an attempt."""
-        for observer in self._observers:
+        for observer in self._observers[moment]:
             observer(moment, race, record)

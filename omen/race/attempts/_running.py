@@ -35,7 +35,7 @@ from omen.core.events import (
     ToolCallDelta,
     is_generated,
 )
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.core.useful import CHARACTERS_PER_TOKEN, UsefulMeter
 from omen.providers import Decoder
 from omen.race.attempts._faults import unreadable

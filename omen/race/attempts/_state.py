@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from omen.core.plan import AttemptRecord, RaceRecord
+from omen.core.records import AttemptRecord, RaceRecord
 
 State = Literal["opening", "waiting", "prelude", "answering", "closing", "ended"]
 """`opening`: no response yet. `waiting`: a response but no token. `prelude`: tokens, held back.

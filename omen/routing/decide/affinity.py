@@ -18,7 +18,7 @@ from hashlib import sha256
 
 from omen.core.candidates import Candidate, Rank
 from omen.core.chat import ChatRequest
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.routing.decide.ranking import Maker
 from omen.state import Store
 

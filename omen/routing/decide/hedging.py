@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isinf
 
 from omen.core.candidates import Candidate
-from omen.core.plan import Denial, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import Denial, RaceRecord
 from omen.routing.observe.first_tokens import FirstTokens
 
 ENOUGH_SAMPLES = 20

@@ -88,10 +88,16 @@ class Ranking:
         may not use any that does.
         """
         groups = self._permitted(self.names.groups(model), model, hints, context.caller)
+        intent = _intent(groups, hints, context)
+        reason = self.prefer.reason([group.is_auto for group in groups], intent, hints)
+        alone = _only_candidate(groups)
+        if alone is not None and context.maker is None:
+            # Most requests name one model of one provider. Nothing orders a single candidate, and
+            # it is not left out either.
+            return Ranked((alone,), (), intent, reason)
         needs = NO_NEEDS if context.request is None else needs_of(context.request)
         assessed = [(group, self._assess(group.candidates, needs, hints)) for group in groups]
         able, left_out = _able(assessed)
-        intent = _intent(groups, hints, context)
         ordered: dict[Candidate, Assessment] = {}
         for group, assessments in able:
             key = self.prefer.order(group.is_auto, intent, hints)
@@ -100,7 +106,6 @@ class Ranking:
                 ordered.setdefault(item.candidate, item)
         # A candidate that is down is ranked, not left out: if all are, the plan tries them.
         best = sorted(_endpoints_last(ordered.values()), key=lambda item: item.rank)
-        reason = self.prefer.reason([group.is_auto for group in groups], intent, hints)
         return _with_maker_first(best, Ranked((), left_out, intent, reason), context.maker)
 
     def find_judge(self, name: str, hints: RaceHints, caller: Caller) -> Candidate | None:
@@ -148,6 +153,11 @@ def _allowed_by(hints: RaceHints, caller: Caller) -> _Allows:
 
 def _only(groups: Sequence[Group], allows: _Allows) -> Sequence[Group]:
     return [replace(g, candidates=[c for c in g.candidates if allows(c)]) for g in groups]
+
+
+def _only_candidate(groups: Sequence[Group]) -> Candidate | None:
+    candidates = [candidate for group in groups for candidate in group.candidates]
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _able(groups: _Groups) -> tuple[_Groups, tuple[tuple[str, str], ...]]:

@@ -2,6 +2,8 @@
 
 It is a weighted sum of four parts, each 0 to 100: 0.4 health, 0.3 latency, 0.2 cost, 0.1
 reliability. An unknown part counts 50, so that a new candidate is neither avoided nor preferred.
+
+`Score` is the formula; `Scores` fills it in from the windows of health, first tokens and outcomes.
 """
 
 from __future__ import annotations
@@ -9,10 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isinf
 from types import MappingProxyType
 
+from omen.core.candidates import Candidate
 from omen.core.cards import Price
+from omen.routing.decide.names import model_for_auto
+from omen.routing.models.catalog import CatalogProvider
 from omen.routing.observe.breaker import State
+from omen.routing.observe.first_tokens import FirstTokens
+from omen.routing.observe.health import Health
+from omen.routing.observe.outcomes import Outcomes
+from omen.routing.observe.survival import Survival
 
 MIDDLE = 50.0
 SLOWEST = 5.0
@@ -73,3 +83,54 @@ def blended_price(price: Price) -> Decimal:
 
 def _falling(value: float | None, worst: float) -> float:
     return MIDDLE if value is None else 100.0 * (1.0 - min(value, worst) / worst)
+
+
+P90 = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores candidates and providers by observations."""
+
+    health: Health
+    first_tokens: FirstTokens
+    outcomes: Outcomes
+
+    def overall(self, candidate: Candidate) -> float:
+        """Return the weighted sum of a candidate's score."""
+        return self.of(candidate).overall
+
+    def of(self, candidate: Candidate) -> Score:
+        """Return the score of one candidate, at its own endpoint."""
+        return make_score(
+            self.health.state_at(candidate),
+            _p90(self.first_tokens.recent(candidate)),
+            candidate.card.price,
+            self.outcomes.reliability(candidate.provider, candidate.model),
+        )
+
+    def of_provider(self, provider: CatalogProvider) -> Score:
+        """Return the score of a provider.
+
+        It combines the health of its best endpoint, the times and outcomes of all its models, and
+        the price of the model that `auto` stands for.
+        """
+        model = model_for_auto(provider) or next(iter(provider.listed), "")
+        return make_score(
+            self.health.state(provider.name),
+            _p90(self.first_tokens.recent_of_provider(provider.name)),
+            provider.card(model).price,
+            self.outcomes.reliability(provider.name),
+        )
+
+
+def _p90(survival: Survival) -> float | None:
+    """Return the p90; None if no first token was observed yet, as when it has lost every race.
+
+    If so many samples are censored that the p90 lies beyond every observed time, return the longest
+    observed time.
+    """
+    if not survival.times:
+        return None
+    p90 = survival.quantile(P90)
+    return max(survival.times) if isinf(p90) else p90

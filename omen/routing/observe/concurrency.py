@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from omen.core.candidates import Candidate
-from omen.core.plan import AttemptRecord, Denial, Moment, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import AttemptRecord, Denial, Moment, RaceRecord
 
 
 class ConcurrencyLimits:
@@ -35,14 +36,14 @@ class ConcurrencyLimits:
         return f"<ConcurrencyLimits {usage}>"
 
     def observe(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Count an attempt's start and end; see `omen.core.plan.Observer`."""
+        """Count an attempt's start and end; see `omen.core.records.Observer`."""
         if moment == "started":
             self._taken[attempt.candidate.provider] += 1
         elif moment == "ended":
             self._taken[attempt.candidate.provider] -= 1
 
     def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Deny an attempt without a free slot; see `omen.core.plan.Admission`."""
+        """Deny an attempt without a free slot; see `omen.core.records.Admission`."""
         if self.has_room(candidate):
             return None
         limit = self._limits[candidate.provider]

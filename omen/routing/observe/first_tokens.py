@@ -24,7 +24,8 @@ from typing import Any, Literal
 import trio
 
 from omen.core.candidates import Candidate
-from omen.core.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import NO_CHAT, AttemptRecord, Moment, RaceRecord
 from omen.routing.observe.survival import Survival
 from omen.routing.observe.window import STALE_SECONDS, Histograms, Window, read_histograms
 
@@ -44,6 +45,8 @@ _NO_SAMPLES = Survival((), (), 0)
 
 class FirstTokens:
     """An observer that keeps windows for every (provider, model)."""
+
+    moments = frozenset({"useful", "committed", "ended"})
 
     def __init__(self) -> None:
         self._windows: OrderedDict[_Key, Window] = OrderedDict()

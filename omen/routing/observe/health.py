@@ -15,7 +15,8 @@ import trio
 
 from omen.core.candidates import Candidate, Rank
 from omen.core.errors import UpstreamFailure
-from omen.core.plan import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord
 from omen.routing.observe.breaker import HINTS, Breaker, State
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,8 @@ class EndpointHealth:
 
 class Health:
     """The health of all endpoints, by (provider, URL)."""
+
+    moments = frozenset({"started", "ended"})
 
     def __init__(self, endpoints: Iterable[tuple[str, str]]) -> None:
         self._endpoints = {key: EndpointHealth(*key) for key in endpoints}

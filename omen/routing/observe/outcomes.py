@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import trio
 
 from omen.core.errors import FailureKind
-from omen.core.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord
+from omen.core.records import NO_CHAT, AttemptRecord, Moment, RaceRecord
 from omen.routing.observe.breaker import CLIENT_FAULTS
 
 WINDOW_SECONDS = 600.0
@@ -53,6 +53,8 @@ class _Window:
 
 class Outcomes:
     """An observer that counts successes and failures by (provider, model)."""
+
+    moments = frozenset({"ended"})
 
     def __init__(self) -> None:
         self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()

@@ -42,8 +42,7 @@ from omen.core.plan import Attempt, OpenAttempt, Output, Plan, Role
 from omen_strategies.kit.entrant import Entrant, Lane
 from omen_strategies.kit.gate import Gate
 from omen_strategies.kit.result import Result
-from omen_strategies.kit.retries import Retries
-from omen_strategies.kit.untried import Untried
+from omen_strategies.kit.successors import Retries, Untried
 
 
 class Field:

@@ -10,7 +10,8 @@ import trio
 
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest, Message, TextPart
-from omen.core.plan import Attempt, AttemptRecord, Moment, Plan, RaceRecord
+from omen.core.plan import Attempt, Plan
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.providers import KINDS
 from omen.race.attempts import Attempts
 

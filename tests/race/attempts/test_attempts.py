@@ -15,7 +15,8 @@ from omen.core.chat import ChatRequest
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, AnswerStart, Event, TextDelta, Usage
 from omen.core.frames import Frame, RateLimits, WireRequest
-from omen.core.plan import Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import RaceRecord
 from omen.providers import KINDS
 from omen.race.attempts import Attempts, Threshold
 from omen.race.installed import load_strategies

@@ -8,7 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.core.plan import AttemptRecord, CutReason, Outcome, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, CutReason, Outcome, RaceRecord
 from omen.race.attempts import state_of
 from tests.race.attempts.scripted import CANDIDATE, DONE, FINISH, Opened, Scripted, text
 

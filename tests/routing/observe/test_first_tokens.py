@@ -12,7 +12,8 @@ from trio.testing import MockClock
 
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import FailureKind, UpstreamFailure
-from omen.core.plan import AttemptRecord, CutReason, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, CutReason, RaceRecord
 from omen.routing import FirstTokens
 from omen.routing.observe.first_tokens import MAX_WINDOWS
 from omen.routing.observe.window import SLICES, Window, read_histograms

@@ -11,7 +11,8 @@ from trio.testing import MockClock
 from omen.core.candidates import Rank
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.routing import FirstTokens, Health
 from omen.routing.observe.replicas import TOPIC, ReplicaExchange
 from omen.state import MemoryStore

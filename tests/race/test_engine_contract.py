@@ -11,7 +11,8 @@ from trio.testing import MockClock
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import FailureKind, StrategyFault, UpstreamFailure
 from omen.core.events import Event, TextDelta
-from omen.core.plan import OpenAttempt, Output, Plan, RaceRecord, Strategy
+from omen.core.plan import OpenAttempt, Output, Plan, Strategy
+from omen.core.records import RaceRecord
 from omen.race.engine import run_race
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
@@ -68,8 +69,8 @@ async def run(strategy: Strategy, output: Output | None = None) -> None:
     ("strategy", "words"),
     [
         (returns, "the strategy mine has a fault: it returned without a commit"),
-        (raises, "the strategy mine has a fault: KeyError at test_contract.py:"),
-        (raises_in_a_task, "the strategy mine has a fault: ZeroDivisionError at test_contract.py:"),
+        (raises, "the strategy mine has a fault: KeyError at test_engine_contract.py:"),
+        (raises_in_a_task, "the strategy mine has a fault: ZeroDivisionError at test_engine_contract.py:"),
     ],
 )
 async def test_its_name_and_place_are_told_and_none_of_its_words(
