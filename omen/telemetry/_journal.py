@@ -34,9 +34,11 @@ class Journal:
         self._rows: deque[bytes] = deque()
         self.dropped = 0
         """The number of rows that were lost: too many waited, or a write failed."""
+        self._reported = 0
 
     def __repr__(self) -> str:
-        return f"<Journal {self._path.name}, {len(self._rows)} rows to write>"
+        rows = f"{len(self._rows)} rows to write, {self.dropped} lost"
+        return f"<Journal {self._path.name}, {rows}>"
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Add a row for an attempt that ended or was denied."""
@@ -64,6 +66,10 @@ class Journal:
                 await self._flush(abandon=True)
 
     async def _flush(self, *, abandon: bool) -> None:
+        if self.dropped > self._reported:
+            # Once in a flush and not once in a row: the disk is slow already.
+            lost, self._reported = self.dropped - self._reported, self.dropped
+            logger.error("%d rows could not be recorded: the disk is too slow", lost)
         if not self._rows:
             return
         rows = list(self._rows)
@@ -72,6 +78,7 @@ class Journal:
             await trio.to_thread.run_sync(_append, self._path, rows, abandon_on_cancel=abandon)
         except OSError as error:
             self.dropped += len(rows)
+            self._reported += len(rows)
             reason = error.strerror
             logger.error("%d rows could not be recorded: %s", len(rows), reason)  # noqa: TRY400
 

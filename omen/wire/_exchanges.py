@@ -21,15 +21,13 @@ file descriptors of the process."""
 class Exchange:
     """One request and its response, from the call of the transport to the close of the response.
 
-    `owner` is the value of the request's extension `omen.owner`, or None. `began_at` is a time on
-    trio's clock. `waiting` is true until the exchange has a slot; until then it has no connection.
-    Either its request body is still being read (from an iterator), or all slots of its origin are
-    taken.
+    `owner` is the value of the request's extension `omen.owner`, or None. `waiting` is true until
+    the exchange has a slot; until then it has no connection. Either its request body is still being
+    read (from an iterator), or all slots of its origin are taken.
     """
 
     origin: Origin
     owner: object | None = field(repr=False)
-    began_at: float
     waiting: bool = True
 
 
@@ -51,7 +49,7 @@ class Exchanges:
 
     def begin(self, origin: Origin, owner: object | None) -> Exchange:
         """Register and return an exchange. The caller must `end` it."""
-        exchange = Exchange(origin, owner, trio.current_time())
+        exchange = Exchange(origin, owner)
         self._under_way[exchange] = None
         return exchange
 

@@ -70,7 +70,10 @@ async def run(strategy: Strategy, output: Output | None = None) -> None:
     [
         (returns, "the strategy mine has a fault: it returned without a commit"),
         (raises, "the strategy mine has a fault: KeyError at test_engine_contract.py:"),
-        (raises_in_a_task, "the strategy mine has a fault: ZeroDivisionError at test_engine_contract.py:"),
+        (
+            raises_in_a_task,
+            "the strategy mine has a fault: ZeroDivisionError at test_engine_contract.py:",
+        ),
     ],
 )
 async def test_its_name_and_place_are_told_and_none_of_its_words(
