@@ -69,10 +69,10 @@ async def run(strategy: Strategy, output: Output | None = None) -> None:
     ("strategy", "words"),
     [
         (returns, "the strategy mine has a fault: it returned without a commit"),
-        (raises, "the strategy mine has a fault: KeyError at test_engine_contract.py:"),
+        (raises, "the strategy mine has a fault: KeyError at test_faults.py:"),
         (
             raises_in_a_task,
-            "the strategy mine has a fault: ZeroDivisionError at test_engine_contract.py:",
+            "the strategy mine has a fault: ZeroDivisionError at test_faults.py:",
         ),
     ],
 )
