@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omen.config import load_settings
-from omen.database import ERRORS, Database, SchemaTooNewError, open_database, shown_url
-from omen.engine import load_strategies
 from omen.gateway import resolved_url
+from omen.ledger.database import ERRORS, Database, SchemaTooNewError, open_database, shown_url
+from omen.race.installed import load_strategies
 
 _T = TypeVar("_T")
 

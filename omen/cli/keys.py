@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from omen.callers import Caller
 from omen.cli._database import add_config_option, ask
 from omen.cli._table import print_table
-from omen.credentials import KeyRecord, make_key
-from omen.engine import load_strategies
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
+from omen.race.installed import load_strategies
 
 MOST_A_MINUTE = 2**31 - 1
 """What PostgreSQL's column holds. SQLite's would hold more, and has the same bound."""

@@ -16,7 +16,7 @@ import trio
 from omen.cli._race_local import race_here
 from omen.cli._race_remote import race_there
 from omen.cli._screen import screen_for
-from omen.errors import OmenError
+from omen.core.errors import OmenError
 from omen.sim import DEMO_MODEL
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from omen.cli._pictures import check_pictures
-from omen.entries import Entry, read_entry
+from omen.ledger.entries import Entry, read_entry
 from omen.replay import FORMS, QUANTILES, Comparison, Policy, Recording, compare
 
 DEFAULT = ("single", "race2", "hedge@2%", "hedge@5%", "hedge@10%")

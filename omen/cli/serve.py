@@ -23,11 +23,11 @@ from omen.cli._reloading import heed_reloads
 from omen.cli._retiring import retirement_warnings
 from omen.cli._signals import heed_signals
 from omen.config import Loaded, ServerSettings, Settings, load_settings
-from omen.database import DatabaseTooNewError, shown_url
-from omen.engine import load_strategies
+from omen.core.records import Observer
 from omen.front.app import make_app
 from omen.gateway import make_books, open_gateway
-from omen.plan import Observer
+from omen.ledger.database import DatabaseTooNewError, shown_url
+from omen.race.installed import load_strategies
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve, server_context
 from omen.sim import open_fleet
 from omen.telemetry import Journal, LiveFeed, log_attempts
@@ -83,13 +83,13 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
         print(f"omen: {shown_url(books.url)}: {error}", file=sys.stderr)
         return 1
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
-        told_to_stop, shutdown = trio.Event(), trio.Event()
-        await nursery.start(heed_signals, told_to_stop, nursery.cancel_scope)
+        stop_signal, shutdown = trio.Event(), trio.Event()
+        await nursery.start(heed_signals, stop_signal, nursery.cancel_scope)
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
-            app = make_app(gateway, feed, settings.server, told_to_stop, connections)
+            app = make_app(gateway, feed, settings.server, stop_signal, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
             freeze_what_is_built()
@@ -110,7 +110,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                         status = 1
                     else:
                         _announce(handle, settings, loaded)
-                        await told_to_stop.wait()
+                        await stop_signal.wait()
                         await trio.sleep(settings.server.drain_delay_seconds)
                         feed.close()
                         shutdown.set()

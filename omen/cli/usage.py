@@ -14,7 +14,7 @@ from typing import Any
 from omen.cli._database import add_config_option, ask
 from omen.cli._pictures import check_pictures
 from omen.cli._table import print_table
-from omen.database import GROUPS, Usage
+from omen.ledger.database import GROUPS, Usage
 
 
 def add_to(commands: Any) -> None:

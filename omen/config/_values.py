@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler
@@ -17,10 +17,8 @@ from pydantic import WrapValidator as _Wrap
 from pydantic_core import PydanticCustomError
 
 from omen.config._wording import EnvText
-from omen.intents import INTENTS
+from omen.core.intents import INTENTS
 
-Kind = Literal["openai", "openai_compatible", "anthropic", "ollama", "xai", "azure"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 ABILITIES = (
     "tools",
     "parallel_tools",
@@ -171,7 +169,6 @@ DatabaseUrl = Annotated[
     Field(strict=True, pattern=r"^sqlite:[^:]+$|^(postgresql|postgres)://[!-~]+$"),
     _allowed("sqlite:PATH, or a postgresql:// URL"),
 ]
-KindName = Annotated[Kind, _allowed("one of " + ", ".join(KINDS), words=KINDS)]
 IntentName = Annotated[
     str,
     Field(strict=True, pattern=f"^({'|'.join(INTENTS)})$"),

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from omen.config import LedgerSettings
-from omen.database import (
+from omen.ledger import Ledger, Spool
+from omen.ledger.database import (
     Database,
     DatabaseAwayError,
     DatabaseTooNewError,
-    Desk,
+    DatabaseWorker,
     open_database,
 )
-from omen.ledger import Ledger, Spool
 
 EMBEDDED = "sqlite:omen.db"
 REPORT_SECONDS = 60.0
@@ -30,14 +30,14 @@ class Books:
     """The books, asked in several places, so that no question waits for one of another kind."""
 
     url: str
-    desk: Desk
+    worker: DatabaseWorker
     """For what is answered at once: keys, and what a month has cost."""
-    reports: Desk
+    reports: DatabaseWorker
     """For what looks at rows."""
-    filling: Desk
+    filling: DatabaseWorker
     """For adding up what is older than the totals."""
     ledger: Ledger
-    """It has a desk of its own."""
+    """It has a worker of its own."""
     replica: str
     """Whose spending the rows are that this gateway writes."""
 
@@ -47,7 +47,7 @@ class Books:
         **Raises.** `DatabaseTooNewError`.
         """
         try:
-            await self.desk.ask(_nothing)
+            await self.worker.ask(_nothing)
         except DatabaseTooNewError:
             raise
         except DatabaseAwayError:
@@ -55,8 +55,8 @@ class Books:
 
     async def aclose(self) -> None:
         """Let go of the connections, but for the ledger's."""
-        for desk in (self.desk, self.reports, self.filling):
-            await desk.aclose()
+        for worker in (self.worker, self.reports, self.filling):
+            await worker.aclose()
 
 
 def make_books(settings: LedgerSettings, directory: Path) -> Books:
@@ -67,10 +67,10 @@ def make_books(settings: LedgerSettings, directory: Path) -> Books:
     open_: Callable[[], Database] = partial(open_database, url, seconds)
     return Books(
         url=url,
-        desk=Desk(open_, seconds),
-        reports=Desk(open_, max(seconds, REPORT_SECONDS), breaks_off=True),
-        filling=Desk(open_, max(seconds, FILL_SECONDS), breaks_off=True),
-        ledger=Ledger(Desk(open_, seconds), spool, replica),
+        worker=DatabaseWorker(open_, seconds),
+        reports=DatabaseWorker(open_, max(seconds, REPORT_SECONDS), breaks_off=True),
+        filling=DatabaseWorker(open_, max(seconds, FILL_SECONDS), breaks_off=True),
+        ledger=Ledger(DatabaseWorker(open_, seconds), spool, replica),
         replica=replica,
     )
 

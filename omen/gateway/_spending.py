@@ -5,7 +5,8 @@ that an earlier process left there. Between these nothing is compared: what is s
 it is spent, and the books, which are written a little later, know no more of it. The books say
 which replica spent what, so to be told again counts nothing twice.
 
-Until the budgets have been told for the first time a month is not known; see `omen.budget`.
+Until the budgets have been told for the first time, a month is not known; see
+`omen.accounts.budget`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 
 import trio
 
-from omen.budget import KnownMonths, MonthlyBudgets, current_month, month_of, spent_under
-from omen.database import Database, DatabaseAwayError, Spending
+from omen.accounts.budget import KnownMonths, MonthlyBudgets, current_month, month_of, spent_under
 from omen.gateway._books import Books
+from omen.ledger.database import Database, DatabaseAwayError, Spending
 from omen.state import Store, StoreAwayError
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class SpendingOfBooks:
         read: dict[str, list[Spending]] = {}
         for month in _months():
             try:
-                rows = await self._books.desk.ask(_reading(month))
+                rows = await self._books.worker.ask(_reading(month))
             except DatabaseAwayError as error:
                 self._complain(str(error))
                 return None

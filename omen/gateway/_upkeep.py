@@ -8,16 +8,16 @@ from contextlib import suppress
 import httpx
 import trio
 
-from omen.budget import MonthlyBudgets
-from omen.cards import ModelCard
+from omen.accounts.budget import MonthlyBudgets
 from omen.config import HealthSettings
-from omen.errors import UpstreamFailure
+from omen.core.cards import ModelCard
+from omen.core.errors import UpstreamFailure
 from omen.gateway._books import Books
 from omen.gateway._spending import SpendingOfBooks
-from omen.probes import Target, keep_probing
-from omen.providers import KINDS
+from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
-from omen.routing.exchange import Exchange
+from omen.routing.observe.probes import Target, keep_probing
+from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import StoreAwayError
 
 LOOK_SECONDS = 2.0
@@ -36,7 +36,7 @@ class Upkeep:
         settings: HealthSettings,
         *,
         months: MonthlyBudgets,
-        exchange: Exchange,
+        exchange: ReplicaExchange,
         books: Books | None,
         spending: SpendingOfBooks | None,
     ) -> None:
@@ -81,8 +81,9 @@ class Upkeep:
         self._providers_changed.set()
 
     async def _probe(self) -> None:
+        kinds = load_kinds()
         targets = [
-            Target(p.name, KINDS[p.kind], endpoint, p.quirks, _discovers(p), p.models)
+            Target(p.name, kinds[p.kind], endpoint, p.quirks, _discovers(p), p.models)
             for p in self._catalog
             for endpoint in p.endpoints
         ]
@@ -103,7 +104,7 @@ class Upkeep:
         if target.provider in self._catalog:
             self._catalog[target.provider].discovered[target.endpoint.base_url] = models
 
-    async def hear_from_the_books(self) -> None:
+    async def restore_spending(self) -> None:
         """Tell the budgets what the ledger says this month has cost, if that can be read soon."""
         if self._spending is not None:
             await self._spending.prepare()
@@ -119,6 +120,8 @@ class Upkeep:
 def _discovers(provider: CatalogProvider) -> bool:
     """Whether a provider's own list tells more than the configuration does.
 
-    Ollama's does: it leads to what a model can do, and one endpoint may lack what another has.
+    Where models are described one by one it does: it leads to what a model can do, and one endpoint
+    may lack what another has.
     """
-    return not provider.models or provider.kind == "ollama"
+    listing = load_kinds()[provider.kind].listing
+    return not provider.models or (listing is not None and listing.details is not None)

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
-from omen.entries import Entry, read_entry
+from omen.ledger.entries import Entry, read_entry
 
 FILE_BYTES = 1024 * 1024
 ASIDE = "refused.jsonl"

@@ -20,10 +20,10 @@ from math import inf
 
 import trio
 
-from omen.database import Database, DatabaseAwayError, DatabaseRefusedError, Desk
-from omen.entries import Entry, entry_of
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.ledger._spool import Spool
-from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.ledger.database import Database, DatabaseAwayError, DatabaseRefusedError, DatabaseWorker
+from omen.ledger.entries import Entry, entry_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ class Ledger:
     `replica` names whose spending the rows are in the database's totals.
     """
 
-    def __init__(self, desk: Desk, spool: Spool, replica: str = "") -> None:
-        self._desk = desk
+    def __init__(self, worker: DatabaseWorker, spool: Spool, replica: str = "") -> None:
+        self._worker = worker
         self._spool = spool
         self._replica = replica
         self._rows: deque[Entry] = deque()
@@ -109,7 +109,7 @@ class Ledger:
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_FLUSH_SECONDS):
                 await self._flush()
-                await self._desk.aclose()
+                await self._worker.aclose()
             self._spool.close()
 
     async def catch_up(self) -> None:
@@ -146,7 +146,7 @@ class Ledger:
     async def _write(self, batch: Sequence[Entry], replica: str) -> int:
         """Write rows; return how many are done with, all or, with the database away, the first."""
         try:
-            await self._desk.ask(_adding(batch, replica))
+            await self._worker.ask(_adding(batch, replica))
         except DatabaseRefusedError as error:
             return await self._write_halves(batch, replica, error)
         except DatabaseAwayError as error:
@@ -216,7 +216,7 @@ class Ledger:
 
     async def _is_back(self) -> bool:
         try:
-            await self._desk.ask(_adding((), ""))
+            await self._worker.ask(_adding((), ""))
         except DatabaseAwayError as error:
             self._leave(error)
             return False

@@ -12,7 +12,7 @@ Inside, arrows go down:
     _h1, _h2      hypercorn's protocols, cured
     _exchange     one request, one websocket
     _tasks        running the application
-    _inbox        what a request's handler has not read yet
+    _receive_queue        what a request's handler has not read yet
 """
 
 from omen.serving._asgi import ASGIApp, Message, Receive, Scope, Send

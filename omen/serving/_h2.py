@@ -26,8 +26,8 @@ from omen.serving._exchange import Exchange, Websocket
 from omen.serving._frames import MAX_FRAME, has_begun_a_head, is_greeted, is_oversized
 from omen.serving._h2_refusal import NOT_NOW, Refusal, refusal_of
 from omen.serving._h2_sending import SendingSide
+from omen.serving._round_robin import RoundRobin
 from omen.serving._send_buffer import SendBuffer
-from omen.serving._turns import Turns
 
 MAX_OUTGOING = 64 * 1024
 """Frames that may wait to be written before the connection is no longer read: a client that makes
@@ -60,7 +60,7 @@ class H2(SendingSide):
         self._greeted = False
         self._resets = Allowance(RESETS_AT_ONCE, RESETS_PER_SECOND)
         self.connection.max_inbound_frame_size = MAX_FRAME
-        self.priority = Turns()
+        self.priority = RoundRobin()
 
     @property
     def head_begun(self) -> bool:

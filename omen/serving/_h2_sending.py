@@ -23,9 +23,9 @@ from hypercorn.protocol.h2 import H2Protocol
 from priority.priority import DeadlockError, MissingStreamError
 
 from omen.serving._exchange import Exchange, Websocket
+from omen.serving._round_robin import RoundRobin
 from omen.serving._send_buffer import SendBuffer
 from omen.serving._settings import ProtocolConfig
-from omen.serving._turns import Turns
 
 LAST_BYTES = 1.0
 """How long a client may take to accept what a handler sent before it failed."""
@@ -37,7 +37,7 @@ class SendingSide(H2Protocol):
     config: ProtocolConfig
     streams: dict[int, Exchange | Websocket]  # type: ignore[assignment]
     stream_buffers: dict[int, SendBuffer]  # type: ignore[assignment]
-    priority: Turns  # type: ignore[assignment]
+    priority: RoundRobin  # type: ignore[assignment]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from omen.database import open_database
+from omen.ledger.database import open_database
 from tests.books import entry
 from tests.cli.commands import read_until, run, running, served_at
 

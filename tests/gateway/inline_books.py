@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 import pytest
 import trio
 
-from omen.database import Database, DatabaseAwayError, DatabaseRefusedError, open_database
-from omen.database.opening import is_refusal
 from omen.gateway import Books
 from omen.ledger import Ledger, Spool
+from omen.ledger.database import Database, DatabaseAwayError, DatabaseRefusedError, open_database
+from omen.ledger.database.opening import is_refusal
 
 T = TypeVar("T")
 
 
 class InlineDesk:
-    """A desk that is asked at once, or is away."""
+    """A worker that is asked at once, or is away."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -68,7 +68,7 @@ def inline_books(folder: Path, replica: str = "me") -> Books:
     ledger = Ledger(desks[3], Spool(folder / "spool", 1 << 24), replica)
     return Books(
         url=url_of(folder),
-        desk=desks[0],
+        worker=desks[0],
         reports=desks[1],
         filling=desks[2],
         ledger=ledger,
@@ -77,6 +77,6 @@ def inline_books(folder: Path, replica: str = "me") -> Books:
 
 
 def set_away(books: Books, away: bool) -> None:
-    desks: list[Any] = [books.desk, books.reports, books.filling, books.ledger._desk]
-    for desk in desks:
-        desk.away = away
+    desks: list[Any] = [books.worker, books.reports, books.filling, books.ledger._worker]
+    for worker in desks:
+        worker.away = away

@@ -10,12 +10,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.budget import current_month
-from omen.callers import ANYBODY, Caller
+from omen.accounts.budget import current_month
 from omen.config.settings import Price
-from omen.database import open_database
-from omen.entries import entry_of
-from omen.money import booked_nano, usd
+from omen.core.callers import ANYBODY, Caller
+from omen.core.money import booked_nano, usd
+from omen.ledger.database import open_database
+from omen.ledger.entries import entry_of
 from omen.sim import LogNormal, Profile, SimulatedUpstream
 from omen.sim.distributions import Between
 from omen.sim.faults import MidstreamError, Silence, Status, Truncated
@@ -73,7 +73,7 @@ async def test_store_month_and_ledger_have_one_number_to_the_nano_dollar(
                 nursery.start_soon(one, number)
                 await trio.sleep(0.2)
                 if number % 50 == 0:  # whenever it is told again it counts the same
-                    await world.gateway._parts.upkeep.hear_from_the_books()
+                    await world.gateway._parts.upkeep.restore_spending()
         await trio.sleep(5)
         (store,) = await world.gateway.store.spent([f"{current_month()}:gateway"])
         (keys,) = await world.gateway.store.spent([f"{current_month()}:key:l"])
@@ -107,7 +107,7 @@ async def test_the_rows_of_races_that_run_are_not_counted_twice(
             for _ in range(20):
                 nursery.start_soon(lambda: world.ask("x " * 2000, strategy="race", k=2))
             await trio.sleep(20)
-            await world.gateway._parts.upkeep.hear_from_the_books()
+            await world.gateway._parts.upkeep.restore_spending()
         await trio.sleep(1)
         costs = [entry_of(race, attempt).cost for race, attempt in world.rows]
         assert (await world.gateway.months.standing()).spent_usd == usd(

@@ -13,20 +13,20 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.budget import SpendingUnknownError, current_month
-from omen.callers import ANYBODY, Caller
-from omen.chat import ChatRequest, Message, TextPart
+from omen.accounts.budget import SpendingUnknownError, current_month
 from omen.config import RoutingSettings, Settings
 from omen.config.settings import Price
-from omen.database import Database, open_database
-from omen.database._migrations import load_migrations
-from omen.database._rows import day_of
-from omen.errors import BudgetExceeded, OmenError
-from omen.front._told import error_headers
-from omen.front.usage import find_usage, read_wanted
+from omen.core.callers import ANYBODY, Caller
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import BudgetExceeded, OmenError
+from omen.core.hints import RaceHints
+from omen.front.http.race_report import error_headers
+from omen.front.operations.usage import find_usage, read_wanted
 from omen.gateway import Books
-from omen.hints import RaceHints
 from omen.ledger import Spool
+from omen.ledger.database import Database, open_database
+from omen.ledger.database._migrations import load_migrations
+from omen.ledger.database._rows import day_of
 from omen.sim import SimulatedUpstream
 from tests.books import entry
 from tests.gateway.inline_books import inline_books, no_threads, set_away, url_of
@@ -229,7 +229,7 @@ async def test_usage_is_not_asked_for_where_keys_are(
 ) -> None:
     """A report looks at every row; a key is looked for while somebody waits."""
     books = inline_books(tmp_path)
-    assert len({id(desk) for desk in (books.desk, books.reports, books.filling)}) == 3
+    assert len({id(worker) for worker in (books.worker, books.reports, books.filling)}) == 3
     blocked = trio.Event()
     ask_reports = books.reports.ask
 
@@ -242,5 +242,5 @@ async def test_usage_is_not_asked_for_where_keys_are(
         nursery.start_soon(find_usage, books, read_wanted({}))
         await trio.sleep(1)
         await world.gateway.keys.refresh()
-        assert await books.desk.ask(Database.keys) == []
+        assert await books.worker.ask(Database.keys) == []
         blocked.set()

@@ -14,9 +14,9 @@ import pytest
 import trio
 import trio.lowlevel
 
-from omen.database import Database, Desk, open_database
-from omen.entries import Entry
 from omen.ledger import Ledger, Spool
+from omen.ledger.database import Database, DatabaseWorker, open_database
+from omen.ledger.entries import Entry
 from tests.books import entry
 from tests.ledger.test_ledger import kept, running, until
 from tests.servers import PostgresServer
@@ -57,7 +57,7 @@ async def over(flaky: Flaky, spool: Path, replica: str = "me") -> AsyncIterator[
     def opened() -> Database:
         return flaky  # type: ignore[return-value]
 
-    ledger = Ledger(Desk(opened, 5.0), Spool(spool, 1 << 20), replica)
+    ledger = Ledger(DatabaseWorker(opened, 5.0), Spool(spool, 1 << 20), replica)
     with trio.fail_after(HUNG):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ledger.run)
@@ -287,7 +287,9 @@ async def test_what_earlier_processes_left_can_be_written_before_anybody_is_serv
     left.close()
     url = f"sqlite:{tmp_path / 'a.db'}"
     ledger = Ledger(
-        Desk(partial(open_database, url, 5.0), 5.0), Spool(tmp_path / "spool", 1 << 20), "me"
+        DatabaseWorker(partial(open_database, url, 5.0), 5.0),
+        Spool(tmp_path / "spool", 1 << 20),
+        "me",
     )
     await ledger.catch_up()
     assert (ledger.recovered, ledger.is_behind) == (1, False)
