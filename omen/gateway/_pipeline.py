@@ -78,7 +78,8 @@ class RequestPipeline:
 
         **Raises.** `RateLimited`.
         """
-        if not race.caller.is_limited:
+        caller = race.caller
+        if caller.requests_per_minute is None and caller.tokens_per_minute is None:
             yield
             return
         await self.limits.admit(race, request)

@@ -102,7 +102,7 @@ class Upkeep:
     def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
         """Hear which models an endpoint has."""
         if target.provider in self._catalog:
-            self._catalog[target.provider].discovered[target.endpoint.base_url] = models
+            self._catalog[target.provider].discover(target.endpoint.base_url, models)
 
     async def restore_spending(self) -> None:
         """Tell the budgets what the ledger says this month has cost, if that can be read soon."""

@@ -78,7 +78,8 @@ class Budgets:
         return None
 
     def _applies_to(self, race: RaceRecord, plan: Plan) -> bool:
-        return plan.budget_usd is not None or self._months.bounds(race.caller)
+        limits = (plan.budget_usd, self._months.limit_usd, race.caller.monthly_usd)
+        return limits != (None, None, None)
 
     async def _open(self, race: RaceRecord, plan: Plan, worst: WorstCase) -> Plan:
         own, share = None, None

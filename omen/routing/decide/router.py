@@ -137,7 +137,7 @@ class Router:
         """
         k = hints.k or self._defaults.k
         if hints.strategy is not None:
-            if not caller.may_run(hints.strategy):
+            if caller.strategies and not caller.may_run(hints.strategy):
                 raise _not_allowed(hints.strategy, caller)
             return hints.strategy, k, None
         if (hints.tags or {}).get("priority") == "low-latency":
@@ -160,6 +160,8 @@ class Router:
 
     def _first_allowed(self, strategies: Sequence[str], caller: Caller) -> str:
         """Return the first of these strategies that a caller may use, else any installed one."""
+        if not caller.strategies:
+            return strategies[0]
         allowed = (s for s in (*strategies, *self._strategies) if caller.may_run(s))
         strategy = next(allowed, None)
         if strategy is None:
