@@ -175,6 +175,7 @@ class Connection:
             if self._resume:
                 self._resume = False
                 await protocol.handle(Resume())
+                self._time_head(protocol)
                 continue
             data = await self._receive()
             if data:

@@ -136,7 +136,9 @@ def test_the_layers_that_are_checked_are_on_the_map_in_their_order() -> None:
 def test_fragments_of_the_changelog_are_named_as_told() -> None:
     kinds = "|".join(code(row[0]) for row in rows(page("changes/README.md"), "kind"))
     fragments = [path.name for path in ROOT.glob("changes/*") if path.name != "README.md"]
-    assert [name for name in fragments if not re.fullmatch(rf"\d+\.({kinds})\.md", name)] == []
+    assert [
+        name for name in fragments if not re.fullmatch(rf"\d+[a-z]?\.({kinds})\.md", name)
+    ] == []
 
 
 DECISIONS = [path for path in PAGES if path.parent.name == "decisions" and path.stem != "README"]
