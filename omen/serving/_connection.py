@@ -21,6 +21,7 @@ from omen.serving._settings import ServingSettings
 from omen.serving._switch import Switch
 from omen.serving._tasks import ConnectionTasks
 from omen.serving._tls import is_tls
+from omen.serving._unread import UnreadPool
 from omen.serving._wire import Wire
 
 _NOT_PLAIN = (
@@ -42,6 +43,7 @@ class Service:
     state: dict[str, Any]
     """What the application's lifespan put aside; every request gets a copy."""
     live: LiveConnections
+    unread: UnreadPool
 
 
 class Connection:
@@ -107,6 +109,11 @@ class Connection:
         """
         return self._protocol is not None and self._protocol.name == "http/1.1"
 
+    async def announce_end(self) -> None:
+        """Tell the client, if its protocol can, to ask for nothing more on this connection."""
+        if self._protocol is not None and not self.idle:
+            await self._protocol.announce_end()
+
     def end_if_idle(self) -> None:
         """Close the connection in good order, unless a request runs."""
         if self.idle:
@@ -161,7 +168,7 @@ class Connection:
             shared.app,
             shared.config,
             shared.context,
-            ConnectionTasks(nursery, self._settings.max_unread),
+            ConnectionTasks(nursery, self._settings.max_unread, shared.unread),
             ConnectionState(shared.state),
             self._wire.is_tls,
             client,

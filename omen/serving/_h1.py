@@ -33,6 +33,7 @@ from hypercorn.typing import H11SendableEvent
 from omen.serving._exchange import Exchange, Websocket
 from omen.serving._h1_framing import Framing, FramingError
 from omen.serving._h1_target import Target, read_target
+from omen.serving._tasks import ConnectionTasks
 
 _WAITING = {h11.DONE, h11.MIGHT_SWITCH_PROTOCOL}  # type: ignore[attr-defined]
 """The client has sent its whole request (in the second case, with an upgrade we may ignore)."""
@@ -66,6 +67,7 @@ class H1(H11Protocol):
         super().__init__(*arguments)
         self._framing = Framing(self.config.h11_max_incomplete_size)
         self._fresh = True
+        self._unread = cast(ConnectionTasks, self.task_group).unread
 
     @property
     def head_begun(self) -> bool:
@@ -73,15 +75,17 @@ class H1(H11Protocol):
         return self.connection.their_state is h11.IDLE and self._framing.held > 0
 
     async def handle(self, event: Event) -> None:
+        if not isinstance(event, RawData | Resume):
+            await super().handle(event)
+            return
         if isinstance(event, Resume):
             await self._handle_events()
-        elif not isinstance(event, RawData):
-            await super().handle(event)
         elif not self._is_surplus(event.data):
             self._framing.receive(event.data)
             await self._handle_events()
         if self.stream is not None and self.stream.inbox is not None:
             await self.stream.inbox.room()
+        await self._unread.room()
 
     async def expire(self) -> None:
         """Say why, if there is something to say: the client took too long over a request's head."""

@@ -41,6 +41,11 @@ class Switch:
         """Say a last word before the connection is closed for being quiet or slow."""
         await self._protocol.expire()
 
+    async def announce_end(self) -> None:
+        """Tell the client, if the protocol can, that nothing new is taken on this connection."""
+        if isinstance(self._protocol, H2):
+            await self._protocol.announce_end()
+
     async def flush(self) -> None:
         """Write what waits to be written."""
         await self._protocol.flush()

@@ -15,6 +15,7 @@ from omen.serving import Receive, Scope, Send, ServingSettings
 from omen.serving._h1 import H1
 from omen.serving._settings import hypercorn_config
 from omen.serving._tasks import ConnectionTasks
+from omen.serving._unread import UnreadPool
 from tests.serving.apps import Bare, http
 from tests.serving.harness import H1Client, get, read_all, serving
 
@@ -81,7 +82,7 @@ async def test_no_408_is_written_behind_another_answer() -> None:
 
     config = hypercorn_config(ServingSettings(bind="127.0.0.1", port=0))
     async with trio.open_nursery() as nursery:
-        tasks = ConnectionTasks(nursery, 1000)
+        tasks = ConnectionTasks(nursery, 1000, UnreadPool(1000))
         state = ConnectionState({})
         h1 = H1(Bare(), config, WorkerContext(None), tasks, state, False, None, None, send)
         await h1.handle(RawData(b"GET /\n"))
