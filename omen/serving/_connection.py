@@ -20,7 +20,7 @@ from omen.serving._live import LiveConnections
 from omen.serving._settings import ServingSettings
 from omen.serving._switch import Switch
 from omen.serving._tasks import ConnectionTasks
-from omen.serving._tls import is_tls
+from omen.serving._tls import CurrentTLS, is_tls
 from omen.serving._unread import UnreadPool
 from omen.serving._wire import Wire
 
@@ -44,6 +44,7 @@ class Service:
     """What the application's lifespan put aside; every request gets a copy."""
     live: LiveConnections
     unread: UnreadPool
+    tls: CurrentTLS
 
 
 class Connection:
@@ -129,7 +130,7 @@ class Connection:
 
     async def _open(self, nursery: trio.Nursery) -> Switch | None:
         """Find out what the client speaks; None when it is nothing that can be answered."""
-        tls = self._settings.tls
+        tls = self._service.tls.context
         if tls is None:
             return self._speak(nursery)
         first = await self._receive()

@@ -16,7 +16,7 @@ from omen.serving._handle import ServerHandle
 from omen.serving._lifespan import Lifespan
 from omen.serving._live import LiveConnections
 from omen.serving._settings import BACKLOG, ServingSettings, hypercorn_config
-from omen.serving._tls import is_tls
+from omen.serving._tls import CurrentTLS, is_tls
 from omen.serving._unread import UnreadPool
 from omen.serving._wire import Wire
 
@@ -119,11 +119,12 @@ class _Server:
             state=lifespan.state,
             live=self._live,
             unread=UnreadPool(settings.max_unread_in_all),
+            tls=CurrentTLS(settings.tls),
         )
         self._refusing = 0
 
     def handle(self, listeners: Listeners) -> ServerHandle:
-        return ServerHandle(_addresses(listeners), self._live)
+        return ServerHandle(_addresses(listeners), self._live, self._service.tls)
 
     @asynccontextmanager
     async def accepting(self, listeners: Listeners) -> AsyncIterator[None]:
@@ -174,8 +175,8 @@ class _Server:
         self._refusing += 1
         try:
             with trio.move_on_after(self._settings.linger):
-                if self._settings.tls is not None:
-                    await self._greet(wire, self._settings.tls)
+                if self._service.tls.context is not None:
+                    await self._greet(wire, self._service.tls.context)
                 await wire.write(_BUSY)
                 await wire.finish()
         except trio.BrokenResourceError:
