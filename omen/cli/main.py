@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 import omen
-from omen.cli import keys, race, replay, serve, sim, usage
+from omen.cli import _early, keys, race, replay, serve, sim, usage
+from omen.cli._stdout import abandon_stdout
 from omen.config import ConfigError
 
 
@@ -17,25 +17,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Mistakes in the configuration or on the command line are 2, as argparse has it.
     """
-    args = _parser().parse_args(argv)
+    _early.take_over()
     status = 1
     try:
-        status = _run(args)
+        status = _run(argv)
     except* BrokenPipeError:
-        # Whoever read what we print has left, as `head` does: nothing more can be said there,
-        # not even by the interpreter when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read what we print has left, as `head` does: nothing more can be said there.
+        abandon_stdout()
     return status
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(argv: Sequence[str] | None) -> int:
     try:
+        args = _parser().parse_args(argv)
         return int(args.run(args))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not _is_interrupt(error):
+            raise
         return 130
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Return whether this is Ctrl-C, perhaps beside what it led to elsewhere in a nursery."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_interrupt, error.exceptions))
+    return isinstance(error, KeyboardInterrupt)
 
 
 def _parser() -> argparse.ArgumentParser:

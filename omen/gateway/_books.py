@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from omen.config import LedgerSettings
+from omen.config import LedgerSettings, locate
 from omen.database import Desk, open_database
 from omen.ledger import Ledger, Spool
 
@@ -22,20 +22,26 @@ class Books:
     ledger: Ledger
 
 
-def make_books(settings: LedgerSettings, directory: Path) -> Books:
-    """Make the books that are configured; nothing is opened yet. Paths are below `directory`."""
-    url = resolved_url(settings, directory)
+def make_books(settings: LedgerSettings, folder: Path) -> Books:
+    """Make the books that are configured; nothing is opened yet.
+
+    Relative paths count from `folder`, which is `Loaded.folder`.
+    """
+    url = resolved_url(settings, folder)
     open_ = partial(open_database, url, settings.timeout_seconds)
-    spool = Spool(directory / settings.spool_path, settings.spool_max_bytes)
+    spool = Spool(locate(folder, settings.spool_path), settings.spool_max_bytes)
     seconds = settings.timeout_seconds
     return Books(url, Desk(open_, seconds), Ledger(Desk(open_, seconds), spool))
 
 
-def resolved_url(settings: LedgerSettings, directory: Path) -> str:
-    """Give the database's URL, with a path that holds wherever one stands."""
+def resolved_url(settings: LedgerSettings, folder: Path) -> str:
+    """Return the database's URL, with an absolute path; a relative one counts from `folder`.
+
+    With three slashes a path is relative, with four absolute.
+    """
     url = settings.url or EMBEDDED
-    path = url.removeprefix("sqlite:")
-    if path == url:
+    if not url.startswith("sqlite:"):
         return url
-    relative = path.removeprefix("///") if not path.startswith("////") else path[3:]
-    return f"sqlite:{directory / relative}"
+    path = url.removeprefix("sqlite:")
+    written = path.removeprefix("///") if not path.startswith("////") else path[3:]
+    return f"sqlite:{locate(folder.absolute(), written)}"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
 
+from omen.cli.main import main
 from omen.database import open_database
 from tests.books import entry
-from tests.cli.commands import read_until, run, running, served_at
+from tests.cli.commands import BOUND, environment, omen, read_until, run, running, served_at
 
 
 def test_a_keys_whole_life(tmp_path: Path) -> None:
@@ -139,3 +146,125 @@ def test_a_race_is_watched_with_a_key(tmp_path: Path) -> None:
             assert "committed" in told.stdout
     checked = run(tmp_path, "keys", "list", OMEN_KEY=key)
     assert "OMEN_KEY" not in checked.stderr
+
+
+# Which database ---------------------------------------------------------------------------------
+
+
+def test_a_command_finds_the_database_of_the_gateway_from_any_folder(tmp_path: Path) -> None:
+    """Paths, and `.env`, count from the folder of the file that is named."""
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("[server]\nport = 0\n[health]\nprobe = false\n")
+    with running(elsewhere, "serve", "--config", "../srv/omen.toml", until="serving on") as started:
+        url = served_at(started[1])
+        assert httpx.get(f"{url}/v1/models", timeout=30).status_code == 200
+        made = run(elsewhere, "keys", "--config", str(home / "omen.toml"), "create", "bob")
+        assert str(home / "omen.db") in made.stderr
+        key = {"authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.get(f"{url}/v1/models", headers=key, timeout=30).status_code == 200
+    here = run(home, "keys", "list")
+    assert "bob" in here.stdout
+    assert str(home / "omen.db") in here.stderr
+    used = run(elsewhere, "usage", "--config", "../srv/omen.toml")
+    assert str(home / "omen.db") in used.stdout
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_database_named_in_the_env_file_beside_the_configuration_is_the_one(
+    tmp_path: Path,
+) -> None:
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("")
+    (home / ".env").write_text("OMEN_DB_URL=sqlite:books/mine.db\n")
+    run(elsewhere, "keys", "--config", "../srv/omen.toml", "create", "bob")
+    assert (home / "books" / "mine.db").exists()
+    (elsewhere / ".env").write_text("OMEN_DB_URL=sqlite:its.db\n")
+    made = run(elsewhere, "keys", "--config", "../srv/omen.toml", "create", "bob")
+    assert "its.db" in made.stderr
+    assert (home / "its.db").exists()
+
+
+def test_books_in_the_folder_that_paths_counted_from_once_are_not_passed_over_in_silence(
+    tmp_path: Path,
+) -> None:
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("[server]\nport = 0\n")
+    run(elsewhere, "keys", "create", "bob")
+    told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
+    assert f"{elsewhere / 'omen.db'} is not used: move it there" in told
+    told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
+    assert "is not used" not in told
+    (home / "omen.db").unlink()
+    with running(elsewhere, "serve", "--config", "../srv/omen.toml", until="serving on") as started:
+        assert "is not used: move it there" in started[1]
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path: Path) -> None:
+    done = run(tmp_path, "keys", "list", OMEN_DB_URL="sqlite:~/a.db", HOME=str(tmp_path / "me"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "me" / "a.db").exists()
+    assert not (tmp_path / "~").exists()
+
+
+# A standard output that does not take the key ---------------------------------------------------
+
+
+@contextmanager
+def output_that_fails(how: str) -> Iterator[IO[bytes]]:
+    if how == "full":
+        with Path("/dev/full").open("wb") as full:
+            yield full
+        return
+    reading, writing = os.pipe()
+    os.close(reading)  # as `head` has done when it has seen enough
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        yield pipe
+
+
+@pytest.mark.parametrize("how", ["full", "left", "closed"])
+@pytest.mark.parametrize("action", ["create", "rotate"])
+def test_no_key_is_made_or_changed_that_nobody_has_seen(
+    action: str, how: str, tmp_path: Path
+) -> None:
+    first = run(tmp_path, "keys", "create", "first").stdout.strip()
+    before = sqlite3.connect(tmp_path / "omen.db").execute("SELECT * FROM keys").fetchall()
+    command = omen("keys", action, "bob" if action == "create" else first.split("-")[2])
+    if how == "closed":
+        command = ["sh", "-c", f"exec {shlex.join(command)} >&-"]
+    with output_that_fails(how) as output:
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment(),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=BOUND,
+            check=False,
+        )
+    assert done.returncode == 1
+    told = "no key was made" if action == "create" else "the key was not changed"
+    assert done.stderr.startswith(f"omen: {told}: ")
+    assert len(done.stderr.splitlines()) == 1
+    after = sqlite3.connect(tmp_path / "omen.db").execute("SELECT * FROM keys").fetchall()
+    assert after == before
+
+
+def test_a_key_that_was_shown_and_not_stored_is_said_to_open_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("omen.database.sqlite.SqliteDatabase.add_key", fail)
+    monkeypatch.chdir(tmp_path)
+    assert main(["keys", "create", "bob"]) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("sk-omen-")
+    assert "the key shown opens nothing" in told.err
