@@ -68,14 +68,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_entries(path: Path) -> Iterator[Entry]:
-    """Read rows. **Raises.** `OSError`, or `ValueError` that names the line."""
-    with path.open(encoding="utf-8") as lines:
+    """Read rows. **Raises.** `OSError`, or `ValueError` that names the line.
+
+    A gateway that was killed leaves half a row. It is left out, and said.
+    """
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    yield read_entry(json.loads(line))
-                except (ValueError, TypeError, AttributeError) as error:
+            if not line.strip():
+                continue
+            try:
+                yield read_entry(json.loads(line))
+            except (ValueError, TypeError, AttributeError) as error:
+                if not _is_cut_off(line):
                     raise ValueError(f"{path}:{number} is no recorded attempt: {error}") from None
+                print(f"omen replay: {path}:{number} is cut off, and left out", file=sys.stderr)
+
+
+def _is_cut_off(line: bytes) -> bool:
+    """Return whether this is the beginning of a row, and not the rest of it."""
+    start, row = b'{"race_id":', line.rstrip()
+    return start.startswith(row[: len(start)]) and not row.endswith(b"}")
 
 
 def table(compared: Sequence[Comparison], requests: int) -> str:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import inf
+from math import ceil, inf
 
 from omen.replay._policy import Policy
 from omen.replay._recorded import Recording
 from omen.replay._run import Play, replay
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+
+
+def nearest_rank(ascending: Sequence[float], share: float) -> float:
+    """Return the last of the values that belong to this share, so always one of them."""
+    # Of 100 values 0.07 are 7.000000000000001 in binary fractions, and that would be the eighth.
+    rank = ceil(round(share * len(ascending), 9))
+    return ascending[max(rank, 1) - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +34,8 @@ class Comparison:
     denied: int
 
     def quantile(self, share: float) -> float:
-        """Say by when this share has come."""
-        return self.times[min(int(share * len(self.times)), len(self.times) - 1)]
+        """Return by when this share has come."""
+        return nearest_rank(self.times, share)
 
 
 def compare(recording: Recording, policy: Policy) -> Comparison:

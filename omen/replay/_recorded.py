@@ -26,6 +26,9 @@ from omen.routing import Survival, estimate
 
 Name = tuple[str, str]
 
+_NO_CHATS = frozenset({"judge", "cache", "embed", "count"})
+"""Roles of attempts that were asked something else than the request, or nobody."""
+
 
 @dataclass(slots=True)
 class Recording:
@@ -45,7 +48,7 @@ class Recording:
         """Put rows together, in whatever order they come."""
         races: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
-            if entry.outcome != "denied" and entry.role != "judge":
+            if _is_of_a_chat(entry):
                 races[entry.race_id].append(entry)
         ordered = [
             sorted(rows, key=lambda row: (row.role != "primary", row.index))
@@ -119,6 +122,17 @@ def draw(survival: Survival, luck: float, beyond: float) -> float:
         if share <= wanted:
             return time
     return max([beyond, *survival.times[-1:]])
+
+
+def _is_of_a_chat(row: Entry) -> bool:
+    """Return whether a row tells how a provider answers chats.
+
+    Answers from OMEN's own cache do not, nor do embeddings and counted tokens. Old recordings do
+    not name the latter two: they committed without a token of text.
+    """
+    if row.outcome == "denied" or row.from_cache or row.role in _NO_CHATS:
+        return False
+    return row.committed is None or row.first_token is not None or row.tokens > 0
 
 
 def _name(row: Entry) -> Name:

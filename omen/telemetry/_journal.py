@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from os import SEEK_END
 from pathlib import Path
 
 import trio
@@ -68,5 +69,9 @@ class Journal:
 
 
 def _append(path: Path, rows: list[bytes]) -> None:
-    with path.open("ab") as file:
-        file.write(b"".join(rows))
+    with path.open("a+b") as file:
+        end = file.seek(0, SEEK_END)
+        file.seek(max(0, end - 1))
+        # Half a row may be there: a gateway was killed, or the disk was full. It ends here.
+        is_open = end > 0 and file.read(1) != b"\n"
+        file.write((b"\n" if is_open else b"") + b"".join(rows))
