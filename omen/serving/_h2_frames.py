@@ -17,10 +17,14 @@ spend is in `_h2_sending`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 MAX_FRAME = 16 * 1024
 """The longest frame we take: the least that HTTP/2 lets a server say. Memory, not speed, is what
 a longer one would cost."""
+MOST_PARTS = 50
+"""Frames that may go on with one head. Four are enough for the largest that is taken. (h2 ends the
+connection over 64, as if that were a mistake.)"""
 REQUEST_EARNS = 10
 """Frames that a client may send for each request: its end, window updates, a priority, a ping."""
 ANSWER_EARNS = 4
@@ -62,6 +66,7 @@ class Frames:
         self._left = 0
         self._kind = -1
         self._head_open = False
+        self._parts = 0
         self._newest = 0
 
     @property
@@ -101,6 +106,9 @@ class Frames:
         self.oversized = length > MAX_FRAME
         if self._kind in (_HEADERS, _CONTINUATION):
             self._head_open = not flags & _END_HEADERS
+            self._parts = self._parts + 1 if self._kind == _CONTINUATION else 0
+            if self._parts > MOST_PARTS:
+                work.cost = inf
         if self._kind == _HEADERS and stream_id > self._newest:
             self._newest = stream_id
             work.requests += 1

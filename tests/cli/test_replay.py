@@ -96,6 +96,7 @@ def test_what_is_recorded_behind_a_row_that_was_cut_off_is_on_a_line_of_its_own(
         (["empty.jsonl"], "there is no attempt"),
         (["empty.jsonl", "hedge"], "possible are single"),
         (["empty.jsonl", "--plot", "it.gif"], ".png or .svg"),
+        (["empty.jsonl", "--plot", "no/it.svg"], "there is no folder no"),
     ],
 )
 def test_a_mistake_says_what_it_is(tmp_path: Path, arguments: list[str], words: str) -> None:

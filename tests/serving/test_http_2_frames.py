@@ -141,6 +141,7 @@ def flood(kind: str) -> Iterator[bytes]:
             "heads in many parts": HeadersFrame(number, data=request(number)[9:]).serialize()
             + raw(0, 9, 0, number, b"") * 50
             + raw(0, 9, 4, number, b""),
+            "one head without end": raw(1, 1 if number == 3 else 9, 0, 3, b"\x82"),
             "heads of a stream that was reset": raw(len(block), 1, 4, 3, block),
             "unknown frames": raw(0, 0xBE, 0, 1, b""),
             "priority updates": raw(4, 16, 0, 0, bytes(4)),
@@ -165,6 +166,7 @@ KINDS = [
     "windows of a stream",
     "windows of nothing",
     "heads in many parts",
+    "one head without end",
     "heads of a stream that was reset",
     "unknown frames",
     "priority updates",
@@ -187,7 +189,7 @@ async def test_a_flood_is_told_to_calm_down_whatever_it_is_made_of(
             sent = 0
             try:
                 for frame in flood(kind):
-                    await client.send(frame * (1 if "heads in" in kind else 10))
+                    await client.send(frame * (1 if "part" in kind or "one head" in kind else 10))
                     sent += 10
                     assert sent < 2 * FRAMES_AT_ONCE
                     if client.goodbyes:
