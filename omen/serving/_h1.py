@@ -7,13 +7,17 @@ bytes are held, the connection is asked (`Resume`) to send its reader back here.
 stops the reader until the response is complete, and a cure that parses wherever it notices held
 bytes has two tasks in one parser.
 
-**Source.** RFC 9112 section 9.3.2 (pipelining), RFC 9110 section 9.1 (methods are case-sensitive),
-read 2026-11-30.
+**Protocols.** A connection that begins with HTTP/2's preface speaks HTTP/2 from its first byte.
+Later nothing but a websocket's handshake changes the protocol. `Upgrade: h2c` is ignored, as
+RFC 9113 allows: a proxy that forwards `Upgrade` for the sake of websockets would tunnel it, and the
+requests in the tunnel would reach us past the proxy's rules and without a sign of the proxy.
+
+**Source.** RFC 9112 section 9.3.2 (pipelining), RFC 9110 sections 7.8 (Upgrade) and 9.1 (methods
+are case-sensitive), RFC 9113 sections 3.1 and 3.3 (no upgrade; the preface), read 2026-11-30.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -23,7 +27,6 @@ from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import (
     STREAM_ID,
-    H2CProtocolRequiredError,
     H2ProtocolAssumedError,
     H11Protocol,
     H11WSConnection,
@@ -33,6 +36,7 @@ from hypercorn.typing import H11SendableEvent
 from omen.serving._exchange import Exchange, Websocket
 from omen.serving._h1_framing import Framing, FramingError
 from omen.serving._h1_target import Target, read_target
+from omen.serving._h1_upgrade import handshake, names_websocket, wants_websocket
 from omen.serving._tasks import ConnectionTasks
 
 _WAITING = {h11.DONE, h11.MIGHT_SWITCH_PROTOCOL}  # type: ignore[attr-defined]
@@ -62,6 +66,8 @@ class H1(H11Protocol):
     stream: Exchange | Websocket | None
     _surplus = False
     _unsent = b""
+    _last = False
+    """Whether the connection ends with the response that is running."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -104,8 +110,8 @@ class H1(H11Protocol):
         return self._surplus or state in _SILENT
 
     async def stream_send(self, event: StreamEvent) -> None:
-        draining = self.context.terminated.is_set()
-        if draining and isinstance(event, Response) and event.status_code >= 200:
+        last = self._last or self.context.terminated.is_set()
+        if last and isinstance(event, Response) and event.status_code >= 200:
             event = replace(event, headers=[*event.headers, _CLOSE])
         await super().stream_send(event)
 
@@ -132,7 +138,9 @@ class H1(H11Protocol):
         """Parse what has come of this request, and nothing of what comes behind it.
 
         **Raises.** `FramingError`, `h11.RemoteProtocolError`; `H2ProtocolAssumedError` when the
-        connection begins with HTTP/2's preface.
+        connection begins with HTTP/2's preface. hypercorn takes `PRI * HTTP/2.0` for one wherever
+        it comes and whatever headers it has: a proxy may have sent that, with headers of its own,
+        behind another client's request. Here it is the very first bytes, and these exactly.
         """
         if self._fresh and self._framing.is_preface():
             raise H2ProtocolAssumedError(self._framing.take_all())
@@ -144,19 +152,9 @@ class H1(H11Protocol):
             self.connection.receive_data(piece)
         return event
 
-    async def _check_protocol(self, event: h11.Request) -> None:
-        # RFC 9113, section 3.1: over TLS there is no upgrade, HTTP/2 is agreed on in the handshake.
-        if not self.ssl or event.method == b"PRI":
-            await super()._check_protocol(event)
-
     async def _deliver(self, event: h11.Event | Data) -> None:
         if isinstance(event, h11.Request):
             await self.send(Updated(idle=False))
-            try:
-                await self._check_protocol(event)
-            except H2CProtocolRequiredError as wanted:
-                wanted.data = self._framing.take_all()
-                raise
             await self._create_stream(event)
         elif self.stream is None:
             pass  # The response is complete before its request is; the connection is closing.
@@ -173,7 +171,10 @@ class H1(H11Protocol):
             await self._send_error_response(target)
             await self.send(Closed())
             return
-        websocket = _wants_websocket(request)
+        websocket = wants_websocket(request)
+        # Some proxies pipe everything behind a request that names websockets, whatever is answered.
+        # The next request in such a pipe would show no sign of the proxy: there is none.
+        self._last = not websocket and names_websocket(request)
         stream_class = Websocket if websocket else Exchange
         self.stream = stream_class(
             self.app,
@@ -192,7 +193,7 @@ class H1(H11Protocol):
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
-                headers=list(target.headers),
+                headers=handshake(target.headers) if websocket else list(target.headers),
                 http_version=request.http_version.decode("ascii"),
                 method=request.method.decode("ascii"),
                 raw_path=target.path,
@@ -243,17 +244,3 @@ def _target(request: h11.Request) -> Target | int:
         # No method that we know has small letters, and to h11 `head` is not `HEAD`.
         return 501
     return read_target(request.method, request.target, list(request.headers)) or 400
-
-
-def _wants_websocket(request: h11.Request) -> bool:
-    return (
-        request.method == b"GET"
-        and b"upgrade" in _tokens(request, b"connection")
-        and b"websocket" in _tokens(request, b"upgrade")
-    )
-
-
-def _tokens(request: h11.Request, name: bytes) -> Iterator[bytes]:
-    for key, value in request.headers:
-        if key == name:
-            yield from (token.strip().lower() for token in value.split(b","))

@@ -201,8 +201,8 @@ class Framing:
 def _judge_version(head: bytes) -> bytes:
     """Return the head, with the newest minor version we know in place of a newer one."""
     line = _REQUEST_LINE.match(head)
-    if line is None:
-        raise FramingError
+    if line is None or head.startswith(b"PRI "):
+        raise FramingError  # The greeting of HTTP/2 is none behind other bytes, or with fields.
     if line["major"] != b"1":
         raise FramingError(505)
     if line["minor"] > b"1":

@@ -69,7 +69,7 @@ class H2(SendingSide):
     async def initiate(
         self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None
     ) -> None:
-        """Greet, and begin the request that an upgrade brought along."""
+        """Greet. There is no upgrade, so nothing that one would have brought along."""
         await super().initiate(headers, settings)
         self.connection.open_window()
         await self._flush()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from hypercorn.events import Event, RawData
-from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError
+from hypercorn.protocol.h11 import H2ProtocolAssumedError
 
 from omen.serving._h1 import H1
 from omen.serving._h2 import H2
 
 
 class Switch:
-    """HTTP/1.1 until the client shows that it wants HTTP/2, by its preface or by an upgrade.
+    """HTTP/1.1, unless the connection begins with HTTP/2's preface or TLS agreed on HTTP/2.
 
     `arguments` are those of hypercorn's protocol classes, in their order.
     """
@@ -34,8 +34,6 @@ class Switch:
             await self._protocol.handle(event)
         except H2ProtocolAssumedError as wanted:
             await self.speak_h2(wanted.data)
-        except H2CProtocolRequiredError as wanted:
-            await self.speak_h2(wanted.data, wanted.headers, wanted.settings)
 
     async def expire(self) -> None:
         """Say a last word before the connection is closed for being quiet or slow."""
@@ -50,14 +48,9 @@ class Switch:
         """Write what waits to be written."""
         await self._protocol.flush()
 
-    async def speak_h2(
-        self,
-        data: bytes = b"",
-        headers: list[tuple[bytes, bytes]] | None = None,
-        settings: bytes | None = None,
-    ) -> None:
-        """Go over to HTTP/2: agreed on in TLS, or asked for by a preface or an upgrade."""
+    async def speak_h2(self, data: bytes = b"") -> None:
+        """Speak HTTP/2 from here on; `data` is what was received of it so far."""
         self._protocol = H2(*self._arguments)
-        await self._protocol.initiate(headers, settings)
+        await self._protocol.initiate()
         if data:
             await self._protocol.handle(RawData(data))

@@ -192,21 +192,6 @@ class H2Client:
         self.h2.initiate_connection()
         self.events: list[h2.events.Event] = []
 
-    @classmethod
-    async def upgrade(cls, stream: Stream, path: str) -> H2Client:
-        """Ask for `path` on HTTP/1.1 and go over to HTTP/2; the answer comes on stream 1."""
-        client = cls(stream)
-        config = h2.config.H2Configuration(client_side=True, header_encoding="ascii")
-        client.h2 = PatientConnection(config)
-        settings = (client.h2.initiate_upgrade_connection() or b"").decode()
-        upgrade = ("connection: upgrade, http2-settings", "upgrade: h2c")
-        await stream.send_all(get(path, *upgrade, f"http2-settings: {settings}"))
-        head, _, rest = (await read_until(stream, b"\r\n\r\n")).partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 101 ")
-        client.take(rest)
-        await client.flush()
-        return client
-
     async def flush(self) -> None:
         await self.stream.send_all(self.h2.data_to_send())
 

@@ -115,7 +115,7 @@ HTTP_1 = [
     case(
         "HTTP/2's greeting behind a request",
         GET_OK + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        answer=b"HTTP/1.1 505",
+        answer=b"HTTP/1.1 400",
     ),
     case("a method in small letters", head(b"head /ok HTTP/1.1"), answer=b" 501"),
     case("a method of 60 KiB", head(b"M" * 60_000 + b" /ok HTTP/1.1")),

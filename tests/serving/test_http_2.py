@@ -183,13 +183,6 @@ async def test_priorities_are_ignored() -> None:
         assert (await client.ask("/ok")).body == b"ok"
 
 
-async def test_a_client_may_upgrade_from_http_1() -> None:
-    async with serving(Bare()) as server:
-        client = await H2Client.upgrade(await server.connect(), "/ok")
-        assert (await client.answer(1)).body == b"ok"
-        assert (await client.ask("/ok")).body == b"ok"
-
-
 async def test_trailers_are_sent_after_the_body() -> None:
     """What gRPC needs."""
 
