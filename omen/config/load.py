@@ -96,13 +96,18 @@ def _read(
     source: Path | None, name: str, environ: Mapping[str, str], cwd: Path
 ) -> tuple[Draft, Environment]:
     problems: list[Problem] = []
+    others: list[Problem] = []
     table = read_toml(source, name, problems) if source else {}
     variables: dict[str, str] = {}
     if source is not None and not _is_same(source.parent, cwd):
+        # It may be there for somebody else, in another form or for other eyes only.
         beside = source.parent / DOTENV_NAME
-        variables |= read_dotenv(beside, str(beside), problems)
+        variables |= read_dotenv(beside, str(beside), others)
     variables |= read_dotenv(cwd / DOTENV_NAME, DOTENV_NAME, problems)
-    return Draft(table, name, problems=problems), Environment(environ, variables)
+    draft = Draft(
+        table, name, problems=problems, warnings=[f"{other}; left out" for other in others]
+    )
+    return draft, Environment(environ, variables)
 
 
 def _is_same(one: Path, other: Path) -> bool:
