@@ -15,7 +15,7 @@ from tests.serving.apps import Bare
 from tests.serving.frames_client import FramesClient
 from tests.serving.harness import H1Client, MemoryListener, get, serving
 from tests.serving.hostile import START, data, fields, request, ws_frame
-from tests.serving.test_http_2_frames import token_by_token
+from tests.serving.test_http_2_honest import token_by_token
 
 GOODBYE = GoAwayFrame(0).serialize()
 POST = {"method": b"POST", "path": b"/echo"}
