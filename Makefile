@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 
 # Off: ASYNC9 (checkpoints everywhere: too many false alarms, and off by default), ASYNC124 (an
 # async function may have no await because its caller wants an async one), ASYNC127 (the owner
@@ -10,7 +11,7 @@ STAMP := $(VENV)/.ready
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals,heed_reloads,stay_idle,never_read,keep_reading
 
-.PHONY: setup run test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets clean
+.PHONY: setup run quick test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets clean
 
 setup: $(STAMP)
 
@@ -22,13 +23,16 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)
 	$(BIN)/omen serve
 
+quick: $(STAMP)
+	$(BIN)/pytest --quick -n auto --dist worksteal
+
 test: $(STAMP)
 	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files '*.py')
+	git grep -lzwE 'async|await|trio' -- '*.py' | xargs -0 -n 40 -P $(CORES) $(BIN)/flake8-async $(ASYNC_RULES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from omen.entries import Entry
+from omen.ledger.entries import Entry
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()
 

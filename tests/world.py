@@ -15,15 +15,15 @@ from functools import partial
 import trio
 from trio.testing import memory_stream_pair
 
-from omen.candidates import PLAIN, Quirks
-from omen.chat import ChatRequest, Message, TextPart
 from omen.config import ProviderSettings, Settings
 from omen.config.settings import Price
-from omen.errors import OmenError
-from omen.events import Event, TextDelta
+from omen.core.candidates import PLAIN, Quirks
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import OmenError
+from omen.core.events import Event, TextDelta
+from omen.core.hints import RaceHints
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.gateway import Gateway, open_gateway
-from omen.hints import RaceHints
-from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.sim import Fixed, Profile, SimulatedUpstream, StreamStats
 from omen.sim.faults import Fault
 from omen.sim.text import answer_text

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omen.config import Loaded, load_settings
-from omen.database import ERRORS, Database, open_database, shown_url
-from omen.engine import load_strategies
 from omen.gateway import resolved_url
+from omen.ledger.database import ERRORS, Database, open_database, shown_url
+from omen.race.installed import load_strategies
 
 _T = TypeVar("_T")
 

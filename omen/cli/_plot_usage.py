@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from omen.database import Usage
+from omen.ledger.database import Usage
 
 _MOST_BARS = 30
 

@@ -13,11 +13,11 @@ from pydantic_core import to_json
 from omen.cli._demo import with_simulated
 from omen.cli._screen import Screen
 from omen.config import Settings
-from omen.errors import OmenError
-from omen.front._completion import Completion
-from omen.front.openai_parse import parse_chat
+from omen.core.errors import OmenError
+from omen.core.records import AttemptRecord, Moment, RaceRecord
+from omen.front.openai.completion import Completion
+from omen.front.openai.parse import parse_chat
 from omen.gateway import Gateway, open_gateway
-from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.sim import DEFAULT_FLEET, open_fleet
 from omen.telemetry import tell
 
@@ -28,7 +28,8 @@ async def race_here(body: Mapping[str, Any], screen: Screen) -> str:
     fleet = [replace(upstream, seed=seed) for upstream in DEFAULT_FLEET]
 
     def watch(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        screen.show(tell(moment, race, attempt).as_json())
+        if moment != "useful":  # for those who learn; a lane shows the commit
+            screen.show(tell(moment, race, attempt).as_json())
 
     async with open_fleet(fleet) as running:
         settings = with_simulated(Settings(), running)

@@ -8,8 +8,8 @@ from typing import Any
 import omen.client
 from omen.cli._screen import Screen
 from omen.client import Attempt, ClientError, Stream
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import Restart, TextDelta
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import Restart, TextDelta
 
 _MOMENTS = frozenset({"started", "progressed", "committed", "denied"})
 

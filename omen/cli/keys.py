@@ -7,20 +7,18 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
-from omen.callers import Caller
 from omen.cli._database import Books, add_config_option
 from omen.cli._stdout import write_out
 from omen.cli._table import print_table
-from omen.credentials import KeyRecord, make_key
-from omen.database import Database
-from omen.engine import load_strategies
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
+from omen.ledger.database import Database
+from omen.race.installed import load_strategies
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own commands and arguments."""
-    parser = commands.add_parser("keys", help="create, list, revoke and rotate callers' keys")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of this command, and their arguments, to its parser."""
     add_config_option(parser)
     parts = parser.add_subparsers(required=True, metavar="ACTION")
     create = parts.add_parser("create", help="create a key, and show it this once")

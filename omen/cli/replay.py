@@ -9,22 +9,19 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from math import isinf
 from pathlib import Path
-from typing import Any
 
 from omen.cli._pictures import check_pictures
-from omen.entries import Entry, read_entry
+from omen.ledger.entries import Entry, read_entry
 from omen.replay import FORMS, QUANTILES, Comparison, Policy, Recording, compare
 
 DEFAULT = ("single", "race2", "hedge@2%", "hedge@5%", "hedge@10%")
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser(
-        "replay",
-        help="say what another policy would have done",
-        description="Plays recorded requests again, in no time and without asking anybody, by "
-        "OMEN's own engine and strategies. Record with: omen serve --record FILE",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
+    parser.description = (
+        "Plays recorded requests again, in no time and without asking anybody, by "
+        "OMEN's own engine and strategies. Record with: omen serve --record FILE"
     )
     parser.add_argument("file", type=Path, help="recorded attempts, as JSON lines")
     parser.add_argument(

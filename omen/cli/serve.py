@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import trio
 
@@ -25,19 +24,18 @@ from omen.cli._reloading import heed_reloads
 from omen.cli._retiring import retirement_warnings
 from omen.cli._signals import heed_signals
 from omen.config import Loaded, Settings, load_settings
-from omen.database import shown_url
-from omen.engine import load_strategies
+from omen.core.records import Observer
 from omen.front.app import make_app
 from omen.gateway import make_books, open_gateway
-from omen.plan import Observer
+from omen.ledger.database import shown_url
+from omen.race.installed import load_strategies
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
 from omen.sim import open_fleet
 from omen.telemetry import Journal, LiveFeed, log_attempts
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser("serve", help="run the gateway")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     parser.add_argument("--config", type=Path, help="a configuration file (else ./omen.toml)")
     parser.add_argument("--bind", help="address to listen on, over the configuration's")
     parser.add_argument("--port", type=int, help="port to listen on, over the configuration's")
@@ -91,14 +89,14 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
     """Serve until told to stop; return the exit status."""
     status = 0
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
-        told_to_stop, shutdown = trio.Event(), trio.Event()
-        await nursery.start(heed_signals, told_to_stop, nursery.cancel_scope)
+        stop_requested, shutdown = trio.Event(), trio.Event()
+        await nursery.start(heed_signals, stop_requested, nursery.cancel_scope)
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
         books, certificate = make_books(settings.ledger, loaded.folder), Certificate(loaded)
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
-            app = make_app(gateway, feed, settings.server, told_to_stop, connections)
+            app = make_app(gateway, feed, settings.server, stop_requested, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
             freeze_what_is_built()
@@ -124,7 +122,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                         renew = partial(certificate.renew, handle=handle)
                         await background.start(heed_reloads, gateway, load, renew)
                         _announce(handle, settings, loaded, shown_url(books.url))
-                        await told_to_stop.wait()
+                        await stop_requested.wait()
                         await trio.sleep(settings.server.drain_delay_seconds)
                         feed.close()
                         shutdown.set()

@@ -9,17 +9,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from omen.cli._database import Books, add_config_option
 from omen.cli._pictures import check_pictures
 from omen.cli._table import print_table
-from omen.database import GROUPS, Usage
+from omen.ledger.database import GROUPS, Usage
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser("usage", help="what was used, and what it cost")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     add_config_option(parser)
     parser.add_argument("--by", choices=GROUPS, default="provider", help="what to add up by")
     parser.add_argument("--since", type=_day, help="first day (UTC); by default of this month")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     ChoiceEnd,

@@ -11,7 +11,7 @@ import trio
 
 from omen.client._errors import UNREADABLE, AnswerFailed, ClientError
 from omen.client._events import Attempt, ChunkReader, StreamEvent
-from omen.events import AnswerEnd, ChoiceSwitch, Restart, TextDelta
+from omen.core.events import AnswerEnd, ChoiceSwitch, Restart, TextDelta
 
 Frame = Mapping[str, Any]
 

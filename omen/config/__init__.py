@@ -5,7 +5,6 @@ file or a variable to learn how it should behave.
 """
 
 from omen.config._paths import locate
-from omen.config._values import KINDS, Kind
 from omen.config.load import Loaded, load_settings
 from omen.config.problems import ConfigError, Problem
 from omen.config.settings import (
@@ -24,13 +23,11 @@ from omen.config.settings import (
 )
 
 __all__ = [
-    "KINDS",
     "AuthSettings",
     "CacheSettings",
     "Card",
     "ConfigError",
     "HealthSettings",
-    "Kind",
     "LedgerSettings",
     "LimitsSettings",
     "Loaded",

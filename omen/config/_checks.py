@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from omen.config._document import Document
 from omen.config._draft import Draft
 from omen.config._store_urls import POSTGRES, REDIS, is_postgres, is_redis
-from omen.config._values import KINDS
 from omen.config._wording import KeyPath
+from omen.providers import load_kinds
 
 
 def check_race(draft: Draft, document: Document, strategies: Collection[str]) -> None:
@@ -32,7 +32,7 @@ def check_routing(draft: Draft, document: Document) -> None:
         return
     for name, targets in document.routing.aliases.items():
         _check_alias(draft, name, targets)
-    known = dict.fromkeys((*draft.declared, *KINDS))
+    known = dict.fromkeys((*draft.declared, *load_kinds()))
     for intent, providers in document.routing.prefer.items():
         for position, provider in enumerate(providers):
             if provider not in known:

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from omen.config._values import BaseUrl, BaseUrls, Count, Flag, Key, KindName, Names, Seconds, Text
+from omen.config._values import BaseUrl, BaseUrls, Count, Flag, Key, Names, Seconds, Text
 from omen.config._wording import KeyPath
 from omen.config.settings import (
     AuthSettings,
@@ -32,7 +32,7 @@ class ProviderTable(Section):
 
     enabled: Flag = True
     """Whether it is used at all."""
-    kind: KindName | None = None
+    kind: Text | None = None
     """Which API it speaks. Left out, NAME must be a kind."""
     api_key: Key | None = field(default=None, repr=False)
     """Its key; needed by `azure`, and by `openai`, `anthropic` and `xai` at their own address."""

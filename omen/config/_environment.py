@@ -5,29 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from omen.config._draft import Draft
 from omen.config._wording import EnvText, KeyPath, dotted, nearest
+from omen.providers import load_kinds
 
-VARIABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "OMEN_BIND": ("server", "bind"),
         "OMEN_PORT": ("server", "port"),
         "OMEN_DB_URL": ("ledger", "url"),
         "OMEN_REDIS_URL": ("cache", "redis_url"),
-        "OMEN_OPENAI_API_KEY": ("providers", "openai", "api_key"),
-        "OMEN_ANTHROPIC_API_KEY": ("providers", "anthropic", "api_key"),
-        "OMEN_XAI_API_KEY": ("providers", "xai", "api_key"),
-        "OMEN_AZURE_OPENAI_ENDPOINT": ("providers", "azure", "endpoint"),
-        "OMEN_AZURE_OPENAI_API_KEY": ("providers", "azure", "api_key"),
-        "OMEN_OLLAMA_ENDPOINTS": ("providers", "ollama", "endpoints"),
         "OMEN_ROUTER_PREFER_LOCAL_FOR": ("routing", "prefer_local_for"),
         "OMEN_BUDGET_MONTHLY_USD": ("routing", "budget_monthly_usd"),
     }
 )
-VARIABLE_OF: Mapping[KeyPath, str] = MappingProxyType({p: name for name, p in VARIABLES.items()})
+
+
+@lru_cache(maxsize=1)
+def variables() -> Mapping[str, tuple[str, ...]]:
+    """Return every variable there is, and the key that it sets; each kind of provider has some."""
+    of_providers = {
+        name: ("providers", kind, key)
+        for kind, spec in load_kinds().items()
+        for name, key in spec.setup.variables.items()
+    }
+    return MappingProxyType({**_SETTINGS, **of_providers})
+
+
+def variable_of(path: KeyPath) -> str | None:
+    """Return the variable that sets a key."""
+    return next((name for name, sets in variables().items() if sets == path), None)
+
 
 _PREFIX = "OMEN_"
 _OF_COMMANDS = frozenset({"OMEN_KEY"})
@@ -68,14 +80,14 @@ def apply_variables(draft: Draft, environment: Environment, referenced: set[str]
     said whose key that is, so no provider is made up for it.
     """
     for name in sorted(environment.ours()):
-        if name in VARIABLES:
+        if name in variables():
             _apply(draft, environment, name, may_create=name not in referenced)
         elif name not in referenced:
             draft.warnings.append(_unknown(name))
 
 
 def _apply(draft: Draft, environment: Environment, name: str, *, may_create: bool) -> None:
-    path = VARIABLES[name]
+    path = variables()[name]
     *above, key = path
     if path[0] == "providers":
         if path[1] not in draft.provider_names() and not may_create:
@@ -107,7 +119,7 @@ def _is_another_kind(draft: Draft, path: tuple[str, ...]) -> bool:
 
 def _unknown(name: str) -> str:
     # What all names share would make any two of them look alike.
-    rest = {re.sub(f"^{_PREFIX}", "", known): known for known in VARIABLES}
+    rest = {re.sub(f"^{_PREFIX}", "", known): known for known in variables()}
     suggestion = nearest(name.removeprefix(_PREFIX), rest)
     hint = f"; did you mean {rest[suggestion]}?" if suggestion else ""
     return f"{name} is no variable that OMEN knows{hint}"

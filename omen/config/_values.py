@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -37,10 +37,8 @@ from omen.config._demands import (
 )
 from omen.config._paths import locate
 from omen.config._wording import EnvText
-from omen.intents import INTENTS
+from omen.core.intents import INTENTS
 
-Kind = Literal["openai", "openai_compatible", "anthropic", "ollama", "xai", "azure"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 ABILITIES = (
     "tools",
     "parallel_tools",
@@ -215,7 +213,6 @@ DatabaseUrl = Annotated[
     check(lambda url: url[:7] != "sqlite:" or bool(locate(Path(), url[7:])), "sqlite:PATH"),
     _allowed("sqlite:PATH, or a postgresql:// URL"),
 ]
-KindName = Annotated[Kind, _allowed("one of " + ", ".join(KINDS), words=KINDS)]
 IntentName = Annotated[
     str,
     Field(strict=True, pattern=f"^({'|'.join(INTENTS)})$"),

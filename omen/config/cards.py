@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.cards import ModelCard, Rates
-from omen.cards import Price as ModelPrice
 from omen.config.settings import Card, Price, ProviderSettings
+from omen.core.cards import ModelCard, Rates
+from omen.core.cards import Price as ModelPrice
 
 _NOTHING = Card()
 

@@ -17,7 +17,6 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from omen.candidates import PLAIN, Quirks
 from omen.config._values import (
     Abilities,
     Count,
@@ -28,7 +27,6 @@ from omen.config._values import (
     Host,
     IntentName,
     Intents,
-    Kind,
     Milliseconds,
     Names,
     Percent,
@@ -42,6 +40,7 @@ from omen.config._values import (
     TokenLimit,
     Usd,
 )
+from omen.core.candidates import PLAIN, Quirks
 
 DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -263,7 +262,7 @@ class ProviderSettings:
     """A provider that is in use. Its keys in the file are described in `_document.py`."""
 
     name: str
-    kind: Kind
+    kind: str
     base_urls: tuple[str, ...]
     """Where it is reached, without trailing slashes; several only for Ollama."""
     api_key: str | None = field(default=None, repr=False)

@@ -8,19 +8,15 @@ from dataclasses import replace
 import trio
 
 from omen.config import ServerSettings
-from omen.front._asgi import App, Receive, Scope, Send
-from omen.front._auth import Gate
-from omen.front._body import BodyLimits
-from omen.front._whole_route import WholeRoute
-from omen.front.anthropic_api import Messages
-from omen.front.audit import Audited
-from omen.front.chat import ChatRoute
-from omen.front.completions_api import Completions
-from omen.front.count_tokens import CountTokens
-from omen.front.embeddings import EmbeddingsPlan
+from omen.front.anthropic.api import Messages
+from omen.front.anthropic.count_tokens import CountTokens
 from omen.front.grpc import GrpcRoute, is_grpc
-from omen.front.live import LiveRoute
-from omen.front.metrics import Connections, Metrics
+from omen.front.http.asgi import App, Receive, Scope, Send
+from omen.front.http.audited import Audited
+from omen.front.http.auth import Authenticator
+from omen.front.http.chat_route import ChatRoute
+from omen.front.http.json_route import json_route
+from omen.front.http.request import BodyLimits
 from omen.front.ollama import (
     EmbedPlan,
     OllamaChat,
@@ -28,8 +24,12 @@ from omen.front.ollama import (
     OllamaGenerate,
     resolver,
 )
-from omen.front.openai_api import ChatCompletions, OpenAIErrors
-from omen.front.operations import make_operations
+from omen.front.openai.api import ChatCompletions, OpenAIErrors
+from omen.front.openai.embeddings import EmbeddingsPlan
+from omen.front.openai.legacy_completions import Completions
+from omen.front.operations.app import make_operations
+from omen.front.operations.live import LiveRoute
+from omen.front.operations.metrics import Connections, Metrics
 from omen.front.responses import Responses
 from omen.front.websocket import Door, WebSocketRoute, no_socket
 from omen.gateway import Gateway
@@ -44,32 +44,32 @@ def make_app(
     gateway: Gateway,
     feed: LiveFeed,
     server: ServerSettings,
-    told_to_stop: trio.Event | None = None,
+    shutdown: trio.Event | None = None,
     connections: Connections | None = None,
 ) -> App:
     """Mount every route over one gateway.
 
-    `told_to_stop` is set when OMEN is; `connections` are those of the server that will serve the
+    `shutdown` is set when OMEN is; `connections` are those of the server that will serve the
     app, for its metrics.
     """
     limits = BodyLimits(server.max_body_bytes, server.body_timeout_seconds)
     any_type = replace(limits, any_type=True)
-    gate = Gate(gateway.keys)
-    stop = trio.Event() if told_to_stop is None else told_to_stop
+    gate = Authenticator(gateway.keys)
+    stop = trio.Event() if shutdown is None else shutdown
     messages, pause = Messages(), server.keepalive_after_seconds
     resolve = resolver(gateway)
     embed = EmbedPlan(gateway, resolve)
     hot: dict[str, App] = {
         "/v1/chat/completions": ChatRoute(gateway, ChatCompletions(), limits, pause),
         "/v1/completions": ChatRoute(gateway, Completions(), limits, pause),
-        "/v1/embeddings": WholeRoute(EmbeddingsPlan(gateway), OpenAIErrors(), gate, limits),
+        "/v1/embeddings": json_route(EmbeddingsPlan(gateway), OpenAIErrors(), gate, limits),
         "/v1/messages": ChatRoute(gateway, messages, limits, pause),
-        "/v1/messages/count_tokens": WholeRoute(CountTokens(gateway), messages, gate, limits),
+        "/v1/messages/count_tokens": json_route(CountTokens(gateway), messages, gate, limits),
         "/v1/responses": ChatRoute(gateway, Responses(), limits, pause),
         "/api/chat": ChatRoute(gateway, OllamaChat(resolve), any_type, pause),
         "/api/generate": ChatRoute(gateway, OllamaGenerate(resolve), any_type, pause),
-        "/api/embed": WholeRoute(embed.new, OllamaErrors(), gate, any_type),
-        "/api/embeddings": WholeRoute(embed.old, OllamaErrors(), gate, any_type),
+        "/api/embed": json_route(embed.new, OllamaErrors(), gate, any_type),
+        "/api/embeddings": json_route(embed.old, OllamaErrors(), gate, any_type),
         "/omen/races/live": LiveRoute(feed, gate),
         "/omen/ws": WebSocketRoute(Door(gateway, feed, stop)),
     }

@@ -7,18 +7,18 @@ from functools import partial
 from pathlib import Path
 
 from omen.config import LedgerSettings, locate
-from omen.database import Desk, open_database
 from omen.ledger import Ledger, Spool
+from omen.ledger.database import DatabaseWorker, open_database
 
 EMBEDDED = "sqlite:omen.db"
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """`desk` is for questions, the ledger has one of its own: no question waits for its batches."""
+    """`worker` answers questions. The ledger has its own: no question waits for its batches."""
 
     url: str
-    desk: Desk
+    worker: DatabaseWorker
     ledger: Ledger
 
 
@@ -31,7 +31,7 @@ def make_books(settings: LedgerSettings, folder: Path) -> Books:
     open_ = partial(open_database, url, settings.timeout_seconds)
     spool = Spool(locate(folder, settings.spool_path), settings.spool_max_bytes)
     seconds = settings.timeout_seconds
-    return Books(url, Desk(open_, seconds), Ledger(Desk(open_, seconds), spool))
+    return Books(url, DatabaseWorker(open_, seconds), Ledger(DatabaseWorker(open_, seconds), spool))
 
 
 def resolved_url(settings: LedgerSettings, folder: Path) -> str:

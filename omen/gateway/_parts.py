@@ -1,54 +1,58 @@
-"""The parts of a gateway: each is made here, and given to those that need it."""
+"""The parts of a gateway. They are constructed and connected here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
 import httpx
 
-from omen.attempts import Attempts
-from omen.audit import RequestAudit
-from omen.budget import Budgets, MonthlyBudgets
+from omen.accounts.budget import Budgets, MonthlyBudgets
+from omen.accounts.keyring import KeyRing
+from omen.accounts.limits import Limits
 from omen.cache import AnswerCache
-from omen.candidates import Endpoint
 from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
-from omen.engine import load_strategies
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import FREE, UNKNOWN
+from omen.core.plan import Strategy
+from omen.core.records import Admission, Observer
 from omen.gateway._books import Books
-from omen.gateway._requests import Requests
+from omen.gateway._pipeline import RequestPipeline
 from omen.gateway._sockets import owners
 from omen.gateway._upkeep import Upkeep
-from omen.keyring import KeyRing
-from omen.limits import Limits
-from omen.plan import Admission, Observer, Strategy
-from omen.providers import KINDS
+from omen.providers import load_kinds
+from omen.race.attempts import Attempts, Threshold
+from omen.race.audit import RequestAudit
+from omen.race.installed import load_strategies
 from omen.routing import (
+    Assessor,
     Cards,
     Catalog,
     CatalogProvider,
+    ConcurrencyLimits,
     FirstTokens,
     Health,
     HedgeBudget,
     HedgeDelay,
+    Odds,
     Outcomes,
     PlanDefaults,
     Preferences,
     Router,
     Scores,
-    Slots,
 )
-from omen.routing.affinity import Affinity
-from omen.routing.exchange import Exchange
+from omen.routing.decide.affinity import Affinity
+from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import Store
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What lives as long as the gateway. A router does not: it is made anew for new settings."""
+    """The parts that live as long as the gateway. A reload makes a new router over them."""
 
     store: Store
     transport: httpx.AsyncBaseTransport
@@ -57,10 +61,10 @@ class Parts:
     health: Health
     first_tokens: FirstTokens
     scores: Scores
-    slots: Slots
+    slots: ConcurrencyLimits
     months: MonthlyBudgets
     hedge_budget: HedgeBudget
-    requests: Requests
+    pipeline: RequestPipeline
     keys: KeyRing
     upkeep: Upkeep
     books: Books | None
@@ -70,22 +74,32 @@ class Parts:
     audit: RequestAudit | None
 
     def router(self, settings: Settings) -> Router:
-        """Make a router over these parts."""
+        """Return a router over these parts, for these settings."""
         race = settings.race
         warmup = race.warmup_delay_ms / 1000
         return Router(
             self.catalog,
             _plan_defaults(settings),
             self.strategies,
-            self.health.standing,
-            survival=self.first_tokens.survival,
-            score=lambda candidate: self.scores.of(candidate).overall,
-            hedge_delay=HedgeDelay(self.first_tokens, race.max_extra_load, warmup),
-            behind=self.months.behind,
+            Assessor(
+                health=self.health.rank,
+                budget_rank=self.months.budget_rank,
+                load=self.health.load,
+                score=self.scores.overall,
+            ),
+            odds=Odds(
+                survival=self.first_tokens.survival,
+                delay=HedgeDelay(self.first_tokens, race.max_extra_load, warmup),
+                is_expected=self._is_expected,
+            ),
+            extra_starts=lambda: self.hedge_budget.starts,
         )
 
+    def _is_expected(self, candidate: Candidate) -> bool:
+        return self.health.is_expected(candidate) and self.slots.has_room(candidate)
+
     def adapt(self, settings: Settings) -> None:
-        """Have every part go by other settings from now on; what runs goes on as it began."""
+        """Apply other settings to every part. Running requests keep the plan they started with."""
         self.catalog.replace(catalog_providers(settings))
         self.health.replace(_endpoints(self.catalog))
         self.slots.replace(_slot_limits(settings))
@@ -93,8 +107,9 @@ class Parts:
         self.months.limit_usd = settings.routing.budget_monthly_usd
         self.months.soft_limits = settings.routing.provider_soft_limits
         self.keys.allow_anonymous = settings.auth.allow_anonymous
-        self.requests.cache.enabled = settings.cache.enabled
-        self.requests.cache.ttl = settings.cache.ttl_seconds
+        self.pipeline.attempts.threshold = _threshold(settings)
+        self.pipeline.cache.enabled = settings.cache.enabled
+        self.pipeline.cache.ttl = settings.cache.ttl_seconds
         self.upkeep.probe_anew()
 
 
@@ -105,14 +120,14 @@ def make_parts(
     observers: Sequence[Observer],
     books: Books | None,
 ) -> Parts:
-    """Make every part, and wire it to the others."""
+    """Return all parts of a gateway, connected to each other. It starts nothing."""
     catalog = Catalog(catalog_providers(settings))
     health = Health(_endpoints(catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
     routing = settings.routing
     months = MonthlyBudgets(store, routing.budget_monthly_usd, routing.provider_soft_limits)
     hedge_budget, budgets = HedgeBudget(settings.race.max_extra_load), Budgets(months)
-    slots = Slots(_slot_limits(settings))
+    slots = ConcurrencyLimits(_slot_limits(settings))
     cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
     audit = RequestAudit(partial(owners, transport)) if settings.server.audit else None
     keeping: list[Observer] = [races, *observers, *([] if books is None else [books.ledger])]
@@ -125,15 +140,23 @@ def make_parts(
         slots.observe,
         *([] if audit is None else [audit]),
     ]
-    # The hedge budget last: what others deny must not take a token from it.
-    admissions: list[Admission] = [budgets, slots.admit, hedge_budget]
+    # The hedge budget comes last: a start that another admission denies must not take a token.
+    extra_admissions: list[Admission] = [health.admit, hedge_budget]
     strategies = load_strategies()
-    requests = Requests(
+    pipeline = RequestPipeline(
         strategies=strategies,
-        attempts=Attempts(transport, KINDS, [*learning, *keeping], admissions),
+        attempts=Attempts(
+            transport,
+            load_kinds(),
+            [*learning, *keeping],
+            [slots.admit],
+            [budgets.reserve],
+            extra_admissions=extra_admissions,
+            threshold=_threshold(settings),
+        ),
         limits=Limits(store),
         cache=AnswerCache(store, enabled=settings.cache.enabled, ttl=settings.cache.ttl_seconds),
-        affinity=Affinity(store, health.standing),
+        affinity=Affinity(store, health.rank),
         budgets=budgets,
         hedge_budget=hedge_budget,
         bookkeepers=keeping,
@@ -145,10 +168,10 @@ def make_parts(
         settings.health,
         store=store,
         months=months,
-        exchange=Exchange(store, first_tokens, health),
+        exchange=ReplicaExchange(store, first_tokens, health),
         books=books,
     )
-    desk = None if books is None else books.desk
+    worker = None if books is None else books.worker
     return Parts(
         store=store,
         transport=transport,
@@ -160,8 +183,8 @@ def make_parts(
         slots=slots,
         months=months,
         hedge_budget=hedge_budget,
-        requests=requests,
-        keys=KeyRing(desk, allow_anonymous=settings.auth.allow_anonymous),
+        pipeline=pipeline,
+        keys=KeyRing(worker, allow_anonymous=settings.auth.allow_anonymous),
         upkeep=upkeep,
         books=books,
         cancel_times=cancel_times,
@@ -172,7 +195,7 @@ def make_parts(
 
 
 def catalog_providers(settings: Settings) -> list[CatalogProvider]:
-    """Make the catalog's entries of the providers that are configured."""
+    """Return the catalog entries of the configured providers."""
     return [_catalog_provider(provider) for provider in settings.providers.values()]
 
 
@@ -184,18 +207,37 @@ def _slot_limits(settings: Settings) -> dict[str, int]:
     return {p.name: p.max_concurrency for p in settings.providers.values()}
 
 
+def _threshold(settings: Settings) -> Threshold:
+    return Threshold(settings.race.min_useful_tokens, settings.race.reasoning_counts)
+
+
 def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
+    spec = load_kinds()[provider.kind]
+    terms, listing = spec.terms, spec.listing
+    quirks = provider.quirks
+    if quirks.cancel_stops_billing is None:
+        quirks = replace(quirks, cancel_stops_billing=terms.cancel_stops_billing)
     return CatalogProvider(
         name=provider.name,
         kind=provider.kind,
-        endpoints=tuple(Endpoint(url, provider.api_key) for url in provider.base_urls),
+        endpoints=tuple(
+            Endpoint(url, provider.api_key, is_local=terms.is_local(url))
+            for url in provider.base_urls
+        ),
         models=provider.models,
         domain=provider.domain,
         timeout=provider.timeout_seconds,
         first_token_timeout=provider.first_token_timeout_seconds,
         stall_timeout=provider.stall_timeout_seconds,
-        cards=Cards(provider.kind, provider.base_models, configured_cards(provider)),
-        quirks=provider.quirks,
+        cards=Cards(
+            provider.kind,
+            provider.base_models,
+            configured_cards(provider),
+            priced_as=terms.priced_as,
+            unlisted=FREE if terms.is_free else UNKNOWN,
+        ),
+        quirks=quirks,
+        default_tag="" if listing is None else listing.default_tag,
     )
 
 

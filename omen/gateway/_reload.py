@@ -1,4 +1,4 @@
-"""What of a changed configuration can take effect while OMEN serves, and what cannot. Pure."""
+"""Which changes of a configuration can take effect while OMEN serves. Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from omen.config import Settings
 
 SECTIONS = frozenset({"limits", "race", "routing", "providers", "auth"})
-"""Sections that are read anew."""
+"""Sections that take effect as a whole."""
 KEYS = frozenset({("cache", "enabled"), ("cache", "ttl_seconds")})
-"""Keys that are, of sections that as a whole are not."""
+"""Keys that take effect, of sections that do not as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """What comes of a new configuration. `settings` are those in force from now on."""
+    """The result of a new configuration. `settings` are in force from now on."""
 
     settings: Settings
     applied: tuple[str, ...]
     """Sections and keys that have changed and take effect."""
     kept: tuple[str, ...]
-    """Keys that have changed and need a restart."""
+    """Keys that have changed and need a restart. `settings` keeps their old values."""
 
 
 def plan_reload(old: Settings, new: Settings) -> Reload:
-    """Compare, and take over what can be."""
+    """Return the settings that result from `new`: its values where they can take effect."""
     applied: list[str] = []
     kept: list[str] = []
     in_force = old
@@ -48,20 +48,21 @@ def plan_reload(old: Settings, new: Settings) -> Reload:
 
 
 def _changed(old: object, new: object) -> Iterator[str]:
+    """Yield the names of the keys that differ between two values of one section."""
     for item in fields(old):  # type: ignore[arg-type]  # a section is a dataclass
         if not _is_same(getattr(old, item.name), getattr(new, item.name)):
             yield item.name
 
 
 def _is_renewed(section: str, key: str, old: Settings, new: Settings) -> bool:
-    """Return whether it is a file of TLS in place of another. To begin with TLS takes a restart."""
+    """Return whether one TLS file replaces another. To switch TLS on or off takes a restart."""
     was, will = getattr(old, section), getattr(new, section)
     is_file = section == "server" and key in ("tls_certificate", "tls_key")
     return is_file and None not in (getattr(was, key), getattr(will, key))
 
 
 def _is_same(old: object, new: object) -> bool:
-    """Compare as `==` does, and the order of mappings as well: providers are asked in theirs."""
+    """Compare as `==` does, and also the order of mappings: providers are tried in that order."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return list(old) == list(new) and all(_is_same(old[name], new[name]) for name in old)
     if is_dataclass(old) and type(old) is type(new):

@@ -9,16 +9,16 @@ from contextlib import suppress
 import httpx
 import trio
 
-from omen.budget import MonthlyBudgets, current_month
-from omen.cards import ModelCard
+from omen.accounts.budget import MonthlyBudgets, current_month
 from omen.config import HealthSettings
-from omen.database import DatabaseAwayError
-from omen.errors import UpstreamFailure
+from omen.core.cards import ModelCard
+from omen.core.errors import UpstreamFailure
 from omen.gateway._books import Books
-from omen.probes import Target, keep_probing
-from omen.providers import KINDS
+from omen.ledger.database import DatabaseAwayError
+from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
-from omen.routing.exchange import Exchange
+from omen.routing.observe.probes import Target, keep_probing
+from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import Store, StoreAwayError
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Upkeep:
         *,
         store: Store,
         months: MonthlyBudgets,
-        exchange: Exchange,
+        exchange: ReplicaExchange,
         books: Books | None,
     ) -> None:
         self._catalog = catalog
@@ -76,8 +76,9 @@ class Upkeep:
         self._providers_changed.set()
 
     async def _probe(self) -> None:
+        kinds = load_kinds()
         targets = [
-            Target(p.name, KINDS[p.kind], endpoint, p.quirks, _discovers(p), p.models)
+            Target(p.name, kinds[p.kind], endpoint, p.quirks, _discovers(p), p.models)
             for p in self._catalog
             for endpoint in p.endpoints
         ]
@@ -98,7 +99,7 @@ class Upkeep:
         if target.provider in self._catalog:
             self._catalog[target.provider].discovered[target.endpoint.base_url] = models
 
-    async def hear_from_the_books(self) -> None:
+    async def restore_spending(self) -> None:
         """Tell the budgets what the ledger says this month has cost.
 
         Of the two the ledger is the older one; what it has is never more than was spent. It tells
@@ -108,7 +109,7 @@ class Upkeep:
             return
         month = current_month()
         try:
-            rows = await self._books.desk.ask(lambda database: database.spending(month))
+            rows = await self._books.worker.ask(lambda database: database.spending(month))
         except DatabaseAwayError as error:
             logger.warning("what this month has cost could not be read (%s)", error)
             return
@@ -127,12 +128,14 @@ class Upkeep:
             looks += 1
             if looks % COMPARE_EVERY == 0 or self._store.epoch != epoch:
                 epoch = self._store.epoch
-                await self.hear_from_the_books()
+                await self.restore_spending()
 
 
 def _discovers(provider: CatalogProvider) -> bool:
     """Whether a provider's own list tells more than the configuration does.
 
-    Ollama's does: it leads to what a model can do, and one endpoint may lack what another has.
+    Where models are described one by one it does: it leads to what a model can do, and one endpoint
+    may lack what another has.
     """
-    return not provider.models or provider.kind == "ollama"
+    listing = load_kinds()[provider.kind].listing
+    return not provider.models or (listing is not None and listing.details is not None)

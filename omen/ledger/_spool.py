@@ -19,7 +19,7 @@ from typing import IO
 
 from pydantic_core import to_json
 
-from omen.entries import Entry, read_entry
+from omen.ledger.entries import Entry, read_entry
 
 FILE_BYTES = 1024 * 1024
 

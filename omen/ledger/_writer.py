@@ -16,10 +16,10 @@ from itertools import islice
 
 import trio
 
-from omen.database import Database, DatabaseAwayError, Desk
-from omen.entries import Entry, entry_of
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.ledger._spool import Spool
-from omen.plan import AttemptRecord, Moment, RaceRecord
+from omen.ledger.database import Database, DatabaseAwayError, DatabaseWorker
+from omen.ledger.entries import Entry, entry_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ LAST_FLUSH_SECONDS = 10.0
 class Ledger:
     """An observer that keeps rows until they are written. Its `run` belongs into a nursery."""
 
-    def __init__(self, desk: Desk, spool: Spool) -> None:
-        self._desk = desk
+    def __init__(self, worker: DatabaseWorker, spool: Spool) -> None:
+        self._worker = worker
         self._spool = spool
         self._rows: deque[Entry] = deque()
         self._some = trio.Event()
@@ -88,7 +88,7 @@ class Ledger:
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_FLUSH_SECONDS):
                 await self._flush()
-                await self._desk.aclose()
+                await self._worker.aclose()
             self._spool.close()
 
     async def _wait_for_rows(self) -> None:
@@ -114,7 +114,7 @@ class Ledger:
     async def _write(self, batch: Sequence[Entry]) -> bool:
         """Write to the database; False when it is away."""
         try:
-            await self._desk.ask(_adding(batch))
+            await self._worker.ask(_adding(batch))
         except DatabaseAwayError as error:
             self._retry_at = trio.current_time() + RETRY_SECONDS
             self._recovering = True

@@ -1,19 +1,14 @@
-"""Upstream wire formats: one module each, pure translation, no I/O."""
+"""Upstream wire formats, a folder each, and vendors, a file each: pure translation, no I/O."""
 
-from omen.providers import probing
-from omen.providers._counters import COUNTERS
-from omen.providers._embedders import EMBEDDERS
-from omen.providers._rate_limits import read_rate_limits
-from omen.providers._registry import KINDS, provider_spec
-from omen.providers._spec import Decoder, ProviderSpec
+from omen.providers.registry import KINDS, PROVIDER_GROUP, load_kinds
+from omen.providers.shared.rate_limits import read_rate_limits
+from omen.providers.spec import Decoder, ProviderSpec
 
 __all__ = [
-    "COUNTERS",
-    "EMBEDDERS",
     "KINDS",
+    "PROVIDER_GROUP",
     "Decoder",
     "ProviderSpec",
-    "probing",
-    "provider_spec",
+    "load_kinds",
     "read_rate_limits",
 ]

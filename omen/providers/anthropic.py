@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.frames import Frame, Framing, WireRequest
-from omen.providers._anthropic_decoder import MessagesDecoder
-from omen.providers._anthropic_errors import ANTHROPIC_ERRORS
-from omen.providers._anthropic_request import count_body, messages_body
-from omen.providers._anthropic_verbatim import own_words
-from omen.providers._failures import classify_answer
-from omen.providers._json import frame_object, json_bytes, not_the_wire_format
-from omen.providers._spec import Decoder
-
-NAME = "anthropic"
-BASE_URL: str | None = "https://api.anthropic.com"
-FRAMING: Framing = "sse"
+from omen.core.candidates import Candidate, Endpoint, Quirks
+from omen.core.chat import ChatRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import Frame, WireRequest
+from omen.providers.messages.decoder import MessagesDecoder
+from omen.providers.messages.errors import ANTHROPIC_ERRORS
+from omen.providers.messages.passthrough import own_words
+from omen.providers.messages.request import count_body, messages_body
+from omen.providers.shared.failures import classify_answer
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format
+from omen.providers.shared.listing import read_ids
+from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms, TokenCounter
 
 _API_VERSION = "2023-06-01"
 """The newer one refuses sampling parameters from every model, and streams nothing differently. A
@@ -77,3 +74,33 @@ def _post(request: ChatRequest, candidate: Candidate, path: str, body: bytes) ->
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
     """Say what an answer that is not a stream means."""
     return classify_answer(ANTHROPIC_ERRORS, status, headers, body)
+
+
+def list_request(endpoint: Endpoint, quirks: Quirks) -> WireRequest:
+    """Write a request for the models."""
+    headers = {"anthropic-version": _API_VERSION}
+    if endpoint.api_key:
+        headers["x-api-key"] = endpoint.api_key
+    return WireRequest("GET", f"{endpoint.base_url}/v1/models?limit=1000", headers)
+
+
+def read_list(body: bytes) -> tuple[str, ...]:
+    """Read the ids. **Raises.** `UpstreamFailure` (`PROTOCOL`)."""
+    return read_ids(body, listed="data", name="id")
+
+
+SPEC = ProviderSpec(
+    name="anthropic",
+    framing="sse",
+    encode=encode,
+    decoder=decoder,
+    classify=classify,
+    setup=Setup(
+        default_url="https://api.anthropic.com",
+        own_paths=("/v1", "/v1/messages"),
+        variables={"OMEN_ANTHROPIC_API_KEY": "api_key"},
+    ),
+    listing=Listing(request=list_request, read=read_list),
+    counter=TokenCounter(encode_count, read_count),
+    terms=Terms(cancel_stops_billing=True),
+)

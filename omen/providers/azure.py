@@ -12,20 +12,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
-from omen.candidates import Candidate, Quirks
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.frames import Framing, WireRequest
-from omen.providers._failures import classify_answer
-from omen.providers._openai_chat import chat_request
-from omen.providers._openai_decoder import ChatDecoder
-from omen.providers._openai_errors import AZURE_ERRORS
-from omen.providers._openai_models import openai_traits
-from omen.providers._spec import Decoder
-
-NAME = "azure"
-BASE_URL: str | None = None
-FRAMING: Framing = "sse"
+from omen.core.candidates import Candidate, Endpoint, Quirks
+from omen.core.chat import ChatRequest
+from omen.core.embeddings import EmbeddingsRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import WireRequest
+from omen.providers.chat_completions import embeddings
+from omen.providers.chat_completions.api import chat_request
+from omen.providers.chat_completions.decoder import ChatDecoder
+from omen.providers.chat_completions.errors import AZURE_ERRORS
+from omen.providers.chat_completions.listing import read_list
+from omen.providers.chat_completions.traits import openai_traits
+from omen.providers.shared.failures import classify_answer
+from omen.providers.spec import Decoder, Embedder, Listing, ProviderSpec, Setup, Terms
 
 _V1 = "/openai/v1"
 _FIRST_WITH_STREAM_OPTIONS = "2024-09"
@@ -61,6 +60,12 @@ def auth(candidate: Candidate) -> Mapping[str, str]:
     return {"api-key": api_key} if api_key else {}
 
 
+def encode_embeddings(request: EmbeddingsRequest, candidate: Candidate) -> WireRequest:
+    """Write a request for embeddings to a deployment."""
+    url = route(candidate, "embeddings")
+    return embeddings.embeddings_request(request, candidate.model, url, auth(candidate))
+
+
 def _dated(quirks: Quirks) -> Quirks:
     """Add what a dated API did not know yet on its day."""
     version = quirks.api_version
@@ -77,3 +82,35 @@ def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
     """Say what an answer that is not a stream means."""
     return classify_answer(AZURE_ERRORS, status, headers, body)
+
+
+def list_request(endpoint: Endpoint, quirks: Quirks) -> WireRequest:
+    """Write a request for the models that could be deployed: it shows that the key is accepted."""
+    resource, version = endpoint.base_url.removesuffix(_V1), quirks.api_version
+    path = f"{_V1}/models" if version is None else f"/openai/models?api-version={version}"
+    headers = {"api-key": endpoint.api_key} if endpoint.api_key else {}
+    return WireRequest("GET", resource + path, headers)
+
+
+SPEC = ProviderSpec(
+    name="azure",
+    framing="sse",
+    encode=encode,
+    decoder=decoder,
+    classify=classify,
+    setup=Setup(
+        url_key="endpoint",
+        bare_origin=True,
+        tolerated_path=_V1,
+        variables={
+            "OMEN_AZURE_OPENAI_ENDPOINT": "endpoint",
+            "OMEN_AZURE_OPENAI_API_KEY": "api_key",
+        },
+        has_quirks=True,
+        has_api_version=True,
+    ),
+    listing=Listing(request=list_request, read=read_list, is_served=False),
+    embedder=Embedder(encode_embeddings, embeddings.read),
+    # Microsoft bills OpenAI's list for global deployments.
+    terms=Terms(cancel_stops_billing=True, priced_as="openai"),
+)

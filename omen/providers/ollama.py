@@ -7,20 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.errors import UpstreamFailure
-from omen.frames import Framing, WireRequest
-from omen.providers._failures import classify_answer
-from omen.providers._json import json_bytes
-from omen.providers._ollama_decoder import ApiChatDecoder
-from omen.providers._ollama_errors import OLLAMA_ERRORS
-from omen.providers._ollama_request import api_chat_body
-from omen.providers._spec import Decoder
-
-NAME = "ollama"
-BASE_URL: str | None = "http://localhost:11434"
-FRAMING: Framing = "ndjson"
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.errors import UpstreamFailure
+from omen.core.frames import WireRequest
+from omen.providers.ollama_chat import embeddings
+from omen.providers.ollama_chat.decoder import ApiChatDecoder
+from omen.providers.ollama_chat.errors import OLLAMA_ERRORS
+from omen.providers.ollama_chat.listing import (
+    list_request,
+    read_list,
+    read_show,
+    show_request,
+)
+from omen.providers.ollama_chat.request import api_chat_body
+from omen.providers.shared.failures import classify_answer
+from omen.providers.shared.json import json_bytes
+from omen.providers.spec import (
+    Decoder,
+    Embedder,
+    Listing,
+    ModelDetails,
+    ProviderSpec,
+    Setup,
+    Terms,
+)
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
@@ -42,3 +53,29 @@ def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
     """Say what an answer that is not a stream means."""
     return classify_answer(OLLAMA_ERRORS, status, headers, body)
+
+
+SPEC = ProviderSpec(
+    name="ollama",
+    framing="ndjson",
+    encode=encode,
+    decoder=decoder,
+    classify=classify,
+    setup=Setup(
+        url_key="endpoints",
+        default_url="http://localhost:11434",
+        bare_origin=True,
+        needs_key=False,
+        variables={"OMEN_OLLAMA_ENDPOINTS": "endpoints"},
+        # The server is silent while it loads a model, for minutes when the model is large.
+        first_token_timeout_seconds=300.0,
+    ),
+    listing=Listing(
+        request=list_request,
+        read=read_list,
+        details=ModelDetails(show_request, read_show),
+        default_tag="latest",
+    ),
+    embedder=Embedder(embeddings.encode, embeddings.read),
+    terms=Terms(cancel_stops_billing=True, is_free=True, is_local=lambda base_url: True),
+)

@@ -7,22 +7,18 @@ Which of both is decided by the model and the request, and no caller can tell.
 
 from __future__ import annotations
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest, Tool
-from omen.frames import Framing, WireRequest
-from omen.providers._json import json_bytes
-from omen.providers._openai_chat import STREAM_HEADERS, bearer, chat_request, classify
-from omen.providers._openai_chat import decoder as chat_decoder
-from omen.providers._openai_models import ChatTraits, openai_traits
-from omen.providers._responses_decoder import ResponsesDecoder
-from omen.providers._responses_request import responses_body
-from omen.providers._spec import Decoder
-
-__all__ = ["BASE_URL", "FRAMING", "NAME", "classify", "decoder", "encode"]
-
-NAME = "openai"
-BASE_URL: str | None = "https://api.openai.com/v1"
-FRAMING: Framing = "sse"
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest, Tool
+from omen.core.frames import WireRequest
+from omen.providers.chat_completions.api import STREAM_HEADERS, bearer, chat_request, classify
+from omen.providers.chat_completions.api import decoder as chat_decoder
+from omen.providers.chat_completions.embeddings import OPENAI_EMBEDDINGS
+from omen.providers.chat_completions.listing import list_request, read_list
+from omen.providers.chat_completions.traits import ChatTraits, openai_traits
+from omen.providers.responses.decoder import ResponsesDecoder
+from omen.providers.responses.request import responses_body
+from omen.providers.shared.json import json_bytes
+from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
@@ -58,3 +54,20 @@ def speaks_responses(request: ChatRequest, traits: ChatTraits) -> bool:
         return traits.api == "responses"
     calls = any(isinstance(tool, Tool) for tool in request.tools)
     return calls and request.reasoning_effort != "none"
+
+
+SPEC = ProviderSpec(
+    name="openai",
+    framing="sse",
+    encode=encode,
+    decoder=decoder,
+    classify=classify,
+    setup=Setup(
+        default_url="https://api.openai.com/v1",
+        variables={"OMEN_OPENAI_API_KEY": "api_key"},
+        has_quirks=True,
+    ),
+    listing=Listing(request=list_request, read=read_list),
+    embedder=OPENAI_EMBEDDINGS,
+    terms=Terms(cancel_stops_billing=True),
+)

@@ -1,24 +1,64 @@
 """xAI: OpenAI's dialect at another address, and models with refusals of their own.
 
 Its other differences (usage without reasoning, tool calls whole, errors as plain strings, a wrong
-key as a 400) are ones the shared dialect reads anyway.
+key as a 400) are ones the shared dialect reads anyway. Its models that reason refuse penalties and
+stop sequences. Which of them take an effort, and which one, differs from version to version; a
+model that is not listed is sent what the caller wants.
 
-**Source.** docs.x.ai/docs/api-reference, read 2026-11-22.
+**Source.** docs.x.ai/docs/api-reference, its guide to reasoning and its SDK's types, read
+2026-11-22.
 """
 
 from __future__ import annotations
 
-from omen.candidates import Candidate
-from omen.chat import ChatRequest
-from omen.frames import Framing, WireRequest
-from omen.providers._openai_chat import bearer, chat_request, classify, decoder
-from omen.providers._xai_models import xai_traits
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
-__all__ = ["BASE_URL", "FRAMING", "NAME", "classify", "decoder", "encode"]
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.frames import WireRequest
+from omen.providers.chat_completions.api import bearer, chat_request, classify, decoder
+from omen.providers.chat_completions.listing import list_request, read_list
+from omen.providers.chat_completions.traits import CLASSIC, ChatTraits
+from omen.providers.spec import Listing, ProviderSpec, Setup, Terms
 
-NAME = "xai"
-BASE_URL: str | None = "https://api.x.ai/v1"
-FRAMING: Framing = "sse"
+_PLAIN = replace(CLASSIC, effort=False)
+_REASONING = ChatTraits(
+    refused=frozenset({"presence_penalty", "frequency_penalty"}), stop=False, effort=False
+)
+
+
+def _nearest(**efforts: str) -> Mapping[str, str]:
+    return MappingProxyType(efforts)
+
+
+_TWO = _nearest(none="low", minimal="low", medium="high", xhigh="high", max="high")
+_THREE = _nearest(none="low", minimal="low", xhigh="high", max="high")
+_TO_XHIGH = _nearest(none="low", minimal="low", max="xhigh")
+_FROM_NONE = _nearest(minimal="low", max="xhigh")
+
+# The first match counts, and it is of the whole name.
+_FAMILIES: tuple[tuple[re.Pattern[str], ChatTraits], ...] = tuple(
+    (re.compile(pattern), traits)
+    for pattern, traits in (
+        (r".*-non-reasoning(?:-.*)?", _PLAIN),
+        (r"grok-3-mini(?:-.*)?", replace(_REASONING, effort=True, efforts=_TWO)),
+        (r"grok-(?:2|3|beta|vision)(?:-.*)?", _PLAIN),
+        (r"grok-4\.3(?:-.*)?", replace(_REASONING, effort=True, efforts=_FROM_NONE)),
+        (r"grok-4\.5(?:-.*)?", replace(_REASONING, effort=True, efforts=_THREE)),
+        (r"grok-4\.[67](?:-.*)?", replace(_REASONING, effort=True, efforts=_TO_XHIGH)),
+        (r"grok-4\.20(?:-.*)?", replace(_REASONING, effort=True, efforts=_THREE)),
+        (r"grok-(?:4|build|code)(?:-.*)?", _REASONING),
+    )
+)
+
+
+def xai_traits(model: str) -> ChatTraits:
+    """Look up a model of xAI's; one that is not listed is asked the classic way."""
+    matches = (traits for pattern, traits in _FAMILIES if pattern.fullmatch(model))
+    return next(matches, CLASSIC)
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
@@ -31,3 +71,19 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
         traits=xai_traits(candidate.base_model),
         quirks=candidate.quirks,
     )
+
+
+SPEC = ProviderSpec(
+    name="xai",
+    framing="sse",
+    encode=encode,
+    decoder=decoder,
+    classify=classify,
+    setup=Setup(
+        default_url="https://api.x.ai/v1",
+        variables={"OMEN_XAI_API_KEY": "api_key"},
+        has_quirks=True,
+    ),
+    listing=Listing(request=list_request, read=read_list),
+    terms=Terms(cancel_stops_billing=True),
+)

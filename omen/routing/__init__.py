@@ -1,39 +1,43 @@
-"""Routing: who exists, who may, and the plan that follows."""
+"""Routing: which candidates exist, which of them may answer a request, and the resulting plan."""
 
-from omen.routing._survival import Survival, estimate
-from omen.routing.cards import Cards
-from omen.routing.catalog import Catalog, CatalogProvider
-from omen.routing.health import EndpointHealth, Health
-from omen.routing.hedging import HedgeBudget, HedgeDelay, hedge_delays
-from omen.routing.latency import FirstTokens
-from omen.routing.lineup import Asked
-from omen.routing.names import AUTO
-from omen.routing.outcomes import Outcomes
-from omen.routing.preference import Preferences
-from omen.routing.router import PlanDefaults, Router
-from omen.routing.score import Score
-from omen.routing.scoring import Scores
-from omen.routing.slots import Slots
+from omen.routing.decide.assessment import Assessor
+from omen.routing.decide.deadline import Odds, choose_plan
+from omen.routing.decide.hedging import HedgeBudget, HedgeDelay
+from omen.routing.decide.names import AUTO
+from omen.routing.decide.preference import Preferences
+from omen.routing.decide.ranking import Maker, RequestContext
+from omen.routing.decide.router import PlanDefaults, Router
+from omen.routing.decide.score import Score, Scores
+from omen.routing.models.cards import Cards
+from omen.routing.models.catalog import Catalog, CatalogProvider
+from omen.routing.observe.concurrency import ConcurrencyLimits
+from omen.routing.observe.first_tokens import FirstTokens
+from omen.routing.observe.health import EndpointHealth, Health
+from omen.routing.observe.outcomes import Outcomes
+from omen.routing.observe.survival import Survival, estimate
 
 __all__ = [
     "AUTO",
-    "Asked",
+    "Assessor",
     "Cards",
     "Catalog",
     "CatalogProvider",
+    "ConcurrencyLimits",
     "EndpointHealth",
     "FirstTokens",
     "Health",
     "HedgeBudget",
     "HedgeDelay",
+    "Maker",
+    "Odds",
     "Outcomes",
     "PlanDefaults",
     "Preferences",
+    "RequestContext",
     "Router",
     "Score",
     "Scores",
-    "Slots",
     "Survival",
+    "choose_plan",
     "estimate",
-    "hedge_delays",
 ]

@@ -14,7 +14,7 @@ Inside, arrows go down:
     _h2_connection, _h2_frames, _h2_refusal             what an HTTP/2 one is, and may cost
     _exchange     one request, one websocket
     _tasks        running the application
-    _inbox        what a request's handler has not read yet; _unread counts all of it
+    _receive_queue    what a request's handler has not read yet; _unread counts all of it
 """
 
 from omen.serving._asgi import ASGIApp, Message, Receive, Scope, Send

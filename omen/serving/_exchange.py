@@ -11,7 +11,7 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
 from wsproto.events import Ping
 
-from omen.serving._inbox import Inbox
+from omen.serving._receive_queue import ReceiveQueue
 from omen.serving._settings import ProtocolConfig
 
 
@@ -22,10 +22,10 @@ class Exchange(HTTPStream):
     for an HTTP/2 window; bytes that were handed to the connection are always written.
     """
 
-    app_put: Inbox
+    app_put: ReceiveQueue
 
     @property
-    def inbox(self) -> Inbox | None:
+    def inbox(self) -> ReceiveQueue | None:
         return getattr(self, "app_put", None)
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
@@ -53,7 +53,7 @@ class Websocket(WSStream):
     byte of it has come for `websocket_patience`, it has left. (hypercorn's own pings end nothing.)
     """
 
-    app_put: Inbox | None
+    app_put: ReceiveQueue | None
     config: ProtocolConfig
     _refused = False
 
@@ -63,7 +63,7 @@ class Websocket(WSStream):
         self._over = trio.Event()
 
     @property
-    def inbox(self) -> Inbox | None:
+    def inbox(self) -> ReceiveQueue | None:
         return self.app_put
 
     async def app_send(self, message: ASGISendEvent | None) -> None:

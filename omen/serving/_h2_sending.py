@@ -27,9 +27,9 @@ from omen.serving._allowance import Allowance
 from omen.serving._exchange import Exchange, Websocket
 from omen.serving._h2_connection import Connection
 from omen.serving._h2_frames import ANSWER_EARNS
+from omen.serving._round_robin import RoundRobin
 from omen.serving._send_buffer import SendBuffer
 from omen.serving._settings import ProtocolConfig
-from omen.serving._turns import Turns
 
 LAST_BYTES = 1.0
 """How long a client may take to accept what a handler sent before it failed."""
@@ -50,12 +50,12 @@ class SendingSide(H2Protocol):
     connection: Connection
     streams: dict[int, Exchange | Websocket]  # type: ignore[assignment]
     stream_buffers: dict[int, SendBuffer]  # type: ignore[assignment]
-    priority: Turns  # type: ignore[assignment]
+    priority: RoundRobin  # type: ignore[assignment]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.connection = Connection(self.config.h2_max_concurrent_streams)
-        self.priority = Turns()
+        self.priority = RoundRobin()
         self._outgoing = bytearray()
         self._frames_left = Allowance(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
         self._client_leaves = False

@@ -12,7 +12,7 @@ from hypercorn.typing import Scope as HypercornScope
 
 from omen.serving._asgi import ASGIApp, Scope, Send
 from omen.serving._failures import LOGGER, describe
-from omen.serving._inbox import Inbox
+from omen.serving._receive_queue import ReceiveQueue
 from omen.serving._unread import Unread, UnreadPool
 
 
@@ -37,9 +37,9 @@ class ConnectionTasks:
         config: Config,
         scope: HypercornScope,
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
-    ) -> Inbox:
+    ) -> ReceiveQueue:
         """Start the application on one request, and return where its messages go."""
-        inbox = Inbox(self._max_unread, self.unread)
+        inbox = ReceiveQueue(self._max_unread, self.unread)
         # The protocols carry the application about without calling it: it is not wrapped, though
         # their types say so. Scope and messages are the same dictionaries under two names.
         handler = cast(ASGIApp, app)
@@ -50,7 +50,7 @@ class ConnectionTasks:
 async def _run(
     app: ASGIApp,
     scope: Scope,
-    inbox: Inbox,
+    inbox: ReceiveQueue,
     send: Callable[[ASGISendEvent | None], Awaitable[None]],
 ) -> None:
     """Run one handler to its end, and tell the protocol so.

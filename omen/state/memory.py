@@ -96,13 +96,14 @@ class MemoryStore:
     ) -> Hold:
         """Set money aside."""
         now = trio.current_time()
-        left = {cap.scope: self._left(cap, now) for cap in caps}
+        left = {cap.scope: self._left(cap, now, hold_id) for cap in caps}
         scarcest = min(left, key=lambda scope: left[scope])
         granted = next((amount for amount in amounts if amount <= left[scarcest]), None)
         if granted is None:
             return Hold(None, scarcest, left[scarcest])
         for cap in caps:
             budget = self._budgets[cap.scope]
+            budget.release(hold_id)
             budget.held[hold_id] = (now + lease, granted)
             budget.total_held += granted
         return Hold(granted, None, left[scarcest])
@@ -193,10 +194,11 @@ class MemoryStore:
         self._budgets.clear()
         self._rates.clear()
 
-    def _left(self, cap: Cap, now: float) -> int:
+    def _left(self, cap: Cap, now: float, hold_id: str) -> int:
         budget = self._budgets.setdefault(cap.scope, _Budget())
         budget.forget(now)
-        return cap.limit - budget.spent - budget.total_held
+        _, own = budget.held.get(hold_id, (0.0, 0))
+        return cap.limit - budget.spent - budget.total_held + own
 
     def _counts(self, scope: str, now: float) -> _Counts:
         counts = self._rates.setdefault(scope, _Counts())

@@ -21,23 +21,23 @@ from bench._overhead.layers import LAYERS, Layer, layer_of, layer_of_module
         ("hypercorn.protocol.h11", "serving"),
         ("h11._connection", "serving"),
         ("h2.connection", "serving"),
-        ("omen.front.chat", "front"),
-        ("omen.engine", "engine"),
-        ("omen.attempts._running", "engine"),
+        ("omen.front.http.chat_route", "front"),
+        ("omen.race.engine", "engine"),
+        ("omen.race.attempts._running", "engine"),
         ("omen.gateway", "engine"),
-        ("omen.routing.router", "engine"),
+        ("omen.routing.decide.router", "engine"),
         ("omen.telemetry", "engine"),
         ("omen.a_part_still_to_be_written", "engine"),
-        ("strategies._field", "engine"),
-        ("omen.providers._openai_decoder", "providers"),
+        ("omen_strategies.kit.field", "engine"),
+        ("omen.providers.chat_completions.decoder", "providers"),
         ("omen.wire.sse", "providers"),
         ("omen.wire.framing", "providers"),
         ("omen.wire.transport", "transport"),
         ("omen.wire._http1", "transport"),
         ("httpx._models", "transport"),
         ("omen.cli.serve", "other"),
-        ("omen.events", None),
-        ("omen.chat", None),
+        ("omen.core.events", None),
+        ("omen.core.chat", None),
         ("json.decoder", None),
         ("trio._highlevel_socket", None),
         ("omenish", None),
@@ -76,13 +76,16 @@ def stacked(*modules: str) -> Layer:
 
 
 def test_the_innermost_frame_that_belongs_to_a_layer_decides() -> None:
-    assert stacked("omen.front.chat", "omen.engine", "strategies._field") == "engine"
-    assert stacked("strategies._field", "omen.front._stream_output") == "front"
+    assert (
+        stacked("omen.front.http.chat_route", "omen.race.engine", "omen_strategies.kit.field")
+        == "engine"
+    )
+    assert stacked("omen_strategies.kit.field", "omen.front.http.stream_output") == "front"
 
 
 def test_what_belongs_to_nobody_is_its_callers() -> None:
     assert stacked("omen.serving._connection", "trio._highlevel_socket", "socket") == "serving"
-    assert stacked("omen.providers._openai_decoder", "omen.events") == "providers"
+    assert stacked("omen.providers.chat_completions.decoder", "omen.core.events") == "providers"
 
 
 def test_what_nobody_called_is_other() -> None:

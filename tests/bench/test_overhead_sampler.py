@@ -43,7 +43,7 @@ def work(seconds):
 
 def test_each_signal_is_a_sample_of_where_it_found_the_process() -> None:
     serving = working_as("omen.serving._h1", SIGNALLED)
-    engine = working_as("strategies._field", SIGNALLED)
+    engine = working_as("omen_strategies.kit.field", SIGNALLED)
     with sampling() as samples:
         signal.setitimer(signal.ITIMER_PROF, 0)  # only ours
         for work in (serving, serving, engine, serving):
@@ -68,7 +68,10 @@ def test_the_samples_are_shared_out_as_the_processor_was() -> None:
     to 90 % is found once in a million runs. The stretches are of uneven length, because the ticks
     are not: in step with them the same moment of the work would be seen again and again.
     """
-    serving, front = working_as("omen.serving._h1", BUSY), working_as("omen.front.chat", BUSY)
+    serving, front = (
+        working_as("omen.serving._h1", BUSY),
+        working_as("omen.front.http.chat_route", BUSY),
+    )
     luck = Random(1)
     with sampling() as samples:
         for _ in range(400):

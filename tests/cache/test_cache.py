@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,22 +14,24 @@ from trio.testing import MockClock
 
 from omen.cache import CachedAnswer
 from omen.cache._codec import read_answer, write_answer
-from omen.callers import ANYBODY, Caller
-from omen.chat import ChatRequest, Message, ReasoningBlock, TextPart
+from omen.cache._flights import MOST_BYTES, Flight, Recorder
 from omen.config import CacheSettings, Settings
-from omen.entries import entry_of
-from omen.events import (
+from omen.core.callers import ANYBODY, Caller
+from omen.core.chat import ChatRequest, Message, ReasoningBlock, TextPart
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
     ReasoningDelta,
     ReasoningEnd,
+    Restart,
     TextDelta,
     ToolCallDelta,
     Usage,
     WireEvent,
 )
-from omen.hints import RaceHints
+from omen.core.hints import RaceHints
+from omen.ledger.entries import entry_of
 from omen.sim.faults import Truncated
 from tests.world import Received, World, open_world, upstream
 
@@ -93,6 +96,48 @@ async def test_only_what_is_the_same_is_a_hit(autojump_clock: MockClock) -> None
         assert not (await ask(world)).race.cached
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "hit"),
+    [
+        ({"providers": ("one",)}, {"providers": ("one", "two")}, False),
+        ({"providers": ("one",)}, {}, False),
+        ({"providers": ("one",)}, {"providers": ("one",)}, True),
+    ],
+)
+async def test_who_may_answer_is_a_part_of_what_is_asked(
+    autojump_clock: MockClock, first: dict[str, object], second: dict[str, object], hit: bool
+) -> None:
+    async with open_world(*FLEET, upstream("two"), settings=ON) as world:
+        await ask(world, **first)
+        assert (await ask(world, **second)).race.cached == hit
+
+
+async def recorded(*events: Event) -> Sequence[Event] | None:
+    """Return the answer that a recorder keeps of these events; None if it keeps none."""
+    kept: list[Sequence[Event]] = []
+
+    async def keep(answer: Sequence[Event]) -> None:
+        kept.append(list(answer))
+
+    recorder = Recorder(Received(None), Flight(), keep)  # type: ignore[arg-type]
+    for event in events:
+        await recorder.send([event])
+    return kept[0] if kept else None
+
+
+async def test_what_a_restart_made_void_is_not_kept(autojump_clock: MockClock) -> None:
+    void, answer, end = TextDelta("half an ans"), TextDelta("whole"), AnswerEnd("stop")
+    assert await recorded(void, Restart(), answer, end) == [answer, end]
+
+
+async def test_neither_are_filtered_nor_overlong_answers(autojump_clock: MockClock) -> None:
+    assert await recorded(TextDelta("a"), AnswerEnd("content_filter")) is None
+    long = TextDelta("x" * (MOST_BYTES + 1))
+    assert await recorded(long, AnswerEnd("stop")) is None
+    short = TextDelta("x")
+    assert await recorded(long, Restart(), short, AnswerEnd("stop")) == [short, AnswerEnd("stop")]
+
+
 async def test_off_is_off(autojump_clock: MockClock) -> None:
     async with open_world(*FLEET) as world:
         await ask(world, cache=True)
@@ -141,6 +186,48 @@ class TestAtTheSameTime:
             assert [r.error for r in received] == [None] * 3
             assert world.stats["one"].started == 4
             world.assert_nothing_left()
+
+    @pytest.mark.parametrize("slow", [0.04, 0.4, 1000.0])
+    async def test_nobody_waits_long_for_another_ones_client(
+        self, autojump_clock: MockClock, slow: float
+    ) -> None:
+        """Without a bound they would wait until their own deadline, ten minutes."""
+        async with open_world(*FLEET, settings=ON) as world, trio.open_nursery() as nursery:
+            race = world.gateway.plan("m", RaceHints(cache=True), trio.current_time())
+            nursery.start_soon(lambda: world.run(race, into=Received(race, slow=slow)))
+            await trio.sleep(0.5)
+            began = trio.current_time()
+            received = await world.ask(strategy="single", k=None, cache=True)
+            assert received.error is None
+            # 0.8 s until the client delays the leader, 1 s of patience, 2.9 s for its own answer.
+            assert trio.current_time() - began <= 0.8 + 1.0 + 2.9 + 0.1
+            assert received.race.cached == (slow == 0.04)
+            nursery.cancel_scope.cancel()
+
+    async def test_a_slow_provider_is_waited_for(self, autojump_clock: MockClock) -> None:
+        """Another attempt would take as long again."""
+        slow = upstream("one", first_token=50.0)
+        async with open_world(slow, settings=ON) as world, trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: ask(world))
+            await trio.sleep(1)
+            assert (await ask(world)).race.cached
+            assert world.stats["one"].started == 1
+
+    async def test_an_answer_is_there_when_its_client_has_its_end(
+        self, autojump_clock: MockClock
+    ) -> None:
+        """The same request may reach another replica at once."""
+        async with open_world(*FLEET, settings=ON) as world:
+            again: list[Received] = []
+
+            class Eager(Received):
+                async def send(self, events: Sequence[Event]) -> None:
+                    if isinstance(events[-1], AnswerEnd):
+                        again.append(await world.ask(strategy="single", k=None, cache=True))
+
+            race = world.gateway.plan("m", RaceHints(cache=True), trio.current_time())
+            await world.run(race, into=Eager(race))
+            assert [received.race.cached for received in again] == [True]
 
     async def test_who_has_a_deadline_for_the_first_token_does_not_wait(
         self, autojump_clock: MockClock

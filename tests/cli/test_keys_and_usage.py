@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from omen.cli.main import main
-from omen.database import open_database
+from omen.ledger.database import open_database
 from tests.books import entry
 from tests.cli.commands import BOUND, environment, omen, read_until, run, running, served_at
 
@@ -262,7 +262,7 @@ def test_a_key_that_was_shown_and_not_stored_is_said_to_open_nothing(
     def fail(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("omen.database.sqlite.SqliteDatabase.add_key", fail)
+    monkeypatch.setattr("omen.ledger.database.sqlite.SqliteDatabase.add_key", fail)
     monkeypatch.chdir(tmp_path)
     assert main(["keys", "create", "bob"]) == 1
     told = capsys.readouterr()

@@ -94,7 +94,7 @@ def test_what_is_recorded_behind_a_row_that_was_cut_off_is_on_a_line_of_its_own(
         (["missing.jsonl"], "missing.jsonl"),
         (["bad.jsonl"], "bad.jsonl:2 is no recorded attempt"),
         (["empty.jsonl"], "there is no attempt"),
-        (["empty.jsonl", "hedge"], "possible are single"),
+        (["empty.jsonl", "hedge"], "valid forms: single"),
         (["empty.jsonl", "--plot", "it.gif"], ".png or .svg"),
         (["empty.jsonl", "--plot", "no/it.svg"], "there is no folder no"),
     ],

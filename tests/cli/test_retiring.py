@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from omen.cards import ModelCard
 from omen.cli._retiring import retirement_warnings
+from omen.core.cards import ModelCard
 from omen.gateway import ServedModel
 
 

@@ -7,10 +7,12 @@ import trio
 import trio.testing
 
 import omen.client
-from omen.events import AnswerEnd, AnswerStart, TextDelta
+from omen.core.events import AnswerEnd, AnswerStart, TextDelta
 from omen.sim import Fixed, Profile, SimulatedUpstream
 from tests.e2e.served import open_served
 from tests.world import upstream, whole
+
+pytestmark = pytest.mark.slow
 
 FLEET = (
     upstream("openai", first_token=0.01, gap=0.001, tokens=10),

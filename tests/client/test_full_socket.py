@@ -17,7 +17,7 @@ import omen.client
 from omen.client._client import END_SECONDS, Client
 from omen.client._link import Link
 from omen.client._outbox import WRITE_SECONDS
-from omen.events import TextDelta
+from omen.core.events import TextDelta
 
 
 class FullSocket:

@@ -14,9 +14,9 @@ import pytest
 
 from omen.config import Card, Price, Settings
 from omen.config._document import Document, ProviderTable
-from omen.config._environment import VARIABLES
-from omen.config._kinds import TRAITS
+from omen.config._environment import variables
 from omen.config.settings import QuirkSettings
+from omen.providers import load_kinds
 from tests.config.written import Folder
 from tests.serving.tls import write_certificate
 
@@ -84,15 +84,16 @@ def test_the_page_has_the_preferences() -> None:
 
 def test_the_page_has_every_variable_and_what_it_sets() -> None:
     rows = set(re.findall(r"^\| `(OMEN_\w+)` \| `([\w.]+)` \|$", PAGE, re.MULTILINE))
-    assert rows == {(name, ".".join(path)) for name, path in VARIABLES.items()}
+    assert rows == {(name, ".".join(path)) for name, path in variables().items()}
 
 
 def test_the_page_has_every_kind_and_its_address() -> None:
-    for kind, traits in TRAITS.items():
+    for kind, spec in load_kinds().items():
+        setup = spec.setup
         row = next(line for line in PAGE.split("\n") if line.startswith(f"| `{kind}` |"))
-        assert traits.url_key in row
-        assert traits.default_url is None or f'"{traits.default_url}"' in row
-        assert f"{traits.first_token_timeout_seconds:.0f} s" in row
+        assert setup.url_key in row
+        assert setup.default_url is None or f'"{setup.default_url}"' in row
+        assert f"{setup.first_token_timeout_seconds:.0f} s" in row
 
 
 def test_the_mistakes_on_the_page_are_what_is_said(folder: Folder) -> None:
@@ -108,7 +109,7 @@ def test_the_example_as_shipped_changes_nothing(folder: Folder) -> None:
 
 def test_the_example_loads_with_everything_in_it_enabled(folder: Folder) -> None:
     assert "\n# [" not in ENABLED
-    variables = {"WORKSHOP_API_KEY": "w", **dict.fromkeys(VARIABLES, "1")}
+    environ = {"WORKSHOP_API_KEY": "w", **dict.fromkeys(variables(), "1")}
     endpoints = {
         "OMEN_AZURE_OPENAI_ENDPOINT": "https://a",
         "OMEN_OLLAMA_ENDPOINTS": "http://o",
@@ -118,7 +119,7 @@ def test_the_example_loads_with_everything_in_it_enabled(folder: Folder) -> None
     }
     chain, key = write_certificate(folder.path)
     here = ENABLED.replace("/etc/omen/chain.pem", str(chain)).replace("/etc/omen/key.pem", str(key))
-    loaded = folder.write(here).load({**variables, **endpoints})
+    loaded = folder.write(here).load({**environ, **endpoints})
     assert set(loaded.settings.providers) == set(tomllib.loads(ENABLED)["providers"])
     assert loaded.warnings == ()
     loaded = folder.load()

@@ -13,7 +13,7 @@ from omen.cli._certificate import Certificate
 from omen.cli.serve import _serving
 from omen.config import ConfigError, Loaded
 from omen.config._document import Document, ProviderTable
-from omen.config._environment import VARIABLES
+from omen.config._environment import variables
 from omen.config.settings import Card, Price, QuirkSettings
 from omen.gateway import make_books
 from omen.serving._h2_connection import Connection
@@ -178,7 +178,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_whatever_a_variable_holds(text: str, folder: Folder) -> None:
-    for name in VARIABLES:
+    for name in variables():
         for toml in ("", PROVIDER, "[providers.azure]\nmodels = ['m']\n"):
             try:
                 try_it(folder.write(toml), {name: text})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from omen.config import KINDS, Kind, ProviderSettings
+from omen.config import ProviderSettings
+from omen.providers import KINDS
 from tests.config.written import Folder
 
-DEFAULTS: dict[Kind, tuple[str, str, float]] = {
+DEFAULTS: dict[str, tuple[str, str, float]] = {
     "openai": ("api_key = 'k'", "https://api.openai.com/v1", 60.0),
     "openai_compatible": ("base_url = 'http://a/v1'", "http://a/v1", 60.0),
     "anthropic": ("api_key = 'k'", "https://api.anthropic.com", 60.0),
@@ -22,7 +23,7 @@ def test_the_table_has_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_section_named_after_a_kind_is_of_that_kind(folder: Folder, kind: Kind) -> None:
+def test_a_section_named_after_a_kind_is_of_that_kind(folder: Folder, kind: str) -> None:
     written, base_url, first_token = DEFAULTS[kind]
     provider = folder.write(f"[providers.{kind}]\n{written}").load().settings.providers[kind]
     assert provider == ProviderSettings(

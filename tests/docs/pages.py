@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from omen.candidates import Candidate, Endpoint
-from omen.cards import ModelCard, Price, Rates
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import ModelCard, Price, Rates
 
 ROOT = Path(__file__).parents[2]
 _WHERE = ("*.md", "docs/**/*.md", "changes/*.md", "bench/**/*.md")

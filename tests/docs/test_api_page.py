@@ -11,17 +11,30 @@ from typing import Any
 import pytest
 import trio
 
-from omen.callers import LimitState, Quota
 from omen.config import ServerSettings, Settings
-from omen.errors import AllAttemptsFailed, FailedAttempt, FailureKind, RequestError, UpstreamFailure
-from omen.events import Usage
-from omen.front._hints_schema import HintsIn
-from omen.front._told import cost_headers, error_headers, explain, race_headers, routing_metadata
+from omen.core.callers import LimitState, Quota
+from omen.core.errors import (
+    AllAttemptsFailed,
+    FailedAttempt,
+    FailureKind,
+    RequestError,
+    UpstreamFailure,
+)
+from omen.core.events import Usage
+from omen.core.hints import RaceHints
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.app import make_app
-from omen.front.openai_parse import parse_chat
+from omen.front.http.hints_schema import HintsIn
+from omen.front.http.race_report import (
+    cost_headers,
+    error_headers,
+    explain,
+    race_headers,
+    routing_metadata,
+)
+from omen.front.openai.parse import parse_chat
 from omen.gateway import open_gateway
-from omen.hints import RaceHints
-from omen.plan import AttemptRecord, Plan, RaceRecord
 from omen.telemetry import LiveFeed, RaceMoment
 from tests.docs.pages import code, codes, page, rows, section, someone
 

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OURS = {"omen", "strategies", "bench", "tests"}
+OURS = {"omen", "omen_strategies", "bench", "tests"}
 
 
 def normal(name: str) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from omen.candidates import Endpoint
 from omen.config import load_settings
-from omen.engine import load_strategies
-from omen.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded
-from omen.front.openai_parse import parse_chat
-from omen.hints import RaceHints
-from omen.plan import Strategy
+from omen.core.candidates import Endpoint
+from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded
+from omen.core.hints import RaceHints
+from omen.core.plan import Strategy
+from omen.front.openai.parse import parse_chat
+from omen.race.installed import load_strategies
 from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
 from omen.sim import DEFAULT_FLEET
 from tests.docs.pages import blocks, section

@@ -14,9 +14,9 @@ import httpx
 import openai
 import trio
 
-from omen.callers import Caller
 from omen.config import LedgerSettings, Price, ProviderSettings, Settings
-from omen.credentials import KeyRecord, make_key
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
 from omen.gateway import make_books
 from omen.sim import SimulatedUpstream
 from tests.e2e.served import PATIENCE, Served, open_served
@@ -42,7 +42,7 @@ class Team:
         caller = Caller(key_id=made.key_id, name="test", **more)
         record = KeyRecord(caller=caller, digest=made.digest, created_at=datetime.now(UTC))
         assert self.served.gateway.books is not None
-        await self.served.gateway.books.desk.ask(lambda db: db.add_key(record))
+        await self.served.gateway.books.worker.ask(lambda db: db.add_key(record))
         await self.served.gateway.keys.refresh()
         return made.text
 

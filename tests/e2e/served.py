@@ -18,9 +18,9 @@ import trio
 from omen.cli._demo import with_simulated
 from omen.config import ProviderSettings, ServerSettings, Settings
 from omen.config.settings import HealthSettings, RaceSettings
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.front.app import make_app
 from omen.gateway import Books, Gateway, open_gateway
-from omen.plan import AttemptRecord, Moment, RaceRecord
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
 from omen.sim import SimulatedUpstream, StreamStats, open_fleet
 from omen.telemetry import LiveFeed

@@ -13,7 +13,7 @@ import trio
 
 import omen.client
 from omen.config import Price, ProviderSettings
-from omen.events import AnswerEnd, TextDelta
+from omen.core.events import AnswerEnd, TextDelta
 from omen.front.grpc import _omen_pb2 as pb
 from tests.e2e import grpc_served
 from tests.e2e.served import Served, open_served

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from omen.errors import RequestError
-from omen.front._dialect import Asked
-from omen.front.openai_parse import parse_chat
+from omen.core.errors import RequestError
+from omen.front.http.dialect import ParsedRequest
+from omen.front.openai.parse import parse_chat
 
 HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
 
@@ -26,7 +26,7 @@ def body_with(member: str) -> bytes:
     )
 
 
-def ask(headers: dict[str, str] | None = None, /, **fields: Any) -> Asked:
+def ask(headers: dict[str, str] | None = None, /, **fields: Any) -> ParsedRequest:
     """Parse a valid request, with these fields added or instead."""
     return parse_chat(body(**fields), headers or {})
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from omen.events import AnswerEnd, AnswerStart, TextDelta, Usage
-from omen.front._body import BodyLimits
-from omen.front.chat import ChatRoute
-from omen.front.openai_api import ChatCompletions
+from omen.core.events import AnswerEnd, AnswerStart, TextDelta, Usage
+from omen.front.http.chat_route import ChatRoute
+from omen.front.http.request import BodyLimits
+from omen.front.openai.api import ChatCompletions
 from omen.gateway import Gateway
 from tests.front.asking import body
 from tests.front.client import Conversation, Timed, piece, scope, talk

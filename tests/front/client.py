@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 
-from omen.front._asgi import App, Scope
+from omen.front.http.asgi import App, Scope
 
 Message = dict[str, Any]
 Timed = tuple[float, Message]

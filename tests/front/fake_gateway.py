@@ -8,12 +8,13 @@ from math import inf
 
 import trio
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest
-from omen.events import AnswerEnd, Event
-from omen.hints import RaceHints
-from omen.keyring import KeyRing
-from omen.plan import AttemptRecord, Output, Plan, RaceRecord
+from omen.accounts.keyring import KeyRing
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest
+from omen.core.events import AnswerEnd, Event
+from omen.core.hints import RaceHints
+from omen.core.plan import Output, Plan
+from omen.core.records import AttemptRecord, RaceRecord
 
 RACE_ID = "race1"
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from omen.events import Event
-from omen.front.anthropic_write import MessagesWriter, Named
+from omen.core.events import Event
+from omen.front.anthropic.write import MessagesWriter, Named
 
 
 def written(batches: Iterable[Sequence[Event]]) -> list[dict[str, Any]]:

@@ -10,9 +10,9 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
-from omen.events import Event
-from omen.front._completion import Completion
-from omen.front.openai_write import ChunkWriter
+from omen.core.events import Event
+from omen.front.openai.completion import Completion
+from omen.front.openai.write import ChunkWriter
 from tests.front.chunks import Chunk, counts
 
 

@@ -13,13 +13,15 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from omen.chat import ChatRequest, Message, TextPart
-from omen.events import TextDelta
-from omen.hints import RaceHints
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.events import TextDelta
+from omen.core.hints import RaceHints
 from omen.sim import SimulatedUpstream
 from omen.sim.faults import ErrorIn200
 from tests.steps import at_step
 from tests.world import KINDS, World, open_world, upstream, whole
+
+pytestmark = pytest.mark.slow
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("hello"),)),))
 RACE = RaceHints(strategy="race", k=2)

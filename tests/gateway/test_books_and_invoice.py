@@ -15,16 +15,18 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from omen.candidates import Quirks
-from omen.cards import Price as CardPrice
-from omen.cards import Rates
 from omen.config.settings import Price
-from omen.events import Usage
-from omen.plan import AttemptRecord
+from omen.core.candidates import Quirks
+from omen.core.cards import Price as CardPrice
+from omen.core.cards import Rates
+from omen.core.events import Usage
+from omen.core.records import AttemptRecord
 from omen.sim import LogNormal, Profile, SimulatedUpstream, StreamRecord, key_hash
 from omen.sim.distributions import Between
 from omen.sim.faults import Fault, MidstreamError, RoleOnly, Silence, Status, Truncated
 from tests.world import World, open_world
+
+pytestmark = pytest.mark.slow
 
 PRICE = Price(input=Decimal("2.5"), output=Decimal(10))
 RATES = CardPrice(rates=Rates(input=Decimal("2.5"), output=Decimal(10)))

@@ -8,11 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from omen.chat import Tool
 from omen.config import Settings
 from omen.config.settings import RaceSettings
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, Restart, TextDelta
+from omen.core.chat import Tool
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, Restart, TextDelta
 from omen.sim.faults import MidstreamError, Silence, Truncated
 from tests.world import World, open_world, upstream, whole
 

@@ -11,14 +11,14 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from omen.chat import ChatRequest
 from omen.config import HealthSettings, ProviderSettings, Settings
-from omen.embeddings import EmbeddingsRequest
-from omen.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded
-from omen.front._told import race_headers
+from omen.core.chat import ChatRequest
+from omen.core.embeddings import EmbeddingsRequest
+from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded
+from omen.core.hints import RaceHints
+from omen.core.records import RaceRecord
+from omen.front.http.race_report import race_headers
 from omen.gateway import Gateway, open_gateway
-from omen.hints import RaceHints
-from omen.plan import RaceRecord
 from omen.sim import Fixed, Profile, SimulatedUpstream
 from omen.sim.faults import DeadConnection, Silence, Status
 from tests.providers.asking import said

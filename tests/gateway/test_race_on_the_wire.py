@@ -8,8 +8,13 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from omen.errors import AllAttemptsFailed, MaxLatencyExceeded, TotalTimeoutExceeded, UpstreamFailure
-from omen.events import AnswerEnd
+from omen.core.errors import (
+    AllAttemptsFailed,
+    MaxLatencyExceeded,
+    TotalTimeoutExceeded,
+    UpstreamFailure,
+)
+from omen.core.events import AnswerEnd
 from omen.sim.faults import (
     DeadConnection,
     Empty,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from omen.errors import AllAttemptsFailed
+from omen.core.errors import AllAttemptsFailed
 from tests.world import Received, World, open_world, upstream
 
 UPS = [upstream("a", first_token=1.0), upstream("b", "anthropic", first_token=2.0)]

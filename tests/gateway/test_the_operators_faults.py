@@ -9,11 +9,11 @@ import httpx
 import pytest
 import trio
 
-from omen.chat import ChatRequest
 from omen.config import ProviderSettings, Settings
-from omen.errors import AllAttemptsFailed
+from omen.core.chat import ChatRequest
+from omen.core.errors import AllAttemptsFailed
+from omen.core.hints import RaceHints
 from omen.gateway import open_gateway
-from omen.hints import RaceHints
 from tests.providers.asking import said
 
 SECRET = "sk-0123456789-very-secret"

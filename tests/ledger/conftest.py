@@ -1,5 +1,5 @@
 """A PostgreSQL for tests that stop it."""
 
-from tests.database.conftest import postgres
+from tests.ledger.database.conftest import postgres
 
 __all__ = ["postgres"]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from omen.database import Database, DatabaseAwayError, Desk, open_database
 from omen.ledger import Ledger, Spool
+from omen.ledger.database import Database, DatabaseAwayError, DatabaseWorker, open_database
 from tests.books import entry
 from tests.servers import PostgresServer
 
@@ -25,7 +25,9 @@ SECONDS = 1.0
 
 @asynccontextmanager
 async def running(url: str, spool: Path, most_bytes: int = 1 << 20) -> AsyncIterator[Ledger]:
-    ledger = Ledger(Desk(partial(open_database, url, SECONDS), SECONDS), Spool(spool, most_bytes))
+    ledger = Ledger(
+        DatabaseWorker(partial(open_database, url, SECONDS), SECONDS), Spool(spool, most_bytes)
+    )
     with trio.fail_after(HUNG):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ledger.run)
@@ -154,12 +156,13 @@ WRITER = """
 import sys, trio
 from functools import partial
 from pathlib import Path
-from omen.database import Desk, open_database
+from omen.ledger.database import DatabaseWorker, open_database
 from omen.ledger import Ledger, Spool
 from tests.books import entry
 
 async def main(url, spool):
-    ledger = Ledger(Desk(partial(open_database, url, 5.0), 5.0), Spool(Path(spool), 1 << 20))
+    worker = DatabaseWorker(partial(open_database, url, 5.0), 5.0)
+    ledger = Ledger(worker, Spool(Path(spool), 1 << 20))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ledger.run)
         for number in range(1_000_000):
@@ -203,16 +206,16 @@ def test_kill_9_leaves_sound_books_that_miss_at_most_the_last_flush(
 async def test_a_question_that_takes_too_long_is_broken_off_and_the_next_is_answered(
     postgres: PostgresServer,
 ) -> None:
-    desk = Desk(partial(open_database, postgres.url, SECONDS), SECONDS)
+    worker = DatabaseWorker(partial(open_database, postgres.url, SECONDS), SECONDS)
     with trio.fail_after(HUNG):
         with pytest.raises(DatabaseAwayError):
-            await desk.ask(lambda database: database.rows("SELECT pg_sleep(50)"))
-        assert await desk.ask(lambda database: database.rows("SELECT 1")) == [(1,)]
-        await desk.aclose()
+            await worker.ask(lambda database: database.rows("SELECT pg_sleep(50)"))
+        assert await worker.ask(lambda database: database.rows("SELECT 1")) == [(1,)]
+        await worker.aclose()
 
 
 async def test_sqlite_is_broken_off_as_well(tmp_path: Path) -> None:
-    desk = Desk(partial(open_database, f"sqlite:{tmp_path / 'a.db'}", 0.5), 0.5)
+    worker = DatabaseWorker(partial(open_database, f"sqlite:{tmp_path / 'a.db'}", 0.5), 0.5)
 
     def count_for_ever(database: Database) -> object:
         return database.rows(
@@ -221,9 +224,9 @@ async def test_sqlite_is_broken_off_as_well(tmp_path: Path) -> None:
 
     with trio.fail_after(HUNG):
         with pytest.raises(DatabaseAwayError):
-            await desk.ask(count_for_ever)
-        assert await desk.ask(lambda database: database.rows("SELECT 1")) == [(1,)]
-        await desk.aclose()
+            await worker.ask(count_for_ever)
+        assert await worker.ask(lambda database: database.rows("SELECT 1")) == [(1,)]
+        await worker.aclose()
 
 
 def test_a_spooled_row_is_json_that_says_what_it_is(tmp_path: Path) -> None:

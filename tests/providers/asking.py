@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest, ImagePart, Message, Role, TextPart, ToolCall
-from omen.frames import WireRequest
-from omen.providers import provider_spec
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest, ImagePart, Message, Role, TextPart, ToolCall
+from omen.core.frames import WireRequest
+from omen.providers import KINDS
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 
@@ -27,7 +27,7 @@ def wire(
     base_url: str = "http://up.test/v1",
     api_key: str | None = "secret",
 ) -> WireRequest:
-    return provider_spec(kind).encode(request, candidate(kind, model, base_url, api_key))
+    return KINDS[kind].encode(request, candidate(kind, model, base_url, api_key))
 
 
 def body(kind: str, request: ChatRequest, model: str = "some-model") -> dict[str, Any]:

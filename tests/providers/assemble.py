@@ -1,4 +1,4 @@
-"""Adds events up to an answer, and insists on the order that `omen/events.py` promises."""
+"""Adds events up to an answer, and insists on the order that `omen/core/events.py` promises."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest
-from omen.events import Event
-from omen.frames import Frame
-from omen.providers import Decoder, ProviderSpec, provider_spec
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest
+from omen.core.events import Event
+from omen.core.frames import Frame
+from omen.providers import KINDS, Decoder, ProviderSpec
 from omen.wire.ndjson import NDJSONReader
 from omen.wire.sse import SSEReader
 
@@ -32,7 +32,7 @@ class Fixture:
 
     @property
     def spec(self) -> ProviderSpec:
-        return provider_spec(self.entry["provider"])
+        return KINDS[self.entry["provider"]]
 
     def decoder(self) -> Decoder:
         """Make a decoder, as for a plain question to a model without traits."""
@@ -55,7 +55,7 @@ class Fixture:
         return dict(json.loads((STREAMS / self.entry["expected"]).read_bytes()))
 
     def reader(self) -> SSEReader | NDJSONReader:
-        return SSEReader() if self.spec.FRAMING == "sse" else NDJSONReader()
+        return SSEReader() if self.spec.framing == "sse" else NDJSONReader()
 
     def frames(self, pieces: Iterable[bytes]) -> Iterator[Frame]:
         """Frame a body that arrives in pieces."""
@@ -68,7 +68,7 @@ class Fixture:
 def new_decoder(kind: str, model: str = "some-model") -> Decoder:
     """Make a decoder of a kind of provider for the answer to a plain question."""
     asked = Candidate(kind, kind, model, Endpoint("http://up.test"), kind)
-    return provider_spec(kind).decoder(ChatRequest(()), asked)
+    return KINDS[kind].decoder(ChatRequest(()), asked)
 
 
 def fixtures(kind: str) -> list[Fixture]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from omen.chat import ChatRequest, ImagePart, Message, ResponseFormat, TextPart, Tool, ToolCall
+from omen.core.chat import ChatRequest, ImagePart, Message, ResponseFormat, TextPart, Tool, ToolCall
 from tests.providers.asking import PNG
 
 TEXTS = st.text(min_size=1, max_size=20).filter(lambda text: bool(text.strip()))

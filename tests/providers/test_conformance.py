@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import Event, is_generated
-from omen.frames import Frame
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import Event, is_generated
+from omen.core.frames import Frame
 from tests.providers.assemble import Answer, assemble, usage_fields
 from tests.providers.fixtures import Fixture, decode, fixtures
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.providers import KINDS, provider_spec
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.providers import KINDS
 from tests.providers.fixtures import Fixture, fixtures
 
 # The fixtures' classes know no candidate that cannot do what another one can.
@@ -14,7 +14,7 @@ CLASSES = {FailureKind.UNSUPPORTED: "invalid_request"}
 
 def classify(provider: str, status: int, body: str, **headers: str) -> UpstreamFailure:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return provider_spec(provider).classify(status, named, body.encode())
+    return KINDS[provider].classify(status, named, body.encode())
 
 
 @pytest.mark.parametrize("fixture", fixtures("http_error"), ids=lambda fixture: fixture.id)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from omen.candidates import Quirks
-from omen.chat import ChatRequest
-from omen.frames import WireRequest
-from omen.providers import provider_spec
+from omen.core.candidates import Quirks
+from omen.core.chat import ChatRequest
+from omen.core.frames import WireRequest
+from omen.providers import KINDS
 from tests.providers.asking import HELLO, candidate, said
 
 
@@ -23,7 +23,7 @@ def ask(
         base_model=base_model or model,
         quirks=Quirks(**quirks),
     )
-    return provider_spec(kind).encode(request, asked)
+    return KINDS[kind].encode(request, asked)
 
 
 def sent(*args: Any, **quirks: Any) -> dict[str, Any]:

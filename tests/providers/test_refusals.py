@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ChatRequest, Message, RefusalPart, TextPart
-from omen.front.openai_parse import parse_chat
+from omen.core.chat import ChatRequest, Message, RefusalPart, TextPart
+from omen.front.openai.parse import parse_chat
 from omen.providers import KINDS
 from tests.providers.asking import body, said
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from omen.chat import ChatRequest, ImagePart, Message, ResponseFormat, TextPart, Tool, ToolCall
+from omen.core.chat import ChatRequest, ImagePart, Message, ResponseFormat, TextPart, Tool, ToolCall
 from tests.providers.asking import PNG, body, called, result, said
 from tests.providers.requests import compact, requests
 

@@ -7,11 +7,12 @@ from math import inf
 
 import pytest
 
-from omen.candidates import Candidate, Endpoint
-from omen.entries import Entry, entry_of, read_entry
-from omen.events import Usage
-from omen.plan import AttemptRecord, Plan, RaceRecord
-from omen.replay import Asked, Comparison, Play, Policy, Recording, compare, replay
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.events import Usage
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
+from omen.ledger.entries import Entry, entry_of, read_entry
+from omen.replay import Comparison, Play, Policy, RecordedRequest, Recording, compare, replay
 from omen.replay._recorded import draw, sample_of
 from omen.routing import Survival
 
@@ -70,15 +71,27 @@ class TestPolicies:
         assert policy.learns
         assert policy.max_extra_load == 0.025
 
-    @pytest.mark.parametrize("text", ["hedge", "single@3s", "race0", "hedge@5", "", "hedge@0%"])
+    @pytest.mark.parametrize("text", [
+            "hedge", "single@3s", "race0", "hedge@5", "", "hedge@0%",
+            "auto", "auto@5%", "auto/10s", "auto@2s/10s",
+        ],
+    )  # fmt: skip
     def test_what_is_no_policy_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match=r"possible are|extra load"):
+        with pytest.raises(ValueError, match=r"valid forms|extra load"):
             Policy.parse(text)
 
 
 class TestPlay:
+    def test_the_deadline_chooses_and_its_extra_starts_are_within_the_knob(self) -> None:
+        """A brown-out: everything is late, so racing all would be the most probable plan."""
+        asked = [RecordedRequest(float(at), {A: 9.0, B: 9.0}) for at in range(1000)]
+        policy = Policy.parse("auto@5%/1s")
+        assert policy.chooses
+        outcomes = replay(Play(policy), asked).outcomes
+        assert 0 < sum(len(o.extra_at) for o in outcomes) <= 0.05 * 1000 + 15
+
     def test_requests_come_at_their_times_and_are_answered_by_the_rules(self) -> None:
-        asked = [Asked(0.0, {A: 5.0, B: 1.0}), Asked(10.0, {A: 0.5, B: 9.0})]
+        asked = [RecordedRequest(0.0, {A: 5.0, B: 1.0}), RecordedRequest(10.0, {A: 0.5, B: 9.0})]
         outcomes = replay(Play(Policy.parse("hedge@2s")), asked).outcomes
         by_time = {one.at: one for one in outcomes}
         assert by_time[0.0].seconds == pytest.approx(3.0)
@@ -88,14 +101,14 @@ class TestPlay:
         assert by_time[10.0].extra_at == ()
 
     def test_a_race_counts_its_further_entrants_and_a_deadline_comes_to_nothing(self) -> None:
-        asked = [Asked(0.0, {A: 5.0, B: inf})]
+        asked = [RecordedRequest(0.0, {A: 5.0, B: inf})]
         (raced,) = replay(Play(Policy.parse("race2")), asked).outcomes
         assert (raced.seconds, raced.extra_at) == (pytest.approx(5.0), (0.0,))
         (late,) = replay(Play(Policy.parse("single/2s")), asked).outcomes
         assert late.seconds is None
 
     def test_a_learnt_delay_draws_from_the_budget(self) -> None:
-        asked = [Asked(float(n) * 100, {A: 50.0, B: 1.0}) for n in range(40)]
+        asked = [RecordedRequest(float(n) * 100, {A: 50.0, B: 1.0}) for n in range(40)]
         outcomes = replay(Play(Policy.parse("hedge@1%")), asked).outcomes
         assert 0 < sum(len(one.extra_at) for one in outcomes) <= 3
         assert sum(one.denied for one in outcomes) > 0
@@ -130,7 +143,10 @@ class TestRecorded:
             ({"committed": 3.0, "useful": False}, (3.0, False)),
             ({"outcome": "lost", "committed": None, "ended": 4.0}, (4.0, False)),
             ({"outcome": "timed_out", "committed": None, "ended": 4.0}, (4.0, False)),
-            ({"outcome": "failed", "committed": None}, None),
+            ({"outcome": "failed", "committed": None}, (2.0, False)),
+            ({"useful_at": 2.5, "committed": 9.0, "measured": True}, (2.5, True)),
+            ({"useful_at": 2.5, "committed": None, "outcome": "lost"}, (2.5, True)),
+            ({"committed": 3.0, "measured": True}, (3.0, False)),
         ],
     )
     def test_what_a_row_has_told(

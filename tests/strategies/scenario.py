@@ -1,4 +1,4 @@
-"""Scripted upstreams in virtual time: a table of (who, when, what) in, what happened out.
+"""Scripted upstreams in virtual time: a table of scripts goes in, a record of the run comes out.
 
 A script is a list of steps, each after a delay from the one before. The runner drives a strategy
 over them and writes down when each attempt was opened and closed, what the client was sent and
@@ -15,11 +15,11 @@ from math import inf
 
 import trio
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest, Message, TextPart
-from omen.errors import AttemptDenied, FailureKind, OmenError, UpstreamFailure
-from omen.events import AnswerEnd, Event, FinishReason, TextDelta
-from omen.plan import EXTRA_LOAD, Merge, Plan, Rewrite, Role, Strategy
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest, Message, TextPart
+from omen.core.errors import AttemptDenied, FailureKind, OmenError, UpstreamFailure
+from omen.core.events import AnswerEnd, Event, FinishReason, TextDelta
+from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
 
@@ -104,10 +104,13 @@ class Happened:
 
 
 class ScriptedAttempt:
-    """Plays one script. A step that was cancelled while it waited goes on from where it was."""
+    """Plays one script. A step that was cancelled while it waited can be continued."""
 
-    def __init__(self, name: str, steps: Sequence[Step], happened: Happened, start: float) -> None:
+    def __init__(
+        self, name: str, steps: Sequence[Step], happened: Happened, start: float, drain: float
+    ) -> None:
         self._name = name
+        self._drain = drain
         self._steps = list(steps)
         self._happened = happened
         self._start = start
@@ -116,6 +119,7 @@ class ScriptedAttempt:
 
     async def step(self) -> Sequence[Event]:
         if self._ended:
+            await trio.sleep(self._drain)
             return ()
         step = self._steps[0]
         if step.at is None:
@@ -138,7 +142,7 @@ class ScriptedAttempt:
 
 
 class Recorder:
-    """An output that writes down what it was sent; `slow` makes each send take that long."""
+    """An output that records the events it gets; each send takes `slow` seconds."""
 
     def __init__(self, happened: Happened, start: float, slow: float) -> None:
         self._happened = happened
@@ -146,9 +150,10 @@ class Recorder:
         self._slow = slow
 
     async def send(self, events: Sequence[Event]) -> None:
-        await trio.sleep(self._slow)
+        # Recorded first: the events count as sent, even if the sender is cancelled while it waits.
         now = trio.current_time() - self._start
         self._happened.sent += [(now, event) for event in events]
+        await trio.sleep(self._slow)
 
 
 async def run_scenario(
@@ -163,16 +168,21 @@ async def run_scenario(
     client_leaves: float = inf,
     slow_client: float = 0.0,
     slow_close: float = 0.0,
-    hedge_delay: float = inf,
+    drain: float = 0.0,
+    hedge_delay: float | Mapping[str, float] = inf,
     extra_starts: Sequence[bool] | None = None,
+    full_until: Mapping[str, float] | None = None,
+    expected: bool = False,
     domains: Mapping[str, str] | None = None,
     merge: Merge | None = None,
     judge: str | None = None,
 ) -> Happened:
-    """Run the strategy over the scripts, in their order, and say what happened.
+    """Run the strategy over the scripts, in their order, and return a record of the run.
 
-    `extra_starts` says of each hedge or retry in turn whether there is budget for it; by default
-    there always is.
+    `extra_starts`: for each extra start in turn, whether the budget allows it; by default it always
+    does. `full_until`: candidates that deny every start until a time. `expected`: OMEN chose the
+    plan, so all entrants but the first are extra starts. `drain`: the seconds until a response ends
+    after its complete answer.
     """
     start = trio.current_time()
     happened = Happened()
@@ -185,7 +195,11 @@ async def run_scenario(
     plan = Plan(
         strategy="as given",
         candidates=tuple(candidates.values()),
-        hedge_delays=dict.fromkeys(candidates.values(), hedge_delay),
+        hedge_delays={
+            candidate: hedge_delay[name] if isinstance(hedge_delay, Mapping) else hedge_delay
+            for name, candidate in candidates.items()
+        },
+        expected=Expectation(0.9, 0.99, start + max_latency) if expected else None,
         merge=replace(merge or Merge(), judge=judging),
         k=k,
         min_useful_tokens=min_useful_tokens,
@@ -196,20 +210,25 @@ async def run_scenario(
     def open_attempt(
         candidate: Candidate, role: Role = "primary", /, *, rewrite: Rewrite | None = None
     ) -> AbstractAsyncContextManager[ScriptedAttempt]:
-        happened.roles.append((candidate.provider, role))
-        if role in EXTRA_LOAD and next(permits, False) is False:
-            happened.denied.append((candidate.provider, trio.current_time() - start))
-            raise AttemptDenied("as scripted")
         if rewrite is not None:
             happened.rewritten.append(rewrite(QUESTION))
-        return opened(candidate)
+        return opened(candidate, role)
+
+    def admit(candidate: Candidate, role: Role) -> None:
+        name, now = candidate.provider, trio.current_time() - start
+        is_full = now < (full_until or {}).get(name, 0.0)
+        if is_full or (plan.is_extra(role) and not next(permits, False)):
+            happened.denied.append((name, now))
+            raise AttemptDenied("as scripted", failover=is_full)
 
     @asynccontextmanager
-    async def opened(candidate: Candidate) -> AsyncIterator[ScriptedAttempt]:
+    async def opened(candidate: Candidate, role: Role) -> AsyncIterator[ScriptedAttempt]:
         name = candidate.provider
+        happened.roles.append((name, role))
+        admit(candidate, role)
         happened.opened[name] = trio.current_time() - start
         try:
-            attempt = ScriptedAttempt(name, scripts[name], happened, start)
+            attempt = ScriptedAttempt(name, scripts[name], happened, start, drain)
             await attempt.step()
             yield attempt
         finally:
@@ -218,7 +237,7 @@ async def run_scenario(
             happened.closed[name] = trio.current_time() - start
 
     try:
-        # The outer bound turns a loser that nobody cancels into a failure instead of a hang.
+        # The outer bound turns a loser that is never cancelled into a failure instead of a hang.
         with trio.fail_at(start + BOUND), trio.move_on_at(start + client_leaves):
             winner = await strategy(plan, open_attempt, Recorder(happened, start, slow_client))
             happened.winner = winner.provider

@@ -1,12 +1,13 @@
-"""`max_latency_ms`: who commits when it passes, and what is said when nobody can."""
+"""`max_latency_ms`: which attempt commits when it passes, and the error if none can."""
 
 from __future__ import annotations
 
 import pytest
+from omen_strategies.race import race
 from trio.testing import MockClock
 
-from omen.errors import MaxLatencyExceeded
-from strategies.race import race
+from omen.core.errors import MaxLatencyExceeded
+from omen.core.events import Event, RefusalDelta, TextDelta, ToolCallDelta
 from tests.strategies.scenario import (
     answers,
     ends,
@@ -15,6 +16,7 @@ from tests.strategies.scenario import (
     hangs,
     run_scenario,
     says,
+    sends,
 )
 
 
@@ -91,8 +93,45 @@ async def test_nothing_after_the_commit_is_cut_by_the_deadline(autojump_clock: M
 async def test_a_deadline_that_passed_before_the_start_is_a_504_like_any_other(
     autojump_clock: MockClock,
 ) -> None:
-    for _ in range(20):  # whoever the scheduler lets run first: the lanes or the deadline
+    for _ in range(20):  # whichever the scheduler runs first: the lanes or the deadline
         happened = await run_scenario(race, {"a": good(1), "b": good(2)}, max_latency=-1.0)
         assert isinstance(happened.error, MaxLatencyExceeded)
         assert happened.committed == []
         assert happened.left_open == set()
+
+
+async def test_a_deadline_that_does_not_fire_holds_no_answer_up(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(race, {"a": good(0.5), "b": good(2.0)}, max_latency=60.0)
+    assert happened.winner == "a"
+    assert happened.clock == pytest.approx(0.8)
+
+
+VISIBLE = {
+    "text": TextDelta("I ca"),
+    "a refusal": RefusalDelta("I cannot help with that"),
+    "a named call": ToolCallDelta(0, id="c", name="look"),
+}
+
+
+@pytest.mark.parametrize("first", VISIBLE.values(), ids=VISIBLE.keys())
+async def test_whatever_a_client_could_be_shown_commits_at_the_deadline(
+    autojump_clock: MockClock, first: Event
+) -> None:
+    """A refusal that is streaming and a tool call without arguments are visible output."""
+    happened = await run_scenario(
+        race,
+        {"a": [answers(), sends(first, after=0.5), ends(after=1.0)], "b": [answers(), hangs()]},
+        max_latency=1.0,
+    )
+    assert happened.committed == [("a", 1.0)]
+    assert happened.error is None
+    assert happened.clock == 1.5
+
+
+async def test_a_call_that_has_no_name_yet_is_nothing_to_show(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        race,
+        {"a": [answers(), sends(ToolCallDelta(0, id="c", arguments="{"), after=0.5), hangs()]},
+        max_latency=1.0,
+    )
+    assert isinstance(happened.error, MaxLatencyExceeded)

@@ -1,15 +1,17 @@
-"""Parallel merge: drafts side by side, and the one answer they become; exact numbers."""
+"""Parallel merge: drafts side by side, and the answer made from them; exact numbers."""
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
+from omen_strategies.parallel_merge import parallel_merge
 from trio.testing import MockClock
 
-from omen.chat import TextPart
-from omen.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
-from omen.events import AnswerEnd, ChoiceEnd, ChoiceSwitch, TextDelta, ToolCallDelta, Usage
-from omen.plan import Merge
-from strategies.parallel_merge import parallel_merge
+from omen.core.chat import TextPart
+from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
+from omen.core.events import AnswerEnd, ChoiceEnd, ChoiceSwitch, TextDelta, ToolCallDelta, Usage
+from omen.core.plan import Merge
 from tests.strategies.scenario import (
     Step,
     answers,
@@ -27,7 +29,7 @@ CHOICES = Merge("choices")
 
 
 def draft(text: str, after: float) -> list[Step]:
-    """An answer that is complete after so many seconds."""
+    """Return the script of an answer that is complete after so many seconds."""
     return [answers(), says(text, after=after), ends()]
 
 
@@ -246,8 +248,42 @@ class TestVote:
         assert happened.winner == "a"
         assert happened.clock == 5.0
 
+    async def test_a_draft_is_whole_with_its_end_and_not_when_its_connection_is_quiet(
+        self, autojump_clock: MockClock
+    ) -> None:
+        """Draining the rest of a complete draft's response must not use up the deadline."""
+        drafts = {"a": draft("Paris", 1.0), "b": draft("paris.", 1.0)}
+        for max_latency in (inf, 1.1):
+            happened = await run_scenario(
+                parallel_merge, drafts, merge=VOTE, drain=0.25, max_latency=max_latency
+            )
+            assert happened.winner == "a"
+            assert happened.clock == 1.0
+
 
 class TestChoices:
+    async def test_the_answer_ends_with_its_last_choice_and_not_when_connections_are_quiet(
+        self, autojump_clock: MockClock
+    ) -> None:
+        """The client must not wait while the rest of a choice's response is drained."""
+        happened = await run_scenario(
+            parallel_merge, {"a": good(1.0, more=0), "b": good(1.0, more=0)},
+            merge=CHOICES, drain=0.25,
+        )  # fmt: skip
+        at, end = happened.sent[-1]
+        assert isinstance(end, AnswerEnd)
+        assert at == 1.1
+        assert happened.clock == 1.35  # the connections can be kept
+
+    async def test_the_answer_ends_when_the_last_one_fails_before_it_was_a_choice(
+        self, autojump_clock: MockClock
+    ) -> None:
+        happened = await run_scenario(
+            parallel_merge, {"a": good(1.0, more=0), "b": [fails(5.0)]}, merge=CHOICES
+        )
+        assert happened.error is None
+        assert [at for at, e in happened.sent if isinstance(e, AnswerEnd)] == [5.0]
+
     async def test_all_stream_at_once_numbered_in_the_order_in_which_they_are_useful(
         self, autojump_clock: MockClock
     ) -> None:

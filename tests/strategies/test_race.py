@@ -1,14 +1,14 @@
-"""Race: who wins, when, and what is left of the others; in virtual time, with exact numbers."""
+"""Race: which attempt wins, when, and how the others end; virtual time, exact numbers."""
 
 from __future__ import annotations
 
 import pytest
 import trio
+from omen_strategies.race import race
 from trio.testing import MockClock
 
-from omen.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
-from omen.events import AnswerEnd, AnswerStart, TextDelta
-from strategies.race import race
+from omen.core.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, AnswerStart, TextDelta
 from tests.strategies.scenario import (
     USEFUL,
     answers,
@@ -115,7 +115,7 @@ async def test_when_everybody_failed_the_error_names_every_attempt(
         "every attempt failed (3): a/m: rate_limit as scripted; "
         "c/m: an empty answer (finished with stop); b/m: truncated as scripted"
     )
-    assert error.status == 429  # what the caller must wait for tells more than what broke
+    assert error.status == 429  # a rate limit is more informative than a broken upstream
     assert isinstance(error.__cause__, ExceptionGroup)
     assert len(error.__cause__.exceptions) == 3
     assert happened.clock == 0.5
@@ -168,3 +168,40 @@ async def test_a_client_that_leaves_at_any_moment_leaves_nothing_behind(
     assert happened.clock == min(leaves, 2.0)  # at once: no cleanup waits
     assert all(t <= leaves for t in happened.closed.values())
     assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+async def test_an_entrant_that_is_not_let_in_is_replaced_and_not_failed_over(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        race, {"a": good(2.0), "full": good(0.1), "c": good(1.0)}, full_until={"full": 9.0}
+    )
+    assert sorted(happened.roles) == [("a", "primary"), ("c", "entrant"), ("full", "entrant")]
+    assert happened.opened == {"a": 0.0, "c": 0.0}
+    assert happened.winner == "c"
+
+
+async def test_without_budget_a_race_that_omen_chose_runs_as_single_and_fails_over(
+    autojump_clock: MockClock,
+) -> None:
+    """A candidate that was denied as an extra start stays available for a failover."""
+    happened = await run_scenario(
+        race,
+        {"a": [fails(after=1.0)], "b": good(0.5), "c": good(0.5)},
+        k=3,
+        extra_starts=[],
+        expected=True,
+    )
+    assert sorted(happened.denied) == [("b", 0.0), ("c", 0.0)]
+    assert happened.opened == {"a": 0.0, "b": 1.0}
+    assert happened.roles[-1] == ("b", "failover")
+    assert happened.winner == "b"
+
+
+async def test_when_everybody_is_full_the_error_says_so(autojump_clock: MockClock) -> None:
+    everybody = dict.fromkeys("abc", 9.0)
+    happened = await run_scenario(race, dict.fromkeys("abc", good(0.1)), full_until=everybody)
+    assert isinstance(happened.error, AllAttemptsFailed)
+    assert happened.error.status == 503
+    assert happened.opened == {}
+    assert happened.clock == 0.0

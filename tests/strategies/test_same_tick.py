@@ -1,13 +1,13 @@
-"""Two things that happen in one turn of the scheduler are still one after the other."""
+"""Two events in one tick of the scheduler still happen one after the other."""
 
 from __future__ import annotations
 
 import trio
+from omen_strategies.race import race
 from trio.testing import MockClock
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.events import TextDelta
-from strategies.race import race
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import TextDelta
 from tests.strategies.scenario import (
     USEFUL,
     Step,
@@ -53,7 +53,7 @@ async def test_one_that_fails_in_the_tick_of_the_commit_is_not_replaced(
             )
         assert happened.committed == [("wins", 1.0)]
         assert happened.left_open == set()
-        # When the failure came first, the spare had begun and was cut; otherwise it never did.
+        # If the failure came first, the spare started and was cancelled; else it never started.
         assert happened.closed.get("spare", 1.0) == 1.0
 
 

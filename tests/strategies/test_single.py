@@ -1,12 +1,12 @@
-"""Single: one after the other, and only as far as another candidate may help."""
+"""Single: one candidate after the other, as long as another candidate may help."""
 
 from __future__ import annotations
 
 import pytest
+from omen_strategies.single import single
 from trio.testing import MockClock
 
-from omen.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
-from strategies.single import single
+from omen.core.errors import AllAttemptsFailed, FailureKind, MaxLatencyExceeded, UpstreamFailure
 from tests.strategies.scenario import USEFUL, answers, fails, good, hangs, run_scenario, says
 
 

@@ -1,15 +1,15 @@
-"""Speculate k: who is hedged, when and where, and what a used-up budget does; exact numbers."""
+"""Speculate k: when and where hedges start, and the effect of an empty budget; exact numbers."""
 
 from __future__ import annotations
 
 import random
 
 import pytest
+from omen_strategies.single import single
+from omen_strategies.speculate_k import speculate_k
 from trio.testing import MockClock
 
-from omen.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
-from strategies.single import single
-from strategies.speculate_k import speculate_k
+from omen.core.errors import AllAttemptsFailed, FailureKind, UpstreamFailure
 from tests.strategies.scenario import Step, answers, fails, good, hangs, run_scenario
 
 
@@ -151,6 +151,120 @@ async def test_with_a_delay_of_nothing_and_no_budget_it_still_waits_between_two_
     )
     assert [round(at, 3) for _, at in happened.denied] == [0.0, 0.1, 0.3, 0.7]
     assert happened.winner == "a"
+
+
+async def test_a_successor_is_hedged_after_its_own_delay(autojump_clock: MockClock) -> None:
+    """The hedger must not go on with the delay of the candidate that failed."""
+    happened = await run_scenario(
+        speculate_k,
+        {"slowish": [fails(1.0)], "fast": [answers(), hangs()], "third": good(0.2)},
+        hedge_delay={"slowish": 10.0, "fast": 0.5, "third": 0.5},
+    )
+    assert happened.opened == {"slowish": 0.0, "fast": 1.0, "third": 1.5}
+    assert happened.roles[1:] == [("fast", "failover"), ("third", "hedge")]
+
+
+async def test_a_hedge_is_not_waited_for_longer_than_the_first_candidate(
+    autojump_clock: MockClock,
+) -> None:
+    slow = [answers(), hangs()]
+    happened = await run_scenario(
+        speculate_k,
+        {"a": slow, "b": slow, "c": good(0.5)},
+        k=3,
+        hedge_delay={"a": 2.0, "b": 60.0, "c": 60.0},
+    )
+    assert happened.opened == {"a": 0.0, "b": 2.0, "c": 4.0}
+
+
+async def test_a_hedge_that_a_full_candidate_refuses_goes_to_the_next_one_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    """A full candidate is asked once for each hedge, not again and again."""
+    happened = await run_scenario(
+        speculate_k,
+        {"a": good(8.0), "full": good(0.1), "full too": good(0.1), "c": good(0.3)},
+        hedge_delay=0.5,
+        full_until=dict.fromkeys(("full", "full too"), 100.0),
+    )
+    assert happened.denied == [("full", 0.5), ("full too", 0.5)]
+    assert happened.opened == {"a": 0.0, "c": 0.5}
+    assert happened.committed == [("c", 0.8)]
+
+
+async def test_when_all_are_full_the_hedge_is_tried_again_later(autojump_clock: MockClock) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": good(8.0), "b": good(0.5)},
+        hedge_delay=1.0,
+        full_until={"b": 1.3},
+    )
+    assert happened.denied == [("b", 1.0), ("b", 1.125)]
+    assert happened.opened == {"a": 0.0, "b": 1.375}
+    assert happened.winner == "b"
+
+
+async def test_a_candidate_that_refused_a_hedge_may_take_the_place_of_a_failed_one(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [answers(), fails(after=1.5)], "b": good(0.5)},
+        hedge_delay=1.0,
+        full_until={"b": 1.45},
+    )
+    assert happened.opened == {"a": 0.0, "b": 1.5}
+    assert happened.roles[-1] == ("b", "failover")
+    assert happened.winner == "b"
+
+
+async def test_the_back_off_of_an_empty_budget_ends_with_the_attempt_it_was_for(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [answers(), fails(after=5.0)], "b": [answers(), hangs()], "c": good(0.5)},
+        hedge_delay=1.0,
+        extra_starts=[False] * 6 + [True],
+    )
+    assert [at for _, at in happened.denied] == [1.0, 1.125, 1.375, 1.875, 2.875, 4.875]
+    # The next retry would have been at 8.875; the successor of `a` has a delay of its own.
+    assert happened.opened == {"a": 0.0, "b": 5.0, "c": 6.0}
+
+
+async def test_behind_a_commit_no_hedge_is_asked_for(autojump_clock: MockClock) -> None:
+    """A long answer lasts far beyond the delay; the budget is for requests that still wait."""
+    happened = await run_scenario(
+        speculate_k,
+        {"a": good(1.0, more=99, gap=1.0), "b": good(0.1)},
+        hedge_delay=2.0,
+        extra_starts=[],
+    )
+    assert happened.winner == "a"
+    assert happened.roles == [("a", "primary")]
+    assert happened.denied == []
+
+
+async def test_nobody_is_tried_again_while_another_one_still_runs(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k, {"a": [answers(), fails(after=2.0)], "b": good(5.0)}, hedge_delay=1.0
+    )
+    assert happened.roles == [("a", "primary"), ("b", "hedge")]
+    assert happened.winner == "b"
+
+
+async def test_when_the_last_candidate_is_full_the_failed_one_is_tried_again(
+    autojump_clock: MockClock,
+) -> None:
+    happened = await run_scenario(
+        speculate_k,
+        {"a": [fails(after=0.5)], "full": good(0.1)},
+        hedge_delay=9.0,
+        full_until={"full": 100.0},
+    )
+    assert happened.roles == [("a", "primary"), ("full", "failover"), ("a", "retry")]
 
 
 async def test_who_has_nobody_left_is_tried_once_more_when_it_asked_to_be(

@@ -1,13 +1,23 @@
-"""The commit gate: what wins a race, and what never does, however fast it is."""
+"""The commit gate: which events win a race, and which never do, however early they arrive."""
 
 from __future__ import annotations
 
 import pytest
+from omen_strategies.kit.gate import EVENT_BYTES, PRELUDE_LIMIT, REASONING_LIMIT, Gate
+from omen_strategies.race import race
 from trio.testing import MockClock
 
-from omen.errors import FailureKind
-from omen.events import AnswerEnd, AnswerStart, ReasoningDelta, TextDelta, ToolCallDelta
-from strategies.race import race
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import (
+    AnswerEnd,
+    AnswerStart,
+    Event,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    WireEvent,
+)
+from omen.routing.observe.breaker import UPSTREAM_FAULTS
 from tests.strategies.scenario import (
     USEFUL,
     answers,
@@ -81,3 +91,50 @@ async def test_reasoning_commits_only_where_the_configuration_counts_it(
     scripts = {"thinks": [answers(), sends(ReasoningDelta("hm " * 99), after=1), hangs()]}
     happened = await run_scenario(race, scripts, reasoning_counts=True, client_leaves=2)
     assert happened.committed == [("thinks", 1.0)]
+
+
+def thinks_until_it_fails(*piece: Event) -> tuple[int, FailureKind]:
+    gate, pieces = Gate(5, reasoning_counts=False), 0
+    with pytest.raises(UpstreamFailure) as caught:
+        while True:
+            gate.add(piece)
+            pieces += 1
+    assert caught.value.failover
+    return pieces, caught.value.kind
+
+
+@pytest.mark.parametrize("size", [4, 17, 400])
+def test_the_longest_thought_there_is_fits_at_one_token_a_piece(size: int) -> None:
+    """128,000 tokens fit, with and without the upstream's wire events beside them."""
+    thought = ReasoningDelta("t" * size)
+    wire = WireEvent("anthropic", "content_block_delta", b"w" * (100 + size))
+    assert thinks_until_it_fails(thought)[0] > 128_000
+    pieces, kind = thinks_until_it_fails(wire, thought)
+    assert pieces * size / 4 > 128_000
+    # The prelude is bounded, and no circuit breaker counts the failure: the upstream is healthy.
+    assert kind is FailureKind.EMPTY
+    assert kind not in UPSTREAM_FAULTS
+
+
+@pytest.mark.parametrize(
+    "piece", [TextDelta(" " * 64), ToolCallDelta(0, arguments="x" * 64)], ids=["blanks", "no name"]
+)
+def test_a_flood_that_is_never_useful_is_the_upstreams_fault(piece: Event) -> None:
+    pieces, kind = thinks_until_it_fails(piece)
+    assert pieces == PRELUDE_LIMIT // 64
+    assert kind is FailureKind.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("piece", "size"),
+    [
+        (ReasoningDelta("t" * 1000), 1000),
+        (WireEvent("anthropic", "ping", b"w" * 1000), 1000),
+        (TextDelta(""), 0),
+    ],
+    ids=["reasoning", "an upstream's own words", "nothing"],
+)
+def test_what_is_held_is_counted_once_with_what_each_event_takes(piece: Event, size: int) -> None:
+    pieces, kind = thinks_until_it_fails(piece)
+    assert pieces == REASONING_LIMIT // (size + EVENT_BYTES)
+    assert kind is FailureKind.EMPTY

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from omen.database import open_database
+from omen.ledger.database import open_database
 from tests.cli.commands import run
 from tests.team.team import Load, ask, kill, running_team
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.candidates import Candidate, Endpoint
-from omen.plan import AttemptRecord, CutReason, Plan, RaceRecord
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, CutReason, RaceRecord
 from omen.telemetry import CancelTimes
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")

@@ -15,7 +15,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from omen.wire._names import THREADS_PER_NAME, Names
+from omen.wire._names import THREADS_PER_NAME, BoundedResolver
 from omen.wire.transport import Transport
 from tests.wire.scripted import ask, post
 from tests.wire.sockets import HERE, listening, until
@@ -136,20 +136,20 @@ async def test_a_name_that_does_not_exist_is_a_connect_error(resolver: Resolver)
 
 
 async def test_nothing_is_remembered_of_a_name_that_nobody_asks_for(resolver: Resolver) -> None:
-    names = Names()
+    names = BoundedResolver()
     for number in range(50):
         await names.getaddrinfo(f"{number}.alive".encode(), 80)
     gc.collect()
-    assert repr(names) == "<Names: 0 being looked up>"
+    assert repr(names) == "<BoundedResolver: 0 being looked up>"
     async with trio.open_nursery() as nursery:
         for number in range(5):
             nursery.start_soon(names.getaddrinfo, f"{number}.dead".encode(), 80)
         await until(lambda: resolver.busy == 5)
         nursery.cancel_scope.cancel()
     gc.collect()
-    assert repr(names) == "<Names: 5 being looked up>"  # a thread is out for each
+    assert repr(names) == "<BoundedResolver: 5 being looked up>"  # a thread is out for each
     resolver.revive()
-    await until(lambda: gc.collect() >= 0 and repr(names) == "<Names: 0 being looked up>")
+    await until(lambda: gc.collect() >= 0 and repr(names) == "<BoundedResolver: 0 being looked up>")
 
 
 async def test_happy_eyeballs_still_try_one_address_after_the_other(resolver: Resolver) -> None:
@@ -161,7 +161,7 @@ async def test_happy_eyeballs_still_try_one_address_after_the_other(resolver: Re
 
 
 async def test_a_resolver_that_somebody_has_set_is_left_alone(resolver: Resolver) -> None:
-    class Theirs(Names):
+    class Theirs(BoundedResolver):
         async def getaddrinfo(self, *args: object) -> NoReturn:
             await trio.lowlevel.checkpoint()
             raise OSError("asked them")

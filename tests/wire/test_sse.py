@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from omen.errors import FailureKind, UpstreamFailure
-from omen.frames import Frame
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import Frame
 from omen.wire.sse import SSEReader
 
 

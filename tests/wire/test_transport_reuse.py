@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from omen.wire._http1 import IncompleteResponse
-from omen.wire.transport import Transport
+from omen.wire.transport import Origin, Transport
 from tests.wire.scripted import CHUNKED, OK, ScriptedUpstream, ask, chunk, post, read_all
 
 
@@ -166,6 +166,49 @@ async def test_a_kept_connection_that_dies_before_a_byte_is_replaced_once(
     assert [await ask(transport), await ask(transport)] == [b"ok", b"ok"]
     assert upstream.dialled == 2
     assert (transport.sockets_in_use, transport.sockets_idle) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("worked", "connecting", "posts"),
+    [(0.25, 0.0, 2), (0.26, 0.0, 1), (20.0, 0.0, 1), (0.3, 0.4, 2), (0.5, 0.4, 1)],
+)
+async def test_a_request_that_was_worked_on_is_not_sent_again(
+    *,
+    upstream: ScriptedUpstream,
+    nursery: trio.Nursery,
+    worked: float,
+    connecting: float,
+    posts: int,
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """Core defect 16: what breaks later than a round trip may have been read, and billed."""
+    read: list[float] = []
+
+    async def dial(origin: Origin) -> trio.abc.Stream:
+        await trio.sleep(connecting)
+        return await upstream.dial(origin)
+
+    async def serve() -> None:
+        first = await upstream.accept()
+        await first.answer()
+        await first.read_request()
+        read.append(trio.current_time())
+        await trio.sleep(worked)
+        await first.stream.aclose()
+        second = await upstream.accept()
+        await second.answer()
+        read.append(trio.current_time())
+
+    transport = Transport(dial=dial)
+    nursery.start_soon(serve)
+    await ask(transport)
+    if posts == 2:
+        assert await ask(transport) == b"ok"
+    else:
+        with pytest.raises(IncompleteResponse):
+            await ask(transport)
+    assert len(read) == posts
+    assert transport.sockets_in_use == 0
 
 
 async def test_a_kept_connection_that_dies_after_a_byte_is_not_replaced(

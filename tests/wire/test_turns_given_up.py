@@ -28,7 +28,7 @@ async def test_a_turn_that_comes_in_the_very_tick_of_giving_up_is_not_lost(
     async def wait() -> None:
         with scope:
             try:
-                await exchanges.take_turn(waiter, within=1.0)
+                await exchanges.acquire(waiter, within=1.0)
                 got.append("turn")
                 await trio.lowlevel.checkpoint()
             except httpx.PoolTimeout:
@@ -39,7 +39,7 @@ async def test_a_turn_that_comes_in_the_very_tick_of_giving_up_is_not_lost(
         mock_clock.jump(2.0) if too_late == "by its own bound" else scope.cancel()
 
     async with trio.open_nursery() as nursery:
-        await exchanges.take_turn(holder, within=1.0)
+        await exchanges.acquire(holder, within=1.0)
         nursery.start_soon(wait)
         await wait_all_tasks_blocked()
         if turn_comes == "after that":
@@ -49,7 +49,7 @@ async def test_a_turn_that_comes_in_the_very_tick_of_giving_up_is_not_lost(
         give_up()
     gave_up = ["timeout"] if too_late == "by its own bound" else []
     assert got == (["turn"] if turn_comes == "before that" else gave_up)
-    await exchanges.take_turn(third, within=0.0)
+    await exchanges.acquire(third, within=0.0)
     exchanges.end(third)
     assert (len(exchanges), exchanges.origins) == (0, frozenset())
 

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import trio
 from google.protobuf.message import DecodeError, Message
 
-from omen.errors import OmenError, RequestError
-from omen.front._asgi import Headers, Receive, Scope, Send, header_map
-from omen.front._body import BodyLimits, ClientGoneError
+from omen.core.errors import OmenError, RequestError
 from omen.front.grpc._framing import ENCODINGS, MessageReader, frame
 from omen.front.grpc._status import trailers
+from omen.front.http.asgi import Headers, Receive, Scope, Send
+from omen.front.http.request import BodyLimits, ClientGoneError, header_map
 
 _TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}

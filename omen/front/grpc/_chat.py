@@ -7,21 +7,26 @@ from collections.abc import Sequence
 
 import trio
 
-from omen.callers import Caller
-from omen.errors import OmenError
-from omen.events import AnswerEnd, Event
-from omen.front._dialect import Asked
-from omen.front._ids import request_id_of
-from omen.front._leaving import cancel_when_gone
-from omen.front._told import cost_headers, error_headers, explain, own_fault, race_headers
+from omen.core.callers import Caller
+from omen.core.errors import OmenError
+from omen.core.events import AnswerEnd, Event
+from omen.core.records import RaceRecord
 from omen.front.grpc._answer import chunk_message, completion_message
 from omen.front.grpc._call import Call
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
 from omen.front.grpc._request import read_chat
-from omen.front.openai_api import CompletionCollector, completion_id, model_name
-from omen.front.openai_write import ChunkWriter
+from omen.front.http.dialect import ParsedRequest
+from omen.front.http.race_report import (
+    cost_headers,
+    error_headers,
+    explain,
+    own_fault,
+    race_headers,
+)
+from omen.front.http.request import cancel_when_gone, request_id_of
+from omen.front.openai.api import CompletionCollector, completion_id, model_name
+from omen.front.openai.write import ChunkWriter
 from omen.gateway import Gateway
-from omen.plan import RaceRecord
 
 
 async def run_chat(
@@ -57,7 +62,7 @@ async def run_chat(
 class _Chunks:
     """Sends the winner's events as they come. Its headers go out at the commit."""
 
-    def __init__(self, call: Call, race: RaceRecord, asked: Asked) -> None:
+    def __init__(self, call: Call, race: RaceRecord, asked: ParsedRequest) -> None:
         self._call = call
         self._race = race
         self._asked = asked
@@ -82,7 +87,7 @@ class _Chunks:
 class _Whole:
     """Sends the answer when it is whole."""
 
-    def __init__(self, call: Call, race: RaceRecord, asked: Asked) -> None:
+    def __init__(self, call: Call, race: RaceRecord, asked: ParsedRequest) -> None:
         self._call = call
         self._race = race
         self._collector = CompletionCollector(asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 
 _PREFIX = struct.Struct(">BI")
 _GZIP = 16 + zlib.MAX_WBITS

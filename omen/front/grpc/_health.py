@@ -11,10 +11,10 @@ from typing import Any
 
 import trio
 
-from omen.errors import RequestError
-from omen.front._leaving import cancel_when_gone
+from omen.core.errors import RequestError
 from omen.front.grpc._call import Call
 from omen.front.grpc._schemas import HealthRequest, HealthResponse
+from omen.front.http.request import cancel_when_gone
 from omen.gateway import Gateway
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3

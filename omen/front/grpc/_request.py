@@ -9,10 +9,10 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from pydantic_core import from_json, to_json
 
-from omen.errors import RequestError
-from omen.front._dialect import Asked
+from omen.core.errors import RequestError
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
-from omen.front.openai_parse import parse_chat
+from omen.front.http.dialect import ParsedRequest
+from omen.front.openai.parse import parse_chat
 
 Body = dict[str, Any]
 _OURS = ("stream", "metadata", "auto", "none", "function", "required")
@@ -24,7 +24,7 @@ def read_chat(
     timeout: float | None,
     *,
     stream: bool,
-) -> Asked:
+) -> ParsedRequest:
     """Read what is asked. `timeout` is the call's own, in seconds.
 
     **Raises.** `RequestError` (400), naming the field.

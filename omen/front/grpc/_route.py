@@ -7,12 +7,8 @@ from functools import partial
 
 import trio
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
-from omen.front._asgi import Receive, Scope, Send, send_json
-from omen.front._auth import Gate
-from omen.front._body import BodyLimits, ClientGoneError
-from omen.front._told import error_headers, own_fault
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
 from omen.front.grpc._call import Call
 from omen.front.grpc._chat import run_chat
 from omen.front.grpc._health import check, watch
@@ -23,7 +19,11 @@ from omen.front.grpc._omen_pb2 import (
 )
 from omen.front.grpc._reflection import reflect
 from omen.front.grpc._standing import check_health, list_models, provider_status
-from omen.front.openai_write import error_object
+from omen.front.http.asgi import Receive, Scope, Send, send_json
+from omen.front.http.auth import Authenticator
+from omen.front.http.race_report import error_headers, own_fault
+from omen.front.http.request import BodyLimits, ClientGoneError
+from omen.front.openai.write import error_object
 from omen.gateway import Gateway
 
 SERVICE = "omen.v1.OmenService"
@@ -47,13 +47,13 @@ class GrpcRoute:
     """Every method. Health and reflection are open to all, as `/health` is."""
 
     def __init__(
-        self, gateway: Gateway, told_to_stop: trio.Event, limits: BodyLimits, started_at: int
+        self, gateway: Gateway, shutdown: trio.Event, limits: BodyLimits, started_at: int
     ) -> None:
         self._gateway = gateway
-        self._gate = Gate(gateway.keys)
+        self._gate = Authenticator(gateway.keys)
         self._limits = limits
         self._methods = _methods(gateway, started_at)
-        stopping = told_to_stop.is_set
+        stopping = shutdown.is_set
         self._open: dict[str, Open] = {
             f"/{HEALTH}/Check": lambda call: check(call, gateway, stopping, SERVICE),
             f"/{HEALTH}/Watch": lambda call: watch(call, gateway, stopping, SERVICE),

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 import omen
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front.grpc._omen_pb2 import (
     GetProviderStatusRequest,
     GetProviderStatusResponse,
@@ -17,8 +17,9 @@ from omen.front.grpc._omen_pb2 import (
     Model,
     ProviderStatus,
 )
-from omen.front.models import listed_models, openai_model
-from omen.front.providers import describe_provider, describe_scores
+from omen.front.http.listed_models import listed_models
+from omen.front.operations.models import openai_model
+from omen.front.operations.providers import describe_provider, describe_scores
 from omen.gateway import Gateway
 
 

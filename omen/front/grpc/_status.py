@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import quote
 
-from omen.errors import OmenError
+from omen.core.errors import OmenError
 from omen.front.grpc._schemas import ErrorInfo, Status
 
 DOMAIN = "omen"

@@ -1,4 +1,4 @@
-"""The dialects of `/api/chat` and `/api/generate`; see `omen.front._dialect.Dialect`."""
+"""The dialects of `/api/chat` and `/api/generate`; see `omen.front.http.dialect.Dialect`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from omen.errors import OmenError
-from omen.front._asgi import Headers
-from omen.front._dialect import Asked, Said
-from omen.front._gathering import Gathering
-from omen.front._hints import read_hints
-from omen.front._reading import read_body
-from omen.front._told import explain, routing_metadata
+from omen.core.errors import OmenError
+from omen.core.hints import RaceHints
+from omen.core.records import RaceRecord
+from omen.front.http.asgi import Headers
+from omen.front.http.dialect import ImmediateAnswer, ParsedRequest
+from omen.front.http.event_collector import Gathering
+from omen.front.http.hints import read_hints
+from omen.front.http.race_report import explain, routing_metadata
+from omen.front.http.schema_reader import read_body
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._parse import chat_asked, generate_asked
 from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn
 from omen.front.ollama._write import Lines, LineWriter, add_up, as_line, empty_line
-from omen.hints import RaceHints
-from omen.plan import RaceRecord
 
 
 class OllamaErrors:
@@ -54,21 +54,21 @@ class _Ollama(OllamaErrors):
         """Write a line with nothing in it: an empty one breaks Ollama's own client."""
         return as_line(empty_line("", generate=self.generate))
 
-    def writer(self, race: RaceRecord, asked: Asked) -> LineWriter:
+    def writer(self, race: RaceRecord, asked: ParsedRequest) -> LineWriter:
         """Begin a stream of lines."""
         return LineWriter(Lines(race, generate=self.generate))
 
-    def collector(self, asked: Asked) -> LineCollector:
+    def collector(self, asked: ParsedRequest) -> LineCollector:
         """Begin one object."""
         return LineCollector(asked.hints, generate=self.generate)
 
-    def _loaded(self, said: AskIn, headers: Mapping[str, str]) -> Said:
+    def _loaded(self, said: AskIn, headers: Mapping[str, str]) -> ImmediateAnswer:
         """Answer who only wants a model to be loaded: here there is nothing to load."""
         reason = "unload" if said.keep_alive in (0, "0", "0s") else "load"
         empty = empty_line(said.model, generate=self.generate)
         body = {**empty, "done": True, "done_reason": reason}
         hints = read_hints(said.omen, said.tags, headers)
-        return Said(body, self.resolve(said.model), hints)
+        return ImmediateAnswer(body, self.resolve(said.model), hints)
 
 
 class OllamaChat(_Ollama):
@@ -76,7 +76,7 @@ class OllamaChat(_Ollama):
 
     __slots__ = ()
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked | Said:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ParsedRequest | ImmediateAnswer:
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
         said = read_body(ChatIn, body)
         if not said.messages:
@@ -90,7 +90,7 @@ class OllamaGenerate(_Ollama):
     __slots__ = ()
     generate = True
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked | Said:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ParsedRequest | ImmediateAnswer:
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
         said = read_body(GenerateIn, body)
         if not said.prompt and not said.images:

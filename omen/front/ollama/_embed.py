@@ -8,13 +8,14 @@ from typing import Any
 
 import trio
 
-from omen.embeddings import Embeddings, EmbeddingsRequest
-from omen.front._hints import read_hints
-from omen.front._reading import read_body
-from omen.front._whole_route import Incoming, Planned
-from omen.front.embeddings import refuse_budget
+from omen.core.embeddings import Embeddings, EmbeddingsRequest
+from omen.front.http.hints import read_hints
+from omen.front.http.json_route import Planned
+from omen.front.http.post_route import Incoming
+from omen.front.http.schema_reader import read_body
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._schema import EmbedIn, OldEmbedIn
+from omen.front.openai.embeddings import refuse_budget
 from omen.gateway import Gateway
 
 _NANOSECONDS = 10**9
@@ -25,7 +26,7 @@ Write = Callable[[Embeddings], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class EmbedPlan:
-    """Plans the work of both routes, for `WholeRoute`."""
+    """Plans the work of both routes, for `json_route`."""
 
     gateway: Gateway
     resolve: Resolve

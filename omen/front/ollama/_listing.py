@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from omen.errors import RequestError
-from omen.front._reading import read_body
-from omen.front.models import Listed
+from omen.core.errors import RequestError
+from omen.front.http.listed_models import Listed
+from omen.front.http.schema_reader import read_body
 from omen.front.ollama._schema import ShowIn
 from omen.front.ollama._write import written_time
 

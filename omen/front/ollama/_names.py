@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from omen.front.models import listed_models
+from omen.front.http.listed_models import listed_models
 from omen.gateway import Gateway
 
 Resolve = Callable[[str], str]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omen.chat import ChatRequest, Message, ResponseFormat, TextPart, Tool
-from omen.errors import RequestError
-from omen.front._dialect import Asked
-from omen.front._hints import read_hints, refuse_unsayable
-from omen.front._schema import FunctionToolIn
+from omen.core.chat import ChatRequest, Message, ResponseFormat, TextPart, Tool
+from omen.core.errors import RequestError
+from omen.front.http.dialect import ParsedRequest
+from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.ollama._names import Resolve
 from omen.front.ollama._schema import AskIn, ChatIn, GenerateIn, OptionsIn
 from omen.front.ollama._turns import conversation, user_message
+from omen.front.openai.schema import FunctionToolIn
 
 DIALECT = "ollama"
 _PASSED_ON = ("truncate", "shift")
@@ -20,12 +20,12 @@ _UNSERVED = {"suffix": "", "template": "", "raw": False, "context": []}
 """What a chat model behind another API cannot do, and the value with which it is not asked for."""
 
 
-def chat_asked(said: ChatIn, headers: Mapping[str, str], resolve: Resolve) -> Asked:
+def chat_asked(said: ChatIn, headers: Mapping[str, str], resolve: Resolve) -> ParsedRequest:
     """Translate a chat. **Raises.** `RequestError` (400), naming the field."""
     return _asked(said, conversation(said.messages), headers, resolve, said.tools or ())
 
 
-def generate_asked(said: GenerateIn, headers: Mapping[str, str], resolve: Resolve) -> Asked:
+def generate_asked(said: GenerateIn, headers: Mapping[str, str], resolve: Resolve) -> ParsedRequest:
     """Translate a prompt: it is what the user says. **Raises.** `RequestError` (400)."""
     for name, nothing in _UNSERVED.items():
         value = getattr(said, name)
@@ -42,7 +42,7 @@ def _asked(
     headers: Mapping[str, str],
     resolve: Resolve,
     tools: Sequence[FunctionToolIn] = (),
-) -> Asked:
+) -> ParsedRequest:
     options = said.options or OptionsIn()
     stop = (options.stop,) if isinstance(options.stop, str) else tuple(options.stop or ())
     tokens = options.num_predict
@@ -66,8 +66,8 @@ def _asked(
     )
     stream = said.stream is not False
     hints = read_hints(said.omen, said.tags, headers)
-    refuse_unsayable(hints, restart=not stream)
-    return Asked(request, resolve(said.model), hints, stream=stream, include_usage=True)
+    reject_unsupported(hints, restart=not stream)
+    return ParsedRequest(request, resolve(said.model), hints, stream=stream, include_usage=True)
 
 
 def _extras(said: AskIn, options: OptionsIn) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from omen.front._hints_schema import HintsIn, TagsIn
-from omen.front._numbers import From1, UpTo20, Whole
-from omen.front._schema import FunctionToolIn, StopIn
+from omen.front.http.hints_schema import HintsIn, TagsIn
+from omen.front.http.schema_reader import From1, UpTo20, Whole
+from omen.front.openai.schema import FunctionToolIn, StopIn
 
 
 class _Open(BaseModel):

@@ -17,7 +17,7 @@ from itertools import count, takewhile
 
 from pydantic_core import to_json
 
-from omen.chat import ImagePart, Message, Part, Role, TextPart, ToolCall
+from omen.core.chat import ImagePart, Message, Part, Role, TextPart, ToolCall
 from omen.front.ollama._schema import CallIn, MessageIn
 
 _KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))

@@ -12,7 +12,7 @@ from typing import Any
 import trio
 from pydantic_core import from_json, to_json
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -21,7 +21,7 @@ from omen.events import (
     TextDelta,
     ToolCallDelta,
 )
-from omen.plan import RaceRecord
+from omen.core.records import RaceRecord
 
 Line = dict[str, Any]
 _NANOSECONDS = 10**9

@@ -1,4 +1,4 @@
-"""The dialect of `POST /v1/responses`; see `omen.front._dialect.Dialect`."""
+"""The dialect of `POST /v1/responses`; see `omen.front.http.dialect.Dialect`."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from omen.errors import OmenError
-from omen.events import Event
-from omen.front._dialect import Asked
-from omen.front._gathering import Gathering
-from omen.front._told import explain, routing_metadata
-from omen.front.openai_api import OpenAIErrors, model_name
+from omen.core.errors import OmenError
+from omen.core.events import Event
+from omen.core.records import RaceRecord
+from omen.front.http.dialect import ParsedRequest
+from omen.front.http.event_collector import Gathering
+from omen.front.http.race_report import explain, routing_metadata
+from omen.front.openai.api import OpenAIErrors, model_name
 from omen.front.responses._called import tools_by_flat_name
 from omen.front.responses._object import Wire
 from omen.front.responses._parse import parse_responses
 from omen.front.responses._write import Translator
-from omen.plan import RaceRecord
 
 
 class Responses(OpenAIErrors):
     """An answer as items."""
 
-    def parse(self, body: bytes, headers: Mapping[str, str]) -> Asked:
+    def parse(self, body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
         """Read a request. **Raises.** `RequestError` (400), naming the field."""
         return parse_responses(body, headers)
 
-    def writer(self, race: RaceRecord, asked: Asked) -> ResponseWriter:
+    def writer(self, race: RaceRecord, asked: ParsedRequest) -> ResponseWriter:
         """Begin a stream of named events."""
         return ResponseWriter(_translator(race, asked))
 
-    def collector(self, asked: Asked) -> ResponseCollector:
+    def collector(self, asked: ParsedRequest) -> ResponseCollector:
         """Begin a response."""
         return ResponseCollector(asked)
 
@@ -70,7 +70,7 @@ class ResponseWriter:
 class ResponseCollector(Gathering):
     """A whole answer, and beside it what the caller opted in to."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: ParsedRequest) -> None:
         super().__init__()
         self._asked = asked
 
@@ -86,7 +86,7 @@ class ResponseCollector(Gathering):
         return body
 
 
-def _translator(race: RaceRecord, asked: Asked) -> Translator:
+def _translator(race: RaceRecord, asked: ParsedRequest) -> Translator:
     said = asked.said
     tools = tools_by_flat_name(said.get("tools") or ())
     return Translator(race.race_id, int(time.time()), model_name(race), said, tools)

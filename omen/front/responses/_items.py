@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from omen.chat import FilePart, ImagePart, Message, Opaque, Part, RefusalPart, TextPart, ToolCall
-from omen.errors import RequestError
+from omen.core.chat import (
+    FilePart,
+    ImagePart,
+    Message,
+    Opaque,
+    Part,
+    RefusalPart,
+    TextPart,
+    ToolCall,
+)
+from omen.core.errors import RequestError
 from omen.front.responses._called import custom_arguments, flat_name
 from omen.front.responses._schema import (
     RECORDS,

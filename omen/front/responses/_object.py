@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omen.events import FinishReason, Usage
+from omen.core.events import FinishReason, Usage
 
 Wire = dict[str, Any]
 _DEFAULTS: Mapping[str, Any] = {

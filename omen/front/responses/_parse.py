@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omen.chat import ChatRequest, Message, ResponseFormat, TextPart
-from omen.errors import RequestError
-from omen.front._dialect import Asked
-from omen.front._hints import read_hints, refuse_unsayable
-from omen.front._reading import read_body
+from omen.core.chat import ChatRequest, Message, ResponseFormat, TextPart
+from omen.core.errors import RequestError
+from omen.front.http.dialect import ParsedRequest
+from omen.front.http.hints import read_hints, reject_unsupported
+from omen.front.http.schema_reader import read_body
 from omen.front.responses._items import conversation
 from omen.front.responses._schema import ResponsesIn
 from omen.front.responses._tools import own_tools, tool_choice
@@ -28,7 +28,7 @@ _UNASKED = {"previous_response_id": "", "background": False}
 """What some of these may say and ask for nothing by it."""
 
 
-def parse_responses(body: bytes, headers: Mapping[str, str]) -> Asked:
+def parse_responses(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
     """Read a request's body, and the hints in its headers (lower-case names).
 
     **Raises.** `RequestError` (400), naming the field.
@@ -36,8 +36,10 @@ def parse_responses(body: bytes, headers: Mapping[str, str]) -> Asked:
     said = read_body(ResponsesIn, body)
     _refuse_what_is_not_kept(said)
     hints = read_hints(said.omen, said.tags, headers)
-    refuse_unsayable(hints, restart=not said.stream)
-    return Asked(_request(said), said.model, hints, stream=bool(said.stream), said=_echo(said))
+    reject_unsupported(hints, restart=not said.stream)
+    return ParsedRequest(
+        _request(said), said.model, hints, stream=bool(said.stream), said=_echo(said)
+    )
 
 
 def _refuse_what_is_not_kept(said: ResponsesIn) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
-from omen.front._hints_schema import HintsIn, TagsIn
-from omen.front._numbers import From1, UpTo20
+from omen.front.http.hints_schema import HintsIn, TagsIn
+from omen.front.http.schema_reader import From1, UpTo20
 
 CALLS = ("function_call", "custom_tool_call")
 OUTPUTS = ("function_call_output", "custom_tool_call_output")

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from omen.chat import NamedTool, Opaque, Tool, ToolChoice
-from omen.errors import RequestError
+from omen.core.chat import NamedTool, Opaque, Tool, ToolChoice
+from omen.core.errors import RequestError
 from omen.front.responses._called import ANY_TEXT, OWN, flat_name
 from omen.front.responses._schema import ChoiceIn, NamespaceIn, ToolIn
 

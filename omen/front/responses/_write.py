@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,

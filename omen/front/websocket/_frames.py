@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from omen.errors import RequestError
-from omen.front._validation import describe
+from omen.core.errors import RequestError
+from omen.front.http.validation import describe
 
 _KINDS = ("request", "cancel", "credit", "auth", "ping")
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import trio
 
-from omen.events import AnswerEnd, Event, Restart
-from omen.front._told import explain
-from omen.front.openai_write import ChunkWriter
-from omen.plan import RaceRecord
+from omen.core.events import AnswerEnd, Event, Restart
+from omen.core.records import RaceRecord
+from omen.front.http.race_report import explain
+from omen.front.openai.write import ChunkWriter
 from omen.telemetry import RaceMoment
 
 Moments = trio.MemoryReceiveChannel[RaceMoment]
@@ -21,7 +21,7 @@ _SHOWN_ENDS = frozenset({"lost", "failed", "timed_out"})
 """Ends of attempts that are shown; how the winner's went is said by the frame that ends it all."""
 
 
-class Window:
+class SendWindow:
     """How many chunks a client takes before it says that it takes more.
 
     The chunks of one request wait here without the others on the same socket; and as they wait in
@@ -80,7 +80,7 @@ class SocketOutput:
         self._writer: ChunkWriter | None = None
         self._moments = moments
         self._shown = _SHOWN | {"progressed"} if progress else _SHOWN
-        self.window = Window(inf if window is None else window)
+        self.window = SendWindow(inf if window is None else window)
 
     async def send(self, events: Sequence[Event]) -> None:
         """Send what arrived together, a frame for each chunk."""

@@ -9,19 +9,18 @@ from typing import Any
 
 import trio
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
-from omen.front._dialect import Asked
-from omen.front._ids import request_id_of
-from omen.front._leaving import TAIL_SECONDS
-from omen.front._told import own_fault
-from omen.front.openai_api import completion_id, model_name
-from omen.front.openai_parse import parse_chat
-from omen.front.openai_write import ChunkWriter, error_object
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
+from omen.core.records import RaceRecord
+from omen.front.http.dialect import ParsedRequest
+from omen.front.http.race_report import own_fault
+from omen.front.http.request import TAIL_SECONDS, request_id_of
+from omen.front.openai.api import completion_id, model_name
+from omen.front.openai.parse import parse_chat
+from omen.front.openai.write import ChunkWriter, error_object
 from omen.front.websocket._frames import RequestFrame, chat_body
 from omen.front.websocket._output import SocketOutput
 from omen.gateway import Gateway
-from omen.plan import RaceRecord
 from omen.telemetry import LiveFeed
 
 LAST_FRAME_SECONDS = 30.0
@@ -111,7 +110,7 @@ class SocketRequest:
             raise error
 
     def _make_output(
-        self, race: RaceRecord, asked: Asked, moments: Any | None = None
+        self, race: RaceRecord, asked: ParsedRequest, moments: Any | None = None
     ) -> SocketOutput:
         self._output = SocketOutput(
             self,
@@ -159,7 +158,7 @@ async def _run_beside(
     show: Callable[[], Awaitable[None]],
     gateway: Gateway,
     race: RaceRecord,
-    asked: Asked,
+    asked: ParsedRequest,
     output: SocketOutput,
 ) -> OmenError | None:
     """Run a race while its moments are shown; give its error, which no group shall wrap."""
@@ -176,5 +175,5 @@ async def _run_beside(
     return failed
 
 
-def _writer(race: RaceRecord, asked: Asked) -> ChunkWriter:
+def _writer(race: RaceRecord, asked: ParsedRequest) -> ChunkWriter:
     return ChunkWriter(completion_id(race), int(time.time()), model_name(race), asked.include_usage)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
-from omen.front._asgi import Receive, Scope, Send, header_map, refuse_upgrade, send_json
-from omen.front._auth import shown_key
-from omen.front._local import is_local, is_same_origin
-from omen.front._told import error_headers
-from omen.front.openai_write import error_object
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
+from omen.front.http.asgi import Receive, Scope, Send, refuse_upgrade, send_json
+from omen.front.http.auth import shown_key
+from omen.front.http.race_report import error_headers
+from omen.front.http.request import header_map, is_local, is_same_origin
+from omen.front.openai.write import error_object
 from omen.front.websocket._socket import Door, Identify, Socket
 
 
@@ -37,7 +37,7 @@ class WebSocketRoute:
         identify = partial(self._identify, local=local)
         await receive()  # the client's wish, which is in the scope
         refusal = await self._refusal(identify, shown)
-        if refusal is not None and (shown is not None or self.door.told_to_stop.is_set()):
+        if refusal is not None and (shown is not None or self.door.shutdown.is_set()):
             body = error_object(refusal)
             await refuse_upgrade(send, refusal.status, body, error_headers(refusal))
             return
@@ -46,7 +46,7 @@ class WebSocketRoute:
         await socket.serve(receive, send)
 
     async def _refusal(self, identify: Identify, shown: str | None) -> OmenError | None:
-        if self.door.told_to_stop.is_set():
+        if self.door.shutdown.is_set():
             return RequestError("OMEN is about to stop", status=503, code="shutting_down")
         try:
             await identify(shown)

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import trio
 from pydantic_core import to_json
 
-from omen.callers import Caller
-from omen.errors import OmenError, RequestError
-from omen.front._asgi import Receive, Send
+from omen.core.callers import Caller
+from omen.core.errors import OmenError, RequestError
+from omen.front.http.asgi import Receive, Send
 from omen.front.websocket._frames import (
     AuthFrame,
     CancelFrame,
@@ -48,7 +48,7 @@ class Door:
 
     gateway: Gateway
     feed: LiveFeed
-    told_to_stop: trio.Event
+    shutdown: trio.Event
     requests: int = 256
 
 
@@ -199,7 +199,7 @@ class Socket:
 
     async def _leave_when_told(self, scope: trio.CancelScope) -> None:
         """Begin nothing new once OMEN is told to stop, and close when all is answered."""
-        await self._door.told_to_stop.wait()
+        await self._door.shutdown.wait()
         self._draining = True
         while self._tasks:
             await self._task_ends.park()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from omen.candidates import PLAIN, Quirks
 from omen.config import ProviderSettings
+from omen.core.candidates import PLAIN, Quirks
 from omen.sim import Fault, Fixed, Profile, ProviderKind, SimulatedUpstream
 
 _QUICK = Profile(first_token=Fixed(0.0), gap=Fixed(0.0), tokens=12)

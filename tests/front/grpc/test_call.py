@@ -9,14 +9,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.errors import RequestError
-from omen.front._body import BodyLimits, ClientGoneError
+from omen.core.errors import RequestError
 from omen.front.grpc._call import Call
 from omen.front.grpc._framing import frame
-from omen.front.grpc._omen_pb2 import GetProviderStatusRequest as Asked
+from omen.front.grpc._omen_pb2 import GetProviderStatusRequest as ParsedRequest
+from omen.front.http.request import BodyLimits, ClientGoneError
 from tests.front.client import scope
 
-MESSAGE = frame(Asked(provider_id="a").SerializeToString())
+MESSAGE = frame(ParsedRequest(provider_id="a").SerializeToString())
 
 
 def body(data: bytes, *, more: bool = False) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def call(*said: dict[str, Any], headers: Any = ()) -> tuple[Call, list[dict[str,
 
 async def test_a_message_may_come_in_pieces() -> None:
     one, _ = call(body(MESSAGE[:2], more=True), body(MESSAGE[2:]))
-    assert (await one.read_only(Asked)).provider_id == "a"
+    assert (await one.read_only(ParsedRequest)).provider_id == "a"
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,20 @@ async def test_a_message_may_come_in_pieces() -> None:
 async def test_what_is_not_one_message_is_refused(said: Any, words: str) -> None:
     one, _ = call(*said)
     with pytest.raises(RequestError, match=words):
-        await one.read_only(Asked)
+        await one.read_only(ParsedRequest)
 
 
 async def test_a_message_that_does_not_come_is_not_waited_for(autojump_clock: MockClock) -> None:
     one, _ = call(body(MESSAGE[:2], more=True))
     with pytest.raises(RequestError, match="within 30 s") as told:
-        await one.read_only(Asked)
+        await one.read_only(ParsedRequest)
     assert (told.value.status, trio.current_time()) == (408, 30.0)
 
 
 async def test_a_client_that_goes_while_it_asks_is_gone() -> None:
     one, _ = call(body(MESSAGE[:2], more=True), {"type": "http.disconnect"})
     with pytest.raises(ClientGoneError):
-        await one.read_only(Asked)
+        await one.read_only(ParsedRequest)
 
 
 async def test_an_end_has_headers_before_it_and_comes_once() -> None:

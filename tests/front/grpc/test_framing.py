@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omen.errors import RequestError
+from omen.core.errors import RequestError
 from omen.front.grpc._framing import MessageReader, frame
 
 CUTS = st.lists(st.binary(max_size=50), max_size=5)

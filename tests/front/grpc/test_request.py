@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from omen.chat import ImagePart, NamedTool, TextPart
-from omen.errors import RequestError
-from omen.front._dialect import Asked
+from omen.core.chat import ImagePart, NamedTool, TextPart
+from omen.core.errors import RequestError
 from omen.front.grpc import _omen_pb2 as pb
 from omen.front.grpc._request import read_chat
+from omen.front.http.dialect import ParsedRequest
 
 
-def read(timeout: float | None = None, **fields: Any) -> Asked:
+def read(timeout: float | None = None, **fields: Any) -> ParsedRequest:
     fields = {"model": "m", "messages": [pb.ChatMessage(role="user", content="hi")], **fields}
     return read_chat(pb.ChatCompletionRequest(**fields), {}, timeout, stream=True)
 

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from omen.candidates import Candidate, Endpoint
-from omen.chat import ChatRequest, ImagePart
-from omen.errors import RequestError
-from omen.front._dialect import Asked, Said
+from omen.core.candidates import Candidate, Endpoint
+from omen.core.chat import ChatRequest, ImagePart
+from omen.core.errors import RequestError
+from omen.front.http.dialect import ImmediateAnswer, ParsedRequest
 from omen.front.ollama import OllamaChat, OllamaGenerate
 from omen.providers import KINDS
 
 USER = {"role": "user", "content": "hi"}
 
 
-def chat(**more: Any) -> Asked:
+def chat(**more: Any) -> ParsedRequest:
     body = {"model": "m", "messages": [USER], **more}
     asked = OllamaChat().parse(json.dumps(body).encode(), {})
-    assert isinstance(asked, Asked)
+    assert isinstance(asked, ParsedRequest)
     return asked
 
 
@@ -182,7 +182,7 @@ def test_a_picture_is_told_by_its_first_bytes(begins: bytes, kind: str) -> None:
 def test_a_prompt_is_what_the_user_says() -> None:
     body = {"model": "m", "prompt": "why", "system": "be brief", "raw": False, "suffix": ""}
     asked = OllamaGenerate().parse(json.dumps(body).encode(), {})
-    assert isinstance(asked, Asked)
+    assert isinstance(asked, ParsedRequest)
     assert [(m.role, m.text) for m in asked.request.messages] == [
         ("system", "be brief"),
         ("user", "why"),
@@ -230,5 +230,5 @@ def test_what_a_chat_model_cannot_do_is_refused(name: str) -> None:
 
 def test_without_a_question_there_is_nothing_to_ask() -> None:
     said = OllamaChat().parse(b'{"model": "m", "keep_alive": 0}', {})
-    assert isinstance(said, Said)
+    assert isinstance(said, ImmediateAnswer)
     assert (said.body["done"], said.body["done_reason"]) == (True, "unload")

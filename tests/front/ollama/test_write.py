@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from omen.events import (
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -19,10 +19,11 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.front._dialect import Asked
+from omen.core.hints import RaceHints
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
+from omen.front.http.dialect import ParsedRequest
 from omen.front.ollama import OllamaChat, OllamaGenerate
-from omen.hints import RaceHints
-from omen.plan import AttemptRecord, Plan, RaceRecord
 from tests.docs.pages import someone
 
 CALL = [
@@ -37,8 +38,8 @@ def race() -> RaceRecord:
     return RaceRecord("r", Plan("race", (someone(),)), 0.0, attempts=[attempt], winner=attempt)
 
 
-def asked() -> Asked:
-    return Asked(None, "m", RaceHints(), stream=True)  # type: ignore[arg-type]
+def asked() -> ParsedRequest:
+    return ParsedRequest(None, "m", RaceHints(), stream=True)  # type: ignore[arg-type]
 
 
 def lines(*events: Event, generate: bool = False) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from omen.chat import FilePart, ImagePart, NamedTool, Opaque, TextPart, Tool
-from omen.errors import RequestError
-from omen.front._dialect import Asked
+from omen.core.chat import FilePart, ImagePart, NamedTool, Opaque, TextPart, Tool
+from omen.core.errors import RequestError
+from omen.front.http.dialect import ParsedRequest
 from omen.front.responses import Responses
 
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}
@@ -17,7 +17,7 @@ NO_ARGUMENTS = {"arguments": "{}"}
 CUSTOM = {"type": "custom", "name": "patch", "description": "Edits."}
 
 
-def read(**more: Any) -> Asked:
+def read(**more: Any) -> ParsedRequest:
     body = {"model": "m", "input": "hi", **more}
     return Responses().parse(json.dumps(body).encode(), {})
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from openai.types.responses import Response
 
-from omen.errors import OmenError
-from omen.events import (
+from omen.core.errors import OmenError
+from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
@@ -19,11 +19,12 @@ from omen.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.front._dialect import Asked
+from omen.core.hints import RaceHints
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
+from omen.front.http.dialect import ParsedRequest
 from omen.front.responses import Responses
 from omen.front.responses._api import ResponseWriter
-from omen.hints import RaceHints
-from omen.plan import AttemptRecord, Plan, RaceRecord
 from tests.docs.pages import someone
 
 USAGE = Usage(30, 20, {"cached_tokens": 10}, {"reasoning_tokens": 5})
@@ -35,7 +36,7 @@ def race() -> RaceRecord:
 
 
 def writer(**said: Any) -> ResponseWriter:
-    asked = Asked(None, "m", RaceHints(), stream=True, said=said)  # type: ignore[arg-type]
+    asked = ParsedRequest(None, "m", RaceHints(), stream=True, said=said)  # type: ignore[arg-type]
     return Responses().writer(race(), asked)
 
 

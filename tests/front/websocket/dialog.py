@@ -32,7 +32,7 @@ class Dialog:
 
     to_server: trio.MemorySendChannel[Frame]
     from_server: trio.MemoryReceiveChannel[Frame]
-    told_to_stop: trio.Event
+    shutdown: trio.Event
     heard: list[tuple[float, Frame]] = field(default_factory=list)
     closed: tuple[int, str] | None = None
     refused: Frame | None = None

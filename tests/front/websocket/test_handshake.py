@@ -10,11 +10,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.callers import Caller
+from omen.accounts.keyring import KeyRing
 from omen.config import ServerSettings
-from omen.credentials import KeyRecord, make_key
+from omen.core.callers import Caller
+from omen.core.credentials import KeyRecord, make_key
 from omen.front.app import make_app
-from omen.keyring import KeyRing
 from tests.front.client import piece, scope, talk
 from tests.front.websocket.dialog import open_dialog
 from tests.world import World, open_world, upstream

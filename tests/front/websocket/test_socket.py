@@ -270,7 +270,7 @@ async def test_when_omen_stops_running_requests_end_and_the_socket_closes(
     async with open_world(FAST) as world, open_dialog(world, buffer=1000) as dialog:
         await dialog.ask("a")
         await trio.sleep(0.2)
-        dialog.told_to_stop.set()
+        dialog.shutdown.set()
         await wait_all_tasks_blocked()
         await dialog.ask("b")
         assert (await dialog.hear_end("b"))["error"]["code"] == "shutting_down"
@@ -282,7 +282,7 @@ async def test_when_omen_stops_running_requests_end_and_the_socket_closes(
 
 async def test_an_idle_socket_closes_at_once_when_omen_stops(autojump_clock: MockClock) -> None:
     async with open_world(FAST) as world, open_dialog(world) as dialog:
-        dialog.told_to_stop.set()
+        dialog.shutdown.set()
         assert await dialog.hear() == {}
         assert dialog.closed == (1001, "OMEN is about to stop")
         assert trio.current_time() == 0.0

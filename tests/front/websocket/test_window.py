@@ -7,11 +7,11 @@ from math import inf
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from omen.front.websocket._output import Window
+from omen.front.websocket._output import SendWindow
 
 
 async def test_what_was_not_given_has_to_be_waited_for() -> None:
-    window, taken = Window(2), []
+    window, taken = SendWindow(2), []
 
     async def take_five() -> None:
         for number in range(5):
@@ -31,6 +31,6 @@ async def test_what_was_not_given_has_to_be_waited_for() -> None:
 
 
 async def test_without_a_window_nobody_waits() -> None:
-    window = Window(inf)
+    window = SendWindow(inf)
     for _ in range(1000):
         await window.take()

@@ -1,0 +1,62 @@
+"""The caller's own bound on one request, `budget_usd`. Pure rules.
+
+A plan whose attempts could together cost more than the budget is shrunk before it starts: fewer
+candidates, in the end one. What is started later (another one in place of one that failed, a hedge,
+a judge) has to fit beside what was spent and what still runs; else it is denied. So what is spent
+never exceeds the budget, whatever happens. A candidate without a known price never fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from omen.accounts.budget._worst_case import WorstCase, narrowed
+from omen.core.candidates import Candidate
+from omen.core.errors import BudgetExceeded
+from omen.core.plan import Plan, Role
+from omen.core.records import Denial, RaceRecord
+
+
+class RequestBudget:
+    """The budget of one request."""
+
+    def __init__(self, worst: WorstCase, budget_usd: Decimal) -> None:
+        self._worst = worst
+        self._budget = budget_usd
+
+    def shrink(self, plan: Plan) -> Plan:
+        """Return the plan, made to fit.
+
+        **Raises.** `BudgetExceeded` when not even one attempt fits.
+        """
+        fitting = [c for c in plan.candidates if self._fits(c)]
+        if not fitting:
+            raise BudgetExceeded(self._refusal(plan.candidates))
+        if plan.strategy == "single":
+            return narrowed(plan, fitting, plan.k)
+        k = min(plan.k, len(fitting))
+        while k > 1 and self._worst.together(plan, fitting, k) > self._budget:
+            k -= 1
+        return narrowed(plan, fitting, k)
+
+    def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
+        """Deny an attempt that does not fit beside what was spent and what runs."""
+        worst = self._worst.of_next(race, candidate, role)
+        if worst is not None and self._worst.reserved(race, strict=True) + worst <= self._budget:
+            return None
+        return Denial("the budget (omen.budget_usd) does not pay for it")
+
+    def _fits(self, candidate: Candidate) -> bool:
+        worst = self._worst.of(candidate)
+        return worst is not None and worst <= self._budget
+
+    def _refusal(self, candidates: Sequence[Candidate]) -> str:
+        costs = [(worst, c) for c in candidates if (worst := self._worst.of(c)) is not None]
+        if not costs:
+            return "omen.budget_usd: no candidate's price is known, so none can be bounded"
+        worst, candidate = min(costs, key=lambda pair: pair[0])
+        return (
+            f"omen.budget_usd: ${self._budget:f} does not pay for one answer; at worst the "
+            f"cheapest ({candidate.name}) costs ${worst:f}. Set max_tokens, or a larger budget"
+        )

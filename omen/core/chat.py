@@ -1,0 +1,189 @@
+"""A chat request: messages, tools and sampling. Frozen, and independent of any provider.
+
+Front ends write these values and providers read them. This module must not know front ends,
+providers or wire formats. It takes from the OpenAI schema only the set of fields, because every
+client uses that set. Data without a field of its own travels in `extras` (the unknown keys of an
+object) or as an `Opaque` (a whole object of unknown kind) to the providers that understand it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+Extras = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An object of a kind that the vocabulary lacks, as the client sent it.
+
+    It is in the wire format of `dialect`. Only an upstream of that dialect can receive it.
+    """
+
+    value: Mapping[str, Any]
+    dialect: str = "openai"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of text inside a message."""
+
+    text: str
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image: `url` is http(s) or a `data:` URL."""
+
+    url: str
+    detail: str | None = None
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A document: `url` is http(s) or a `data:` URL, `name` is the client's name for it."""
+
+    url: str
+    name: str | None = None
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalPart:
+    """The text of an assistant's refusal. A wire format without refusals carries it as text."""
+
+    text: str
+    extras: Extras = field(default_factory=dict)
+
+
+Part = TextPart | ImagePart | FilePart | RefusalPart | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningBlock:
+    """A reasoning block that must go back to its own kind of provider unchanged.
+
+    It precedes the tool calls that followed from it. No other kind of provider understands it.
+    `kind` is the kind of provider and `model` is the model that produced it; `value` is its wire
+    object.
+    """
+
+    kind: str
+    model: str
+    value: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call of the assistant. `arguments` is the JSON text exactly as it was generated."""
+
+    id: str
+    name: str
+    arguments: str
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `parts` is empty for an assistant message that only calls tools.
+
+    `single_text` records that the client sent a plain string, so that the upstream gets a plain
+    string as well.
+    """
+
+    role: Role
+    parts: tuple[Part, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    is_error: bool = False
+    """Whether this is a tool result that reports a failed call."""
+    reasoning: tuple[ReasoningBlock, ...] = ()
+    """The reasoning blocks at the start of an assistant's turn, in the order of arrival."""
+    single_text: bool = True
+    extras: Extras = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """Texts and refusals, joined without a separator; other parts are left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart | RefusalPart))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call. `parameters` is a JSON schema; None means no parameters."""
+
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    strict: bool | None = None
+    extras: Extras = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTool:
+    """A tool choice that forces one function."""
+
+    name: str
+
+
+ToolChoice = Literal["none", "auto", "required"] | NamedTool | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """The shape the answer must have. `schema` is set for `json_schema` only."""
+
+    kind: Literal["text", "json_object", "json_schema"]
+    name: str = "answer"
+    schema: Mapping[str, Any] | None = None
+    strict: bool | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """The request as the client wrote it, for an upstream of the same dialect.
+
+    `dialect` is the kind of provider (`anthropic`). `body` lacks OMEN's own fields. `headers` holds
+    the headers of the dialect (`anthropic-beta`), in lower case.
+    """
+
+    dialect: str
+    body: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One chat request, as every provider's `encode` takes it.
+
+    None (or empty) always means that the client did not set the field; this module fills in no
+    defaults. The model, and whether the client wants a stream, are not part of this value.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool | Opaque, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    reasoning_effort: str | None = None
+    user: str | None = None
+    verbatim: Verbatim | None = None
+    extras: Extras = field(default_factory=dict)
+    extras_dialect: str | None = None
+    """The dialect of the extras; None: OpenAI's. Extras of another dialect are not passed on to
+    upstreams of OpenAI's dialect, which would reject them."""

@@ -1,0 +1,268 @@
+"""The error tree. Each upstream failure says whether another candidate may help.
+
+    OmenError
+    ├── RequestError            the request is at fault; no upstream got it
+    │   ├── BudgetExceeded      the budget does not cover the request
+    │   └── RateLimited         the key exceeds its rate limit
+    ├── UpstreamFailure         one attempt failed; `kind` classifies the failure
+    │   └── AttemptDenied       the attempt never started: a limit of OMEN's own does not allow it
+    └── RaceError               the plan as a whole ended without an answer
+        ├── AllAttemptsFailed   every attempt failed; carries every reason
+        ├── MaxLatencyExceeded  no useful token by the caller's deadline
+        ├── TotalTimeoutExceeded
+        └── StrategyFault       the strategy itself broke its contract
+
+Each error has a `status` (HTTP), a `type` and a `code` as OpenAI defines them, and a message that
+the caller may see: it never contains a key, a prompt or an answer. Front ends translate errors into
+their own dialect; the layers below the front ends know no dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omen.core.candidates import Candidate
+
+
+class OmenError(Exception):
+    """The base of every error that OMEN reports to a caller. `message` is safe to show."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = "internal_error"
+    param: str | None = None
+    retry_after: float | None = None
+    """Seconds after which a retry may help. None: unknown."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class RequestError(OmenError):
+    """The request cannot be served as it stands, whatever the candidate.
+
+    `param` names the field at fault as the caller spells it (`omen.k`, `messages.0.content`).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        status: int = 400,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = "invalid_request_error"
+        self.code = code
+        self.param = param
+
+
+class FailureKind(Enum):
+    """The kind of an attempt's failure. Records, metrics and error codes use the value."""
+
+    INVALID_REQUEST = "invalid_request"
+    CONTEXT_LENGTH = "context_length"
+    TOO_LARGE = "too_large"
+    CONTENT_FILTER = "content_filter"
+    UNSUPPORTED = "unsupported"
+    """This candidate lacks an ability that the request needs (images, tools); another candidate may
+    have it."""
+    NOT_FOUND = "not_found"
+    UPSTREAM_AUTH = "upstream_auth"
+    UPSTREAM_MISCONFIGURED = "upstream_misconfigured"
+    RATE_LIMIT = "rate_limit"
+    QUOTA = "quota"
+    OVERLOADED = "overloaded"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    """The upstream could not be reached, or the connection broke before the answer began."""
+    TRUNCATED = "truncated"
+    """The stream stopped without the marker that completes an answer."""
+    PROTOCOL = "protocol"
+    """The upstream sent data that is not in its own wire format."""
+    EMPTY = "empty"
+    """A well-formed answer without visible content."""
+    INTERNAL = "internal"
+    """OMEN itself could not encode the request for this candidate; the upstream got no request."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    status: int
+    retryable: bool
+    failover: bool
+
+
+_TRAITS: dict[FailureKind, _Traits] = {
+    FailureKind.INVALID_REQUEST: _Traits(400, retryable=False, failover=False),
+    FailureKind.CONTEXT_LENGTH: _Traits(400, retryable=False, failover=False),
+    FailureKind.TOO_LARGE: _Traits(413, retryable=False, failover=False),
+    FailureKind.CONTENT_FILTER: _Traits(400, retryable=False, failover=False),
+    FailureKind.UNSUPPORTED: _Traits(400, retryable=False, failover=True),
+    FailureKind.NOT_FOUND: _Traits(404, retryable=False, failover=True),
+    FailureKind.UPSTREAM_AUTH: _Traits(502, retryable=False, failover=True),
+    FailureKind.UPSTREAM_MISCONFIGURED: _Traits(502, retryable=False, failover=True),
+    FailureKind.RATE_LIMIT: _Traits(429, retryable=True, failover=True),
+    FailureKind.QUOTA: _Traits(429, retryable=False, failover=True),
+    FailureKind.OVERLOADED: _Traits(503, retryable=True, failover=True),
+    FailureKind.SERVER_ERROR: _Traits(502, retryable=True, failover=True),
+    FailureKind.TIMEOUT: _Traits(504, retryable=True, failover=True),
+    FailureKind.CONNECTION: _Traits(502, retryable=True, failover=True),
+    FailureKind.TRUNCATED: _Traits(502, retryable=True, failover=True),
+    FailureKind.PROTOCOL: _Traits(502, retryable=True, failover=True),
+    FailureKind.EMPTY: _Traits(502, retryable=True, failover=True),
+    FailureKind.INTERNAL: _Traits(500, retryable=False, failover=True),
+}
+
+
+class UpstreamFailure(OmenError):
+    """One attempt at one candidate failed.
+
+    `failover`: whether another candidate may help. `retryable`: whether the same candidate may help
+    later. `retry_after`: the pause that the upstream asked for, in seconds. `upstream_status`: the
+    HTTP status of the upstream's response; None when the failure does not come from a status.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        failover: bool | None = None,
+        retry_after: float | None = None,
+        upstream_status: int | None = None,
+        upstream_code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        traits = _TRAITS[kind]
+        self.kind = kind
+        self.status = traits.status
+        self.type = "invalid_request_error" if traits.status < 429 else "upstream_error"
+        self.code = upstream_code or kind.value
+        self.retryable = traits.retryable
+        self.failover = traits.failover if failover is None else failover
+        self.retry_after = retry_after
+        self.upstream_status = upstream_status
+        self.request_id = request_id
+
+    def without_traceback(self) -> UpstreamFailure:
+        """Return a copy without the traceback, for records that outlive the request.
+
+        The frames of a traceback hold prompts and answers.
+        """
+        copy = UpstreamFailure.__new__(UpstreamFailure, *self.args)
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+
+class AttemptDenied(UpstreamFailure):
+    """An attempt was not started, because a limit of OMEN's own does not allow it.
+
+    The denial is no evidence about the health of the candidate. `failover`: whether another
+    candidate may be admitted (this candidate is full, or too expensive). If it is false, no start
+    of this kind is allowed now.
+    """
+
+    def __init__(self, reason: str, *, failover: bool = True) -> None:
+        super().__init__(FailureKind.OVERLOADED, f"not started: {reason}", failover=failover)
+
+
+class BudgetExceeded(RequestError):
+    """The budget of a request does not cover the cheapest plan that could answer it."""
+
+    def __init__(self, message: str, *, param: str | None = "omen.budget_usd") -> None:
+        super().__init__(message, param=param, status=402, code="budget_exceeded")
+        self.type = "insufficient_quota"
+
+
+class RateLimited(RequestError):
+    """A key exceeded one of its limits per minute. `limit_type`: the limit, as the error's type."""
+
+    def __init__(self, message: str, limit_type: str, retry_after: float | None) -> None:
+        super().__init__(message, status=429, code="rate_limit_exceeded")
+        self.type = limit_type
+        self.retry_after = retry_after
+
+
+class RaceError(OmenError):
+    """The plan ended without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """A candidate, and the failure of its attempt."""
+
+    candidate: Candidate
+    failure: UpstreamFailure
+
+
+class AllAttemptsFailed(RaceError):
+    """No attempt committed. The message names every attempt and its reason.
+
+    The status is that of the most informative failure: a fault of the request, before a rate limit,
+    before a broken upstream, before a timeout. `retry_after` is the shortest pause that an upstream
+    asked for.
+    """
+
+    def __init__(self, attempts: Sequence[FailedAttempt]) -> None:
+        reasons = "; ".join(f"{a.candidate.name}: {a.failure.message}" for a in attempts)
+        super().__init__(f"every attempt failed ({len(attempts)}): {reasons}")
+        self.attempts = tuple(attempts)
+        # A denied attempt says nothing about the request, so it sets the status only if all were
+        # denied.
+        started = [a.failure for a in attempts if not isinstance(a.failure, AttemptDenied)]
+        best = min(started or [a.failure for a in attempts], key=_informativeness)
+        self.status = best.status
+        self.type = best.type
+        self.code = best.code
+        waits = [a.failure.retry_after for a in attempts if a.failure.retry_after is not None]
+        self.retry_after = min(waits, default=None)
+
+
+class MaxLatencyExceeded(RaceError):
+    """`max_latency_ms` passed without visible output. The message names every attempt."""
+
+    status = 504
+    type = "timeout_error"
+    code = "max_latency_exceeded"
+
+    def __init__(self, failed: Sequence[FailedAttempt], late: Sequence[Candidate]) -> None:
+        reasons = [f"{f.candidate.name}: {f.failure.message}" for f in failed]
+        reasons += [f"{candidate.name}: nothing visible yet" for candidate in late]
+        super().__init__("no useful token by max_latency_ms: " + "; ".join(reasons))
+
+
+class TotalTimeoutExceeded(RaceError):
+    """`total_timeout_ms` (or the server's own bound) passed before the answer was complete."""
+
+    status = 504
+    type = "timeout_error"
+    code = "total_timeout_exceeded"
+
+
+class StrategyFault(RaceError):
+    """A strategy raised an error that the contract does not allow, or returned without a winner.
+
+    The caller may see `detail`: it has the type and the place of an error, never its text.
+    """
+
+    status = 500
+    code = "strategy_error"
+
+    def __init__(self, strategy: str, detail: str) -> None:
+        super().__init__(f"the strategy {strategy} has a fault: {detail}")
+
+
+def _informativeness(failure: UpstreamFailure) -> int:
+    """Return the sort key: 400 before other 4xx before 429 before 5xx before timeout."""
+    order = [400, 413, 404, 429, 503, 502, 500, 504]
+    return order.index(failure.status)

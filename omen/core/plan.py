@@ -1,0 +1,162 @@
+"""The contract between router, engine and strategies: a plan, and the protocols of a strategy.
+
+A strategy gets a `Plan`, an `OpenAttempt` and an `Output`, and decides the winner. The engine runs
+the strategy and knows only these protocols. This module imports the vocabulary and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import inf
+from typing import Literal, Protocol
+
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.events import Event
+from omen.core.hints import MergeMethod
+
+Role = Literal[
+    "primary", "entrant", "failover", "hedge", "retry", "draft", "judge", "cache", "embed", "count"
+]
+"""The reason for the start of an attempt. `primary`: the first attempt of the plan. `entrant`:
+another attempt that starts with the race. `failover`: replaces a failed attempt. `hedge`: runs
+beside a slow attempt. `retry`: repeats the same candidate. `draft` and `judge`: parts of a merged
+answer. `cache`: the answer came from the cache and no request was sent. `embed`: turns texts into
+vectors. `count`: counts the tokens of a prompt."""
+EXTRA_LOAD: frozenset[Role] = frozenset({"hedge", "retry"})
+"""Extra starts: the caller did not request them, so they draw from the hedge budget."""
+_ONE_AT_FIRST = frozenset({"single", "speculate_k"})
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How several drafts become one answer. `quorum`: the drafts to wait for; None: all drafts."""
+
+    method: MergeMethod = "synthesize"
+    judge: Candidate | None = None
+    quorum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """The router's forecast for a plan: the probability of a useful token by the deadline.
+
+    `probability` is None while there are too few measurements of the candidates. `target` is the
+    probability that the router aims at.
+    """
+
+    probability: float | None
+    target: float
+    deadline: float
+    """A point on trio's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The router's decision, made before any request is sent.
+
+    Deadlines are points on trio's clock; `inf` means none. `candidates` are in starting order.
+    Money is US dollars.
+    """
+
+    strategy: str
+    candidates: tuple[Candidate, ...]
+    k: int = 2
+    min_useful_tokens: int = 5
+    reasoning_counts: bool = False
+    intent: str | None = None
+    commit_deadline: float = inf
+    total_deadline: float = inf
+    hedge_delays: Mapping[Candidate, float] = field(default_factory=dict)
+    """Seconds to wait for a candidate's commit before a hedge starts beside it. A candidate without
+    an entry is never hedged. The delays are valid for any order of the candidates."""
+    merge: Merge = field(default_factory=Merge)
+    restart: bool = False
+    """Whether another candidate answers from the beginning after a committed stream broke."""
+    budget_usd: Decimal | None = None
+    """The most that all attempts together may cost. None: no bound."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Candidates that cannot serve the request: `provider/model` and the reason of each."""
+    reason: str = ""
+    """Why the candidates are in this order."""
+    sticky: Candidate | None = None
+    """The candidate that produced the conversation so far; stickiness puts it first."""
+    expected: Expectation | None = None
+    """Set when OMEN itself chose the strategy, in order to meet the commit deadline."""
+
+    @property
+    def starts(self) -> int:
+        """The number of attempts that start at once. Hedges start later, if at all."""
+        return 1 if self.strategy in _ONE_AT_FIRST else min(self.k, len(self.candidates))
+
+    def is_extra(self, role: Role) -> bool:
+        """Return whether a start in this role is extra load, which the caller did not request.
+
+        A race's entrants are extra load if OMEN itself chose to race.
+        """
+        return role in EXTRA_LOAD or (role == "entrant" and self.expected is not None)
+
+
+class Attempt(Protocol):
+    """A running attempt, alive inside the `async with` that opened it."""
+
+    async def receive(self) -> Sequence[Event]:
+        """Return the next events that arrive together; an empty sequence after `AnswerEnd`.
+
+        **Raises.** `UpstreamFailure`, which ends the attempt.
+        **Cancellation.** Nothing is lost: a cancelled `receive` may be called again.
+        """
+        ...
+
+    def commit(self, *, shared: bool = False) -> None:
+        """Claim the win. One synchronous step; a second claim in the same race is a bug.
+
+        `shared`: several attempts form the answer, and each of them claims its part.
+        """
+        ...
+
+
+Rewrite = Callable[[ChatRequest], ChatRequest]
+"""Returns another request, made from the caller's request."""
+
+
+class OpenAttempt(Protocol):
+    """Opens one attempt at one candidate; leaving the block closes its upstream stream.
+
+    `rewrite` replaces the caller's request for this attempt.
+
+    Entering checks OMEN's own limits first. If they do not allow the start it raises
+    `AttemptDenied`, before anything is sent. Otherwise it sends the request and waits for the
+    response's headers. It raises `UpstreamFailure` if there is no response or the response is an
+    error. Closing never waits for the upstream.
+    """
+
+    def __call__(
+        self, candidate: Candidate, role: Role = "primary", /, *, rewrite: Rewrite | None = None
+    ) -> AbstractAsyncContextManager[Attempt]: ...
+
+
+class Output(Protocol):
+    """The destination of the winner's events: a front end's writer, a collector, a test recorder.
+
+    `send` is called only from the winner's own task, and only after the commit. A slow client makes
+    `send` wait, and so slows the upstream.
+    """
+
+    async def send(self, events: Sequence[Event], /) -> None: ...
+
+
+class Strategy(Protocol):
+    """Runs a plan to its end and returns the candidate that won.
+
+    **Raises.** `AllAttemptsFailed` or `MaxLatencyExceeded` when no attempt committed; the winner's
+    own `UpstreamFailure` when its stream broke after its commit.
+    **Cancellation.** Closes every attempt that it opened.
+    """
+
+    async def __call__(
+        self, plan: Plan, open_attempt: OpenAttempt, output: Output, /
+    ) -> Candidate: ...

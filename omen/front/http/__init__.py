@@ -1,0 +1,1 @@
+"""What all HTTP doors share: requests in, races run, responses out."""

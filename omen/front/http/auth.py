@@ -1,0 +1,34 @@
+"""Who calls, and whether it may: the key a request shows, in either vendor's header for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from omen.accounts.keyring import KeyRing
+from omen.core.callers import Caller
+from omen.front.http.asgi import Scope
+from omen.front.http.request import is_local
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Lets callers in."""
+
+    keys: KeyRing
+
+    async def admit(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
+        """Say who calls. **Raises.** `RequestError` 401, `KeysUnknownError`."""
+        return await self.keys.identify(shown_key(headers), local=is_local(scope, headers))
+
+    async def admit_admin(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
+        """Say who calls, if it may ask what goes on. **Raises.** `RequestError` 401 or 403."""
+        return await self.keys.admit_admin(shown_key(headers), local=is_local(scope, headers))
+
+
+def shown_key(headers: Mapping[str, str]) -> str | None:
+    """Find the key in `authorization` (Bearer) or `x-api-key`."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and given:
+        return given.strip()
+    return headers.get("x-api-key")

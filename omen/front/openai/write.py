@@ -1,0 +1,184 @@
+"""An answer in OpenAI's words: events become chunks, or one completion. Pure.
+
+What is written follows what the official SDK survives: `data:` lines only, the role once and in
+the first chunk, one `finish_reason` after all deltas, usage only for those who asked and in a
+chunk of its own without choices, then `[DONE]`. Reasoning goes as `reasoning_content`, the name
+most clients know. Without opt-in nothing is written that OpenAI would not write.
+
+**Source.** OpenAI API reference, chat completions streaming, and openai 3.54.0, 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import to_json
+
+from omen.core.errors import OmenError
+from omen.core.events import (
+    AnswerEnd,
+    AnswerStart,
+    ChoiceEnd,
+    ChoiceSwitch,
+    Event,
+    ReasoningDelta,
+    ReasoningEnd,
+    RefusalDelta,
+    Restart,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    WireEvent,
+)
+
+DONE = b"data: [DONE]\n\n"
+
+Chunk = dict[str, Any]
+
+
+class ChunkWriter:
+    """Writes one streamed answer.
+
+    `created` is a Unix time in whole seconds; `model` is what answers until the upstream says it
+    more exactly.
+    """
+
+    def __init__(self, completion_id: str, created: int, model: str, include_usage: bool) -> None:
+        self._base: dict[str, Any] = {
+            "id": completion_id,
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": model,
+        }
+        self._include_usage = include_usage
+        self._choice_index = 0
+        self._spoken: set[int] = set()
+        """The choices that have their role."""
+        self._several = False
+
+    def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
+        """Write the events that arrived together. `omen` goes into the answer's last chunk."""
+        return b"".join(self._write_one(event, omen) for event in events)
+
+    def _write_one(self, event: Event, omen: Mapping[str, Any] | None) -> bytes:
+        written = b"".join(_as_event(chunk) for chunk in self.chunks(event, omen))
+        return written + DONE if isinstance(event, AnswerEnd) else written
+
+    def chunks(self, event: Event, omen: Mapping[str, Any] | None = None) -> Sequence[Chunk]:
+        """Say an event in chunks: mostly one, sometimes none."""
+        match event:
+            case AnswerStart():
+                return self._start(event)
+            case AnswerEnd():
+                return self._end(event, omen)
+            case TextDelta(text=text, extras=extras):
+                return self._delta({"content": text}, extras)
+            case ReasoningDelta(text=text):
+                return self._delta({"reasoning_content": text})
+            case RefusalDelta(text=text):
+                return self._delta({"refusal": text})
+            case ToolCallDelta():
+                return self._delta({"tool_calls": [_fragment(event)]})
+            case ChoiceSwitch() | ChoiceEnd() | Restart():
+                return self._turn(event)
+            case ReasoningEnd() | WireEvent():
+                return ()
+
+    def _turn(self, event: ChoiceSwitch | ChoiceEnd | Restart) -> Sequence[Chunk]:
+        match event:
+            case ChoiceSwitch(index=index):
+                self._choice_index = index
+                return ()
+            case ChoiceEnd(reason=reason):
+                self._several = True
+                return (self._chunk({"choices": [self._choice({}, reason)]}),)
+            case Restart():
+                self._spoken.clear()
+                return (self._chunk({"choices": [], "omen": {"event": "restart"}}),)
+
+    def _start(self, start: AnswerStart) -> Sequence[Chunk]:
+        self._base["model"] = start.model or self._base["model"]
+        self._base.update(start.extras)
+        return self._delta({"content": ""})
+
+    def _delta(
+        self, delta: dict[str, Any], extras: Mapping[str, Any] | None = None
+    ) -> Sequence[Chunk]:
+        return (self._chunk({"choices": [self._choice(delta, None, extras)]}),)
+
+    def _choice(
+        self, delta: dict[str, Any], finish: str | None, extras: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        if self._choice_index not in self._spoken:
+            self._spoken.add(self._choice_index)
+            delta = {"role": "assistant", **delta}
+        choice = {
+            "index": self._choice_index,
+            "delta": delta,
+            "logprobs": None,
+            "finish_reason": finish,
+        }
+        return {**choice, **extras} if extras else choice
+
+    def _end(self, end: AnswerEnd, omen: Mapping[str, Any] | None) -> Sequence[Chunk]:
+        chunks: list[Chunk] = []
+        if not self._several:
+            chunks.append(self._chunk({"choices": [self._choice({}, end.reason)]}))
+        if self._include_usage and end.usage is not None:
+            chunks.append(self._chunk({"choices": [], "usage": usage_object(end.usage)}))
+        if omen is not None:
+            if not chunks:
+                chunks.append(self._chunk({"choices": []}))
+            chunks[-1]["omen"] = omen
+        return chunks
+
+    def _chunk(self, rest: Mapping[str, Any]) -> Chunk:
+        return {**self._base, **rest}
+
+
+def _as_event(chunk: Chunk) -> bytes:
+    # An upstream's logprob may be minus infinity, which JSON cannot say.
+    return b"data: " + to_json(chunk, inf_nan_mode="null") + b"\n\n"
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """Write usage as OpenAI does: details only where there are any, and no vendor's extras."""
+    body: dict[str, Any] = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+    if usage.prompt_details:
+        body["prompt_tokens_details"] = dict(usage.prompt_details)
+    if usage.completion_details:
+        body["completion_tokens_details"] = dict(usage.completion_details)
+    return body
+
+
+def error_object(error: OmenError) -> dict[str, Any]:
+    """Write an error as OpenAI does, for a body and for a stream alike."""
+    return {
+        "error": {
+            "message": error.message,
+            "type": error.type,
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+
+
+def error_event(error: OmenError) -> bytes:
+    """Write the one in-band error with which a stream that has begun ends."""
+    return b"data: " + to_json(error_object(error)) + b"\n\n"
+
+
+def _fragment(delta: ToolCallDelta) -> dict[str, Any]:
+    if delta.id is None and delta.name is None:
+        return {"index": delta.index, "function": {"arguments": delta.arguments}}
+    return {
+        "index": delta.index,
+        "id": delta.id,
+        "type": "function",
+        "function": {"name": delta.name, "arguments": delta.arguments},
+    }

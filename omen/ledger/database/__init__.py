@@ -1,0 +1,19 @@
+"""The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
+
+from omen.ledger.database._sql import GROUPS, Database, Spending, Usage
+from omen.ledger.database._worker import DatabaseAwayError, DatabaseWorker
+from omen.ledger.database.opening import ERRORS, UrlError, check_url, open_database, shown_url
+
+__all__ = [
+    "ERRORS",
+    "GROUPS",
+    "Database",
+    "DatabaseAwayError",
+    "DatabaseWorker",
+    "Spending",
+    "UrlError",
+    "Usage",
+    "check_url",
+    "open_database",
+    "shown_url",
+]

@@ -1,0 +1,64 @@
+"""From a URL to a database: `sqlite:PATH`, or `postgresql://…`."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from omen.ledger.database._sql import Database
+from omen.ledger.database.sqlite import SqliteDatabase
+
+try:
+    import psycopg
+
+    from omen.ledger.database.postgres import PostgresDatabase
+except ImportError:  # an extra: whoever keeps books in SQLite does without
+    psycopg = None  # type: ignore[assignment]
+
+ERRORS: tuple[type[Exception], ...] = (
+    sqlite3.Error,
+    OSError,
+    *(() if psycopg is None else (psycopg.Error,)),
+)
+"""What anything can raise here when the database is not there, or does not do what it should."""
+
+_POSTGRES = ("postgresql://", "postgres://")
+
+
+class UrlError(ValueError):
+    """Not the URL of a database that OMEN can keep its books in."""
+
+
+def check_url(url: str) -> None:
+    """Find out whether there is a database for such a URL. **Raises.** `UrlError`."""
+    if url.startswith(_POSTGRES):
+        if psycopg is None:
+            raise UrlError("PostgreSQL needs psycopg: pip install 'omen-gateway[postgres]'")
+    elif not url.startswith("sqlite:") or not _path_of(url):
+        raise UrlError("a database's URL is sqlite:PATH or postgresql://…")
+
+
+def open_database(url: str, seconds: float) -> Database:
+    """Connect, within so many seconds. **Raises.** Any of `ERRORS`."""
+    check_url(url)
+    if url.startswith(_POSTGRES):
+        return PostgresDatabase(url, seconds)
+    path = _path_of(url)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return SqliteDatabase(path, seconds)
+
+
+def shown_url(url: str) -> str:
+    """Say where a database is, without a password."""
+    if not url.startswith(_POSTGRES):
+        return url
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    return f"postgresql://{where}{parts.path}"
+
+
+def _path_of(url: str) -> str:
+    """Read a path: `sqlite:a.db` and `sqlite:///a.db` are relative, with four slashes absolute."""
+    path = url.removeprefix("sqlite:")
+    return path.removeprefix("//").removeprefix("/") if path.startswith("///") else path

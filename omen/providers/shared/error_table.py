@@ -1,0 +1,110 @@
+"""How a dialect tells one kind of failure from another, as a table.
+
+What an upstream says is asked in this order: a sentence that decides (xAI answers a wrong key with
+a 400), a code that says more than the status, the status, and last the words that stand in for a
+status where there is none, inside a stream.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from omen.core.errors import FailureKind
+from omen.providers.shared.error_body import ErrorReport
+
+STATUSES: Mapping[int, FailureKind] = MappingProxyType(
+    {
+        400: FailureKind.INVALID_REQUEST,
+        401: FailureKind.UPSTREAM_AUTH,
+        402: FailureKind.QUOTA,
+        403: FailureKind.UPSTREAM_AUTH,
+        404: FailureKind.NOT_FOUND,
+        # Method and content type are never the caller's doing: this is not the API we think.
+        405: FailureKind.UPSTREAM_MISCONFIGURED,
+        408: FailureKind.TIMEOUT,
+        409: FailureKind.TIMEOUT,
+        413: FailureKind.TOO_LARGE,
+        415: FailureKind.UPSTREAM_MISCONFIGURED,
+        422: FailureKind.INVALID_REQUEST,
+        424: FailureKind.SERVER_ERROR,
+        429: FailureKind.RATE_LIMIT,
+        499: FailureKind.CONNECTION,
+        503: FailureKind.OVERLOADED,
+        504: FailureKind.TIMEOUT,
+        524: FailureKind.TIMEOUT,
+        529: FailureKind.OVERLOADED,
+    }
+)
+"""The statuses every HTTP API means alike. The rest goes by its first digit, `_by_digit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """A sentence that decides the kind, when the status is one of `statuses`.
+
+    Inside a stream there is no status, and every rule may match.
+    """
+
+    kind: FailureKind
+    pattern: re.Pattern[str]
+    statuses: frozenset[int]
+
+    def matches(self, status: int | None, text: str) -> bool:
+        """Say whether this rule decides."""
+        return (status is None or status in self.statuses) and bool(self.pattern.search(text))
+
+
+def text_rule(kind: FailureKind, pattern: str, *statuses: int) -> TextRule:
+    """Make a rule; case does not matter."""
+    return TextRule(kind, re.compile(pattern, re.IGNORECASE), frozenset(statuses))
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTable:
+    """One dialect's table. A variant of it is another table.
+
+    `codes` override the status, `words` replace a missing one; both are lower case, with hyphens
+    for spaces. `request_ids` are headers, the best first.
+    """
+
+    texts: tuple[TextRule, ...] = ()
+    codes: Mapping[str, FailureKind] = field(default_factory=dict)
+    words: Mapping[str, FailureKind] = field(default_factory=dict)
+    statuses: Mapping[int, FailureKind] = field(default_factory=lambda: STATUSES)
+    request_ids: tuple[str, ...] = ()
+
+    def kind(self, status: int | None, report: ErrorReport) -> FailureKind:
+        """Say what kind of failure this is; `status` is None inside a stream.
+
+        A 200 that holds an error says as little as a stream's does.
+        """
+        if status is not None and status < 300:
+            status = None
+        for rule in self.texts:
+            if report.message and rule.matches(status, report.message):
+                return rule.kind
+        said = [_normal(word) for word in (report.code, report.type) if word]
+        for word in said:
+            if word in self.codes:
+                return self.codes[word]
+        status = status or report.status
+        if status is not None:
+            return self.statuses.get(status) or _by_digit(status)
+        return next((self.words[word] for word in said if word in self.words), _DEFAULT)
+
+
+_DEFAULT = FailureKind.SERVER_ERROR
+
+
+def _by_digit(status: int) -> FailureKind:
+    """A redirect means a wrong address: a POST with a key in it is not sent elsewhere."""
+    if status < 400:
+        return FailureKind.UPSTREAM_MISCONFIGURED
+    return FailureKind.INVALID_REQUEST if status < 500 else _DEFAULT
+
+
+def _normal(word: str) -> str:
+    return word.strip().lower().replace(" ", "-")

@@ -1,0 +1,1 @@
+"""The race engine, and the attempts that strategies open."""

@@ -1,0 +1,8 @@
+"""Attempts: each owns one upstream stream, its timeouts and its record."""
+
+from omen.race.attempts._open import Attempts, Threshold
+from omen.race.attempts._registry import AttemptRegistry
+from omen.race.attempts._running import RunningAttempt
+from omen.race.attempts._state import State, state_of
+
+__all__ = ["AttemptRegistry", "Attempts", "RunningAttempt", "State", "Threshold", "state_of"]

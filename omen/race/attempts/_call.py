@@ -1,0 +1,54 @@
+"""An attempt whose answer is one body, not a stream: vectors, a count of tokens.
+
+It is recorded like any other attempt: it is live while it holds a socket, observers receive its
+moments, and it is cancelled with its request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import WireRequest
+from omen.core.records import AttemptRecord
+from omen.providers import read_rate_limits
+from omen.race.attempts._patience import Patience
+from omen.wire.upstream import UpstreamResponse, open_response
+
+MOST_BYTES = 64 * 1024 * 1024
+"""The largest body that is read."""
+
+Classify = Callable[[int, Mapping[str, str], bytes], UpstreamFailure]
+
+
+async def fetch(
+    transport: httpx.AsyncBaseTransport,
+    request: WireRequest,
+    classify: Classify,
+    record: AttemptRecord,
+) -> bytes:
+    """Send the request and return the whole body of the answer; `record` is the socket's owner.
+
+    **Raises.** `UpstreamFailure`; its `failover` says whether another candidate may help.
+    **Cancellation.** The socket is closed before the call ends.
+    """
+    with Patience(record.candidate).spend():
+        async with open_response(transport, request, owner=record) as response:
+            record.rate_limits = read_rate_limits(response.headers)
+            body = await _read(response)
+    if response.status != 200:
+        raise classify(response.status, response.headers, body)
+    return body
+
+
+async def _read(response: UpstreamResponse) -> bytes:
+    pieces = bytearray()
+    while piece := await response.receive():
+        pieces += piece
+        if len(pieces) > MOST_BYTES:
+            raise UpstreamFailure(
+                FailureKind.PROTOCOL, f"the answer is larger than {MOST_BYTES} bytes"
+            )
+    return bytes(pieces)

@@ -1,0 +1,227 @@
+"""Opens one attempt as an async context manager, and keeps its record.
+
+The provider's module writes the request and reads the frames, and `omen.wire` moves the bytes. This
+package owns timeouts and records. A stream is closed when the `async with` is left, on every path,
+before the record has its end. So there are never more upstream streams than live attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
+
+import httpx
+import trio
+
+from omen.core.candidates import Candidate
+from omen.core.chat import ChatRequest
+from omen.core.costs import measure_prompt
+from omen.core.errors import UpstreamFailure
+from omen.core.events import Usage
+from omen.core.frames import WireRequest
+from omen.core.plan import OpenAttempt, Rewrite, Role
+from omen.core.records import Admission, AttemptRecord, Moment, Observer, RaceRecord, Reservation
+from omen.core.useful import UsefulMeter
+from omen.providers import Decoder, ProviderSpec, read_rate_limits
+from omen.race.attempts._call import fetch
+from omen.race.attempts._faults import unreadable, unwritable
+from omen.race.attempts._patience import Patience
+from omen.race.attempts._registry import AttemptRegistry
+from omen.race.attempts._running import RunningAttempt
+from omen.wire.framing import make_reader
+from omen.wire.upstream import UpstreamResponse, open_response
+
+_Answer = TypeVar("_Answer")
+
+
+class Threshold(NamedTuple):
+    """The threshold of a useful answer: the arguments of `UsefulMeter`."""
+
+    min_useful_tokens: int
+    reasoning_counts: bool
+
+
+DEFAULT_THRESHOLD = Threshold(5, reasoning_counts=False)
+
+_CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
+
+
+class Attempts(AttemptRegistry):
+    """Opens attempts over one transport and keeps the live ones."""
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        providers: Mapping[str, ProviderSpec],
+        observers: Sequence[Observer] = (),
+        admissions: Sequence[Admission] = (),
+        reservations: Sequence[Reservation] = (),
+        *,
+        extra_admissions: Sequence[Admission] = (),
+        threshold: Threshold = DEFAULT_THRESHOLD,
+    ) -> None:
+        super().__init__(observers, admissions, reservations, extra_admissions)
+        self._transport = transport
+        self._providers = providers
+        self.threshold = threshold
+        """The threshold of a useful answer in the statistics of a provider."""
+
+    def __repr__(self) -> str:
+        names = ", ".join(record.candidate.name for record in self.live)
+        return f"<Attempts {len(self.live)} live{': ' + names if names else ''}>"
+
+    def opener(self, race: RaceRecord, request: ChatRequest) -> OpenAttempt:
+        """Return the `OpenAttempt` of one race. It appends each attempt to `race.attempts`."""
+        return partial(self._open, race, request)
+
+    def _open(
+        self,
+        race: RaceRecord,
+        request: ChatRequest,
+        candidate: Candidate,
+        role: Role = "primary",
+        /,
+        *,
+        rewrite: Rewrite | None = None,
+    ) -> AbstractAsyncContextManager[RunningAttempt]:
+        to_send = request if rewrite is None else rewrite(request)
+        return self._opened(race, to_send, candidate, role, rewritten=rewrite is not None)
+
+    @asynccontextmanager
+    async def _opened(
+        self,
+        race: RaceRecord,
+        request: ChatRequest,
+        candidate: Candidate,
+        role: Role,
+        *,
+        rewritten: bool,
+    ) -> AsyncIterator[RunningAttempt]:
+        spec = self._providers[candidate.kind]
+        # No await between `admit` and `recorded`: see `admit`.
+        await self.admit(race, candidate, role)
+        with (
+            self.recorded(race, candidate, role) as record,
+            _measured(race, record, request, rewritten=rewritten),
+        ):
+            patience = Patience(candidate)
+            wire_request, decoder = _translation(spec, request, candidate)
+            async with AsyncExitStack() as stack:
+                with patience.spend():
+                    response = await stack.enter_async_context(
+                        open_response(self._transport, wire_request, owner=record)
+                    )
+                    # Before the status is checked: the limits matter most with a 429.
+                    record.rate_limits = read_rate_limits(response.headers)
+                    await _expect_stream(spec, response, candidate)
+                record.responded_at = trio.current_time()
+                yield RunningAttempt(
+                    record,
+                    response,
+                    reader=make_reader(spec.framing),
+                    decoder=decoder,
+                    patience=patience,
+                    meter=UsefulMeter(*self.threshold),
+                    on_commit=partial(self.commit, race, record),
+                    on_moment=partial(self._moment, race, record),
+                )
+
+    def _moment(self, race: RaceRecord, record: AttemptRecord, moment: Moment) -> None:
+        self.notify(moment, race, record)
+
+    async def call(
+        self,
+        race: RaceRecord,
+        candidate: Candidate,
+        role: Literal["embed", "count"],
+        write: Callable[[Candidate], WireRequest],
+        read: Callable[[bytes], tuple[_Answer, Usage | None]],
+    ) -> _Answer:
+        """Make one attempt whose answer is one body, and return that answer.
+
+        `write` returns the request for a candidate. `read` returns the answer in a body, and the
+        usage that the body reports; without usage the cost is estimated from `race.prompt`. If the
+        body cannot be read the attempt has failed, and another candidate may help.
+
+        **Raises.** `UpstreamFailure`. **Cancellation.** The socket is closed.
+        """
+        classify = self._providers[candidate.kind].classify
+        # No await between `admit` and `recorded`: see `admit`.
+        await self.admit(race, candidate, role)
+        with self.recorded(race, candidate, role) as record:
+            record.prompt = race.prompt
+            try:
+                request = write(candidate)
+            except UpstreamFailure:
+                raise
+            except Exception as error:
+                raise unwritable(candidate, error) from error
+            body = await fetch(self._transport, request, classify, record)
+            try:
+                answer, record.usage = read(body)
+            except UpstreamFailure:
+                raise
+            except Exception as error:
+                raise unreadable(candidate, error) from error
+            self.commit(race, record)
+            record.complete = True
+            return answer
+
+
+def _translation(
+    spec: ProviderSpec, request: ChatRequest, candidate: Candidate
+) -> tuple[WireRequest, Decoder]:
+    """Return the request in the provider's wire format, and the decoder for its answer."""
+    try:
+        return spec.encode(request, candidate), spec.decoder(request, candidate)
+    except UpstreamFailure:
+        raise
+    except Exception as error:
+        raise unwritable(candidate, error) from error
+
+
+@contextmanager
+def _measured(
+    race: RaceRecord, record: AttemptRecord, request: ChatRequest, *, rewritten: bool
+) -> Iterator[None]:
+    """Measure the prompt at the end of the block if no usage arrived, for an estimate of the cost.
+
+    The caller's own prompt is measured once per race. A rewritten one is measured for its attempt.
+    """
+    try:
+        yield
+    finally:
+        price = record.candidate.card.price
+        if record.usage is None and price is not None and not price.is_free:
+            record.prompt = None if rewritten else race.prompt
+            record.prompt = record.prompt or measure_prompt(request)
+            if not rewritten:
+                race.prompt = record.prompt
+
+
+async def _expect_stream(
+    spec: ProviderSpec, response: UpstreamResponse, candidate: Candidate
+) -> None:
+    """Check that the response is a stream.
+
+    A status of 200 is not enough: xAI answers a streaming request with a JSON error and status 200,
+    and proxies answer with HTML. A 200 without a content type counts as a stream.
+
+    **Raises.** `UpstreamFailure`, classified by the provider.
+    """
+    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status == 200 and content_type in ("", _CONTENT_TYPES[spec.framing]):
+        return
+    body = await response.read_body()
+    try:
+        failure = spec.classify(response.status, response.headers, body)
+    except Exception as error:
+        raise unreadable(candidate, error) from error
+    raise failure

@@ -1,0 +1,200 @@
+"""A running attempt: it turns an upstream's bytes into events and keeps its record up to date.
+
+An attempt whose response has begun is in one of these states, as its fields show:
+
+    reading    `record.complete` is false, `_failure` is None: `receive` reads and returns events
+    failing    `_failure` is set: events before the failure were returned, the next `receive` raises
+    complete   `record.complete` is true: the next `receive` drains the response and returns nothing
+
+    reading -> complete   an `AnswerEnd`: decoded, or due because the answer was whole before the
+                          stream broke
+    reading -> failing    a failure behind events of the same read, after the commit
+    reading -> (raised)   any other failure
+    failing -> (raised)
+
+Before the answer is complete, `receive` awaits in one place only: the read of bytes. All the rest
+(decoding, the record, the observers) is synchronous. So a cancel can only interrupt a read, the
+reader and the decoder hold what earlier reads brought, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Literal
+
+import trio
+
+from omen.core.errors import UpstreamFailure
+from omen.core.events import (
+    AnswerEnd,
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    is_generated,
+)
+from omen.core.records import AttemptRecord
+from omen.core.useful import CHARACTERS_PER_TOKEN, UsefulMeter
+from omen.providers import Decoder
+from omen.race.attempts._faults import unreadable
+from omen.race.attempts._patience import Patience
+from omen.wire.framing import FrameReader
+from omen.wire.upstream import UpstreamResponse
+
+DRAIN_SECONDS = 0.25
+"""Seconds to wait for the end of the response after a complete answer, so that the connection can
+be reused. The client does not wait for it: it has its answer by then."""
+
+
+class RunningAttempt:
+    """One attempt whose response has begun; see `omen.core.plan.Attempt` for the contract."""
+
+    def __init__(
+        self,
+        record: AttemptRecord,
+        response: UpstreamResponse,
+        *,
+        reader: FrameReader,
+        decoder: Decoder,
+        patience: Patience,
+        meter: UsefulMeter,
+        on_commit: Callable[..., None],
+        on_moment: Callable[[Literal["progressed", "useful"]], None],
+    ) -> None:
+        self._record = record
+        self._response = response
+        self._reader = reader
+        self._decoder = decoder
+        self._patience = patience
+        self._meter = meter
+        self._on_commit = on_commit
+        self._on_moment = on_moment
+        self._failure: UpstreamFailure | None = None
+        """A failure that the next `receive` raises."""
+        self._characters = 0
+        self._idle_since = trio.current_time()
+        """When the latest `receive` ended."""
+        self._held_up = 0.0
+        """Seconds between calls of `receive`: a slow client held the winner's task."""
+        record.measured = True
+
+    def commit(self, *, shared: bool = False) -> None:
+        """Claim the win of this attempt's race, or a share of it."""
+        self._on_commit(shared=shared)
+
+    async def receive(self) -> Sequence[Event]:
+        """Return the next events; an empty sequence after the answer is complete.
+
+        **Raises.** `UpstreamFailure`. If a failure follows events in the same read: after the
+        commit it is raised behind them, because the client must get them; before the commit it is
+        raised at once, because an attempt that is known to be broken must not win.
+        **Cancellation.** Nothing is lost; `receive` may be called again.
+        """
+        if self._record.complete:
+            await self._drain()
+            return ()
+        self._held_up += trio.current_time() - self._idle_since
+        try:
+            return await self._receive()
+        finally:
+            # Also on a cancel: the time inside `receive` is the upstream's, not the client's.
+            self._idle_since = trio.current_time()
+
+    async def _receive(self) -> Sequence[Event]:
+        events: list[Event] = []
+        # A read may hold no event (a ping, half a frame). An empty result would mean the end.
+        while not events:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                # `_decode` appends, so that the events before a failure are still there after it.
+                self._decode(await self._read(), events)
+            except UpstreamFailure as failure:
+                if not self._is_whole(events):
+                    self._keep_or_raise(failure, events)
+        # After `_keep_or_raise`: events of an attempt that fails here are not recorded as progress.
+        self._record_events(events)
+        return events
+
+    async def _read(self) -> bytes:
+        with self._patience.spend():
+            return await self._response.receive()
+
+    def _decode(self, data: bytes, events: list[Event]) -> None:
+        try:
+            for frame in self._reader.feed(data) if data else self._reader.end():
+                events += self._decoder.feed(frame)
+        except UpstreamFailure:
+            raise
+        except Exception as error:
+            raise unreadable(self._record.candidate, error) from error
+        if not data:
+            events += self._end()
+
+    def _end(self) -> Sequence[Event]:
+        """Return the events that the decoder makes of the end of the stream."""
+        try:
+            return self._decoder.end()
+        except UpstreamFailure:
+            raise
+        except Exception as error:
+            raise unreadable(self._record.candidate, error) from error
+
+    def _is_whole(self, events: list[Event]) -> bool:
+        """Return whether the answer was complete before the failure; append its missing end.
+
+        Some servers send the finish reason and then break the connection or fall silent.
+        """
+        if not (events and isinstance(events[-1], AnswerEnd)):
+            try:
+                events += self._end()
+            except UpstreamFailure:
+                return False
+        return True
+
+    def _keep_or_raise(self, failure: UpstreamFailure, events: Sequence[Event]) -> None:
+        # Looked at only now, after the read: the commit deadline may commit this attempt while its
+        # `receive` waits.
+        if self._record.committed_at is None or not events:
+            raise failure
+        self._failure = failure
+
+    async def _drain(self) -> None:
+        """Read to the end of the response, so that its connection can be reused.
+
+        The answer is complete, so a response that breaks here costs only its connection, which is
+        closed with the attempt.
+        """
+        with trio.move_on_after(DRAIN_SECONDS), suppress(UpstreamFailure):
+            while await self._response.receive():
+                pass
+
+    def _record_events(self, events: Sequence[Event]) -> None:
+        """Update the record with new events, and notify observers."""
+        record = self._record
+        generated = sum(map(is_generated, events))
+        record.pieces += generated
+        for event in events:
+            match event:
+                case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
+                    self._characters += len("".join(text.split()))
+                case ToolCallDelta(arguments=arguments):
+                    self._characters += len(arguments)
+                case AnswerEnd(usage=usage):
+                    record.usage = usage
+                    record.complete = True
+        # An estimate, until the provider reports its own count.
+        record.tokens = -(-self._characters // CHARACTERS_PER_TOKEN)
+        if record.usage is not None:
+            record.tokens = record.usage.completion_tokens
+        if generated:
+            self._patience.renew()
+            if record.first_token_at is None:
+                record.first_token_at = trio.current_time()
+        self._on_moment("progressed")
+        if record.useful_at is None and any([self._meter.take(event) for event in events]):
+            # Without the client's share: the value is the provider's latency.
+            record.useful_at = trio.current_time() - self._held_up
+            self._on_moment("useful")

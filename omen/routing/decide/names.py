@@ -1,0 +1,73 @@
+"""From the name of a model to groups of candidates, in the order in which the groups are tried.
+
+A name is `auto`; or `provider/model`, split at the first slash, if the part before it is a
+configured provider; or an alias; or a bare id, which means every provider that lists it; or a
+comma-separated list of these. Each name of a list is one group. The router orders the candidates
+within a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from omen.core.candidates import Candidate
+from omen.routing.models.catalog import Catalog, CatalogProvider
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The candidates of one name."""
+
+    name: str
+    candidates: Sequence[Candidate]
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the caller leaves the choice of the model to OMEN."""
+        return self.name == AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Finds candidates by name."""
+
+    catalog: Catalog
+    aliases: Mapping[str, Sequence[str]]
+
+    def groups(self, model: str) -> list[Group]:
+        """Return one group for each name in a caller's `model`. An unknown name has no candidates.
+
+        The names are in the caller's order.
+        """
+        return [Group(name, self.find(name)) for name in (p.strip() for p in model.split(","))]
+
+    def find(self, name: str) -> list[Candidate]:
+        """Return the candidates of one name, in the configured order."""
+        aliased = self.aliases.get(name)
+        if aliased is not None:
+            return [candidate for target in aliased for candidate in self._by_id(target)]
+        return self._by_id(name)
+
+    def _by_id(self, name: str) -> list[Candidate]:
+        provider, slash, model = name.partition("/")
+        if slash and model and provider in self.catalog:
+            return list(self.catalog[provider].candidates(model))
+        if name == AUTO:
+            models = ((p, model_for_auto(p)) for p in self.catalog)
+            return [c for p, m in models if m is not None for c in p.candidates(m)]
+        return [c for p in self.catalog if p.lists(name) for c in p.candidates(name)]
+
+
+def model_for_auto(provider: CatalogProvider) -> str | None:
+    """Return the model of a provider that `auto` stands for: the first configured one.
+
+    Without configured models it is the first discovered one that is known to call tools. A
+    discovered list may begin with a voice or an embedding model, and only chat models call tools.
+    """
+    if provider.models:
+        return provider.models[0]
+    able = (m for m in provider.listed if "tools" in (provider.card(m).abilities or ()))
+    return next(able, None)

@@ -1,0 +1,1 @@
+"""The configured providers, their models, and the known facts about each model."""

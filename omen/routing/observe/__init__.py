@@ -1,0 +1,1 @@
+"""Observations of providers: health, times to first token, outcomes, load."""

@@ -1,4 +1,0 @@
-"""The strategies: one file each, one decision each, found through entry points only.
-
-They import trio, `omen.plan` and the vocabulary below it. Nothing in `omen` imports them.
-"""

@@ -1,0 +1,150 @@
+"""Drafts: several complete answers to one request, side by side.
+
+A draft is an attempt whose events do not go to the client until the draft is chosen. Its task reads
+the attempt to its end and then waits for the decision, while it still owns the attempt. So the
+chosen draft can commit, and one cancel closes every other draft, complete or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from omen.core.candidates import Candidate
+from omen.core.errors import (
+    AllAttemptsFailed,
+    FailedAttempt,
+    FailureKind,
+    MaxLatencyExceeded,
+    UpstreamFailure,
+)
+from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta
+from omen.core.plan import Attempt, OpenAttempt, Plan
+from omen_strategies.kit import Gate, read_prelude
+
+LONGEST_DRAFT = 4 << 20
+"""Characters. A longer draft is a flood and must not fill the memory."""
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """One draft. `order` is the place of its candidate in the plan."""
+
+    candidate: Candidate
+    order: int
+    attempt: Attempt
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The visible text of the draft."""
+        return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """The sort key of drafts: the best candidate first, then the plan's order."""
+        return -self.candidate.score, self.order
+
+
+class Drafts:
+    """The drafts of one plan: k candidates, each run to its end.
+
+    A failed candidate is not replaced: it lowers k.
+    """
+
+    def __init__(self, plan: Plan, open_attempt: OpenAttempt) -> None:
+        self._plan = plan
+        self._open_attempt = open_attempt
+        self._candidates = plan.candidates[: plan.k]
+        self._changed = trio.Event()
+        self._scopes = {candidate: trio.CancelScope() for candidate in self._candidates}
+        self.complete: list[Draft] = []
+        self.failed: list[FailedAttempt] = []
+        self.late = False
+        """Whether the commit deadline has passed."""
+
+    @property
+    def expected(self) -> int:
+        """The number of drafts that are complete or may still become complete."""
+        return len(self._candidates) - len(self.failed)
+
+    @property
+    def running(self) -> list[Candidate]:
+        """The candidates that have neither completed nor failed, in the plan's order."""
+        ended = {d.candidate for d in self.complete} | {f.candidate for f in self.failed}
+        return [candidate for candidate in self._candidates if candidate not in ended]
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Start all drafts."""
+        for order, candidate in enumerate(self._candidates):
+            nursery.start_soon(self._run, candidate, order)
+
+    def close(self, *, incomplete_only: bool = False) -> None:
+        """Cancel all drafts: the running ones and the complete ones that wait for the decision.
+
+        `incomplete_only`: cancel the running ones only.
+        """
+        running = self.running
+        for candidate, scope in self._scopes.items():
+            if not incomplete_only or candidate in running:
+                scope.cancel()
+
+    async def until(self, enough: Callable[[], bool]) -> None:
+        """Wait until `enough()` is true, no draft is running, or the commit deadline has passed."""
+        with trio.move_on_at(self._plan.commit_deadline) as scope:
+            while self.running and not enough():
+                await self._changed.wait()
+        self.late = scope.cancelled_caught
+
+    def no_answer_error(self) -> AllAttemptsFailed | MaxLatencyExceeded:
+        """Return the error of a plan in which no draft is complete."""
+        if self.late:
+            return MaxLatencyExceeded(self.failed, self.running)
+        return AllAttemptsFailed(self.failed)
+
+    async def _run(self, candidate: Candidate, order: int) -> None:
+        try:
+            with self._scopes[candidate]:
+                async with self._open_attempt(candidate, "draft") as attempt:
+                    draft = Draft(candidate, order, attempt)
+                    await self._read(draft)
+                    # The draft is complete before its response has ended. The rest of the response
+                    # is read only so that the connection can be reused, and must delay nothing.
+                    self.complete.append(draft)
+                    self._notify()
+                    await attempt.receive()
+                    await trio.sleep_forever()
+        except UpstreamFailure as failure:
+            self.failed.append(FailedAttempt(candidate, failure))
+            self._notify()
+
+    async def _read(self, draft: Draft) -> None:
+        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        await read_prelude(draft.attempt, gate, draft.events)
+        length = sum(map(_length, draft.events))
+        while not isinstance(draft.events[-1], AnswerEnd):
+            events = await draft.attempt.receive()
+            draft.events += events
+            length += sum(map(_length, events))
+            if length > LONGEST_DRAFT:
+                raise UpstreamFailure(
+                    FailureKind.PROTOCOL, f"the draft is longer than {LONGEST_DRAFT} characters"
+                )
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+def _length(event: Event) -> int:
+    match event:
+        case TextDelta(text=text) | ReasoningDelta(text=text):
+            return len(text)
+        case ToolCallDelta(arguments=arguments):
+            return len(arguments)
+        case AnswerEnd():
+            return 0
+        case _:
+            return 32

@@ -1,0 +1,296 @@
+"""The field: every entrant of one plan, from its start to the commit and past it.
+
+The strategies differ in *when* an attempt starts. Everything after the start is the same for all of
+them and is in this file. Each entrant is one attempt, owned by its lane's task in an `async with`.
+Until an attempt has won, the entrant holds its events back (its prelude) and asks the gate after
+each batch whether they are useful. Then:
+
+- The commit is one synchronous step (`_commit`): it records the winner and cancels the scope of
+  every other entrant. No task runs in between, so there cannot be two winners. An entrant that
+  would commit in the same tick sees the winner and stops.
+- The losers are cancelled one by one, through their own scopes. Cancelling the nursery would also
+  cancel the winner, which runs in the same nursery and has only begun to stream.
+- The winner's own task sends its prelude and then relays the events that follow. There is no queue
+  and no change of task between the upstream's socket and the client's. So a slow client slows the
+  upstream and does not fill a buffer.
+
+A lane is a place in the race. When its entrant fails and another candidate may help, the next
+untried candidate takes the place. An entrant can also be *denied* at its start: a limit of OMEN's
+own (a full provider, an empty budget) does not allow it. Then the next candidate takes its place in
+the same role. If an extra start (a hedge) is denied for every candidate, its candidate stays
+available for a later failover.
+
+Only `max_latency_ms` can force a decision: when it passes, the attempt with the most visible output
+commits with the events that it has. A separate task waits for that moment. It wakes the new winner
+through the scope around that entrant's current `receive`, which loses nothing when it is cancelled.
+
+Inside the nursery the field decides; outside it concludes. A lane never raises: it records what
+happened, and `conclude` returns or raises after the nursery and all streams in it have closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import inf
+
+import trio
+
+from omen.core.candidates import Candidate
+from omen.core.errors import AttemptDenied, FailedAttempt, UpstreamFailure
+from omen.core.plan import Attempt, OpenAttempt, Output, Plan, Role
+from omen_strategies.kit.entrant import Entrant, Lane
+from omen_strategies.kit.gate import Gate
+from omen_strategies.kit.result import Result
+from omen_strategies.kit.successors import Retries, Untried
+
+
+class Field:
+    """Entrants, the winner and the failures of one run of a plan.
+
+    `retries`: how often, in total, a candidate may be repeated when no other candidate is left.
+    """
+
+    def __init__(
+        self, plan: Plan, open_attempt: OpenAttempt, output: Output, *, retries: int = 0
+    ) -> None:
+        self._plan = plan
+        self._open_attempt = open_attempt
+        self._output = output
+        self._retries = Retries(plan, retries)
+        self._untried = Untried(plan)
+        self._result = Result()
+        self._running: list[Entrant] = []
+        """Entrants from their start until their stream is closed."""
+        self._changed = trio.Event()
+        self.lanes = 0
+        """The number of lanes that have not ended."""
+        self.is_settled = False
+        """Whether no further lane may start: an attempt has won, the request itself is at fault, or
+        no lane is left."""
+
+    @property
+    def has_untried(self) -> bool:
+        """Whether there is a candidate without an attempt."""
+        return len(self._untried) > 0
+
+    @property
+    def latest(self) -> Entrant | None:
+        """The running entrant that started last."""
+        return max(reversed(self._running), key=lambda entrant: entrant.started_at, default=None)
+
+    async def changed(self) -> None:
+        """Wait until an attempt starts, a lane ends, or the race is settled."""
+        await self._changed.wait()
+
+    def start(self, nursery: trio.Nursery, count: int) -> None:
+        """Start the first `count` lanes, each with the next untried candidate."""
+        for index in range(count):
+            candidate = self._untried.take()
+            if candidate is None:
+                break
+            self._enter(nursery, candidate, "entrant" if index else "primary")
+
+    def hedge(self, nursery: trio.Nursery) -> Lane | None:
+        """Start a lane beside the running ones, in another failure domain if possible.
+
+        Return None when every candidate has an attempt.
+        """
+        candidate = self._untried.take_in_other_domain(self._running)
+        return None if candidate is None else self._enter(nursery, candidate, "hedge")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[trio.Nursery]:
+        """Hold the nursery of the lanes, and enforce the commit deadline over it."""
+        # Two nurseries: the lanes' nursery must close by itself when the last lane ends, and the
+        # sleeping deadline task would keep it open.
+        async with trio.open_nursery() as watch:
+            async with trio.open_nursery() as lanes:
+                if self._plan.commit_deadline < inf:
+                    # The task may outlive the lanes: cancelling a closed scope does nothing.
+                    watch.start_soon(self._keep_deadline, lanes.cancel_scope)  # noqa: ASYNC111
+                yield lanes
+            watch.cancel_scope.cancel()
+
+    def conclude(self) -> Candidate:
+        """Return the winner. Call it after the nursery has closed.
+
+        **Raises.** The winner's own failure, `MaxLatencyExceeded`, or `AllAttemptsFailed`.
+        """
+        return self._result.conclude()
+
+    def _enter(self, nursery: trio.Nursery, candidate: Candidate, role: Role) -> Lane:
+        lane = Lane()
+        self.lanes += 1
+        # The entrant is made here and not in the lane's task, which runs later. Until then the
+        # entrant must count as running, or the strategy would start another one in its place.
+        nursery.start_soon(self._run_lane, lane, self._entrant(candidate, role))
+        return lane
+
+    def _entrant(
+        self,
+        candidate: Candidate,
+        role: Role,
+        *,
+        refused: tuple[Candidate, ...] = (),
+        after: FailedAttempt | None = None,
+    ) -> Entrant:
+        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        entrant = Entrant(candidate, role, gate, trio.current_time(), refused, after)
+        self._running.append(entrant)
+        self._notify()
+        return entrant
+
+    async def _run_lane(self, lane: Lane, first: Entrant) -> None:
+        """Run one lane, until its entrant wins, loses or has no successor."""
+        entrant: Entrant | None = first
+        try:
+            while entrant is not None:
+                failure = await self._run(entrant)
+                if failure is None:
+                    return
+                if isinstance(failure, AttemptDenied):
+                    entrant = await self._replace_denied(entrant, failure)
+                    lane.denied = entrant is None
+                else:
+                    entrant = await self._replace_failed(entrant, failure)
+        finally:
+            # A strategy's own task may share the nursery and wait for a change (a hedger does).
+            # If the last lane ended without this, that task would keep the nursery open for ever.
+            self.lanes -= 1
+            if self.lanes == 0:
+                self._settle()
+            self._notify()
+
+    async def _replace_denied(self, entrant: Entrant, denial: AttemptDenied) -> Entrant | None:
+        """Return the entrant that takes the place of a denied one; None if there is none."""
+        candidate, role = entrant.candidate, entrant.role
+        successor = None
+        if role == "retry":
+            return None
+        if self._plan.is_extra(role):
+            # The race can do without this start, so the denial is no failure of the race. The
+            # candidate may be needed later, in place of a failed one.
+            self._untried.put_back(candidate)
+            refused = (*entrant.refused, candidate)
+            if denial.failover:
+                successor = self._untried.take_in_other_domain(self._running, refused)
+            return None if successor is None else self._entrant(successor, role, refused=refused)
+        self._result.failed.append(FailedAttempt(candidate, denial))
+        if denial.failover and (successor := self._untried.take()) is not None:
+            return self._entrant(successor, role, after=entrant.after)
+        return await self._retry(entrant.after)
+
+    async def _replace_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Entrant | None:
+        """Return the entrant that takes the place of a failed one, perhaps its own candidate."""
+        if not failure.failover:
+            self._settle()
+            return None
+        after = FailedAttempt(entrant.candidate, failure)
+        successor = self._untried.take()
+        if successor is not None:
+            return self._entrant(successor, "failover", after=after)
+        return await self._retry(after)
+
+    async def _retry(self, failed: FailedAttempt | None) -> Entrant | None:
+        """Repeat the candidate that failed in this lane, after a pause, if a retry is granted.
+
+        No retry is needed while another lane runs.
+        """
+        if failed is None or self.lanes > 1:
+            return None
+        pause = self._retries.grant(failed.failure)
+        if pause is None:
+            return None
+        await trio.sleep(pause)
+        return self._entrant(failed.candidate, "retry")
+
+    async def _run(self, entrant: Entrant) -> UpstreamFailure | None:
+        """Run one attempt to its end; return its failure if the lane may replace it."""
+        result = self._result
+        try:
+            if result.winner is not None:
+                # Another entrant won before this task's first step. Its cancelled scope would stop
+                # it at its first await only, and opening an attempt has effects before that.
+                return None
+            with entrant.scope:
+                await self._compete(entrant)
+        except AttemptDenied as denial:
+            return None if result.is_decided else denial
+        except UpstreamFailure as failure:
+            if result.winner is entrant:
+                result.winner_failure = failure
+            elif result.winner is None:
+                result.failed.append(FailedAttempt(entrant.candidate, failure))
+                # `late` is set: the deadline task has cancelled the nursery, while this attempt
+                # failed in the same tick or was closing. A successor would be cancelled at once.
+                return None if result.late else failure
+        finally:
+            # Not before `_compete` has returned, and with it the stream has closed.
+            self._running.remove(entrant)
+        return None
+
+    async def _compete(self, entrant: Entrant) -> None:
+        async with self._open_attempt(entrant.candidate, entrant.role) as attempt:
+            entrant.attempt = attempt
+            await self._hold(entrant, attempt)
+            if self._result.winner is not entrant:
+                return  # it became useful in the very tick in which another entrant won
+            await self._output.send(entrant.prelude)
+            while events := await attempt.receive():
+                await self._output.send(events)
+
+    async def _hold(self, entrant: Entrant, attempt: Attempt) -> None:
+        """Gather the prelude until an entrant has won. Most losers are cancelled in here."""
+        try:
+            while self._result.winner is None:
+                # No await after `receive` in this scope: a deadline that cancels it in the tick in
+                # which events arrived must not interrupt between `receive` and the prelude.
+                with trio.CancelScope() as entrant.waiting:
+                    events = await attempt.receive()
+                    entrant.prelude.extend(events)
+                    # The second check of the winner is needed: another entrant may have committed
+                    # between the arrival of these events and this step.
+                    if entrant.gate.add(events) and self._result.winner is None:
+                        self._commit(entrant, attempt)
+        finally:
+            # It has won, or its stream is about to close: the deadline must not choose it.
+            entrant.waiting = None
+
+    def _commit(self, winner: Entrant, attempt: Attempt) -> None:
+        # Must stay synchronous. `attempt.commit` comes first: it raises on a second commit in the
+        # race, before anything here has changed.
+        attempt.commit()
+        self._result.winner = winner
+        self._settle()
+        for entrant in self._running:
+            if entrant is not winner:
+                entrant.scope.cancel()
+
+    def _settle(self) -> None:
+        self.is_settled = True
+        self._notify()
+
+    def _notify(self) -> None:
+        # A new event each time: tasks that wait now wake, and later waits are for later changes.
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def _keep_deadline(self, lanes: trio.CancelScope) -> None:
+        """Force a decision when the commit deadline passes without a winner."""
+        await trio.sleep_until(self._plan.commit_deadline)
+        if self._result.winner is not None:
+            return
+        best = max(
+            (entrant for entrant in self._running if entrant.waiting and entrant.gate.visible),
+            key=lambda entrant: (entrant.gate.visible, entrant.candidate.score),
+            default=None,
+        )
+        if best is None or best.attempt is None or best.waiting is None:
+            # Set before the cancel: a lane that fails while it is being cancelled reads it.
+            self._result.late = [entrant.candidate for entrant in self._running]
+            lanes.cancel()
+        else:
+            # First the commit, then the wake-up: the task must see that its entrant has won.
+            self._commit(best, best.attempt)
+            best.waiting.cancel()

@@ -1,0 +1,99 @@
+"""The commit gate: allows the commit once an attempt is useful, and bounds its prelude until then.
+
+The rule of `omen.core.useful` decides what is useful, here with the caller's own threshold. The
+gate adds two rules that only a race needs: an answer that ends without visible content is a
+failure, and an attempt must not fill the memory before it is useful.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
+from omen.core.plan import Attempt
+from omen.core.useful import UsefulMeter
+
+PRELUDE_LIMIT = 1 << 20
+"""Characters of text and tool calls that an attempt may send before it is useful. A few characters
+are enough to be useful, so a megabyte is a flood of whitespace: the upstream is at fault."""
+REASONING_LIMIT = 64 << 20
+"""Bytes of the whole prelude. The longest known reasoning, 128,000 tokens with one token per delta
+in Anthropic's wire format, takes half of it. Longer reasoning is no evidence against the upstream's
+health: the attempt fails, another candidate may help, and no circuit breaker counts it."""
+EVENT_BYTES = 96
+"""The bytes of one event without its text, measured with `sys.getsizeof`."""
+
+
+class Gate:
+    """The judge of one attempt's events, until the attempt may commit.
+
+    `visible` is the amount of output that a client could see. An attempt needs more than 0 to be
+    chosen when `max_latency_ms` passes.
+    """
+
+    def __init__(self, min_useful_tokens: int, reasoning_counts: bool) -> None:
+        self._meter = UsefulMeter(min_useful_tokens, reasoning_counts)
+        self._text = 0
+        self._held = 0
+
+    @property
+    def visible(self) -> int:
+        """Characters that a client could see by now, without whitespace."""
+        return self._meter.visible
+
+    def add(self, events: Sequence[Event]) -> bool:
+        """Take the next events of the prelude; return whether the attempt may commit.
+
+        **Raises.** `UpstreamFailure`: the attempt ended without visible content, or its reasoning
+        exceeds the limit (`EMPTY`), or it sends a flood of whitespace (`PROTOCOL`). Another
+        candidate may help.
+        """
+        useful = False
+        for event in events:
+            useful = self._meter.take(event) or useful
+            self._measure(event)
+            if isinstance(event, AnswerEnd) and not useful:
+                raise UpstreamFailure(
+                    FailureKind.EMPTY, f"an empty answer (finished with {event.reason})"
+                )
+        if not useful:
+            self._refuse_floods()
+        return useful
+
+    def _measure(self, event: Event) -> None:
+        """Add an event's size in memory, once."""
+        self._held += EVENT_BYTES
+        match event:
+            case TextDelta(text=text):
+                self._text += len(text)
+            case ToolCallDelta(arguments=arguments):
+                self._text += len(arguments)
+            case ReasoningDelta(text=text):
+                self._held += len(text)
+            case WireEvent(data=data):
+                self._held += len(data)
+
+    def _refuse_floods(self) -> None:
+        if self._text > PRELUDE_LIMIT:
+            raise UpstreamFailure(
+                FailureKind.PROTOCOL, f"sent nothing useful in {PRELUDE_LIMIT} characters"
+            )
+        if self._held + self._text > REASONING_LIMIT:
+            raise UpstreamFailure(
+                FailureKind.EMPTY, f"reasoned for {REASONING_LIMIT >> 20} MiB without an answer"
+            )
+
+
+async def read_prelude(attempt: Attempt, gate: Gate, prelude: list[Event]) -> None:
+    """Receive events until the gate says that they are useful.
+
+    **Raises.** `UpstreamFailure`, of the attempt or of the gate.
+    **Cancellation.** `prelude` has every event that was received.
+    """
+    useful = False
+    while not useful:
+        # No await between these lines: a cancelled call must not lose events.
+        events = await attempt.receive()
+        prelude += events
+        useful = gate.add(events)

@@ -1,0 +1,20 @@
+"""Single: one candidate at a time.
+
+The plan's first candidate starts. If it fails before its commit and another candidate may help, the
+next candidate starts. A fatal failure (the request itself is at fault) ends the run, because the
+next candidate would fail in the same way, only later.
+"""
+
+from __future__ import annotations
+
+from omen.core.candidates import Candidate
+from omen.core.plan import OpenAttempt, Output, Plan
+from omen_strategies.kit import Field
+
+
+async def single(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+    """Run one candidate after the other until one commits; return the winner."""
+    field = Field(plan, open_attempt, output)
+    async with field.open() as nursery:
+        field.start(nursery, 1)
+    return field.conclude()

@@ -1,0 +1,127 @@
+"""Who is a candidate, in which order, and by which deadlines."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import pytest
+
+from omen.core.candidates import Endpoint
+from omen.core.errors import RequestError
+from omen.core.hints import RaceHints
+from omen.core.plan import Plan
+from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
+
+PROVIDERS = [
+    CatalogProvider("openai", "openai", (Endpoint("http://o/v1"),), ("gpt", "shared")),
+    CatalogProvider("claude", "anthropic", (Endpoint("http://a"),), ("sonnet", "shared")),
+    CatalogProvider(
+        "local", "ollama", (Endpoint("http://l1"), Endpoint("http://l2")), ("org/llama", "shared")
+    ),
+    CatalogProvider("open", "openai_compatible", (Endpoint("http://c/v1"),)),
+]
+
+
+def plan(model: str, hints: RaceHints | None = None, **defaults: Any) -> Plan:
+    router = Router(Catalog(PROVIDERS), PlanDefaults(**defaults), ["single", "race"])
+    return router.plan(model, hints or RaceHints(), 100.0)
+
+
+def names(model: str, hints: RaceHints | None = None, **defaults: Any) -> list[str]:
+    return [candidate.name for candidate in plan(model, hints, **defaults).candidates]
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt", ["openai/gpt"]),
+        ("openai/gpt", ["openai/gpt"]),
+        ("openai/not-listed", ["openai/not-listed"]),
+        ("open/any/thing", ["open/any/thing"]),
+        ("org/llama", ["local/org/llama", "local/org/llama"]),
+        ("local/org/llama", ["local/org/llama", "local/org/llama"]),
+        ("sonnet,gpt", ["claude/sonnet", "openai/gpt"]),
+        (" sonnet , openai/gpt ", ["claude/sonnet", "openai/gpt"]),
+        ("gpt,openai/gpt", ["openai/gpt"]),
+        ("shared", ["openai/shared", "claude/shared", "local/shared", "local/shared"]),
+        ("auto", ["openai/gpt", "claude/sonnet", "local/org/llama", "local/org/llama"]),
+    ],
+)
+def test_a_models_name_is_resolved(model: str, expected: list[str]) -> None:
+    assert names(model) == expected
+
+
+def test_a_slash_splits_only_behind_a_configured_provider() -> None:
+    assert plan("org/llama").candidates[0].model == "org/llama"
+    assert plan("local/org/llama").candidates[0].model == "org/llama"
+
+
+def test_further_endpoints_stand_behind_everybodys_first() -> None:
+    urls = [candidate.endpoint.base_url for candidate in plan("local/x,gpt").candidates]
+    assert urls == ["http://l1", "http://o/v1", "http://l2"]
+
+
+def test_an_alias_is_a_list_of_models() -> None:
+    aliases = {"fast": ["claude/sonnet", "openai/gpt"]}
+    assert names("fast", aliases=aliases) == ["claude/sonnet", "openai/gpt"]
+
+
+def test_the_caller_may_name_the_providers() -> None:
+    assert names("shared", RaceHints(providers=("claude", "openai"))) == [
+        "openai/shared",
+        "claude/shared",
+    ]
+
+
+def test_weights_order_what_the_caller_did_not_order() -> None:
+    weights = RaceHints(priority_weights={"claude": 3.0, "openai": 0.5})
+    assert names("shared", weights)[0] == "claude/shared"
+    assert names("shared", weights)[-2:] == ["openai/shared", "local/shared"]
+    assert names("gpt,sonnet", weights) == ["openai/gpt", "claude/sonnet"]  # as written
+
+
+@pytest.mark.parametrize(
+    ("model", "hints", "status", "param"),
+    [
+        ("nobody", RaceHints(), 404, "model"),
+        ("", RaceHints(), 404, "model"),
+        ("gpt", RaceHints(providers=("claude",)), 404, "model"),
+        ("gpt", RaceHints(providers=("nobody",)), 400, "omen.providers"),
+        ("gpt", RaceHints(priority_weights={"nobody": 1.0}), 400, "omen.priority_weights"),
+        ("gpt", RaceHints(strategy="speculate"), 400, "omen.strategy"),
+        ("gpt", RaceHints(k=9), 400, "omen.k"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_by_name(
+    model: str, hints: RaceHints, status: int, param: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        plan(model, hints)
+    assert (caught.value.status, caught.value.param) == (status, param)
+
+
+def test_hints_win_over_defaults_and_defaults_fill_the_rest() -> None:
+    made = plan("gpt", strategy="race", k=3, max_latency=2.0, total_timeout=60.0)
+    assert (made.strategy, made.k) == ("race", 3)
+    assert (made.commit_deadline, made.total_deadline) == (102.0, 160.0)
+    hints = RaceHints(strategy="single", k=4, max_latency=0.5, total_timeout=5.0)
+    made = plan("gpt", hints, strategy="race", k=3, max_latency=2.0, total_timeout=60.0)
+    assert (made.strategy, made.k) == ("single", 4)
+    assert (made.commit_deadline, made.total_deadline) == (100.5, 105.0)
+
+
+def test_without_a_deadline_there_is_none_but_the_servers_own() -> None:
+    made = plan("gpt")
+    assert made.commit_deadline == inf
+    assert made.total_deadline == 700.0
+
+
+def test_the_servers_bound_holds_whatever_a_caller_asks_for() -> None:
+    assert plan("gpt", RaceHints(total_timeout=9e9), total_timeout=60.0).total_deadline == 160.0
+
+
+def test_the_tag_low_latency_means_a_race_unless_a_strategy_is_given() -> None:
+    tags = {"priority": "low-latency"}
+    assert plan("gpt", RaceHints(tags=tags)).strategy == "race"
+    assert plan("gpt", RaceHints(tags=tags, strategy="single")).strategy == "single"
