@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -182,20 +183,25 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(directory: Path) -> Iterator[PostgresServer]:
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL in a folder of its own.
+
+    Not in one of pytest's: PostgreSQL is another user than root, and the next pytest that starts on
+    this machine would take the way to its files from it.
+    """
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
-    directory.chmod(0o755)
-    for above in directory.parents[:-2]:
-        above.chmod(above.stat().st_mode | 0o011)
-    server = PostgresServer(directory, programs)
-    server.create()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with TemporaryDirectory(prefix="omen-postgres-", ignore_cleanup_errors=True) as folder:
+        directory = Path(folder)
+        directory.chmod(0o755)
+        server = PostgresServer(directory, programs)
+        server.create()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 _NGINX = """

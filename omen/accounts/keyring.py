@@ -3,13 +3,14 @@
 The ring is read again every few seconds, so that a key that was revoked somewhere opens nothing
 any more here. A key that is not known, or whose secret is another one, is looked for at once: it
 may be new, or may have been rotated, which also ends the secret it had. While the database is away
-the keys last read hold. Without any key the gateway is for this machine alone.
+the keys last read hold. A key whose row cannot be read opens nothing, and the others hold. Without
+any key the gateway is for this machine alone.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import trio
 
@@ -48,6 +49,7 @@ class KeyRing:
         self._read_at = -1e9
         self._reads = 0
         self._away = False
+        self._unreadable: frozenset[str] = frozenset()
         self._turn = trio.Lock()
         self.allow_anonymous = allow_anonymous
 
@@ -57,7 +59,10 @@ class KeyRing:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no key at all, so that callers on this machine need none."""
+        """Whether there is no key at all, so that callers on this machine need none.
+
+        A key whose row cannot be read is a key: it opens nothing, and ends the time without keys.
+        """
         return self._keys is not None and not self._keys
 
     async def run(self) -> None:
@@ -143,6 +148,16 @@ class KeyRing:
             return
         self._away = False
         self._keys = {record.key_id: record for record in records}
+        self._complain(records)
+
+    def _complain(self, records: Iterable[KeyRecord]) -> None:
+        """Name the keys whose rows cannot be read, each time that others are among them."""
+        why = {record.key_id: record.unreadable for record in records if record.unreadable}
+        for key_id in sorted(why.keys() - self._unreadable):
+            logger.warning(
+                "the row of key %s cannot be read (%s): that key opens nothing", key_id, why[key_id]
+            )
+        self._unreadable = frozenset(why)
 
 
 def _refusal(what: str) -> RequestError:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from omen.config import Loaded, load_settings
 from omen.gateway import resolved_url
-from omen.ledger.database import ERRORS, Database, open_database, shown_url
+from omen.ledger.database import ERRORS, Database, SchemaTooNewError, open_database, shown_url
 from omen.race.installed import load_strategies
 
 _T = TypeVar("_T")
@@ -50,6 +50,9 @@ class Books:
                 return work(database)
             finally:
                 database.close()
+        except SchemaTooNewError as error:
+            print(f"omen: {self.name}: {error}", file=sys.stderr)
+            return None
         except ERRORS as error:
             print(f"omen: the database {self.name} fails: {type(error).__name__}", file=sys.stderr)
             return None

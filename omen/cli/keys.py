@@ -16,6 +16,11 @@ from omen.core.credentials import KeyRecord, make_key
 from omen.ledger.database import Database
 from omen.race.installed import load_strategies
 
+MOST_A_MINUTE = 2**31 - 1
+"""What PostgreSQL's column holds. SQLite's would hold more, and has the same bound."""
+MOST_USD = 10**9
+"""A month. Beyond it a store could not add it up to the nano-dollar."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of this command, and their arguments, to its parser."""
@@ -94,14 +99,14 @@ def _rotate(args: argparse.Namespace) -> int:
     made = make_key(args.key_id)
     secret = _Secret(made.text)
 
-    def rotate(database: Database) -> str:
+    def rotate(database: Database) -> str | None:
         in_use = {key.key_id for key in database.keys() if key.revoked_at is None}  # noqa: SIM118
         if args.key_id not in in_use:
             return f"no key {args.key_id} is in use"
         if why_not := secret.show():
             return f"the key was not changed: {why_not}"
-        database.rotate_key(args.key_id, made.digest)
-        return ""
+        # It may have been revoked since, or its row is revoked and unreadable.
+        return "" if database.rotate_key(args.key_id, made.digest) else None
 
     books = Books(args)
     return secret.conclude(books, books.ask(rotate))
@@ -124,7 +129,7 @@ class _Secret:
         return why_not
 
     def conclude(self, books: Books, why_not: str | None) -> int:
-        """Say what became of it, and return the exit status. None: the database failed."""
+        """Report what became of the key, and return the exit status. None: it was not stored."""
         if why_not == "":
             kept = f"it is shown this once; only a hash of it is kept, in {books.name}"
             print(f"omen: {kept}", file=sys.stderr)
@@ -144,6 +149,8 @@ def _missing(args: argparse.Namespace, done: bool | None) -> int:
 
 def _row(key: KeyRecord) -> Sequence[str]:
     caller = key.caller
+    if key.unreadable is not None:
+        return (key.key_id, "", "unreadable", *["?"] * 6, "opens nothing")
     return (
         key.key_id,
         caller.name,
@@ -163,19 +170,24 @@ def _shown(limit: object) -> str:
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    """Read a limit of a minute. **Raises.** `argparse.ArgumentTypeError`."""
+    try:
+        count = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a whole number") from None
+    if not 1 <= count <= MOST_A_MINUTE:
+        raise argparse.ArgumentTypeError(f"must be between 1 and {MOST_A_MINUTE}")
     return count
 
 
 def _usd(text: str) -> Decimal:
+    """Read an amount. **Raises.** `argparse.ArgumentTypeError`."""
     try:
         amount = Decimal(text)
     except InvalidOperation:
         raise argparse.ArgumentTypeError("must be a number of US dollars") from None
-    if not (amount.is_finite() and amount >= 0):
-        raise argparse.ArgumentTypeError("must be at least 0")
+    if not (amount.is_finite() and 0 <= amount <= MOST_USD):
+        raise argparse.ArgumentTypeError(f"must be between 0 and {MOST_USD}")
     return amount
 
 

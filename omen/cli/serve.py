@@ -27,7 +27,7 @@ from omen.config import Loaded, Settings, load_settings
 from omen.core.records import Observer
 from omen.front.app import make_app
 from omen.gateway import make_books, open_gateway
-from omen.ledger.database import shown_url
+from omen.ledger.database import DatabaseTooNewError, shown_url
 from omen.race.installed import load_strategies
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
 from omen.sim import open_fleet
@@ -87,16 +87,21 @@ def _unwritable(path: Path) -> str:
 
 async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | None) -> int:
     """Serve until told to stop; return the exit status."""
-    status = 0
+    status, books = 0, make_books(loaded.settings.ledger, loaded.folder)
+    try:
+        await books.check()
+    except DatabaseTooNewError as error:
+        print(f"omen: {shown_url(books.url)}: {error}", file=sys.stderr)
+        return 1
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
-        stop_requested, shutdown = trio.Event(), trio.Event()
-        await nursery.start(heed_signals, stop_requested, nursery.cancel_scope)
+        stop_signal, shutdown = trio.Event(), trio.Event()
+        await nursery.start(heed_signals, stop_signal, nursery.cancel_scope)
+        certificate = Certificate(loaded)
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
-        books, certificate = make_books(settings.ledger, loaded.folder), Certificate(loaded)
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
-            app = make_app(gateway, feed, settings.server, stop_requested, connections)
+            app = make_app(gateway, feed, settings.server, stop_signal, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
             freeze_what_is_built()
@@ -122,7 +127,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                         renew = partial(certificate.renew, handle=handle)
                         await background.start(heed_reloads, gateway, load, renew)
                         _announce(handle, settings, loaded, shown_url(books.url))
-                        await stop_requested.wait()
+                        await stop_signal.wait()
                         await trio.sleep(settings.server.drain_delay_seconds)
                         feed.close()
                         shutdown.set()

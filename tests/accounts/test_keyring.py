@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -242,6 +243,40 @@ class TestTime:
         worker.away = False
         await trio.sleep(LOOK_AGAIN_SECONDS)
         assert (await keys.identify(key.text, local=False)).key_id == key.key_id
+
+
+class TestUnreadableRows:
+    """A row that somebody has edited by hand, or a later version has written."""
+
+    async def test_one_costs_its_own_key_and_nobody_else(
+        self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sound, broken = make_key(), make_key()
+        keys, worker = ring(record(sound), record(broken))
+        await keys.refresh()
+        assert (await keys.identify(broken.text, local=False)).key_id == broken.key_id
+        worker.records[1] = replace(record(broken), unreadable="JSONDecodeError")
+        for _ in range(3):
+            await keys.refresh()
+        assert (await keys.identify(sound.text, local=False)).key_id == sound.key_id
+        assert (await refused(keys.identify(broken.text, local=True))).status == 401
+        (complaint,) = caplog.messages  # a night is long
+        assert broken.key_id in complaint
+        assert "JSONDecodeError" in complaint
+        worker.records[1] = record(broken)
+        await keys.refresh()
+        assert (await keys.identify(broken.text, local=False)).key_id == broken.key_id
+
+    async def test_the_only_key_being_one_does_not_open_the_gateway(
+        self, autojump_clock: MockClock
+    ) -> None:
+        broken = make_key()
+        keys, _ = ring(replace(record(broken, admin=True), unreadable="ValueError"))
+        await keys.refresh()
+        assert not keys.is_empty
+        for shown in (None, "any", broken.text):
+            assert (await refused(keys.identify(shown, local=True))).status == 401
+            assert (await refused(keys.admit_admin(shown, local=True))).status == 401
 
 
 async def test_without_a_database_there_are_no_keys() -> None:
