@@ -98,7 +98,7 @@ async def test_store_month_and_ledger_have_one_number_to_the_nano_dollar(
 async def test_the_rows_of_races_that_run_are_not_counted_twice(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    """Told again while winners stream, and their losers are in the books."""
+    """Core defect 20. Told again while winners stream, and their losers are in the books."""
     books = inline_books(tmp_path)
     fleet = (upstream("a", first_token=0.5, gap=0.2, tokens=400), upstream("b", first_token=5.0))
     price = Price(input=Decimal(1000), output=Decimal(1000))

@@ -197,7 +197,7 @@ async def test_nothing_that_anybody_can_put_into_a_row_stops_the_books(
 
 
 async def test_a_spool_that_cannot_be_used_does_not_keep_the_database_away(tmp_path: Path) -> None:
-    """A read-only disk, say, and a database that was away for a moment."""
+    """Core defect 23. A read-only disk, say, and a database that was away for a moment."""
     (tmp_path / "spool").write_text("a file where a directory should be")
     flaky = Flaky()
     async with over(flaky, tmp_path / "spool") as ledger:

@@ -25,6 +25,7 @@ async def spend(store: SharedStore, name: str, amount: int) -> None:
 async def test_what_is_held_here_is_held_there_before_it_counts_as_back(
     autojump_clock: MockClock,
 ) -> None:
+    """Core defect 21."""
     server = FakeServer()
     async with replica_of(server, "one") as one, replica_of(server, "two") as two:
         await trio.sleep(SOON)
@@ -94,6 +95,7 @@ async def test_holds_that_come_while_it_returns_wait_for_that(autojump_clock: Mo
 async def test_what_was_set_aside_here_is_free_again_when_it_has_ended(
     autojump_clock: MockClock,
 ) -> None:
+    """Core defect 22."""
     server = FakeServer()
     async with replica_of(server, "one") as one:
         await trio.sleep(SOON)

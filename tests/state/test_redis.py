@@ -103,7 +103,7 @@ async def test_a_version_that_named_no_replica_is_counted_with(redis: RedisServe
 
 
 async def test_what_replicas_said_that_are_gone_is_forgotten(redis: RedisServer) -> None:
-    """A hash of thirty dead replicas' histograms was read every two seconds: three megabytes."""
+    """Core defect 24. A hash of thirty dead replicas' histograms was read all the time."""
     async with open_redis(redis.url, "alive", 5.0) as alive:
         await flushed(alive)
         for number in range(30):

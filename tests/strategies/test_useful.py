@@ -135,6 +135,7 @@ def test_a_flood_that_is_never_useful_is_the_upstreams_fault(piece: Event) -> No
     ids=["reasoning", "an upstream's own words", "nothing"],
 )
 def test_what_is_held_is_counted_once_with_what_each_event_takes(piece: Event, size: int) -> None:
+    """Core defect 2."""
     pieces, kind = thinks_until_it_fails(piece)
     assert pieces == REASONING_LIMIT // (size + EVENT_BYTES)
     assert kind is FailureKind.EMPTY
