@@ -138,13 +138,36 @@ async def _open_stream(where: SplitResult) -> Stream:
     try:
         with trio.fail_after(CONNECT_SECONDS):
             if secure:
-                context = ssl.create_default_context()
-                return await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context)
+                return await _open_tls(host, port)
             return await trio.open_tcp_stream(host, port)
     except trio.TooSlowError:
         raise ConnectFailed(f"no connection within {CONNECT_SECONDS:g} s") from None
+    except trio.BrokenResourceError as failure:
+        raise ConnectFailed(f"no TLS with it: {_reason(failure)}") from failure
     except (OSError, ValueError) as failure:
         raise ConnectFailed(f"cannot connect: {failure or type(failure).__name__}") from failure
+
+
+async def _open_tls(host: str, port: int) -> trio.SSLStream[trio.SocketStream]:
+    """Connect and greet: what is wrong with a certificate is known here, and nowhere later."""
+    context = ssl.create_default_context()
+    stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context)
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
+def _reason(failure: trio.BrokenResourceError) -> str:
+    """Say why a greeting failed, in the words of what found out."""
+    match failure.__cause__:
+        case ssl.SSLCertVerificationError(verify_message=words):
+            return f"its certificate is not trusted ({words})"
+        case ssl.SSLError(reason=str(words)) if words != "UNEXPECTED_EOF_WHILE_READING":
+            return words.lower().replace("_", " ")
+    return "the connection ended before the greeting"
 
 
 def _refused(group: BaseExceptionGroup[trio_websocket.ConnectionRejected]) -> ConnectFailed:

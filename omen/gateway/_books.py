@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from omen.config import LedgerSettings
+from omen.config import LedgerSettings, locate
 from omen.ledger import Ledger, Spool
 from omen.ledger.database import (
     Database,
@@ -59,10 +59,13 @@ class Books:
             await worker.aclose()
 
 
-def make_books(settings: LedgerSettings, directory: Path) -> Books:
-    """Make the books that are configured; nothing is opened yet. Paths are below `directory`."""
-    url, replica = resolved_url(settings, directory), secrets.token_hex(8)
-    spool = Spool(directory / settings.spool_path, settings.spool_max_bytes)
+def make_books(settings: LedgerSettings, folder: Path) -> Books:
+    """Make the books that are configured; nothing is opened yet.
+
+    Relative paths count from `folder`, which is `Loaded.folder`.
+    """
+    url, replica = resolved_url(settings, folder), secrets.token_hex(8)
+    spool = Spool(locate(folder, settings.spool_path), settings.spool_max_bytes)
     seconds = settings.timeout_seconds
     open_: Callable[[], Database] = partial(open_database, url, seconds)
     return Books(
@@ -75,14 +78,17 @@ def make_books(settings: LedgerSettings, directory: Path) -> Books:
     )
 
 
-def resolved_url(settings: LedgerSettings, directory: Path) -> str:
-    """Give the database's URL, with a path that holds wherever one stands."""
+def resolved_url(settings: LedgerSettings, folder: Path) -> str:
+    """Return the database's URL, with an absolute path; a relative one counts from `folder`.
+
+    With three slashes a path is relative, with four absolute.
+    """
     url = settings.url or EMBEDDED
-    path = url.removeprefix("sqlite:")
-    if path == url:
+    if not url.startswith("sqlite:"):
         return url
-    relative = path.removeprefix("///") if not path.startswith("////") else path[3:]
-    return f"sqlite:{directory / relative}"
+    path = url.removeprefix("sqlite:")
+    written = path.removeprefix("///") if not path.startswith("////") else path[3:]
+    return f"sqlite:{locate(folder.absolute(), written)}"
 
 
 def _nothing(database: Database) -> None:

@@ -178,6 +178,46 @@ class TestTime:
         worker.records.append(record(new))
         assert (await keys.identify(new.text, local=False)).key_id == new.key_id
 
+    async def test_a_new_secret_opens_at_once_and_ends_the_old_one(
+        self, autojump_clock: MockClock
+    ) -> None:
+        old = make_key()
+        keys, desk = ring(record(old))
+        await keys.refresh()
+        assert (await keys.identify(old.text, local=False)).key_id == old.key_id
+        new = make_key(old.key_id)
+        desk.records[:] = [record(new)]
+        assert (await keys.identify(new.text, local=False)).key_id == old.key_id
+        assert (await refused(keys.identify(old.text, local=False))).status == 401
+        assert (await keys.identify(new.text, local=False)).key_id == old.key_id
+
+    async def test_wrong_secrets_do_not_have_the_database_asked_each_time(
+        self, autojump_clock: MockClock
+    ) -> None:
+        """Nor do they keep the right one waiting."""
+        key = make_key()
+        keys, desk = ring(record(key))
+        await keys.refresh()
+        await trio.sleep(LOOK_AGAIN_SECONDS)
+        began = trio.current_time()
+
+        async def guess() -> None:
+            await refused(keys.identify(make_key(key.key_id).text, local=False))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(guess)
+        assert desk.asked == 2
+        for _ in range(10):
+            await guess()
+        assert desk.asked == 12
+        assert trio.current_time() - began == pytest.approx(10 * LOOK_AGAIN_SECONDS)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guess)
+            now = trio.current_time()
+            assert (await keys.identify(key.text, local=False)).key_id == key.key_id
+            assert trio.current_time() == now
+
     async def test_while_the_database_is_away_the_keys_last_read_hold(
         self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
     ) -> None:

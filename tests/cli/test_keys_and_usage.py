@@ -184,3 +184,67 @@ def test_a_race_is_watched_with_a_key(tmp_path: Path) -> None:
             assert "committed" in told.stdout
     checked = run(tmp_path, "keys", "list", OMEN_KEY=key)
     assert "OMEN_KEY" not in checked.stderr
+
+
+# Which database ---------------------------------------------------------------------------------
+
+
+def test_a_command_finds_the_database_of_the_gateway_from_any_folder(tmp_path: Path) -> None:
+    """Paths, and `.env`, count from the folder of the file that is named."""
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("[server]\nport = 0\n[health]\nprobe = false\n")
+    with running(elsewhere, "serve", "--config", "../srv/omen.toml", until="serving on") as started:
+        url = served_at(started[1])
+        assert httpx.get(f"{url}/v1/models", timeout=30).status_code == 200
+        made = run(elsewhere, "keys", "--config", str(home / "omen.toml"), "create", "bob")
+        assert str(home / "omen.db") in made.stderr
+        key = {"authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.get(f"{url}/v1/models", headers=key, timeout=30).status_code == 200
+    here = run(home, "keys", "list")
+    assert "bob" in here.stdout
+    assert str(home / "omen.db") in here.stderr
+    used = run(elsewhere, "usage", "--config", "../srv/omen.toml")
+    assert str(home / "omen.db") in used.stdout
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_database_named_in_the_env_file_beside_the_configuration_is_the_one(
+    tmp_path: Path,
+) -> None:
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("")
+    (home / ".env").write_text("OMEN_DB_URL=sqlite:books/mine.db\n")
+    run(elsewhere, "keys", "--config", "../srv/omen.toml", "create", "bob")
+    assert (home / "books" / "mine.db").exists()
+    (elsewhere / ".env").write_text("OMEN_DB_URL=sqlite:its.db\n")
+    made = run(elsewhere, "keys", "--config", "../srv/omen.toml", "create", "bob")
+    assert "its.db" in made.stderr
+    assert (home / "its.db").exists()
+
+
+def test_books_in_the_folder_that_paths_counted_from_once_are_not_passed_over_in_silence(
+    tmp_path: Path,
+) -> None:
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("[server]\nport = 0\n")
+    run(elsewhere, "keys", "create", "bob")
+    told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
+    assert f"{elsewhere / 'omen.db'} is not used: move it there" in told
+    told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
+    assert "is not used" not in told
+    (home / "omen.db").unlink()
+    with running(elsewhere, "serve", "--config", "../srv/omen.toml", until="serving on") as started:
+        assert "is not used: move it there" in started[1]
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path: Path) -> None:
+    done = run(tmp_path, "keys", "list", OMEN_DB_URL="sqlite:~/a.db", HOME=str(tmp_path / "me"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "me" / "a.db").exists()
+    assert not (tmp_path / "~").exists()
