@@ -9,7 +9,7 @@ CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # async function may have no await because its caller wants an async one), ASYNC127 (the owner
 # chose httpx; docs/decisions/2026-11-23-own-transport-under-httpx.md).
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
-	--startable-in-context-manager heed_signals,heed_reloads,stay_idle,never_read,keep_reading
+	--startable-in-context-manager heed_signals,heed_reloads,stay,stay_idle,never_read,keep_reading
 
 .PHONY: setup run quick test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas clean
 

@@ -33,14 +33,14 @@ _TIMEOUT = httpx.Timeout(60.0)
 
 
 class Replica:
-    """A gateway that can leave and return. `run` belongs into a nursery."""
+    """A gateway that can leave and return. `stay` belongs into a nursery."""
 
     def __init__(self, open_: Callable[[], AbstractAsyncContextManager[Server]]) -> None:
         self._open = open_
         self._leave = trio.Event()
         self.url: str | None = None
 
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def stay(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `leave`; started when it serves."""
         self._leave = trio.Event()
         async with self._open() as server:

@@ -136,7 +136,7 @@ async def measure(options: Options) -> Report:
             clients = Clients(replicas, callers, options.seed)
             async with trio.open_nursery() as nursery:
                 for replica in replicas:
-                    await nursery.start(replica.run)
+                    await nursery.start(replica.stay)
                 nursery.start_soon(_disturb, nursery, options.seconds, redis, replicas)
                 await clients.run(options.clients, options.seconds)
                 read = partial(read_books, redis.url, postgres.url, replicas, keys, TIGHT_USD)
@@ -174,7 +174,7 @@ async def _disturb(
         await trio.to_thread.run_sync(redis.start)
 
     def returns(replica: Replica) -> Callable[[], Awaitable[None]]:
-        return partial(nursery.start, replica.run)
+        return partial(nursery.start, replica.stay)
 
     began = trio.current_time()
     steps: Sequence[tuple[float, Callable[[], object]]] = (
