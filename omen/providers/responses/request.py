@@ -29,6 +29,7 @@ from omen.core.chat import (
 )
 from omen.providers.chat_completions.request import effort_for, samples
 from omen.providers.chat_completions.traits import ChatTraits
+from omen.providers.responses.passthrough import fitted, own_words
 from omen.providers.shared.failures import unsupported
 
 _PASSED_ON = (
@@ -44,11 +45,20 @@ _PASSED_ON = (
 Item = dict[str, Any]
 
 
-def responses_body(request: ChatRequest, model: str, traits: ChatTraits) -> dict[str, Any]:
+def responses_body(
+    request: ChatRequest, model: str, traits: ChatTraits, max_output: int | None = None
+) -> dict[str, Any]:
     """Write the body of a streamed request.
+
+    A client that speaks this API has written it already. It goes as it came, but for what the model
+    is known to refuse and what is ours to decide. `max_output` is the most tokens that the model
+    generates, where that is known.
 
     **Raises.** `UpstreamFailure` (`UNSUPPORTED`) for what cannot be said here.
     """
+    said = own_words(request)
+    if said is not None:
+        return {**fitted(said, traits, max_output), "model": model, "stream": True}
     if request.logprobs:
         raise unsupported("logprobs with this model")
     body: dict[str, Any] = {

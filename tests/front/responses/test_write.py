@@ -19,11 +19,10 @@ from omen.core.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.core.hints import RaceHints
 from omen.core.plan import AttemptRecord, Plan, RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.responses import Responses
-from omen.front.responses._api import ResponseWriter
+from omen.front.responses._stream import ResponseWriter
 from tests.docs.pages import someone
 
 USAGE = Usage(30, 20, {"cached_tokens": 10}, {"reasoning_tokens": 5})
@@ -35,8 +34,11 @@ def race() -> RaceRecord:
 
 
 def writer(**said: Any) -> ResponseWriter:
-    asked = ParsedRequest(None, "m", RaceHints(), stream=True, said=said)  # type: ignore[arg-type]
-    return Responses().writer(race(), asked)
+    return Responses().writer(race(), asked(**said))
+
+
+def asked(**said: Any) -> ParsedRequest:
+    return Responses().parse(json.dumps({"model": "m", "input": "hi", **said}).encode(), {})
 
 
 def parse(data: bytes) -> list[dict[str, Any]]:
