@@ -1,7 +1,7 @@
 """OpenAI's Responses API, as clients speak it: the SDK, and Codex.
 
     _api            the dialect of POST /v1/responses
-    _schema         requests as they come in, _item_schema their items, _tool_schema their tools
+    _schema         requests as they come in; _item_schema, _tool_schema, _setting_schema: parts
     _parse          from there to the vocabulary; _verbatim: in the client's own words, for OpenAI
     _items          a conversation's items
     _tools          tools and which of them is to be called; _client_tools, _forms: which they are

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
+from omen.front.responses._setting_schema import ReasoningIn, TextIn
 from omen.front.responses._tool_schema import AnyToolIn, Open
 
 _PARTS = {
@@ -129,6 +130,22 @@ class FoundToolsIn(Open):
     tools: list[AnyToolIn]
 
 
+class ConfigurationIn(Open):
+    """`configuration_update`: how answers are made from here on."""
+
+    type: Literal["configuration_update"]
+    reasoning: ReasoningIn | None = None
+    text: TextIn | None = None
+
+
+class AgentMessageIn(Open):
+    """`agent_message`: what another agent of the caller's has to say."""
+
+    type: Literal["agent_message"]
+    author: str | None = None
+    content: ContentIn
+
+
 _KNOWN: dict[str, str] = {
     "message": "<message>",
     "function_call": "<function_call>",
@@ -144,6 +161,8 @@ _KNOWN: dict[str, str] = {
     "apply_patch_call_output": "<result>",
     "additional_tools": "<additional_tools>",
     "tool_search_output": "<tool_search_output>",
+    "configuration_update": "<configuration_update>",
+    "agent_message": "<agent_message>",
 }
 
 
@@ -169,6 +188,8 @@ ItemIn = Annotated[
     | Annotated[BuiltInOutputIn, Tag("<result>")]
     | Annotated[AdditionalToolsIn, Tag("<additional_tools>")]
     | Annotated[FoundToolsIn, Tag("<tool_search_output>")]
+    | Annotated[ConfigurationIn, Tag("<configuration_update>")]
+    | Annotated[AgentMessageIn, Tag("<agent_message>")]
     | Annotated[OtherItemIn, Tag("<other>")],
     Discriminator(_item_type),
 ]

@@ -28,7 +28,7 @@ from omen.core.errors import RequestError
 from omen.front.responses._client_tools import flat_name
 from omen.front.responses._forms import BY_CALL, FORMS
 from omen.front.responses._item_schema import (
-    AdditionalToolsIn,
+    AgentMessageIn,
     BuiltInCallIn,
     BuiltInOutputIn,
     ContentIn,
@@ -87,12 +87,8 @@ class _Conversation:
 
     def add(self, item: ItemIn, where: str) -> None:
         match item:
-            case FunctionCallIn():
-                name = flat_name(item.name, item.namespace)
-                self._calls.append(ToolCall(item.call_id, name, item.arguments))
-            case CustomCallIn():
-                name = flat_name(item.name, item.namespace)
-                self._calls.append(ToolCall(item.call_id, name, custom_arguments(item.input)))
+            case FunctionCallIn() | CustomCallIn():
+                self._calls.append(_named_call(item))
             case BuiltInCallIn():
                 self._add_call(item)
             case MessageIn(role="assistant"):
@@ -101,14 +97,21 @@ class _Conversation:
                 self._add_result(item.call_id, _parts(item.output, f"{where}.output"))
             case BuiltInOutputIn() | FoundToolsIn():
                 self._add_built_in_result(item)
-            case MessageIn():
-                self.end_turn()
-                self.messages.append(_message(item, where))
-            case OtherItemIn() if item.type not in RECORDS | SUMMARIES:
-                self.end_turn()
-                self.messages.append(Message("user", (_opaque(item),), single_text=False))
-            case OtherItemIn() | AdditionalToolsIn():
-                pass
+            case MessageIn() | AgentMessageIn() | OtherItemIn():
+                self._add_other(item, where)
+
+    def _add_other(self, item: MessageIn | AgentMessageIn | OtherItemIn, where: str) -> None:
+        """Add an item that ends the assistant's turn; what a vendor keeps for itself is none."""
+        if isinstance(item, OtherItemIn):
+            if item.type in RECORDS | SUMMARIES:
+                return
+            message = Message("user", (_opaque(item),), single_text=False)
+        elif isinstance(item, AgentMessageIn):
+            message = _agents_message(item, where)
+        else:
+            message = _message(item, where)
+        self.end_turn()
+        self.messages.append(message)
 
     def end_turn(self) -> None:
         """Write the assistant's message, if one is being read."""
@@ -179,6 +182,13 @@ class _Conversation:
         return None
 
 
+def _named_call(item: FunctionCallIn | CustomCallIn) -> ToolCall:
+    name = flat_name(item.name, item.namespace)
+    if isinstance(item, CustomCallIn):
+        return ToolCall(item.call_id, name, custom_arguments(item.input))
+    return ToolCall(item.call_id, name, item.arguments)
+
+
 def _text_of(value: object) -> str:
     return "" if value is None else to_json(value).decode()
 
@@ -192,6 +202,13 @@ def _message(item: MessageIn, where: str) -> Message:
     parts = _parts(item.content, f"{where}.content")
     single = isinstance(item.content, str) or (len(parts) == 1 and isinstance(parts[0], TextPart))
     return Message(item.role, parts, single_text=single)
+
+
+def _agents_message(item: AgentMessageIn, where: str) -> Message:
+    parts = _parts(item.content, f"{where}.content")
+    if item.author:
+        parts = (TextPart(f"Message from {item.author}:\n\n"), *parts)
+    return Message("user", parts, single_text=all(isinstance(part, TextPart) for part in parts))
 
 
 def _parts(content: ContentIn, where: str) -> tuple[Part, ...]:

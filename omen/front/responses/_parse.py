@@ -11,9 +11,10 @@ from omen.core.errors import RequestError
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.schema_reader import read_body
-from omen.front.responses._item_schema import AdditionalToolsIn, FoundToolsIn
+from omen.front.responses._item_schema import AdditionalToolsIn, ConfigurationIn, FoundToolsIn
 from omen.front.responses._items import conversation
 from omen.front.responses._schema import ResponsesIn
+from omen.front.responses._setting_schema import TextIn
 from omen.front.responses._tools import AnyTool, ToolSet, choose, read_tools
 from omen.front.responses._verbatim import verbatim
 
@@ -68,6 +69,7 @@ def _refuse_what_is_not_kept(said: ResponsesIn) -> None:
 
 def _request(said: ResponsesIn, found: ToolSet) -> ChatRequest:
     messages = conversation(said.input)
+    effort, text = _settings(said)
     if said.instructions:
         messages = (Message("system", (TextPart(said.instructions),)), *messages)
     choice, allowed = choose(said.tool_choice, found)
@@ -77,20 +79,30 @@ def _request(said: ResponsesIn, found: ToolSet) -> ChatRequest:
         tools=allowed.tools,
         tool_choice=choice,
         parallel_tool_calls=said.parallel_tool_calls if allowed.tools else None,
-        response_format=_format(said),
+        response_format=_format(text),
         max_tokens=said.max_output_tokens,
         temperature=said.temperature,
         top_p=said.top_p,
         logprobs=True if logprobs else None,
         top_logprobs=said.top_logprobs if logprobs else None,
-        reasoning_effort=said.reasoning.effort if said.reasoning else None,
+        reasoning_effort=effort,
         user=said.user,
-        extras=_extras(said),
+        extras=_extras(said, text),
     )
 
 
-def _format(said: ResponsesIn) -> ResponseFormat | None:
-    wanted = said.text.format if said.text else None
+def _settings(said: ResponsesIn) -> tuple[str | None, TextIn | None]:
+    """Return the effort and the form of the text: as the last item says that is about them."""
+    effort, text = said.reasoning.effort if said.reasoning else None, said.text
+    for item in said.input if isinstance(said.input, list) else ():
+        if isinstance(item, ConfigurationIn):
+            effort = item.reasoning.effort if item.reasoning else effort
+            text = item.text or text
+    return effort, text
+
+
+def _format(text: TextIn | None) -> ResponseFormat | None:
+    wanted = text.format if text else None
     if wanted is None or wanted.type == "text":
         return None
     if wanted.type == "json_object":
@@ -100,11 +112,12 @@ def _format(said: ResponsesIn) -> ResponseFormat | None:
     )
 
 
-def _extras(said: ResponsesIn) -> dict[str, Any]:
+def _extras(said: ResponsesIn, text: TextIn | None) -> dict[str, Any]:
     beside = said.model_extra or {}
     extras = {name: beside[name] for name in _PASSED_ON if beside.get(name) is not None}
-    if said.text is not None and said.text.verbosity is not None:
-        extras["verbosity"] = said.text.verbosity
+    verbosity = (text and text.verbosity) or (said.text and said.text.verbosity)
+    if verbosity:
+        extras["verbosity"] = verbosity
     return extras
 
 

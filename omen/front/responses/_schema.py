@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, WithJsonSchema
 from omen.front.http.hints_schema import HintsIn, TagsIn
 from omen.front.http.schema_reader import From1, UpTo20
 from omen.front.responses._item_schema import ItemIn, shape_of
+from omen.front.responses._setting_schema import ReasoningIn, TextIn
 from omen.front.responses._tool_schema import AnyToolIn, ChoiceIn, Open
 
 InputIn = Annotated[
@@ -16,30 +17,6 @@ InputIn = Annotated[
     | Annotated[list[ItemIn], Field(min_length=1), Tag("<object>")],
     Discriminator(shape_of),
 ]
-
-
-class ReasoningIn(Open):
-    """How much to think."""
-
-    effort: str | None = None
-    summary: str | None = None
-
-
-class FormatIn(Open):
-    """The shape the answer must have."""
-
-    type: Literal["text", "json_object", "json_schema"]
-    name: str = "answer"
-    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
-    strict: bool | None = None
-    description: str | None = None
-
-
-class TextIn(Open):
-    """What the answer's text is to be like."""
-
-    format: FormatIn | None = None
-    verbosity: str | None = None
 
 
 class ResponsesIn(Open):

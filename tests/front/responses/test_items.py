@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omen.core.chat import ImagePart, Message
+from omen.core.chat import ImagePart, Message, ResponseFormat
 from omen.providers import KINDS
 from tests.front.responses.test_client_tools import refused
 from tests.front.responses.test_parse import read
@@ -78,6 +78,34 @@ def test_a_picture_in_a_result_stays_with_it() -> None:
     picture = {"type": "input_image", "image_url": "data:image/png;base64,AA"}
     message = read(input=[call("c"), result("c", [picture])]).request.messages[-1]
     assert message.parts == (ImagePart("data:image/png;base64,AA"),)
+
+
+def test_what_another_agent_says_is_told_with_its_name() -> None:
+    item = {
+        "type": "agent_message",
+        "author": "scout",
+        "recipient": "root",
+        "content": [{"type": "input_text", "text": "Found it."}],
+    }
+    asked = read(input=[ASK, item]).request
+    assert [shape(message) for message in asked.messages] == [
+        "user q",
+        "user Message from scout:\n\nFound it.",
+    ]
+    sealed = {**item, "content": [{"type": "encrypted_content", "encrypted_content": "x"}]}
+    assert "of the type encrypted_content" in refused(input=[ASK, sealed])
+
+
+def test_the_last_item_about_it_says_how_the_answer_is_made() -> None:
+    more = {"type": "configuration_update", "reasoning": {"effort": "high"}}
+    json_now = {"type": "configuration_update", "text": {"format": {"type": "json_object"}}}
+    asked = read(
+        input=[more, ASK, json_now], reasoning={"effort": "low"}, text={"verbosity": "low"}
+    )
+    assert asked.request.reasoning_effort == "high"
+    assert asked.request.response_format == ResponseFormat("json_object")
+    assert asked.request.extras == {"verbosity": "low"}
+    assert [shape(message) for message in asked.request.messages] == ["user q"]
 
 
 @pytest.mark.parametrize("kind", ["compaction", "compaction_summary", "reasoning", "mcp_call"])
