@@ -1,8 +1,7 @@
 """A custom tool as a function of one text. Pure.
 
-OpenAI's custom tools take any text. Most vendors have functions only, so in the vocabulary a call
-of a custom tool is a call of a function with one argument, `input`; front ends and providers that
-know custom tools translate at their edge.
+OpenAI's custom tools take any text. Most vendors have functions only, and are asked for a function
+with one argument, `input`.
 
 **Source.** OpenAI's guide to function calling, "Custom tools", read 2026-11-30.
 """
@@ -25,8 +24,6 @@ ANY_TEXT: Mapping[str, Any] = {
 }
 """The parameters of the function."""
 
-BEGIN, END = '{"input":"', '"}'
-"""What stands around the escaped text in the arguments."""
 _BEGIN = re.compile(r'\s*\{\s*"input"\s*:\s*"')
 _MAY_BEGIN = re.compile(r'\s*(?:\{\s*(?:"(?:i(?:n(?:p(?:u(?:t(?:"\s*(?::\s*)?)?)?)?)?)?)?)?)?')
 _WHOLE_CHARACTERS = re.compile(
@@ -48,11 +45,6 @@ def described(description: str | None, format_: object) -> str | None:
         paragraphs.append(f"The input follows this {grammar.get('syntax', '')} grammar:")
         paragraphs.append(str(grammar["definition"]))
     return "\n\n".join(paragraphs) or None
-
-
-def escaped(text: str) -> str:
-    """Return a piece of text as it stands inside the arguments."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def custom_arguments(text: str) -> str:

@@ -20,11 +20,15 @@ from omen.providers.responses.decoder import ResponsesDecoder
 from omen.providers.responses.passthrough import own_words
 from omen.providers.responses.request import responses_body
 from omen.providers.shared.json import json_bytes
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
+
+_TOOLS = ToolRules(custom=True)
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a request by one of the two APIs; `base_url` ends in /v1."""
+    request = ToolForms(request, _TOOLS).request
     traits = openai_traits(candidate.base_model)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
     if speaks_responses(request, traits):
@@ -45,9 +49,11 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
+    forms = ToolForms(request, _TOOLS)
     if speaks_responses(request, openai_traits(candidate.base_model)):
-        return ResponsesDecoder(candidate.model, verbatim=own_words(request) is not None)
-    return chat_decoder(request, candidate)
+        verbatim = own_words(request) is not None
+        return forms.decoder(ResponsesDecoder(candidate.model, verbatim=verbatim))
+    return forms.decoder(chat_decoder(request, candidate))
 
 
 def speaks_responses(request: ChatRequest, traits: ChatTraits) -> bool:

@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omen.core.custom_tools import (
-    BEGIN,
-    END,
     CustomInputReader,
     custom_arguments,
     custom_input,
     described,
-    escaped,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
@@ -25,7 +22,6 @@ CUTS = st.lists(st.integers(1, 6), min_size=1, max_size=60)
 @given(TEXTS)
 def test_what_is_written_is_read_again(text: str) -> None:
     assert custom_input(custom_arguments(text)) == text
-    assert custom_input(BEGIN + escaped(text) + END) == text
 
 
 @given(TEXTS, CUTS, st.booleans())

@@ -104,13 +104,14 @@ class Translator:
         if call is None:
             yield from self._close()
             name = delta.name or ""
-            tool = self._tools.get(name, ClientTool(name))
+            kind = "custom" if delta.custom else "function"
+            tool = self._tools.get(name, ClientTool(name, kind=kind))
             call = call_item(delta.id or "", tool, len(self._items), self.race_id)
             self._calls[delta.index] = call
             self._items.append(call)
             yield item_event("added", call.place, call.item())
         if delta.arguments:
-            yield from call.add(delta.arguments)
+            yield from call.add(delta.arguments, is_text=delta.custom)
 
     def _end(self, end: AnswerEnd) -> Iterator[Wire]:
         is_cut = end.reason in CUT

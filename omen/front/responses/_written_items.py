@@ -114,10 +114,10 @@ class CallItem:
         known = {"id": self._id, "type": self.type, "status": self._status}
         return {**known, "call_id": self._call_id, **self._fields()}
 
-    def add(self, arguments: str) -> Iterator[Wire]:
-        """Fill it with a fragment of the function's arguments."""
+    def add(self, arguments: str, *, is_text: bool = False) -> Iterator[Wire]:
+        """Fill it with a fragment of a function's arguments, or of a custom tool's own text."""
         self._arguments += arguments
-        yield from self._added(arguments)
+        yield from self._added(arguments, is_text=is_text)
 
     def end(self, *, is_cut: bool = False) -> Iterator[Wire]:
         """End the item. `is_cut`: the answer is; the call is, if its arguments are not whole."""
@@ -133,7 +133,7 @@ class CallItem:
     def _fields(self) -> Wire:
         return {**self._tool.names(), "arguments": self._arguments}
 
-    def _added(self, fragment: str) -> Iterator[Wire]:
+    def _added(self, fragment: str, *, is_text: bool) -> Iterator[Wire]:
         yield {"type": "response.function_call_arguments.delta", **self._at, "delta": fragment}
 
     def _ended(self, *, is_cut: bool) -> Iterator[Wire]:
@@ -143,27 +143,32 @@ class CallItem:
 
 
 class CustomCallItem(CallItem):
-    """A call of a custom tool, whose text stands in the arguments of the function."""
+    """A call of a custom tool, whose text may stand in the arguments of a function."""
 
     type, prefix = "custom_tool_call", "ctc"
 
     def __init__(self, call_id: str, tool: ClientTool, place: int, race_id: str) -> None:
         super().__init__(call_id, tool, place, race_id)
-        self._text = CustomInputReader()
+        self._reader = CustomInputReader()
+        self._is_text = False
+        self._text = ""
 
     def _fields(self) -> Wire:
-        text = "" if self._status == "in_progress" else self._text.text
+        text = "" if self._status == "in_progress" else self._text
         return {**self._tool.names(), "input": text}
 
-    def _added(self, fragment: str) -> Iterator[Wire]:
-        yield from self._delta(self._text.feed(fragment))
+    def _added(self, fragment: str, *, is_text: bool) -> Iterator[Wire]:
+        self._is_text = is_text
+        yield from self._delta(fragment if is_text else self._reader.feed(fragment))
 
     def _ended(self, *, is_cut: bool) -> Iterator[Wire]:
-        yield from self._delta(self._text.end(is_cut=is_cut))
-        whole = {"input": self._text.text}
+        if not self._is_text:
+            yield from self._delta(self._reader.end(is_cut=is_cut))
+        whole = {"input": self._text}
         yield {"type": "response.custom_tool_call_input.done", **self._at, **whole}
 
     def _delta(self, text: str) -> Iterator[Wire]:
+        self._text += text
         if text:
             kind = "response.custom_tool_call_input.delta"
             yield {"type": kind, **self._at, "delta": text}
@@ -181,7 +186,7 @@ class BuiltInCallItem(CallItem):
         ended = self._status != "in_progress"
         return self._form.fields(arguments_of(self._arguments) if ended else {})
 
-    def _added(self, fragment: str) -> Iterator[Wire]:
+    def _added(self, fragment: str, *, is_text: bool) -> Iterator[Wire]:
         yield from ()
 
     def _ended(self, *, is_cut: bool) -> Iterator[Wire]:

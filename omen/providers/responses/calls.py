@@ -1,7 +1,7 @@
 """The calls in a Responses stream: functions, custom tools, and tools known by their type.
 
-In the vocabulary each is a function. The text of a custom tool is its one argument; a tool that is
-known by its type has that name, and what its item says is the arguments.
+In the vocabulary a tool that is known by its type is a function of that name, and the fields of its
+item are the arguments.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omen.core.custom_tools import BEGIN, END, escaped
 from omen.core.events import Event, ToolCallDelta
 from omen.providers.shared.json import compact, not_the_wire_format, text_of
 from omen.providers.shared.tool_ids import made_id
@@ -68,10 +67,8 @@ class CallReader:
         call = self._calls.get(place)
         if call is None or not text or call.is_ended:
             return ()
-        begins, call.seen = not call.seen, call.seen + text
-        if call.is_custom:
-            text = (BEGIN if begins else "") + escaped(text)
-        return (ToolCallDelta(call.index, arguments=text),)
+        call.seen += text
+        return (ToolCallDelta(call.index, arguments=text, custom=call.is_custom),)
 
     def whole(self, place: int, text: str) -> Sequence[Event]:
         """Take the whole of it: what the deltas have left out is new."""
@@ -88,17 +85,15 @@ class CallReader:
             raise not_the_wire_format("a tool call has no name")
         call = _Call(len(self._calls), is_custom=kind == "custom_tool_call")
         self._calls[place] = call
-        return (ToolCallDelta(call.index, text_of(item.get("call_id")) or made_id(), name),)
+        call_id = text_of(item.get("call_id")) or made_id()
+        return (ToolCallDelta(call.index, call_id, name, custom=call.is_custom),)
 
     def _end(self, place: int, given: object) -> Sequence[Event]:
         call = self._calls[place]
         if call.is_ended:
             return ()
         text = text_of(given)
-        rest = list(self.whole(place, text or ("" if call.is_custom else "{}")))
-        if call.is_custom:
-            closing = END if call.seen else BEGIN + END
-            rest.append(ToolCallDelta(call.index, arguments=closing))
+        rest = self.whole(place, text or ("" if call.is_custom else "{}"))
         call.is_ended = True
         return rest
 

@@ -10,7 +10,7 @@ only have coloured the answer (seed, stop sequences, penalties) is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from omen.core.chat import (
@@ -25,6 +25,7 @@ from omen.core.chat import (
     ResponseFormat,
     TextPart,
     Tool,
+    ToolCall,
     ToolChoice,
 )
 from omen.providers.chat_completions.request import effort_for, samples
@@ -61,9 +62,10 @@ def responses_body(
         return {**fitted(said, traits, max_output), "model": model, "stream": True}
     if request.logprobs:
         raise unsupported("logprobs with this model")
+    custom = {c.id for message in request.messages for c in message.tool_calls if c.custom}
     body: dict[str, Any] = {
         "model": model,
-        "input": [item for message in request.messages for item in _items(message, model)],
+        "input": [item for message in request.messages for item in _items(message, model, custom)],
         "stream": True,
         "store": False,
         "include": ["reasoning.encrypted_content"],
@@ -89,11 +91,12 @@ def responses_body(
     return body | _said({name: request.extras.get(name) for name in _PASSED_ON})
 
 
-def _items(message: Message, model: str) -> Iterator[Item]:
+def _items(message: Message, model: str, custom: Set[str | None]) -> Iterator[Item]:
     if message.role == "tool":
         output = message.text if message.single_text else _output(message)
+        is_custom = message.tool_call_id in custom
         yield {
-            "type": "function_call_output",
+            "type": "custom_tool_call_output" if is_custom else "function_call_output",
             "call_id": message.tool_call_id,
             "output": output,
         }
@@ -106,12 +109,14 @@ def _items(message: Message, model: str) -> Iterator[Item]:
     if any(not isinstance(part, TextPart) or part.text for part in message.parts):
         yield {"role": message.role, "content": _content(message)}
     for call in message.tool_calls:
-        yield {
-            "type": "function_call",
-            "call_id": call.id,
-            "name": call.name,
-            "arguments": call.arguments,
-        }
+        yield _call(call)
+
+
+def _call(call: ToolCall) -> Item:
+    called = {"call_id": call.id, "name": call.name}
+    if call.custom:
+        return {"type": "custom_tool_call", **called, "input": call.arguments}
+    return {"type": "function_call", **called, "arguments": call.arguments}
 
 
 def _content(message: Message) -> str | list[Item]:

@@ -189,3 +189,13 @@ def test_a_custom_tools_text_is_streamed_as_it_is_written() -> None:
     (item,) = told[-1]["response"]["output"]
     assert item["input"] == "*** Begin\n+😀"
     assert item["id"].startswith("ctc_")
+
+
+def test_so_is_that_of_an_upstream_that_knows_custom_tools() -> None:
+    told = write(
+        ToolCallDelta(0, "c", "patch", "*** B", custom=True),
+        ToolCallDelta(0, arguments='egin "x"', custom=True),
+        AnswerEnd("tool_calls"),
+    )
+    (item,) = told[-1]["response"]["output"]
+    assert (item["type"], item["input"]) == ("custom_tool_call", '*** Begin "x"')

@@ -32,7 +32,7 @@ def message(*texts: str, refusal: str | None = None) -> dict[str, Any]:
 
 CALL = {"type": "function_call", "call_id": "c1", "name": "a", "arguments": '{"x":1}'}
 PATCH = {"type": "custom_tool_call", "call_id": "c2", "name": "patch", "input": 'say "é"\n'}
-IN_JSON = '{"input":"say \\"é\\"\\n"}'
+IN_JSON = PATCH["input"]
 STREAMS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "a message that is only done": (
         [CREATED, item(0, "done", **message("Gr", "üß")), completed()],
@@ -112,7 +112,7 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     ),
     "a custom call of nothing": (
         [CREATED, item(0, "done", **{**PATCH, "input": ""}), completed()],
-        {"calls": [("c2", "patch", '{"input":""}')], "finish": "tool_calls"},
+        {"calls": [("c2", "patch", "")], "finish": "tool_calls"},
     ),
 }
 
