@@ -1,31 +1,31 @@
 """The field: every entrant of one plan, from its start to the commit and past it.
 
-The strategies differ in *when* an attempt starts; what happens to it afterwards is the same for all
-of them, and is this file. Each entrant is one attempt, owned by its lane's task in an `async with`.
-Until one has won, it holds its events back (its prelude) and asks the gate after each batch whether
-they are useful by now. Then:
+The strategies differ in *when* an attempt starts. Everything after the start is the same for all of
+them and is in this file. Each entrant is one attempt, owned by its lane's task in an `async with`.
+Until an attempt has won, the entrant holds its events back (its prelude) and asks the gate after
+each batch whether they are useful. Then:
 
-- The commit is one synchronous step (`_commit`): the winner is noted and every other entrant's own
-  cancel scope is cancelled. No task runs in between, so there cannot be two winners; an entrant
-  that was about to commit in the same tick finds that it is too late.
-- The losers are cancelled one by one and not by cancelling the nursery, because the winner lives
-  in that nursery too and has only just begun to stream.
-- The winner's own task sends its prelude and then relays what follows. There is no queue and no
-  change of task between the upstream's socket and the client's, and so a slow client slows the
-  upstream instead of filling a buffer.
+- The commit is one synchronous step (`_commit`): it records the winner and cancels the scope of
+  every other entrant. No task runs in between, so there cannot be two winners. An entrant that
+  would commit in the same tick sees the winner and stops.
+- The losers are cancelled one by one, through their own scopes. Cancelling the nursery would also
+  cancel the winner, which runs in the same nursery and has only begun to stream.
+- The winner's own task sends its prelude and then relays the events that follow. There is no queue
+  and no change of task between the upstream's socket and the client's. So a slow client slows the
+  upstream and does not fill a buffer.
 
-A lane is a place in the race. When its entrant fails curably, the next untried candidate takes the
-place. An entrant can also be *denied* when it is entered: a limit of OMEN's own (a full provider,
-an empty budget) did not let it start. Then the next candidate takes its place in the same role; an
-extra start (a hedge) that nobody may make gives its candidate back, for a failover later.
+A lane is a place in the race. When its entrant fails and another candidate may help, the next
+untried candidate takes the place. An entrant can also be *denied* at its start: a limit of OMEN's
+own (a full provider, an empty budget) does not allow it. Then the next candidate takes its place in
+the same role. If an extra start (a hedge) is denied for every candidate, its candidate stays
+available for a later failover.
 
-`max_latency_ms` is the one thing that can force a decision: when it passes, the attempt with the
-most visible output commits with what it has. A task of its own waits for that moment. It wakes the
-new winner through the scope around that entrant's current `receive`, which loses nothing when it is
-cancelled.
+Only `max_latency_ms` can force a decision: when it passes, the attempt with the most visible output
+commits with the events that it has. A separate task waits for that moment. It wakes the new winner
+through the scope around that entrant's current `receive`, which loses nothing when it is cancelled.
 
-Inside the nursery the field decides; outside it concludes: a lane never raises, it notes what
-happened, and `conclude` returns or raises once the nursery has closed and every stream with it.
+Inside the nursery the field decides; outside it concludes. A lane never raises: it records what
+happened, and `conclude` returns or raises after the nursery and all streams in it have closed.
 """
 
 from __future__ import annotations
@@ -37,24 +37,18 @@ from math import inf
 import trio
 
 from omen.core.candidates import Candidate
-from omen.core.errors import (
-    AllAttemptsFailed,
-    AttemptDenied,
-    FailedAttempt,
-    MaxLatencyExceeded,
-    UpstreamFailure,
-)
+from omen.core.errors import AttemptDenied, FailedAttempt, UpstreamFailure
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan, Role
 from omen_strategies.kit.entrant import Entrant, Lane
 from omen_strategies.kit.gate import Gate
-from omen_strategies.kit.retries import Retries
-from omen_strategies.kit.untried import Untried
+from omen_strategies.kit.result import Result
+from omen_strategies.kit.successors import Retries, Untried
 
 
 class Field:
     """Entrants, the winner and the failures of one run of a plan.
 
-    `retries` is how often, in all, a candidate may be tried again when no other one is left.
+    `retries`: how often, in total, a candidate may be repeated when no other candidate is left.
     """
 
     def __init__(
@@ -65,17 +59,15 @@ class Field:
         self._output = output
         self._retries = Retries(plan, retries)
         self._untried = Untried(plan)
+        self._result = Result()
         self._running: list[Entrant] = []
-        self._failed: list[FailedAttempt] = []
-        self._winner: Entrant | None = None
-        self._winner_failure: UpstreamFailure | None = None
-        self._too_late: list[Candidate] = []
+        """Entrants from their start until their stream is closed."""
         self._changed = trio.Event()
         self.lanes = 0
-        """Places in the race that are taken."""
+        """The number of lanes that have not ended."""
         self.is_settled = False
-        """Whether no attempt is to be started beside those that run: one has won, the request
-        itself is at fault, or none runs."""
+        """Whether no further lane may start: an attempt has won, the request itself is at fault, or
+        no lane is left."""
 
     @property
     def has_untried(self) -> bool:
@@ -85,10 +77,10 @@ class Field:
     @property
     def latest(self) -> Entrant | None:
         """The running entrant that started last."""
-        return max(reversed(self._running), key=lambda one: one.started_at, default=None)
+        return max(reversed(self._running), key=lambda entrant: entrant.started_at, default=None)
 
     async def changed(self) -> None:
-        """Wait until an attempt starts or ends, or the race is settled."""
+        """Wait until an attempt starts, a lane ends, or the race is settled."""
         await self._changed.wait()
 
     def start(self, nursery: trio.Nursery, count: int) -> None:
@@ -100,46 +92,38 @@ class Field:
             self._enter(nursery, candidate, "entrant" if index else "primary")
 
     def hedge(self, nursery: trio.Nursery) -> Lane | None:
-        """Start a lane beside those that run, in another failure domain if possible.
+        """Start a lane beside the running ones, in another failure domain if possible.
 
         Return None when every candidate has an attempt.
         """
-        candidate = self._untried.take_elsewhere(self._running)
+        candidate = self._untried.take_in_other_domain(self._running)
         return None if candidate is None else self._enter(nursery, candidate, "hedge")
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[trio.Nursery]:
-        """Hold the nursery in which lanes run, and the deadline over it."""
+        """Hold the nursery of the lanes, and enforce the commit deadline over it."""
+        # Two nurseries: the lanes' nursery must close by itself when the last lane ends, and the
+        # sleeping deadline task would keep it open.
         async with trio.open_nursery() as watch:
             async with trio.open_nursery() as lanes:
                 if self._plan.commit_deadline < inf:
-                    # It may outlive the lanes: cancelling a scope that has closed does nothing.
+                    # The task may outlive the lanes: cancelling a closed scope does nothing.
                     watch.start_soon(self._keep_deadline, lanes.cancel_scope)  # noqa: ASYNC111
                 yield lanes
             watch.cancel_scope.cancel()
 
     def conclude(self) -> Candidate:
-        """Return the winner, after the nursery has closed.
+        """Return the winner. Call it after the nursery has closed.
 
         **Raises.** The winner's own failure, `MaxLatencyExceeded`, or `AllAttemptsFailed`.
         """
-        if self._winner_failure is not None:
-            raise self._winner_failure
-        if self._winner is not None:
-            return self._winner.candidate
-        if self._too_late:
-            # A failed one may have been closing its stream still when the deadline passed.
-            failed = {attempt.candidate for attempt in self._failed}
-            late = [candidate for candidate in self._too_late if candidate not in failed]
-            raise MaxLatencyExceeded(self._failed, late)
-        causes = [failed.failure for failed in self._failed]
-        raise AllAttemptsFailed(self._failed) from ExceptionGroup("every attempt failed", causes)
+        return self._result.conclude()
 
     def _enter(self, nursery: trio.Nursery, candidate: Candidate, role: Role) -> Lane:
         lane = Lane()
         self.lanes += 1
-        # Made here and not in the lane's task: between the two the entrant must count as running,
-        # or a strategy that looks now would start another one in its place.
+        # The entrant is made here and not in the lane's task, which runs later. Until then the
+        # entrant must count as running, or the strategy would start another one in its place.
         nursery.start_soon(self._run_lane, lane, self._entrant(candidate, role))
         return lane
 
@@ -158,7 +142,7 @@ class Field:
         return entrant
 
     async def _run_lane(self, lane: Lane, first: Entrant) -> None:
-        """Run one place in the race, until its entrant wins, loses or has no successor."""
+        """Run one lane, until its entrant wins, loses or has no successor."""
         entrant: Entrant | None = first
         try:
             while entrant is not None:
@@ -166,38 +150,39 @@ class Field:
                 if failure is None:
                     return
                 if isinstance(failure, AttemptDenied):
-                    entrant = await self._in_place_of_denied(entrant, failure)
+                    entrant = await self._replace_denied(entrant, failure)
                     lane.denied = entrant is None
                 else:
-                    entrant = await self._in_place_of_failed(entrant, failure)
+                    entrant = await self._replace_failed(entrant, failure)
         finally:
+            # A strategy's own task may share the nursery and wait for a change (a hedger does).
+            # If the last lane ended without this, that task would keep the nursery open for ever.
             self.lanes -= 1
             if self.lanes == 0:
                 self._settle()
             self._notify()
 
-    async def _in_place_of_denied(self, entrant: Entrant, denial: AttemptDenied) -> Entrant | None:
-        """Choose who takes the place of an entrant that was not let in."""
+    async def _replace_denied(self, entrant: Entrant, denial: AttemptDenied) -> Entrant | None:
+        """Return the entrant that takes the place of a denied one; None if there is none."""
         candidate, role = entrant.candidate, entrant.role
         successor = None
         if role == "retry":
             return None
         if self._plan.is_extra(role):
-            # Nobody needs this start. Its candidate may be needed later, in place of a failed one.
+            # The race can do without this start, so the denial is no failure of the race. The
+            # candidate may be needed later, in place of a failed one.
             self._untried.put_back(candidate)
             refused = (*entrant.refused, candidate)
             if denial.failover:
-                successor = self._untried.take_elsewhere(self._running, refused)
+                successor = self._untried.take_in_other_domain(self._running, refused)
             return None if successor is None else self._entrant(successor, role, refused=refused)
-        self._failed.append(FailedAttempt(candidate, denial))
+        self._result.failed.append(FailedAttempt(candidate, denial))
         if denial.failover and (successor := self._untried.take()) is not None:
             return self._entrant(successor, role, after=entrant.after)
         return await self._retry(entrant.after)
 
-    async def _in_place_of_failed(
-        self, entrant: Entrant, failure: UpstreamFailure
-    ) -> Entrant | None:
-        """Choose who takes the place of a failed entrant; perhaps its own candidate, once more."""
+    async def _replace_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Entrant | None:
+        """Return the entrant that takes the place of a failed one, perhaps its own candidate."""
         if not failure.failover:
             self._settle()
             return None
@@ -208,9 +193,9 @@ class Field:
         return await self._retry(after)
 
     async def _retry(self, failed: FailedAttempt | None) -> Entrant | None:
-        """Enter the candidate that failed in this place again, after a pause, if it is granted.
+        """Repeat the candidate that failed in this lane, after a pause, if a retry is granted.
 
-        While another lane runs there is no need to.
+        No retry is needed while another lane runs.
         """
         if failed is None or self.lanes > 1:
             return None
@@ -221,56 +206,62 @@ class Field:
         return self._entrant(failed.candidate, "retry")
 
     async def _run(self, entrant: Entrant) -> UpstreamFailure | None:
-        """Run one attempt to its end; return its failure when it never committed."""
-        candidate = entrant.candidate
+        """Run one attempt to its end; return its failure if the lane may replace it."""
+        result = self._result
         try:
-            if self._winner is not None:
-                return None  # another one won between this entrant's start and its first step
+            if result.winner is not None:
+                # Another entrant won before this task's first step. Its cancelled scope would stop
+                # it at its first await only, and opening an attempt has effects before that.
+                return None
             with entrant.scope:
                 await self._compete(entrant)
         except AttemptDenied as denial:
-            return None if self._is_decided else denial
+            return None if result.is_decided else denial
         except UpstreamFailure as failure:
-            if self._winner is entrant:
-                self._winner_failure = failure
-            elif self._winner is None:
-                self._failed.append(FailedAttempt(candidate, failure))
-                # At the deadline the nursery is cancelled; a successor would be closed unstarted.
-                return None if self._too_late else failure
+            if result.winner is entrant:
+                result.winner_failure = failure
+            elif result.winner is None:
+                result.failed.append(FailedAttempt(entrant.candidate, failure))
+                # `late` is set: the deadline task has cancelled the nursery, while this attempt
+                # failed in the same tick or was closing. A successor would be cancelled at once.
+                return None if result.late else failure
         finally:
+            # Not before `_compete` has returned, and with it the stream has closed.
             self._running.remove(entrant)
         return None
-
-    @property
-    def _is_decided(self) -> bool:
-        return self._winner is not None or bool(self._too_late)
 
     async def _compete(self, entrant: Entrant) -> None:
         async with self._open_attempt(entrant.candidate, entrant.role) as attempt:
             entrant.attempt = attempt
             await self._hold(entrant, attempt)
-            if self._winner is not entrant:
-                return  # it became useful in the very tick in which another one won
+            if self._result.winner is not entrant:
+                return  # it became useful in the very tick in which another entrant won
             await self._output.send(entrant.prelude)
             while events := await attempt.receive():
                 await self._output.send(events)
 
     async def _hold(self, entrant: Entrant, attempt: Attempt) -> None:
-        """Gather the prelude until one has won; most losers are cancelled in here."""
+        """Gather the prelude until an entrant has won. Most losers are cancelled in here."""
         try:
-            while self._winner is None:
+            while self._result.winner is None:
+                # No await after `receive` in this scope: a deadline that cancels it in the tick in
+                # which events arrived must not interrupt between `receive` and the prelude.
                 with trio.CancelScope() as entrant.waiting:
                     events = await attempt.receive()
                     entrant.prelude.extend(events)
-                    # Both tests are needed: `receive` may return in the tick of another's commit.
-                    if entrant.gate.add(events) and self._winner is None:
+                    # The second check of the winner is needed: another entrant may have committed
+                    # between the arrival of these events and this step.
+                    if entrant.gate.add(events) and self._result.winner is None:
                         self._commit(entrant, attempt)
         finally:
-            entrant.waiting = None  # it has won, or it is on its way out: not to be chosen
+            # It has won, or its stream is about to close: the deadline must not choose it.
+            entrant.waiting = None
 
     def _commit(self, winner: Entrant, attempt: Attempt) -> None:
+        # Must stay synchronous. `attempt.commit` comes first: it raises on a second commit in the
+        # race, before anything here has changed.
         attempt.commit()
-        self._winner = winner
+        self._result.winner = winner
         self._settle()
         for entrant in self._running:
             if entrant is not winner:
@@ -281,12 +272,14 @@ class Field:
         self._notify()
 
     def _notify(self) -> None:
+        # A new event each time: tasks that wait now wake, and later waits are for later changes.
         self._changed.set()
         self._changed = trio.Event()
 
     async def _keep_deadline(self, lanes: trio.CancelScope) -> None:
+        """Force a decision when the commit deadline passes without a winner."""
         await trio.sleep_until(self._plan.commit_deadline)
-        if self._winner is not None:
+        if self._result.winner is not None:
             return
         best = max(
             (entrant for entrant in self._running if entrant.waiting and entrant.gate.visible),
@@ -294,8 +287,10 @@ class Field:
             default=None,
         )
         if best is None or best.attempt is None or best.waiting is None:
-            self._too_late = [entrant.candidate for entrant in self._running]
+            # Set before the cancel: a lane that fails while it is being cancelled reads it.
+            self._result.late = [entrant.candidate for entrant in self._running]
             lanes.cancel()
         else:
+            # First the commit, then the wake-up: the task must see that its entrant has won.
             self._commit(best, best.attempt)
             best.waiting.cancel()

@@ -19,7 +19,8 @@ from omen.core.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.responses import Responses
 from omen.front.responses._stream import ResponseWriter
