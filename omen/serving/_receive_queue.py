@@ -30,6 +30,8 @@ class ReceiveQueue:
     def __init__(self, limit: int) -> None:
         self.on_taken: Callable[[], Awaitable[None]] | None = None
         """Called after each message taken. Must not wait, or a cancel would lose the message."""
+        self.on_wanted: Callable[[], Awaitable[None]] | None = None
+        """Called once, the first time that the handler has to wait for a message."""
         self._limit = limit
         self._messages: deque[tuple[Mapping[str, Any], int]] = deque()
         self._unread = 0
@@ -76,7 +78,11 @@ class ReceiveQueue:
         while not self._messages:
             if self._last is not None:
                 return dict(self._last)
-            await self._arrivals.park()
+            if self.on_wanted is not None:
+                wanted, self.on_wanted = self.on_wanted, None
+                await wanted()
+            else:
+                await self._arrivals.park()
         message, cost = self._messages.popleft()
         self._unread -= cost
         self._departures.unpark_all()
