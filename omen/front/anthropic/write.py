@@ -69,6 +69,9 @@ class Named:
     message_id: str
     model: str
     as_asked: bool = False
+    input_tokens: int = 0
+    """The estimate of the prompt, which an answer begins with: Claude Code shows how full the
+    context is by it. The count of the provider comes with the end."""
 
     def rename(self, wire: WireObject) -> WireObject:
         """Put our name into an upstream's `message_start`, if it is to be ours."""
@@ -114,7 +117,7 @@ class Translator:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {"input_tokens": 0, "output_tokens": 0},
+            "usage": {"input_tokens": self._named.input_tokens, "output_tokens": 0},
         }
         return {"type": "message_start", "message": message}
 
