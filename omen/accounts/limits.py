@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from omen.core.callers import Caller, LimitState, Quota
 from omen.core.chat import ChatRequest
-from omen.core.costs import measure_prompt
 from omen.core.errors import RateLimited
+from omen.core.prompt_size import measure_prompt
 from omen.core.records import RaceRecord
 from omen.state import Counted, Store, Window, WindowState
 

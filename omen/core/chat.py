@@ -86,6 +86,8 @@ class ToolCall:
     name: str
     arguments: str
     extras: Extras = field(default_factory=dict)
+    custom: bool = False
+    """Whether a custom tool was called: then `arguments` are its input, any text."""
 
 
 @dataclass(frozen=True, slots=True)

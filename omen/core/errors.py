@@ -227,6 +227,11 @@ class AllAttemptsFailed(RaceError):
         waits = [a.failure.retry_after for a in attempts if a.failure.retry_after is not None]
         self.retry_after = min(waits, default=None)
 
+    @property
+    def is_fault_of_request(self) -> bool:
+        """Whether an upstream said that the request itself is wrong."""
+        return any(a.failure.kind is FailureKind.INVALID_REQUEST for a in self.attempts)
+
 
 class MaxLatencyExceeded(RaceError):
     """`max_latency_ms` passed without visible output. The message names every attempt."""

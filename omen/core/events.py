@@ -88,6 +88,8 @@ class ToolCallDelta:
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    custom: bool = False
+    """Whether a custom tool is called, whose input is free text: then `arguments` are that text."""
 
 
 @dataclass(frozen=True, slots=True)

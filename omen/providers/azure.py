@@ -24,17 +24,20 @@ from omen.providers.chat_completions.errors import AZURE_ERRORS
 from omen.providers.chat_completions.listing import read_list
 from omen.providers.chat_completions.traits import openai_traits
 from omen.providers.shared.failures import classify_answer
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import Decoder, Embedder, Listing, ProviderSpec, Setup, Terms
 
 _V1 = "/openai/v1"
 _FIRST_WITH_STREAM_OPTIONS = "2024-09"
 """Dates of the API compare as text."""
 
+_TOOLS = ToolRules(custom=True)
+
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a chat-completions request; `base_url` is the resource, with or without the v1 path."""
     return chat_request(
-        request,
+        ToolForms(request, _TOOLS).request,
         candidate.model,
         url=route(candidate, "chat/completions"),
         auth=auth(candidate),
@@ -76,7 +79,8 @@ def _dated(quirks: Quirks) -> Quirks:
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
-    return ChatDecoder(AZURE_ERRORS, think_tags=candidate.quirks.think_tags)
+    decoder = ChatDecoder(AZURE_ERRORS, think_tags=candidate.quirks.think_tags)
+    return ToolForms(request, _TOOLS).decoder(decoder)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

@@ -1,6 +1,7 @@
 """OpenAI: by chat completions, and by Responses what chat completions refuse.
 
-Which of both is decided by the model and the request, and no caller can tell.
+A request in the words of Responses goes by Responses, word for word. Which of both another goes by
+is decided by the model and the request, and no caller can tell.
 
 **Source.** platform.openai.com/docs/api-reference/chat and /responses, read 2026-11-22.
 """
@@ -16,18 +17,26 @@ from omen.providers.chat_completions.embeddings import OPENAI_EMBEDDINGS
 from omen.providers.chat_completions.listing import list_request, read_list
 from omen.providers.chat_completions.traits import ChatTraits, openai_traits
 from omen.providers.responses.decoder import ResponsesDecoder
+from omen.providers.responses.passthrough import own_words
 from omen.providers.responses.request import responses_body
 from omen.providers.shared.json import json_bytes
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
+
+_TOOLS = ToolRules(custom=True)
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a request by one of the two APIs; `base_url` ends in /v1."""
+    request = ToolForms(request, _TOOLS).request
     traits = openai_traits(candidate.base_model)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
     if speaks_responses(request, traits):
-        body = json_bytes(responses_body(request, candidate.model, traits))
-        return WireRequest("POST", f"{base_url}/responses", {**STREAM_HEADERS, **auth}, body)
+        most = candidate.card.max_output
+        body = json_bytes(responses_body(request, candidate.model, traits, most))
+        said = own_words(request)
+        headers = {**STREAM_HEADERS, **(said.headers if said is not None else {}), **auth}
+        return WireRequest("POST", f"{base_url}/responses", headers, body)
     return chat_request(
         request,
         candidate.model,
@@ -40,16 +49,20 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
+    forms = ToolForms(request, _TOOLS)
     if speaks_responses(request, openai_traits(candidate.base_model)):
-        return ResponsesDecoder(candidate.model)
-    return chat_decoder(request, candidate)
+        verbatim = own_words(request) is not None
+        return forms.decoder(ResponsesDecoder(candidate.model, verbatim=verbatim))
+    return forms.decoder(chat_decoder(request, candidate))
 
 
 def speaks_responses(request: ChatRequest, traits: ChatTraits) -> bool:
-    """Whether a request has to go by Responses.
+    """Whether a request goes by Responses: what was asked in its words, and what has to.
 
     An effort that was not asked for counts too: the model has a default, and it is not none.
     """
+    if own_words(request) is not None:
+        return True
     if traits.api != "responses_for_tools":
         return traits.api == "responses"
     calls = any(isinstance(tool, Tool) for tool in request.tools)

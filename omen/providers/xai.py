@@ -19,11 +19,14 @@ from types import MappingProxyType
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.frames import WireRequest
-from omen.providers.chat_completions.api import bearer, chat_request, classify, decoder
+from omen.providers.chat_completions.api import bearer, chat_request, classify
+from omen.providers.chat_completions.api import decoder as chat_decoder
 from omen.providers.chat_completions.listing import list_request, read_list
 from omen.providers.chat_completions.traits import CLASSIC, ChatTraits
-from omen.providers.spec import Listing, ProviderSpec, Setup, Terms
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
+from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
 
+_TOOLS = ToolRules()
 _PLAIN = replace(CLASSIC, effort=False)
 _REASONING = ChatTraits(
     refused=frozenset({"presence_penalty", "frequency_penalty"}), stop=False, effort=False
@@ -64,13 +67,18 @@ def xai_traits(model: str) -> ChatTraits:
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a chat-completions request; `base_url` ends in /v1."""
     return chat_request(
-        request,
+        ToolForms(request, _TOOLS).request,
         candidate.model,
         url=f"{candidate.endpoint.base_url}/chat/completions",
         auth=bearer(candidate.endpoint.api_key),
         traits=xai_traits(candidate.base_model),
         quirks=candidate.quirks,
     )
+
+
+def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
+    """Make a decoder for one answer."""
+    return ToolForms(request, _TOOLS).decoder(chat_decoder(request, candidate))
 
 
 SPEC = ProviderSpec(

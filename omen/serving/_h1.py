@@ -117,12 +117,6 @@ class H1(H11Protocol):
 
     async def _handle_events(self) -> None:
         while self.connection.their_state not in _SILENT:
-            if self.connection.they_are_waiting_for_100_continue:
-                await self._send_h11_event(
-                    h11.InformationalResponse(
-                        status_code=100, headers=self.config.response_headers("h11")
-                    )
-                )
             try:
                 event = self._next_event()
             except (FramingError, h11.RemoteProtocolError) as error:
@@ -200,6 +194,18 @@ class H1(H11Protocol):
                 state=self.connection_state,
             )
         )
+        if isinstance(self.stream, Exchange) and self.stream.inbox is not None:
+            # RFC 9110, section 10.1.1: a handler that refuses the request without reading its body
+            # spares the client sending it.
+            self.stream.inbox.on_wanted = self._continue
+
+    async def _continue(self) -> None:
+        if self.connection.they_are_waiting_for_100_continue:
+            await self._send_h11_event(
+                h11.InformationalResponse(
+                    status_code=100, headers=self.config.response_headers("h11")
+                )
+            )
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         """Write what an event is on the wire; a response's head waits for what comes behind it.

@@ -48,6 +48,8 @@ class ReceiveQueue:
         """Count as full beyond `limit` bytes; `unread` is what the connection has waiting."""
         self.on_taken: Callable[[], Awaitable[None]] | None = None
         """Called after each message taken. Must not wait, or a cancel would lose the message."""
+        self.on_wanted: Callable[[], Awaitable[None]] | None = None
+        """Called once, the first time that the handler has to wait for a message."""
         self.payload = 0
         """Bytes of bodies and messages in here."""
         self._limit = limit
@@ -114,7 +116,11 @@ class ReceiveQueue:
         while not self._messages:
             if self._last is not None:
                 return dict(self._last)
-            await self._arrivals.park()
+            if self.on_wanted is not None:
+                wanted, self.on_wanted = self.on_wanted, None
+                await wanted()
+            else:
+                await self._arrivals.park()
         taken = self._messages.popleft()
         self._count(-taken.payload, -taken.cost)
         self._departures.unpark_all()

@@ -183,7 +183,7 @@ WEBSOCKET = [
     case(
         "an old version",
         head(b"GET /ws HTTP/1.1", *HANDSHAKE[:2], b"sec-websocket-version: 8", HANDSHAKE[3]),
-        answer=b" 400",
+        answer=b" 426",
     ),
     case("an upgrade over HTTP/1.0", head(b"GET /ws HTTP/1.0", *HANDSHAKE)),
     case("an upgrade by POST", head(b"POST /ws HTTP/1.1", b"content-length: 0", *HANDSHAKE)),

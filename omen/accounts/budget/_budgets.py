@@ -10,8 +10,8 @@ from omen.accounts.budget._share import MonthShare
 from omen.accounts.budget._worst_case import WorstCase
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
-from omen.core.costs import PromptSize, measure_prompt
 from omen.core.plan import Plan, Role
+from omen.core.prompt_size import PromptSize, measure_prompt
 from omen.core.records import Denial, RaceRecord
 
 _TOO_DEAR = Denial("the month's budget does not pay for it")

@@ -23,9 +23,10 @@ from omen.core.chat import (
     Verbatim,
 )
 from omen.core.errors import RequestError
+from omen.front.anthropic.block_parts import DIALECT
 from omen.front.anthropic.blocks import OWN_SIGNATURE
 from omen.front.anthropic.schema import ChoiceIn, CountIn, MessagesIn, ThinkingIn, ToolIn
-from omen.front.anthropic.turns import DIALECT, system_message, turn_messages
+from omen.front.anthropic.turns import system_message, turn_messages
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.schema_reader import read_body
@@ -85,12 +86,17 @@ def _shared(said: CountIn) -> dict[str, Any]:
     choice = said.tool_choice
     return {
         "messages": (*system_message(said.system), *messages),
-        "tools": tuple(_tool(tool) for tool in said.tools or ()),
+        "tools": tuple(_tool(tool) for tool in said.tools or () if not _finds_tools(tool)),
         "tool_choice": None if choice is None else _choice(choice),
         "parallel_tool_calls": False if choice and choice.disable_parallel_tool_use else None,
         "response_format": _format(said),
         "reasoning_effort": _effort(said),
     }
+
+
+def _finds_tools(tool: ToolIn) -> bool:
+    """Whether a tool is the vendor's search for tools: others are sent every tool anyway."""
+    return (tool.type or "").startswith("tool_search_tool")
 
 
 def _tool(tool: ToolIn) -> Tool | Opaque:

@@ -29,6 +29,7 @@ from omen.core.events import (
     WireEvent,
 )
 from omen.front.anthropic.blocks import BlockWriter, WireObject
+from omen.front.http.stream_lines import named_event
 
 DIALECT = "anthropic"
 
@@ -68,6 +69,9 @@ class Named:
     message_id: str
     model: str
     as_asked: bool = False
+    input_tokens: int = 0
+    """The estimate of the prompt, which an answer begins with: Claude Code shows how full the
+    context is by it. The count of the provider comes with the end."""
 
     def rename(self, wire: WireObject) -> WireObject:
         """Put our name into an upstream's `message_start`, if it is to be ours."""
@@ -113,7 +117,7 @@ class Translator:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {"input_tokens": 0, "output_tokens": 0},
+            "usage": {"input_tokens": self._named.input_tokens, "output_tokens": 0},
         }
         return {"type": "message_start", "message": message}
 
@@ -129,18 +133,18 @@ class MessagesWriter:
     def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
         """Write the events that arrived together."""
         written = b"".join(map(self._write_one, events))
-        return written if omen is None else written + _event("omen", to_json(omen))
+        return written if omen is None else written + named_event("omen", to_json(omen))
 
     def _write_one(self, event: Event) -> bytes:
         if isinstance(event, WireEvent) and event.dialect == DIALECT:
             self._verbatim = True
             if event.name != "message_start" or not self._named.as_asked:
-                return _event(event.name, event.data)
-            return _event(event.name, to_json(self._named.rename(from_json(event.data))))
+                return named_event(event.name, event.data)
+            return named_event(event.name, to_json(self._named.rename(from_json(event.data))))
         if self._verbatim:
             return b""
         objects = self._translator.translate(event)
-        return b"".join(_event(wire["type"], to_json(wire)) for wire in objects)
+        return b"".join(named_event(wire["type"], to_json(wire)) for wire in objects)
 
 
 def usage_object(usage: Usage | None) -> WireObject:
@@ -173,8 +177,4 @@ def error_body(error: OmenError, request_id: str) -> WireObject:
 
 def error_event(error: OmenError, request_id: str) -> bytes:
     """Write the one in-band error with which a stream that has begun ends."""
-    return _event("error", to_json(error_body(error, request_id)))
-
-
-def _event(name: str, data: bytes) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
+    return named_event("error", to_json(error_body(error, request_id)))

@@ -33,6 +33,7 @@ from omen.front.http.schema_reader import read_body
 from omen.front.openai.schema import (
     ChatIn,
     ContentIn,
+    CustomCallIn,
     FunctionToolIn,
     ImagePartIn,
     MessageIn,
@@ -156,7 +157,9 @@ def _file(part: OtherIn) -> FilePart | None:
     return None
 
 
-def _tool_call(call: ToolCallIn) -> ToolCall:
+def _tool_call(call: ToolCallIn | CustomCallIn) -> ToolCall:
+    if isinstance(call, CustomCallIn):
+        return ToolCall(call.id, call.custom.name, call.custom.input, _extras(call), custom=True)
     return ToolCall(call.id, call.function.name, call.function.arguments, _extras(call))
 
 

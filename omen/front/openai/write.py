@@ -31,6 +31,7 @@ from omen.core.events import (
     Usage,
     WireEvent,
 )
+from omen.front.http.stream_lines import data_event
 
 DONE = b"data: [DONE]\n\n"
 
@@ -139,7 +140,7 @@ class ChunkWriter:
 
 def _as_event(chunk: Chunk) -> bytes:
     # An upstream's logprob may be minus infinity, which JSON cannot say.
-    return b"data: " + to_json(chunk, inf_nan_mode="null") + b"\n\n"
+    return data_event(to_json(chunk, inf_nan_mode="null"))
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def error_object(error: OmenError) -> dict[str, Any]:
 
 def error_event(error: OmenError) -> bytes:
     """Write the one in-band error with which a stream that has begun ends."""
-    return b"data: " + to_json(error_object(error)) + b"\n\n"
+    return data_event(to_json(error_object(error)))
 
 
 def _fragment(delta: ToolCallDelta) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from omen.core.chat import (
     ResponseFormat,
     TextPart,
     Tool,
+    ToolCall,
     ToolChoice,
 )
 from omen.providers.chat_completions.traits import ChatTraits
@@ -105,21 +106,21 @@ def _message(message: Message, quirks: Quirks) -> dict[str, Any]:
     role = "system" if developer else message.role
     written: dict[str, Any] = {"role": role, "content": _content(message)}
     if message.tool_calls:
-        written["tool_calls"] = [
-            {
-                **call.extras,
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
+        written["tool_calls"] = [_call(call) for call in message.tool_calls]
     refusals = [part.text for part in message.parts if isinstance(part, RefusalPart)]
     if refusals and not isinstance(written["content"], list):
         written["refusal"] = "".join(refusals)
     if message.tool_call_id is not None:
         written["tool_call_id"] = message.tool_call_id
     return {**message.extras, **written}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    if call.custom:
+        custom = {"name": call.name, "input": call.arguments}
+        return {**call.extras, "id": call.id, "type": "custom", "custom": custom}
+    function = {"name": call.name, "arguments": call.arguments}
+    return {**call.extras, "id": call.id, "type": "function", "function": function}
 
 
 def _content(message: Message) -> str | list[dict[str, Any]] | None:

@@ -22,11 +22,11 @@ import trio
 
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
-from omen.core.costs import measure_prompt
 from omen.core.errors import UpstreamFailure
 from omen.core.events import Usage
 from omen.core.frames import WireRequest
 from omen.core.plan import OpenAttempt, Rewrite, Role
+from omen.core.prompt_size import measure_prompt
 from omen.core.records import Admission, AttemptRecord, Moment, Observer, RaceRecord, Reservation
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits

@@ -35,8 +35,9 @@ from omen.core.events import (
     ToolCallDelta,
     is_generated,
 )
+from omen.core.prompt_size import UNITS_PER_TOKEN, text_units
 from omen.core.records import AttemptRecord
-from omen.core.useful import CHARACTERS_PER_TOKEN, UsefulMeter
+from omen.core.useful import UsefulMeter
 from omen.providers import Decoder
 from omen.race.attempts._faults import unreadable
 from omen.race.attempts._patience import Patience
@@ -73,7 +74,7 @@ class RunningAttempt:
         self._on_moment = on_moment
         self._failure: UpstreamFailure | None = None
         """A failure that the next `receive` raises."""
-        self._characters = 0
+        self._units = 0
         self._idle_since = trio.current_time()
         """When the latest `receive` ended."""
         self._held_up = 0.0
@@ -179,14 +180,14 @@ class RunningAttempt:
         for event in events:
             match event:
                 case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
-                    self._characters += len("".join(text.split()))
+                    self._units += text_units(text)
                 case ToolCallDelta(arguments=arguments):
-                    self._characters += len(arguments)
+                    self._units += text_units(arguments)
                 case AnswerEnd(usage=usage):
                     record.usage = usage
                     record.complete = True
         # An estimate, until the provider reports its own count.
-        record.tokens = -(-self._characters // CHARACTERS_PER_TOKEN)
+        record.tokens = -(-self._units // UNITS_PER_TOKEN)
         if record.usage is not None:
             record.tokens = record.usage.completion_tokens
         if generated:

@@ -55,8 +55,7 @@ def test_a_plain_question() -> None:
 
 
 def test_the_system_text_is_its_paragraphs() -> None:
-    cached = text("One.", cache_control={"type": "ephemeral"})
-    system = [cached, text(" "), text("Two.")]
+    system = [text("One."), text(" "), text("Two.")]
     assert messages(turn("user", text("hi")), system=system)[0] == Message(
         "system", (TextPart("One.\n\nTwo."),)
     )
@@ -78,7 +77,7 @@ def test_a_tool_turn_is_results_first_and_their_pictures_in_the_next_message() -
     assert said[1] == Message(
         "assistant", (TextPart("Looking."),), tool_calls=(ToolCall("t1", "look", '{"b":1,"a":2}'),)
     )
-    assert said[2] == Message("tool", (TextPart("seen"),), tool_call_id="t1", is_error=True)
+    assert said[2] == Message("tool", (TextPart("Error: seen"),), tool_call_id="t1", is_error=True)
     pictured = (ImagePart("data:image/png;base64,aGk="), TextPart("And?"))
     assert said[3] == Message("user", pictured, single_text=False)
 
@@ -100,7 +99,7 @@ def test_documents_are_files_or_text() -> None:
 
 
 def test_what_the_vocabulary_has_no_word_for_can_go_to_anthropic_only() -> None:
-    block = {"type": "search_result", "source": "s", "title": "t", "content": []}
+    block = {"type": "container_upload", "file_id": "file_1"}
     server_tool = {"type": "web_search_20260101", "name": "web_search"}
     request = ask(messages=[turn("user", block)], tools=[server_tool]).request
     assert request.messages[0].parts == (Opaque(block, dialect="anthropic"),)

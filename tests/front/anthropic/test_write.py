@@ -273,3 +273,11 @@ def test_errors_have_anthropics_status_and_type(error: OmenError, status: int, k
         "error": {"type": kind, "message": "no"},
         "request_id": "req_1",
     }
+
+
+def test_an_answer_begins_with_the_estimate_of_its_prompt_and_ends_with_the_count() -> None:
+    named = Named("msg_1", "m", input_tokens=1234)
+    writer = MessagesWriter(named)
+    start, *_, end, _ = read(writer.write([AnswerStart("m"), TextDelta("Hi."), END]))
+    assert start["message"]["usage"] == {"input_tokens": 1234, "output_tokens": 0}
+    assert end["usage"]["input_tokens"] == 3
