@@ -46,8 +46,8 @@ class ProviderTable(Section):
     """Where `ollama` is, bare origins; a request goes to one of them."""
     domain: Text | None = None
     """What fails together: a hedge goes to another domain when there is one. None: NAME."""
-    timeout_seconds: Seconds = 600.0
-    """Bound of one attempt."""
+    timeout_seconds: Seconds | None = None
+    """Bound of a whole attempt. None: its other timeouts bound it."""
     first_token_timeout_seconds: Seconds | None = None
     """Bound of the wait for a first token. None: 60; for `ollama` 300, as loading is silent."""
     stall_timeout_seconds: Seconds = 60.0

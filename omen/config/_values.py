@@ -17,6 +17,7 @@ from pydantic import WrapValidator as _Wrap
 from pydantic_core import PydanticCustomError
 
 from omen.config._wording import EnvText
+from omen.core.errors import FailureKind
 from omen.core.intents import INTENTS
 
 ABILITIES = (
@@ -181,6 +182,16 @@ AbilityName = Annotated[
 ]
 Abilities = Annotated[
     frozenset[AbilityName], _allowed("a list of abilities: " + ", ".join(ABILITIES), _split)
+]
+_KINDS = tuple(kind.value for kind in FailureKind)
+FailureKindName = Annotated[
+    str,
+    Field(strict=True, pattern=f"^({'|'.join(_KINDS)})$"),
+    _allowed("one of " + ", ".join(_KINDS), words=_KINDS),
+]
+FailureKinds = Annotated[
+    tuple[FailureKindName, ...],
+    _allowed("a list of kinds of failure: " + ", ".join(_KINDS), _split),
 ]
 TokenLimit = Annotated[
     Literal["max_tokens", "max_completion_tokens"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from math import inf
 from typing import Literal
 
 from omen.core.cards import UNKNOWN, ModelCard
@@ -85,8 +86,8 @@ class Candidate:
     domain of its own."""
     score: float = field(default=50.0, compare=False)
     """The router's score of the candidate, 0 to 100. It breaks ties at a deadline."""
-    timeout: float = 600.0
-    """The bound of a whole attempt."""
+    timeout: float = inf
+    """The bound of a whole attempt. `inf`: the other two timeouts bound it."""
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
     base_model: str = ""

@@ -17,6 +17,7 @@ from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import FREE, UNKNOWN
+from omen.core.errors import FailureKind
 from omen.core.plan import Strategy
 from omen.core.records import Admission, Observer
 from omen.gateway._books import Books
@@ -226,7 +227,7 @@ def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
         ),
         models=provider.models,
         domain=provider.domain,
-        timeout=provider.timeout_seconds,
+        timeout=provider.timeout_seconds or inf,
         first_token_timeout=provider.first_token_timeout_seconds,
         stall_timeout=provider.stall_timeout_seconds,
         cards=Cards(
@@ -249,8 +250,9 @@ def _plan_defaults(settings: Settings) -> PlanDefaults:
         max_k=settings.limits.max_k,
         min_useful_tokens=race.min_useful_tokens,
         reasoning_counts=race.reasoning_counts,
+        failover_on=frozenset(map(FailureKind, race.failover_on)),
         max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
-        total_timeout=settings.server.timeout_seconds,
+        timeout=settings.server.timeout_seconds or inf,
         auto=race.auto,
         slo_target=race.slo_target,
         aliases=settings.routing.aliases,

@@ -111,12 +111,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "limits.max_k: found 2.0; allowed: an integer of at least 1",
     ),
     "a duration of nothing": (
-        "[server]\ntimeout_seconds = 0",
-        "server.timeout_seconds: found 0; allowed: a number of seconds above 0",
+        "[server]\nkeepalive_after_seconds = 0",
+        "server.keepalive_after_seconds: found 0; allowed: a number of seconds above 0",
     ),
     "a duration without end": (
         "[server]\ntimeout_seconds = inf",
-        "server.timeout_seconds: found inf; allowed: a number of seconds above 0",
+        "server.timeout_seconds: found inf; allowed: a number of seconds, at least 0",
     ),
     "a deadline that is no number": (
         "[race]\nmax_latency_ms = nan",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from omen.core.candidates import PLAIN, Candidate, Endpoint, Quirks
 from omen.core.cards import UNKNOWN, ModelCard
@@ -22,7 +23,7 @@ class CatalogProvider:
     endpoints: tuple[Endpoint, ...]
     models: tuple[str, ...] = ()
     domain: str = ""
-    timeout: float = 600.0
+    timeout: float = inf
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
     cards: Cards | None = None
