@@ -278,8 +278,10 @@ class ProviderSettings:
     domain: str = ""
     """What fails together with it; left empty it becomes the name."""
     timeout_seconds: float | None = None
-    first_token_timeout_seconds: float = 60.0
+    first_token_timeout_seconds: float | None = None
+    """None: as its kind and its models want it."""
     stall_timeout_seconds: float = 60.0
+    working_timeout_seconds: float = 600.0
     max_concurrency: int = 256
     prices: Mapping[str, Price] = field(default_factory=dict)
     cards: Mapping[str, Card] = field(default_factory=dict)

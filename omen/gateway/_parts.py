@@ -228,8 +228,12 @@ def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
         models=provider.models,
         domain=provider.domain,
         timeout=provider.timeout_seconds or inf,
-        first_token_timeout=provider.first_token_timeout_seconds,
+        first_token_timeout=(
+            provider.first_token_timeout_seconds or spec.setup.first_token_timeout_seconds
+        ),
         stall_timeout=provider.stall_timeout_seconds,
+        working_timeout=provider.working_timeout_seconds,
+        waits_for_thinking=provider.first_token_timeout_seconds is None,
         cards=Cards(
             provider.kind,
             provider.base_models,

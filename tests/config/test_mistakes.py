@@ -12,7 +12,8 @@ INTENTS = "code, tests, regex, analysis, explanation, general"
 URL = "an http:// or https:// URL without credentials, query or fragment"
 PROVIDER_KEYS = (
     "enabled, kind, api_key, models, base_url, endpoint, endpoints, domain, timeout_seconds, "
-    "first_token_timeout_seconds, stall_timeout_seconds, max_concurrency, prices, cards, "
+    "first_token_timeout_seconds, stall_timeout_seconds, working_timeout_seconds, "
+    "max_concurrency, prices, cards, "
     "base_models, api_version, quirks"
 )
 

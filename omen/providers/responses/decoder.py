@@ -63,7 +63,7 @@ class ResponsesDecoder:
     give nothing.
     """
 
-    __slots__ = ("_calls", "_ended", "_model", "_seen", "_started")
+    __slots__ = ("_calls", "_ended", "_model", "_seen", "_started", "_working")
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -71,6 +71,13 @@ class ResponsesDecoder:
         self._seen: dict[tuple[str, Any, Any], int] = {}
         self._started = False
         self._ended = False
+        self._working: set[int] = set()
+        """The places of open items that are no message: reasoning, calls, searches."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an item is open in which the model or the server works, perhaps in silence."""
+        return bool(self._working)
 
     def feed(self, frame: Frame) -> Sequence[Event]:
         """Translate one event."""
@@ -127,6 +134,10 @@ class ResponsesDecoder:
         item = event.get("item")
         if not isinstance(item, dict):
             return ()
+        if done:
+            self._working.discard(_place(event))
+        elif item.get("type") != "message":
+            self._working.add(_place(event))
         if item.get("type") == "function_call":
             announced = self._announce(event, item)
             given = text_of(item.get("arguments"))
