@@ -135,6 +135,7 @@ class UpstreamFailure(OmenError):
     later. `retry_after`: the pause that the upstream asked for, in seconds. `upstream_status`: the
     HTTP status of the upstream's response; None when the failure does not come from a status.
     `window`: the model's context length in tokens, if a `CONTEXT_LENGTH` failure states it.
+    `hint`: what the operator can do, where more is known than the kind says.
     """
 
     def __init__(
@@ -161,6 +162,7 @@ class UpstreamFailure(OmenError):
         self.upstream_status = upstream_status
         self.request_id = request_id
         self.window = window
+        self.hint: str | None = None
 
     def without_traceback(self) -> UpstreamFailure:
         """Return a copy without the traceback, for records that outlive the request.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -123,7 +123,7 @@ def make_parts(
 ) -> Parts:
     """Return all parts of a gateway, connected to each other. It starts nothing."""
     catalog = Catalog(catalog_providers(settings))
-    health = Health(_endpoints(catalog))
+    health = Health(_endpoints(catalog), listed=partial(_listed, catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
     routing = settings.routing
     months = MonthlyBudgets(store, routing.budget_monthly_usd, routing.provider_soft_limits)
@@ -198,6 +198,10 @@ def make_parts(
 def catalog_providers(settings: Settings) -> list[CatalogProvider]:
     """Return the catalog entries of the configured providers."""
     return [_catalog_provider(provider) for provider in settings.providers.values()]
+
+
+def _listed(catalog: Catalog, provider: str) -> Collection[str]:
+    return catalog[provider].listed if provider in catalog else ()
 
 
 def _endpoints(catalog: Catalog) -> list[tuple[str, str]]:
