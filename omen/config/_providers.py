@@ -39,10 +39,9 @@ def build_provider(draft: Draft, name: str, table: ProviderTable) -> ProviderSet
         models=table.models,
         domain=table.domain or name,
         timeout_seconds=table.timeout_seconds,
-        first_token_timeout_seconds=(
-            table.first_token_timeout_seconds or kind.setup.first_token_timeout_seconds
-        ),
+        first_token_timeout_seconds=table.first_token_timeout_seconds,
         stall_timeout_seconds=table.stall_timeout_seconds,
+        working_timeout_seconds=table.working_timeout_seconds,
         max_concurrency=table.max_concurrency,
         prices=table.prices,
         cards=table.cards,

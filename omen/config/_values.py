@@ -37,6 +37,7 @@ from omen.config._demands import (
 )
 from omen.config._paths import locate
 from omen.config._wording import EnvText
+from omen.core.errors import FailureKind
 from omen.core.intents import INTENTS
 
 ABILITIES = (
@@ -225,6 +226,16 @@ AbilityName = Annotated[
 ]
 Abilities = Annotated[
     frozenset[AbilityName], _allowed("a list of abilities: " + ", ".join(ABILITIES), _split)
+]
+_KINDS = tuple(kind.value for kind in FailureKind)
+FailureKindName = Annotated[
+    str,
+    Field(strict=True, pattern=f"^({'|'.join(_KINDS)})$"),
+    _allowed("one of " + ", ".join(_KINDS), words=_KINDS),
+]
+FailureKinds = Annotated[
+    tuple[FailureKindName, ...],
+    _allowed("a list of kinds of failure: " + ", ".join(_KINDS), _split),
 ]
 TokenLimit = Annotated[
     Literal["max_tokens", "max_completion_tokens"],

@@ -22,6 +22,7 @@ from omen.config._values import (
     Count,
     DatabaseUrl,
     Delay,
+    FailureKinds,
     FilePath,
     Flag,
     Host,
@@ -41,6 +42,7 @@ from omen.config._values import (
     Usd,
 )
 from omen.core.candidates import PLAIN, Quirks
+from omen.core.errors import FAILOVER_KINDS, FailureKind
 
 DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -52,6 +54,9 @@ DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "general": (),
     }
 )
+
+
+DEFAULT_FAILOVER_ON = tuple(kind.value for kind in FailureKind if kind in FAILOVER_KINDS)
 
 
 class Section:
@@ -69,8 +74,9 @@ class ServerSettings(Section):
     """Address to listen on. `0.0.0.0` lets other machines in."""
     port: Port = 8080
     """TCP port of every door; 0 lets the system choose one."""
-    timeout_seconds: Seconds = 600.0
-    """Bound of a whole request. A caller's `total_timeout_ms` can only be tighter."""
+    timeout_seconds: Delay = 3600.0
+    """How long a request may wait for the beginning of its answer. 0: without bound. An answer that
+    has begun is bounded by its provider's timeouts and the caller's `total_timeout_ms`."""
     keepalive_after_seconds: Seconds = 15.0
     """Silence before a stream's status line goes out with SSE comments; then errors are in-band."""
     drain_seconds: Seconds = 30.0
@@ -133,6 +139,8 @@ class RaceSettings(Section):
     """Let OMEN choose between `single` and `speculate_k` so that `slo_target` is met."""
     slo_target: Share = 0.99
     """Share of requests whose first useful token should come within `max_latency_ms`."""
+    failover_on: FailureKinds = DEFAULT_FAILOVER_ON
+    """Kinds of failure after which the next candidate is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,9 +277,11 @@ class ProviderSettings:
     models: tuple[str, ...] = ()
     domain: str = ""
     """What fails together with it; left empty it becomes the name."""
-    timeout_seconds: float = 600.0
-    first_token_timeout_seconds: float = 60.0
+    timeout_seconds: float | None = None
+    first_token_timeout_seconds: float | None = None
+    """None: as its kind and its models want it."""
     stall_timeout_seconds: float = 60.0
+    working_timeout_seconds: float = 600.0
     max_concurrency: int = 256
     prices: Mapping[str, Price] = field(default_factory=dict)
     cards: Mapping[str, Card] = field(default_factory=dict)

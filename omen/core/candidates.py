@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from math import inf
 from typing import Literal
 
 from omen.core.cards import UNKNOWN, ModelCard
@@ -72,8 +73,9 @@ class Candidate:
     """One upstream that could serve a request.
 
     **Units.** Timeouts are seconds. `first_token_timeout` runs from the start of the attempt to
-    its first generated token, `stall_timeout` between two generated tokens. Time in which OMEN does
-    not read from the upstream, because the client is slow, counts in neither.
+    its first generated token, `stall_timeout` between two generated tokens. `working_timeout`
+    replaces both while the upstream has announced work. Time in which OMEN does not read from the
+    upstream, because the client is slow, counts in none of them.
     """
 
     provider: str
@@ -85,10 +87,11 @@ class Candidate:
     domain of its own."""
     score: float = field(default=50.0, compare=False)
     """The router's score of the candidate, 0 to 100. It breaks ties at a deadline."""
-    timeout: float = 600.0
-    """The bound of a whole attempt."""
+    timeout: float = inf
+    """The bound of a whole attempt. `inf`: the other two timeouts bound it."""
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
+    working_timeout: float = 600.0
     base_model: str = ""
     """The vendor's name of the model where `model` is the name of a deployment; otherwise equal to
     `model`. It is the key for traits and prices."""

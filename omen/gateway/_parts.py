@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -17,6 +17,7 @@ from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import FREE, UNKNOWN
+from omen.core.errors import FailureKind
 from omen.core.plan import Strategy
 from omen.core.records import Admission, Observer
 from omen.gateway._books import Books
@@ -123,7 +124,7 @@ def make_parts(
 ) -> Parts:
     """Return all parts of a gateway, connected to each other. It starts nothing."""
     catalog = Catalog(catalog_providers(settings))
-    health = Health(_endpoints(catalog))
+    health = Health(_endpoints(catalog), listed=partial(_listed, catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
     routing = settings.routing
     known = KnownMonths(store, everything=books is None)
@@ -204,6 +205,10 @@ def catalog_providers(settings: Settings) -> list[CatalogProvider]:
     return [_catalog_provider(provider) for provider in settings.providers.values()]
 
 
+def _listed(catalog: Catalog, provider: str) -> Collection[str]:
+    return catalog[provider].listed if provider in catalog else ()
+
+
 def _endpoints(catalog: Catalog) -> list[tuple[str, str]]:
     return [(p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints]
 
@@ -231,9 +236,13 @@ def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
         ),
         models=provider.models,
         domain=provider.domain,
-        timeout=provider.timeout_seconds,
-        first_token_timeout=provider.first_token_timeout_seconds,
+        timeout=provider.timeout_seconds or inf,
+        first_token_timeout=(
+            provider.first_token_timeout_seconds or spec.setup.first_token_timeout_seconds
+        ),
         stall_timeout=provider.stall_timeout_seconds,
+        working_timeout=provider.working_timeout_seconds,
+        waits_for_thinking=provider.first_token_timeout_seconds is None,
         cards=Cards(
             provider.kind,
             provider.base_models,
@@ -254,8 +263,9 @@ def _plan_defaults(settings: Settings) -> PlanDefaults:
         max_k=settings.limits.max_k,
         min_useful_tokens=race.min_useful_tokens,
         reasoning_counts=race.reasoning_counts,
+        failover_on=frozenset(map(FailureKind, race.failover_on)),
         max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
-        total_timeout=settings.server.timeout_seconds,
+        timeout=settings.server.timeout_seconds or inf,
         auto=race.auto,
         slo_target=race.slo_target,
         aliases=settings.routing.aliases,

@@ -224,9 +224,10 @@ async def _wait_for(flight: Flight, race: RaceRecord) -> CachedAnswer | None:
 
     **Raises.** `TotalTimeoutExceeded`.
     """
-    if race.plan.commit_deadline < race.plan.total_deadline:
+    deadline = race.plan.answer_deadline
+    if race.plan.commit_deadline < deadline:
         return None
-    with trio.move_on_at(race.plan.total_deadline):
+    with trio.move_on_at(deadline):
         await flight.wait()
         return flight.answer
     raise TotalTimeoutExceeded("the total timeout has passed, waiting for an identical request")

@@ -99,6 +99,10 @@ class Upkeep:
         """Hear from a probe."""
         self._health.probed(target.provider, target.endpoint.base_url, failure, seconds)
 
+    def wants_probe(self, target: Target) -> bool:
+        """Return whether a probe may soon show that the target is back."""
+        return self._health.wants_probe(target.provider, target.endpoint.base_url)
+
     def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
         """Hear which models an endpoint has."""
         if target.provider in self._catalog:

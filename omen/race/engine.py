@@ -40,6 +40,8 @@ async def run_race(
 ) -> None:
     """Run one race to its end; when it returns, the whole answer has been sent to `output`.
 
+    Until the answer begins the plan's `begin_deadline` applies as well as its `total_deadline`.
+
     If the plan allows a restart and a committed stream breaks, a new race runs among the candidates
     that have not failed. A `Restart` announces its answer.
 
@@ -48,10 +50,10 @@ async def run_race(
     **Cancellation.** No attempt outlives the call, however it ends.
     """
     try:
-        with trio.move_on_at(race.plan.total_deadline) as total:
+        with trio.move_on_at(race.plan.answer_deadline) as total:
             while True:
                 try:
-                    await run_strategy(race, strategy, open_attempt, output)
+                    await run_strategy(race, strategy, open_attempt, output, total)
                     break
                 except UpstreamFailure as failure:
                     if not _plan_restart(race, failure):
@@ -75,7 +77,7 @@ async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_An
     """
     failed: list[FailedAttempt] = []
     try:
-        with trio.move_on_at(race.plan.total_deadline):
+        with trio.move_on_at(race.plan.answer_deadline):
             for candidate in race.plan.candidates:
                 try:
                     return await ask(candidate)
@@ -95,8 +97,8 @@ def _plan_restart(race: RaceRecord, failure: UpstreamFailure) -> bool:
     left = tuple(c for c in race.plan.candidates if c not in failed)
     if not (race.plan.restart and race.winner is not None and failure.failover and left):
         return False
-    # The commit deadline is for the first useful token of the request, which has been sent.
-    race.plan = replace(race.plan, candidates=left, commit_deadline=inf)
+    # Both are for the first useful token of the request, which has been sent.
+    race.plan = replace(race.plan, candidates=left, commit_deadline=inf, begin_deadline=inf)
     race.winner = None
     race.restarts += 1
     return True
@@ -127,14 +129,18 @@ logger = logging.getLogger(__name__)
 
 
 async def run_strategy(
-    race: RaceRecord, strategy: Strategy, open_attempt: OpenAttempt, output: Output
+    race: RaceRecord,
+    strategy: Strategy,
+    open_attempt: OpenAttempt,
+    output: Output,
+    scope: trio.CancelScope,
 ) -> None:
-    """Run a race's strategy once.
+    """Run a race's strategy once, inside `scope`, whose deadline changes when the answer begins.
 
     **Raises.** The strategy's `OmenError`; `StrategyFault`; and as they are, errors of the output
     and of what an attempt calls, which are not the strategy's fault.
     """
-    observed = _ObservedOutput(output)
+    observed = _ObservedOutput(output, scope, race.plan.total_deadline)
     try:
         await strategy(race.plan, open_attempt, observed)
     except OmenError:
@@ -157,13 +163,21 @@ async def run_strategy(
 
 
 class _ObservedOutput:
-    """An output that records whether a send failed."""
+    """An output that records whether a send failed.
 
-    def __init__(self, output: Output) -> None:
+    With the first send the answer has begun, and only the total deadline is left. There is no await
+    between a commit and its first send, so no deadline passes in between.
+    """
+
+    def __init__(self, output: Output, scope: trio.CancelScope, total_deadline: float) -> None:
         self._output = output
+        self._scope = scope
+        self._total_deadline = total_deadline
         self.has_failed = False
 
     async def send(self, events: Sequence[Event]) -> None:
+        if self._scope.deadline != self._total_deadline:
+            self._scope.deadline = self._total_deadline
         try:
             await self._output.send(events)
         except Exception:

@@ -67,7 +67,6 @@ def test_the_published_example_loads_as_it_stands(folder: Folder) -> None:
             kind="ollama",
             base_urls=("http://localhost:11434", "http://ollama-3070:11434"),
             models=("deepseek-coder:6.7b", "llama3.1:8b-instruct"),
-            first_token_timeout_seconds=300.0,
         )
     }
     assert loaded.settings.routing.prefer_local_for == ("code", "regex", "tests")

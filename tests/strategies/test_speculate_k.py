@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import pytest
-from omen_strategies.single import single
 from omen_strategies.speculate_k import speculate_k
 from trio.testing import MockClock
 
@@ -297,11 +296,6 @@ async def test_a_retry_that_must_not_be_is_not_made(
     assert happened.opened == {"a": 0.0}
     assert isinstance(happened.error, AllAttemptsFailed)
     assert happened.error.status == 429
-
-
-async def test_single_never_tries_the_same_one_again(autojump_clock: MockClock) -> None:
-    happened = await run_scenario(single, {"a": [fails(0.5)]})
-    assert happened.roles == [("a", "primary")]
 
 
 async def test_at_the_deadline_whoever_has_said_most_commits(autojump_clock: MockClock) -> None:

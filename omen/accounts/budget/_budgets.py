@@ -14,7 +14,7 @@ from omen.core.plan import Plan, Role
 from omen.core.prompt_size import PromptSize, measure_prompt
 from omen.core.records import Denial, RaceRecord
 
-_TOO_DEAR = Denial("the month's budget does not pay for it")
+_TOO_DEAR = Denial("the month's budget does not pay for it", retryable=False)
 
 
 @dataclass(slots=True)

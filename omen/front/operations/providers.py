@@ -83,7 +83,7 @@ def _endpoint(endpoint: EndpointHealth, *, local: bool) -> dict[str, Any]:
         "reason": failure.kind.value if failure and breaker.failures else None,
         "upstream_status": failure.upstream_status if failure and breaker.failures else None,
         "hint": endpoint.hint,
-        "cooling_for_seconds": round(max(0.0, breaker.cooling_until - now), 3),
+        "cooling_for_seconds": round(max(0.0, endpoint.cooling_until - now), 3),
         "last_probe_ms": _milliseconds(endpoint.probe_seconds),
     }
     return {"url": endpoint.url, **told} if local else told

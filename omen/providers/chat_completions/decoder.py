@@ -64,6 +64,11 @@ class ChatDecoder:
         self._usage: Usage | None = None
         self._ended = False
 
+    @property
+    def is_working(self) -> bool | None:
+        """Whether a call has begun of which no event has told yet; else None: the events tell."""
+        return self._tools.holds_back or None
+
     def feed(self, frame: Frame) -> Sequence[Event]:
         """Translate one chunk."""
         if self._ended:

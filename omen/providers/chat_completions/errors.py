@@ -10,7 +10,13 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from omen.core.errors import FailureKind
-from omen.providers.shared.error_table import STATUSES, ErrorTable, text_rule
+from omen.providers.shared.error_table import (
+    ACCOUNT_REFUSED,
+    NO_SUCH_MODEL,
+    STATUSES,
+    ErrorTable,
+    text_rule,
+)
 
 _TEXTS = (
     text_rule(
@@ -21,7 +27,7 @@ _TEXTS = (
         422,
         500,
     ),
-    text_rule(FailureKind.UPSTREAM_AUTH, r"(?:incorrect|invalid) api[ _-]?key", 400, 401, 403),
+    ACCOUNT_REFUSED,
     text_rule(
         FailureKind.QUOTA,
         r"used all available credits|spending limit|exceeded your current quota"
@@ -31,7 +37,7 @@ _TEXTS = (
         403,
         429,
     ),
-    text_rule(FailureKind.OVERLOADED, r"at capacity|overloaded|slow down", 429, 500, 502, 503),
+    text_rule(FailureKind.OVERLOADED, r"at capacity|overloaded|slow down", 500, 502, 503),
     text_rule(
         FailureKind.CONTENT_FILTER,
         r"content (?:management )?policy|usage (?:guidelines|policies)|content violates",
@@ -48,6 +54,7 @@ _TEXTS = (
         404,
         422,
     ),
+    NO_SUCH_MODEL,
     # The words of a web server, not of the API: the path is wrong. The API names the model.
     text_rule(FailureKind.UPSTREAM_MISCONFIGURED, r"^(?:resource )?not found\.?$", 404),
 )

@@ -50,6 +50,11 @@ class ToolCallMerger:
                 self._take(fragment, deltas)
         return deltas
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether a call has a name and is not announced yet, because no arguments have come."""
+        return any(call.name and call.index is None for call in self._calls)
+
     def finish(self) -> Sequence[ToolCallDelta]:
         """Give what is owed at the end: calls without arguments, which means an empty object."""
         deltas: list[ToolCallDelta] = []

@@ -40,6 +40,8 @@ _FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     }
 )
 _OTHER_FINISH: FinishReason = "stop"
+_WORK = ("thinking", "tool_use")
+"""Ends of the types of blocks in which a model or the server works, perhaps in silence."""
 
 
 class _ToolBlock:
@@ -63,6 +65,7 @@ class MessagesDecoder:
     """
 
     __slots__ = (
+        "_awaits_result",
         "_calls",
         "_ended",
         "_finish",
@@ -74,6 +77,7 @@ class MessagesDecoder:
         "_thoughts",
         "_usage",
         "_verbatim",
+        "_working",
     )
 
     def __init__(self, model: str, *, verbatim: bool = False, may_be_empty: bool = False) -> None:
@@ -88,6 +92,15 @@ class MessagesDecoder:
         self._started = False
         self._finish: FinishReason | None = None
         self._ended = False
+        self._working: dict[int, str] = {}
+        """The types of the open blocks of thinking and of tools, by place."""
+        self._awaits_result = False
+        """Whether the block of a server's tool has ended, and the next one is to bring a result."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a block of thinking or of a tool is open, or a server's tool is at work."""
+        return bool(self._working) or self._awaits_result
 
     def feed(self, frame: Frame) -> Sequence[Event]:
         """Translate one event."""
@@ -158,7 +171,10 @@ class MessagesDecoder:
         block = event.get("content_block")
         if not isinstance(block, dict):
             return ()
-        kind = block.get("type")
+        kind = text_of(block.get("type"))
+        self._awaits_result = False
+        if kind.endswith(_WORK):
+            self._working[_index(event)] = kind
         if kind == "tool_use":
             return self._tool_start(_index(event), block)
         if kind == "text" and (text := text_of(block.get("text"))):
@@ -182,6 +198,8 @@ class MessagesDecoder:
         return (ToolCallDelta(block.index, call_id, name, compact(given) if given else ""),)
 
     def _block_stop(self, event: dict[str, Any]) -> Sequence[Event]:
+        work = self._working.pop(_index(event), "")
+        self._awaits_result = work.endswith("tool_use") and work != "tool_use"
         thought = self._thoughts.pop(_index(event), None)
         if thought is not None:
             return (ReasoningEnd(ReasoningBlock("anthropic", self._model, thought)),)

@@ -8,7 +8,12 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from omen.core.errors import FailureKind
-from omen.providers.shared.error_table import ErrorTable, text_rule
+from omen.providers.shared.error_table import (
+    ACCOUNT_REFUSED,
+    NO_SUCH_MODEL,
+    ErrorTable,
+    text_rule,
+)
 
 ANTHROPIC_ERRORS = ErrorTable(
     texts=(
@@ -23,6 +28,8 @@ ANTHROPIC_ERRORS = ErrorTable(
             403,
             429,
         ),
+        ACCOUNT_REFUSED,
+        NO_SUCH_MODEL,
     ),
     words=MappingProxyType(
         {

@@ -80,6 +80,7 @@ class ResponsesDecoder:
         "_started",
         "_texts",
         "_verbatim",
+        "_working",
     )
 
     def __init__(self, model: str, *, verbatim: bool = False) -> None:
@@ -93,6 +94,13 @@ class ResponsesDecoder:
         """Whether the vendor did something itself, which only a client of this API can see."""
         self._started = False
         self._ended = False
+        self._working: set[int] = set()
+        """The places of open items that are no message: reasoning, calls, searches."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an item is open in which the model or the server works, perhaps in silence."""
+        return bool(self._working)
 
     def feed(self, frame: Frame) -> Sequence[Event]:
         """Translate one event."""
@@ -155,6 +163,10 @@ class ResponsesDecoder:
         if not isinstance(item, dict):
             return ()
         kind = item.get("type")
+        if done:
+            self._working.discard(_place(event))
+        elif kind != "message":
+            self._working.add(_place(event))
         self._has_own_items |= done and kind not in ("message", "reasoning")
         given = self._calls.item(_place(event), item, done=done)
         if not done or kind not in ("message", "reasoning"):

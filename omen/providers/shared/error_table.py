@@ -62,6 +62,36 @@ def text_rule(kind: FailureKind, pattern: str, *statuses: int) -> TextRule:
     return TextRule(kind, re.compile(pattern, re.IGNORECASE), frozenset(statuses))
 
 
+ACCOUNT_REFUSED = text_rule(
+    FailureKind.UPSTREAM_AUTH,
+    r"(?:incorrect|invalid|expired|unknown) (?:x-)?api[ _-]?key"
+    r"|api[ _-]?key (?:is |was |has )?(?:not valid|not found|invalid|expired|revoked|disabled)"
+    r"|(?:organi[sz]ation|account|project|workspace|subscription|consumer)\b.{0,80}?"
+    r" (?:has been|have been|is|was) (?:temporarily |currently )?"
+    r"(?:disabled|deactivated|suspended|blocked|banned|closed|inactive)"
+    r"|(?:country|region|location|territory)\b.{0,40}? (?:is |are )?not (?:supported|available)"
+    r"|not available in your (?:country|region|location)",
+    400,
+    401,
+    403,
+)
+"""The gateway's own account is refused, with a 400 as well (Gemini, Anthropic, xAI). Nothing that
+the caller sent is at fault, so another candidate may help."""
+
+NO_SUCH_MODEL = text_rule(
+    FailureKind.NOT_FOUND,
+    r"\bmodels?\b.{0,200}? (?:does not exist|not exist|is not found|not found|"
+    r"has been decommissioned|has been deprecated|is not a valid model)"
+    r"|is not a valid model|(?:invalid|unknown|no such) model(?: name| id|:|$)"
+    r"|model identifier is invalid",
+    400,
+    404,
+    422,
+)
+"""The server does not have the model, and says so with a 400 (llama.cpp's router, LiteLLM, Groq,
+Mistral, DeepSeek, OpenRouter, Bedrock)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
     """One dialect's table. A variant of it is another table.

@@ -52,6 +52,12 @@ _CALLER_CAN_ACT = frozenset(
     }
 )
 
+_WINDOW = re.compile(
+    r"(?:context|prompt) length (?:is|of|\() ?([0-9][0-9,]{2,12})|> ([0-9][0-9,]{2,12}) maximum",
+    re.IGNORECASE,
+)
+"""The model's window in the sentences of OpenAI, xAI, SGLang, vLLM and Anthropic."""
+
 # A second line of defence: no sentence is known to carry one where the caller can act.
 _SECRET = re.compile(r"\b(?:sk|xai|org|proj|team)-[\w*.-]{4,}|\bBearer\s+\S+", re.IGNORECASE)
 
@@ -107,6 +113,8 @@ def _failure(
     )
     if kind in _CALLER_CAN_ACT:
         failure.param = report.param
+    if kind is FailureKind.CONTEXT_LENGTH and (stated := _WINDOW.search(report.message or "")):
+        failure.window = int((stated[1] or stated[2]).replace(",", ""))
     return failure
 
 

@@ -131,6 +131,7 @@ class Attempts(AttemptRegistry):
                     meter=UsefulMeter(*self.threshold),
                     on_commit=partial(self.commit, race, record),
                     on_moment=partial(self._moment, race, record),
+                    is_only_candidate=len(race.plan.candidates) == 1,
                 )
 
     def _moment(self, race: RaceRecord, record: AttemptRecord, moment: Moment) -> None:

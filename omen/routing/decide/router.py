@@ -12,7 +12,7 @@ from math import inf
 
 from omen.core.callers import Caller
 from omen.core.candidates import Candidate
-from omen.core.errors import RequestError
+from omen.core.errors import FAILOVER_KINDS, FailureKind, RequestError
 from omen.core.hints import RaceHints
 from omen.core.plan import Expectation, Merge, Plan
 from omen.routing.decide.assessment import Assessor
@@ -44,8 +44,10 @@ class PlanDefaults:
     max_k: int = 8
     min_useful_tokens: int = 5
     reasoning_counts: bool = False
+    failover_on: frozenset[FailureKind] = FAILOVER_KINDS
     max_latency: float = inf
-    total_timeout: float = 600.0
+    timeout: float = 3600.0
+    """For the beginning of an answer; `inf` for none."""
     auto: bool = False
     slo_target: float = 0.99
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -94,8 +96,6 @@ class Router:
         ranked = self._ranking.rank(model, hints, context)
         candidates = ranked.candidates
         max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
-        # A caller can shorten the server's own timeout, but not extend it.
-        total = min(defaults.total_timeout, hints.total_timeout or inf)
         commit_deadline = accepted_at + max_latency
         strategy, k, expected = self._choose_strategy(
             hints, candidates, max_latency, commit_deadline, context.caller
@@ -106,11 +106,13 @@ class Router:
             k=k,
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
             reasoning_counts=defaults.reasoning_counts,
+            failover_on=defaults.failover_on,
             intent=ranked.intent,
             left_out=ranked.left_out,
             reason=ranked.reason,
             commit_deadline=commit_deadline,
-            total_deadline=accepted_at + total,
+            begin_deadline=accepted_at + defaults.timeout,
+            total_deadline=accepted_at + (hints.total_timeout or inf),
             hedge_delays=self._hedge_delays(strategy, candidates, hints),
             merge=self._merge(hints, context.caller),
             restart=hints.restart,

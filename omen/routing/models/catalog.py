@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from omen.core.candidates import PLAIN, Candidate, Endpoint, Quirks
 from omen.core.cards import UNKNOWN, ModelCard
@@ -27,9 +28,12 @@ class CatalogProvider:
     endpoints: tuple[Endpoint, ...]
     models: tuple[str, ...] = ()
     domain: str = ""
-    timeout: float = 600.0
+    timeout: float = inf
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
+    working_timeout: float = 600.0
+    waits_for_thinking: bool = True
+    """Whether a model that thinks has the working timeout until its first token."""
     cards: Cards | None = None
     quirks: Quirks = PLAIN
     default_tag: str = ""
@@ -91,6 +95,12 @@ class CatalogProvider:
         )
         return eligible or self.endpoints
 
+    def _first_token_timeout(self, card: ModelCard) -> float:
+        """Return the timeout of a model's first token; a model that thinks may think in silence."""
+        if self.waits_for_thinking and "reasoning" in (card.abilities or ()):
+            return max(self.first_token_timeout, self.working_timeout)
+        return self.first_token_timeout
+
     def candidates(self, model: str) -> tuple[Candidate, ...]:
         """Return one candidate per endpoint, in the configured order.
 
@@ -117,8 +127,9 @@ class CatalogProvider:
                 endpoint=endpoint,
                 domain=self.domain or self.name,
                 timeout=self.timeout,
-                first_token_timeout=self.first_token_timeout,
+                first_token_timeout=self._first_token_timeout(card),
                 stall_timeout=self.stall_timeout,
+                working_timeout=self.working_timeout,
                 base_model=base_model,
                 card=card,
                 quirks=self.quirks,

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 import trio
 
 from omen.core.candidates import Candidate
-from omen.core.errors import FailedAttempt
 from omen.core.events import Event
 from omen.core.plan import Attempt, Role
 from omen_strategies.kit.gate import Gate
@@ -45,8 +44,6 @@ class Entrant:
     refused: tuple[Candidate, ...] = ()
     """Candidates that were denied in this lane directly before this entrant. They are not tried
     again here, or two full candidates would replace each other without end."""
-    after: FailedAttempt | None = None
-    """The failure that made this lane free, kept for a retry if every successor is denied."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     """Around the whole attempt: the field cancels a loser through it. It exists before the attempt,
     so that a commit can cancel an entrant whose task has not run yet."""

@@ -133,10 +133,9 @@ class Field:
         role: Role,
         *,
         refused: tuple[Candidate, ...] = (),
-        after: FailedAttempt | None = None,
     ) -> Entrant:
         gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
-        entrant = Entrant(candidate, role, gate, trio.current_time(), refused, after)
+        entrant = Entrant(candidate, role, gate, trio.current_time(), refused)
         self._running.append(entrant)
         self._notify()
         return entrant
@@ -178,32 +177,32 @@ class Field:
             return None if successor is None else self._entrant(successor, role, refused=refused)
         self._result.failed.append(FailedAttempt(candidate, denial))
         if denial.failover and (successor := self._untried.take()) is not None:
-            return self._entrant(successor, role, after=entrant.after)
-        return await self._retry(entrant.after)
+            return self._entrant(successor, role)
+        return await self._retry()
 
     async def _replace_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Entrant | None:
         """Return the entrant that takes the place of a failed one, perhaps its own candidate."""
         if not failure.failover:
             self._settle()
             return None
-        after = FailedAttempt(entrant.candidate, failure)
+        self._untried.drop_unable(entrant.candidate, failure)
+        self._retries.add(entrant.candidate, failure)
         successor = self._untried.take()
         if successor is not None:
-            return self._entrant(successor, "failover", after=after)
-        return await self._retry(after)
+            return self._entrant(successor, "failover")
+        return await self._retry()
 
-    async def _retry(self, failed: FailedAttempt | None) -> Entrant | None:
-        """Repeat the candidate that failed in this lane, after a pause, if a retry is granted.
+    async def _retry(self) -> Entrant | None:
+        """Repeat one of the candidates that failed, when it may be asked again, if any may be.
 
         No retry is needed while another lane runs.
         """
-        if failed is None or self.lanes > 1:
+        retry = self._retries.take() if self.lanes == 1 else None
+        if retry is None:
             return None
-        pause = self._retries.grant(failed.failure)
-        if pause is None:
-            return None
-        await trio.sleep(pause)
-        return self._entrant(failed.candidate, "retry")
+        candidate, ready_at = retry
+        await trio.sleep_until(ready_at)
+        return self._entrant(candidate, "retry")
 
     async def _run(self, entrant: Entrant) -> UpstreamFailure | None:
         """Run one attempt to its end; return its failure if the lane may replace it."""
