@@ -27,7 +27,7 @@ from omen.core.costs import (
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Event, Usage
 from omen.core.frames import RateLimits
-from omen.core.hints import MergeMethod, RaceHints
+from omen.core.hints import MergeMethod, RaceHints, ReasoningCounts
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
 """`denied`: never started."""
@@ -88,7 +88,7 @@ class Plan:
     candidates: tuple[Candidate, ...]
     k: int = 2
     min_useful_tokens: int = 5
-    reasoning_counts: bool = False
+    reasoning_counts: ReasoningCounts = False
     intent: str | None = None
     commit_deadline: float = inf
     total_deadline: float = inf

@@ -83,14 +83,16 @@ class _Choices:
 
     async def _prelude(self, attempt: Attempt) -> list[Event]:
         """Read until it is useful; nothing, if the deadline passed and it had said nothing."""
-        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        plan = self._plan
+        gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
         prelude: list[Event] = []
         useful = False
-        with trio.move_on_at(self._plan.commit_deadline):
+        with trio.move_on_at(plan.commit_deadline):
             while not useful:
                 events = await attempt.receive()
                 prelude += events
-                useful = gate.add(events)
+                # A choice takes nothing from the others, so one with nothing visible is one, too.
+                useful = gate.add(events) or gate.is_last_resort
         return prelude if useful or gate.visible else []
 
     async def _relay(self, index: int, prelude: Sequence[Event], attempt: Attempt) -> None:

@@ -58,6 +58,8 @@ class Drafts:
         self._changed = trio.Event()
         self._scopes = {candidate: trio.CancelScope() for candidate in self._candidates}
         self.complete: list[Draft] = []
+        self.spent: list[Draft] = []
+        """Drafts that have ended with nothing visible, and are answers for the last resort."""
         self.failed: list[FailedAttempt] = []
         self.late = False
         """Whether the commit deadline has passed."""
@@ -65,12 +67,13 @@ class Drafts:
     @property
     def expected(self) -> int:
         """How many drafts there are, or may still be."""
-        return len(self._candidates) - len(self.failed)
+        return len(self._candidates) - len(self.failed) - len(self.spent)
 
     @property
     def running(self) -> list[Candidate]:
         """List those that are not through."""
-        through = {d.candidate for d in self.complete} | {f.candidate for f in self.failed}
+        ended = {draft.candidate for draft in (*self.complete, *self.spent)}
+        through = ended | {failed.candidate for failed in self.failed}
         return [candidate for candidate in self._candidates if candidate not in through]
 
     def start(self, nursery: trio.Nursery) -> None:
@@ -103,8 +106,7 @@ class Drafts:
             with self._scopes[candidate]:
                 async with self._open_attempt(candidate, "draft") as attempt:
                     draft = Draft(candidate, order, attempt)
-                    await self._read(draft)
-                    self.complete.append(draft)
+                    (self.complete if await self._read(draft) else self.spent).append(draft)
                     self._tell()
                     # Only for the connection, which can be kept when it was read to its end:
                     # nobody waits for that any more.
@@ -114,8 +116,10 @@ class Drafts:
             self.failed.append(FailedAttempt(candidate, failure))
             self._tell()
 
-    async def _read(self, draft: Draft) -> None:
-        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+    async def _read(self, draft: Draft) -> bool:
+        """Read a draft to its end; return whether there is anything to see in it."""
+        plan = self._plan
+        gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
         useful, length = False, 0
         while not (draft.events and isinstance(draft.events[-1], AnswerEnd)):
             events = await draft.attempt.receive()
@@ -126,6 +130,7 @@ class Drafts:
                 raise UpstreamFailure(
                     FailureKind.PROTOCOL, f"the draft is longer than {LONGEST_DRAFT} characters"
                 )
+        return not gate.is_last_resort
 
     def _tell(self) -> None:
         self._changed.set()

@@ -19,6 +19,7 @@ from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.errors import AttemptDenied, FailureKind, OmenError, UpstreamFailure
 from omen.core.events import AnswerEnd, Event, FinishReason, TextDelta
+from omen.core.hints import ReasoningCounts
 from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
@@ -163,7 +164,7 @@ async def run_scenario(
     k: int = 2,
     max_latency: float = inf,
     min_useful_tokens: int = 5,
-    reasoning_counts: bool = False,
+    reasoning_counts: ReasoningCounts = False,
     scores: Mapping[str, float] | None = None,
     client_leaves: float = inf,
     slow_client: float = 0.0,

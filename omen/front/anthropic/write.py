@@ -23,6 +23,7 @@ from omen.core.events import (
     ChoiceSwitch,
     Event,
     FinishReason,
+    MessageFields,
     ReasoningEnd,
     Restart,
     Usage,
@@ -90,13 +91,13 @@ class Translator:
         if not self._started:
             yield self._start(event)
         match event:
-            case AnswerStart() | ReasoningEnd() | WireEvent():
+            case AnswerStart() | MessageFields() | ReasoningEnd() | WireEvent():
                 return
             case ChoiceSwitch() | ChoiceEnd() | Restart():
                 return  # not to be had in this dialect: its requests for them are refused
-            case AnswerEnd(reason=reason, usage=usage):
+            case AnswerEnd(usage=usage):
                 yield from self._blocks.end()
-                stop = {"stop_reason": _STOP_REASONS[reason], "stop_sequence": None}
+                stop = _stop(event)
                 yield {"type": "message_delta", "delta": stop, "usage": usage_object(usage)}
                 yield {"type": "message_stop"}
             case _:
@@ -116,6 +117,13 @@ class Translator:
             "usage": {"input_tokens": 0, "output_tokens": 0},
         }
         return {"type": "message_start", "message": message}
+
+
+def _stop(end: AnswerEnd) -> WireObject:
+    """Say why an answer stopped; a stop sequence has a reason of its own here."""
+    matched = end.stop_sequence
+    reason = _STOP_REASONS[end.reason] if matched is None else "stop_sequence"
+    return {"stop_reason": reason, "stop_sequence": matched}
 
 
 class MessagesWriter:

@@ -12,8 +12,9 @@ from math import inf
 
 from omen.core.callers import Caller
 from omen.core.candidates import Candidate
+from omen.core.chat import asks_for_reasoning
 from omen.core.errors import RequestError
-from omen.core.hints import RaceHints
+from omen.core.hints import RaceHints, ReasoningCounts
 from omen.core.plan import Expectation, Merge, Plan
 from omen.routing.decide.assessment import Assessor
 from omen.routing.decide.deadline import Odds, choose_plan
@@ -43,7 +44,7 @@ class PlanDefaults:
     k: int = 2
     max_k: int = 8
     min_useful_tokens: int = 5
-    reasoning_counts: bool = False
+    reasoning_counts: ReasoningCounts = False
     max_latency: float = inf
     total_timeout: float = 600.0
     auto: bool = False
@@ -103,7 +104,7 @@ class Router:
             candidates=candidates,
             k=k,
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
-            reasoning_counts=defaults.reasoning_counts,
+            reasoning_counts=self._reasoning_counts(hints, context),
             intent=ranked.intent,
             left_out=ranked.left_out,
             reason=ranked.reason,
@@ -116,6 +117,14 @@ class Router:
             sticky=ranked.sticky,
             expected=expected,
         )
+
+    def _reasoning_counts(self, hints: RaceHints, context: RequestContext) -> ReasoningCounts:
+        """Return whether reasoning counts; a request that asks for it decides `auto`."""
+        said, request = hints.reasoning_counts, context.request
+        mode = self._defaults.reasoning_counts if said is None else said
+        if mode == "auto" and request is not None and asks_for_reasoning(request):
+            return True
+        return mode
 
     def _choose_strategy(
         self,

@@ -15,9 +15,13 @@ from omen_strategies.kit.gate import Gate
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One place in the race. `denied`: it ended because nothing could be started in it."""
+    """One place in the race. `denied`: it ended because nothing could be started in it.
+
+    `left`: its entrant waits with an answer for the last resort, and counts no longer.
+    """
 
     denied: bool = False
+    left: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -39,3 +43,5 @@ class Entrant:
     attempt: Attempt | None = None
     """None until the response has begun."""
     prelude: list[Event] = field(default_factory=list)
+    chosen: trio.Event = field(default_factory=trio.Event)
+    """Set when its answer, kept for the last resort, is the one to deliver."""
