@@ -30,12 +30,19 @@ class Quirks:
     """Azure: ask by the dated API of this version, deployment in the path, not by the v1 API."""
     token_limit: Literal["max_tokens", "max_completion_tokens"] | None = None
     """What the limit of generated tokens is called. None: as the model's traits say."""
+    stream: bool = True
+    """Whether a stream may be asked for; else each answer comes whole."""
     stream_usage: bool = True
     """Whether `stream_options.include_usage` may be sent."""
-    developer_role: bool = True
-    """Whether there is a `developer` role; else such messages go as `system`."""
-    think_tags: bool = False
-    """Whether reasoning comes inside the text, between `<think>` and `</think>`."""
+    developer_role: bool | None = None
+    """Whether there is a `developer` role; else such messages go as `system`. None: as its kind."""
+    think_tags: bool | Literal["opened"] = False
+    """Whether reasoning comes inside the text, between `<think>` and `</think>`. `opened`: the
+    opening tag stands in the prompt."""
+    reasoning_back: Literal["with_calls", "always", "never"] | None = None
+    """When visible reasoning goes back with the assistant's messages. None: as its kind."""
+    cache_control: bool | None = None
+    """Whether `cache_control` may be sent. None: where it is not known to be refused."""
     cancel_stops_billing: bool | None = None
     """Whether it stops generating, and billing, when its client leaves. None in a configuration: as
     its kind does. A candidate of the catalog always has a value."""

@@ -18,8 +18,7 @@ from omen.core.embeddings import EmbeddingsRequest
 from omen.core.errors import UpstreamFailure
 from omen.core.frames import WireRequest
 from omen.providers.chat_completions import embeddings
-from omen.providers.chat_completions.api import chat_request
-from omen.providers.chat_completions.decoder import ChatDecoder
+from omen.providers.chat_completions.api import chat_decoder, chat_request
 from omen.providers.chat_completions.errors import AZURE_ERRORS
 from omen.providers.chat_completions.listing import read_list
 from omen.providers.chat_completions.traits import openai_traits
@@ -35,7 +34,7 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a chat-completions request; `base_url` is the resource, with or without the v1 path."""
     return chat_request(
         request,
-        candidate.model,
+        candidate,
         url=route(candidate, "chat/completions"),
         auth=auth(candidate),
         traits=openai_traits(candidate.base_model),
@@ -76,7 +75,7 @@ def _dated(quirks: Quirks) -> Quirks:
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
-    return ChatDecoder(AZURE_ERRORS, think_tags=candidate.quirks.think_tags)
+    return chat_decoder(request, candidate, AZURE_ERRORS)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

@@ -10,8 +10,13 @@ from __future__ import annotations
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest, Tool
 from omen.core.frames import WireRequest
-from omen.providers.chat_completions.api import STREAM_HEADERS, bearer, chat_request, classify
-from omen.providers.chat_completions.api import decoder as chat_decoder
+from omen.providers.chat_completions.api import (
+    STREAM_HEADERS,
+    bearer,
+    chat_decoder,
+    chat_request,
+    classify,
+)
 from omen.providers.chat_completions.embeddings import OPENAI_EMBEDDINGS
 from omen.providers.chat_completions.listing import list_request, read_list
 from omen.providers.chat_completions.traits import ChatTraits, openai_traits
@@ -30,11 +35,10 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
         return WireRequest("POST", f"{base_url}/responses", {**STREAM_HEADERS, **auth}, body)
     return chat_request(
         request,
-        candidate.model,
+        candidate,
         url=f"{base_url}/chat/completions",
         auth=auth,
         traits=traits,
-        quirks=candidate.quirks,
     )
 
 

@@ -160,8 +160,8 @@ def plain(request: ChatRequest) -> ChatRequest:
 
 
 def reasoning(request: ChatRequest) -> ChatRequest:
-    """A model that reasons takes no sampling and no stop sequences."""
-    return replace(request, temperature=None, top_p=None, stop=())
+    """A model that reasons takes no sampling and no stop sequences, and cannot but reason."""
+    return replace(reasoning_grok(request), temperature=None, top_p=None)
 
 
 def reasoning_grok(request: ChatRequest) -> ChatRequest:

@@ -27,8 +27,7 @@ from omen.core.chat import (
     Tool,
     ToolChoice,
 )
-from omen.providers.chat_completions.request import effort_for, samples
-from omen.providers.chat_completions.traits import ChatTraits
+from omen.providers.chat_completions.traits import ChatTraits, effort_for, samples
 from omen.providers.shared.failures import unsupported
 
 _PASSED_ON = (
