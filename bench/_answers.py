@@ -1,4 +1,4 @@
-"""What an exchange said: its pieces of text, each with the time at which it had come."""
+"""The content of an exchange: its pieces of text, each with the time at which it had arrived."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DONE = b"[DONE]"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A content delta that is not empty. `at` is on the clock of its exchange."""
+    """A content delta that is not empty. `at` is on the clock of the exchange."""
 
     at: float
     text: str
@@ -32,7 +32,7 @@ class Answer:
     done: bool
     """Whether it ended with `[DONE]`."""
     omen: Mapping[str, Any] | None = None
-    """What `explain` had the gateway tell of the race."""
+    """The race report that the gateway adds with `explain`."""
 
     @property
     def text(self) -> str:
@@ -40,13 +40,13 @@ class Answer:
         return "".join(piece.text for piece in self.pieces)
 
     def useful_at(self, min_useful_tokens: int) -> float:
-        """Say when what had come became useful. There must be at least one piece."""
+        """Return the time at which the text became useful. There must be at least one piece."""
         pieces = self.pieces
         return pieces[first_useful((piece.text for piece in pieces), min_useful_tokens)].at
 
 
 def read_answer(exchange: Exchange) -> Answer:
-    """Read a streamed answer. **Raises.** `ValueError` when it is none."""
+    """Read a streamed answer. **Raises.** `ValueError` when the body is not one."""
     pieces: list[Piece] = []
     chunks, done, omen = 0, False, None
     for at, data in _frames(exchange.arrivals):
@@ -62,7 +62,7 @@ def read_answer(exchange: Exchange) -> Answer:
 
 
 def _frames(arrivals: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """Split the body at its blank lines; a frame came when its last byte did."""
+    """Split the body at its blank lines. A frame has the time of its last byte."""
     held = b""
     for at, data in arrivals:
         *blocks, held = (held + data).split(b"\n\n")
@@ -72,7 +72,7 @@ def _frames(arrivals: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, by
 
 
 def _read_chunk(data: bytes) -> tuple[str, Mapping[str, Any] | None]:
-    """Return its visible text, and its `omen` object if there is one."""
+    """Return the visible text of a chunk, and its `omen` object if there is one."""
     try:
         chunk = json.loads(data)
         deltas = [choice["delta"] for choice in chunk["choices"]]

@@ -18,7 +18,7 @@ def chat_body(
     stream: bool = True,
     max_tokens: int | None = None,
 ) -> bytes:
-    """Write the request that asks `question`. `hints` is its `omen` object; upstreams have none."""
+    """Return the request body for `question`. `hints` is its `omen` object; upstreams get none."""
     body: dict[str, Any] = {
         "model": DEMO_MODEL,
         "messages": [{"role": "user", "content": question}],

@@ -1,8 +1,7 @@
 """The client: one connection, one request at a time, every read with the time it was made.
 
-It shares no code with the gateway, and while an answer runs it does no more than find where it
-ends. What the bytes say is read when the load is over (`bench._answers`), so that reading them
-does not make the next ones late.
+It shares no code with the gateway. While an answer runs, it only looks for the end of it. The bytes
+are parsed when the load is over (`bench._answers`), so that parsing does not delay the next reads.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ _MOST_AT_ONCE = 64 * 1024
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what came back. Times are on trio's clock.
+    """One request and its response. Times are on trio's clock.
 
-    `failure` says why there is no whole response; it is empty when there is one. `on_head` is
-    called once the head of the response has been read.
+    `failure` says why the response is not complete; it is empty when the response is complete.
+    `on_head` is called when the head of the response has been read.
     """
 
     sent_at: float = 0.0
@@ -38,12 +37,12 @@ class Exchange:
 
     @property
     def body(self) -> bytes:
-        """The body, as far as it has come."""
+        """The body received so far."""
         return b"".join(data for _, data in self.arrivals)
 
 
 class Client:
-    """A connection to one server, opened when it is needed and kept for as long as it lasts."""
+    """A connection to one server, opened when it is needed and kept while it works."""
 
     def __init__(
         self, host: str, port: int, path: str, *, timeout: float, method: str = "POST"
@@ -57,13 +56,14 @@ class Client:
         self._timeout = timeout
         self._stream: trio.SocketStream | None = None
         self.closed_unix = 0.0
-        """Just before the connection was last closed from this side, in Unix time: for those who
-        compare it with another process's clock."""
+        """When this side last closed the connection, in Unix time (taken just before the close), so
+        that it can be compared with another process's clock."""
 
     async def ask(self, body: bytes = b"", exchange: Exchange | None = None) -> Exchange:
-        """Send one request and read its response to the end; what goes wrong is in the result.
+        """Send one request and read its response to the end. Failures are in the result.
 
-        That is `exchange`, which is filled as things come, so that whoever cancels still has them.
+        The result is `exchange`. It is filled while data arrives, so that it is there after a
+        cancellation too.
 
         **Cancellation.** Closes the connection.
         """
@@ -91,7 +91,7 @@ class Client:
             stream.socket.close()
 
     async def _exchange(self, body: bytes, exchange: Exchange) -> bool:
-        """Carry out one exchange; say whether the connection can be kept."""
+        """Carry out one exchange; return whether the connection can be kept."""
         if self._stream is None:
             self._stream = await trio.open_tcp_stream(self._host, self._port)
         stream = self._stream
@@ -109,7 +109,7 @@ class Client:
 
 
 class _Response:
-    """Takes the framing off one response; its `on_…` methods are httptools' callbacks."""
+    """Removes the framing of one response. The `on_…` methods are httptools' callbacks."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange

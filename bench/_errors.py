@@ -1,4 +1,4 @@
-"""The one way in which a benchmark fails as a whole."""
+"""The error of a benchmark that cannot run at all."""
 
 
 class BenchError(Exception):

@@ -1,4 +1,4 @@
-"""The simulated upstreams as the benchmark knows them: by the draws of the simulating process."""
+"""The simulated upstreams, with the same draws as in the simulating process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from omen.sim import DEFAULT_FLEET, ProfileError, SimulatedUpstream, profile_fro
 
 
 def known_fleet(profile: str, seed: int) -> list[SimulatedUpstream]:
-    """Make the upstreams of `omen sim --profile PROFILE --seed SEED`, to ask them for fates.
+    """Return the upstreams of `omen sim --profile PROFILE --seed SEED`, to look up fates.
 
-    **Raises.** `BenchError` for a profile that cannot be read, or by which streams fail.
+    **Raises.** `BenchError` for a profile that cannot be read, or that has faults.
     """
     try:
         read = profile_from_line(profile)

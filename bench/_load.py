@@ -1,4 +1,4 @@
-"""The load: so many workers, each with one connection, each asking again when it was answered."""
+"""The load: workers with one connection each. Each sends its next request after an answer."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from bench._processes import Address
 
 _REQUEST_TIMEOUT = 30.0
 _RAMP_SECONDS = 0.25
-"""Over which the workers of a block start. All at once they would queue behind one another in
-lockstep, and the first requests of a block would measure that and nothing else."""
+"""The time over which the workers of a block start. If all started at once, they would queue behind
+one another in lockstep, and the first requests of a block would measure only that."""
 
 S = TypeVar("S")
 T = TypeVar("T")
 Ask = Callable[[Asker, str], Awaitable[T]]
-"""Puts one question over one connection and tells what came of it."""
+"""Sends one question over one connection and returns the result."""
 
 
 class Load(Generic[T]):
-    """A closed loop of one way of asking. Its connections last from one block to the next.
+    """A closed loop of one kind of request. Its connections stay open from one block to the next.
 
-    `most_per_second` bounds it where the loop itself does not: clients that leave early would
-    come back so often that the gateway has more to do than it can.
+    `most_per_second` bounds the rate where the loop itself does not: clients that leave early would
+    otherwise return so often that they overload the gateway.
     """
 
     def __init__(self, clients: Sequence[Asker], ask: Ask[T], most_per_second: float = inf) -> None:
@@ -38,7 +38,7 @@ class Load(Generic[T]):
         self._period = len(clients) / most_per_second
 
     async def ask(self, questions: Iterable[str]) -> list[tuple[str, T]]:
-        """Ask every question once; return them as they were answered."""
+        """Send every question once; return the results in the order of the answers."""
         answered: list[tuple[str, T]] = []
         left = iter(questions)
         async with trio.open_nursery() as nursery:
@@ -63,7 +63,7 @@ class Load(Generic[T]):
 
 
 def in_blocks(questions: Sequence[S], rounds: int) -> list[Sequence[S]]:
-    """Deal the questions out, so that the ways of asking can take turns. No block is empty."""
+    """Split the questions into blocks, so that the variants can take turns. No block is empty."""
     blocks = (questions[start::rounds] for start in range(rounds))
     return [block for block in blocks if block]
 
@@ -78,7 +78,7 @@ def open_load(
     most_per_second: float = inf,
     client_class: Callable[..., Asker] = Client,
 ) -> Iterator[Load[T]]:
-    """Make the clients of a load; leaving the block closes their connections."""
+    """Open the clients of a load; leaving the block closes their connections."""
     with ExitStack() as stack:
         clients = [
             client_class(address.host, address.port, path, timeout=_REQUEST_TIMEOUT)

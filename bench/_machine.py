@@ -1,4 +1,4 @@
-"""What the machine gave a process, and which machine it is."""
+"""The processor time and memory of a process, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bench._errors import BenchError
 
 _NANOSECONDS = 1e-9
 _UTIME, _STIME = 11, 12
-"""Where the two stand in `stat`, counted from what follows the command's name."""
+"""The positions of the two values in `stat`, counted from the field after the command's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CpuTimes:
-    """What a process has had of the machine so far, in seconds."""
+    """The processor times of a process so far, in seconds."""
 
     running: float
     """On a core, in user and system mode."""
     waiting: float
-    """Ready to run, while others had the cores. On a quiet machine next to nothing."""
+    """Ready to run, while other processes had the cores. Almost 0 on a quiet machine."""
 
     def __add__(self, other: CpuTimes) -> CpuTimes:
         return CpuTimes(self.running + other.running, self.waiting + other.waiting)
@@ -33,9 +33,9 @@ class CpuTimes:
 
 
 def cpu_times(pid: int) -> CpuTimes:
-    """Read the times of a process's main thread: all of ours do their work in that one.
+    """Return the times of a process's main thread: all our processes do their work in it.
 
-    **Raises.** `BenchError` where the system does not tell (it takes Linux), or the process ended.
+    **Raises.** `BenchError` when the process has ended, or the system has no such file (not Linux).
     **Source.** Documentation/scheduler/sched-stats.rst of the Linux kernel, read 2026-11-23.
     """
     running, waiting, _timeslices = map(int, _read(f"/proc/{pid}/schedstat").split())
@@ -43,24 +43,25 @@ def cpu_times(pid: int) -> CpuTimes:
 
 
 def whole_cpu_seconds(pid: int) -> float:
-    """Read what all threads of a process have had, those that have ended included.
+    """Return the processor time of all threads of a process, ended ones included.
 
     **Units.** Seconds, in steps of a clock tick (10 ms as a rule): for long spans only.
     **Raises.** As `cpu_times`.
     **Source.** proc_pid_stat(5), read 2026-11-26.
     """
-    # The name of the command comes second, in brackets, and may itself hold blanks and brackets.
+    # The command's name is the second field, in brackets, and may itself contain blanks and
+    # brackets.
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return (int(fields[_UTIME]) + int(fields[_STIME])) / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_times_of(processes: Mapping[str, int]) -> dict[str, CpuTimes]:
-    """Read the times of several processes, by name."""
+    """Return the times of several processes, by name."""
     return {name: cpu_times(pid) for name, pid in processes.items()}
 
 
 def describe_machine() -> dict[str, object]:
-    """Say where a benchmark ran, and how busy it was there at this moment."""
+    """Describe the machine, and how busy it is now."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -71,7 +72,7 @@ def describe_machine() -> dict[str, object]:
 
 
 def resident_kib(pid: int) -> int:
-    """Read how much memory a process has. **Raises.** `BenchError`."""
+    """Return the resident memory of a process in KiB. **Raises.** `BenchError`."""
     lines = _read(f"/proc/{pid}/status").splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1])
 

@@ -1,4 +1,4 @@
-"""What the benchmarks do alike around their measuring: arguments, signals, report, exit status."""
+"""The common frame of the benchmarks: arguments, signals, report, exit status."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bench._errors import BenchError
 
 
 class Report(Protocol):
-    """What a benchmark comes to."""
+    """The result of a benchmark."""
 
     @property
     def complaint(self) -> str:
-        """Say in a few words what makes the numbers worth nothing; empty if nothing does."""
+        """A short reason why the numbers are not valid; empty if they are."""
         ...
 
     def to_json(self) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class Report(Protocol):
         ...
 
     def to_text(self) -> str:
-        """Write it for people."""
+        """Return the report as text."""
         ...
 
 
@@ -36,7 +36,7 @@ Measure = Callable[[], Awaitable[Report]]
 
 
 def told_settings(settings: Mapping[str, Any]) -> str:
-    """Write what was run in one line."""
+    """Return the settings of a run as one line."""
     return ", ".join(f"{name} {_told(value)}" for name, value in settings.items())
 
 
@@ -55,7 +55,7 @@ class Row(Protocol):
 
 
 def failed_lines(rows: Iterable[Row]) -> list[str]:
-    """Say what failed, and how often: nothing, if nothing did."""
+    """Return one line for each kind of failure, with its count."""
     return [
         f"FAILED {row.title}: {count} x {reason}"
         for row in rows
@@ -64,20 +64,22 @@ def failed_lines(rows: Iterable[Row]) -> list[str]:
 
 
 def make_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """Make the parser of `python -m bench.NAME`, with what every benchmark takes."""
+    """Return the parser of `python -m bench.NAME`, with the options of every benchmark."""
     parser = argparse.ArgumentParser(
         prog=f"python -m bench.{name}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the report to this file, as JSON"
+    )
     return parser
 
 
 def run_and_report(name: str, measure: Measure, json_file: Path | None) -> int:
     """Measure and report; return the exit status.
 
-    It is 1 when the report has a complaint, 2 when nothing could run, 130 when told to stop.
+    It is 1 when the report has a complaint, 2 when nothing could run, 130 after a signal to stop.
     """
     try:
         report = trio.run(_measure_until_told_to_stop, measure)
@@ -91,7 +93,7 @@ def run_and_report(name: str, measure: Measure, json_file: Path | None) -> int:
 
 
 def write_report(name: str, report: Report, json_file: Path | None) -> int:
-    """Tell what a benchmark came to; return the exit status, 1 when it has a complaint."""
+    """Print and write the report; return the exit status, 1 when the report has a complaint."""
     print(report.to_text())
     if json_file is not None:
         json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
@@ -101,7 +103,7 @@ def write_report(name: str, report: Report, json_file: Path | None) -> int:
 
 
 async def _measure_until_told_to_stop(measure: Measure) -> Report | None:
-    """Measure; None after a Ctrl-C or SIGTERM, by which nothing may be left behind either."""
+    """Measure; return None after a Ctrl-C or SIGTERM. Then, too, nothing is left behind."""
     outcome: Report | BenchError | None = None
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
@@ -111,7 +113,7 @@ async def _measure_until_told_to_stop(measure: Measure) -> Report | None:
             except BenchError as error:
                 outcome = error
             nursery.cancel_scope.cancel()
-    # Raised out here, because leaving the nursery would wrap it in a group.
+    # Raised outside the nursery, which would wrap the error in a group.
     if isinstance(outcome, BenchError):
         raise outcome
     return outcome

@@ -1,4 +1,4 @@
-"""How the options of a benchmark are read from the command line."""
+"""Reading the options of a benchmark from the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Count:
     least: int = 1
 
     def __call__(self, text: str) -> int:
-        """Read it. **Raises.** argparse's error, which says what is allowed."""
+        """Return the number. **Raises.** argparse's error, which names the allowed values."""
         if text.isdecimal() and self.least <= int(text) <= self.most:
             return int(text)
         allowed = f"a number from {self.least} to {self.most}"
@@ -34,7 +34,7 @@ class Counts:
     most: int
 
     def __call__(self, text: str) -> tuple[int, ...]:
-        """Read them. **Raises.** As `Count`."""
+        """Return the numbers. **Raises.** As `Count`."""
         return tuple(map(Count(self.most), text.split(",")))
 
 
@@ -45,7 +45,7 @@ class Seconds:
     most: float
 
     def __call__(self, text: str) -> float:
-        """Read them. **Raises.** As `Count`."""
+        """Return the seconds. **Raises.** As `Count`."""
         try:
             seconds = float(text)
         except ValueError:
@@ -59,7 +59,7 @@ class Seconds:
 def add_counts(
     parser: argparse.ArgumentParser, usual: Any, counts: Mapping[str, tuple[int, str]]
 ) -> None:
-    """Add an argument for each count: its name, the most it may be, and what it counts.
+    """Add an argument for each count: its name, its maximum, and what it counts.
 
     `usual` has the defaults, under the same names.
     """
@@ -72,4 +72,4 @@ def add_counts(
 
 def add_seed(parser: argparse.ArgumentParser, usual: int) -> None:
     """Add `--seed`."""
-    parser.add_argument("--seed", type=int, default=usual, help="what decides every draw")
+    parser.add_argument("--seed", type=int, default=usual, help="seed of all random draws")

@@ -1,8 +1,8 @@
 """The processes beside the benchmark's own: the simulated upstreams and the gateway.
 
-Each is the command a user would run, on a free loopback port, in a folder and an environment in
-which no configuration of the user's can be found: a benchmark must never reach a real provider.
-What stands in for a command, or around it, is a module of `bench` and run in the same way.
+Each is the command that a user would run, on a free loopback port. Its directory and environment
+contain no configuration of the user, because a benchmark must never reach a real provider. A module
+of `bench` that replaces or wraps a command runs in the same way.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _PROPER_ENDS = (0, -signal.SIGTERM)
 _ROOT = Path(__file__).parents[1]
 _COMMAND_LINE = ("omen.cli.main",)
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": ""}
-"""What the base URL of each kind ends in, behind the origin."""
+"""The path of each kind's base URL, after the origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens."""
+    """The address of a server."""
 
     host: str
     port: int
@@ -48,7 +48,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running process and the addresses it announced, by name."""
+    """A running process and the addresses that it printed, by name."""
 
     pid: int
     addresses: Mapping[str, Address]
@@ -73,8 +73,9 @@ async def open_gateway_process(
 ) -> AsyncIterator[Server]:
     """Run `omen serve` on the simulated upstreams, in the order given.
 
-    `addresses` says where each one listens, by its name. `through` is a module that hands the rest
-    of its command line to `omen`, with what it wants to know itself; without, it is `omen`'s own.
+    `addresses` has the address of each upstream, by name. `through` is a module that passes the
+    rest of its command line to `omen`, with its own arguments before it; without it, `omen` itself
+    runs.
     """
     config = folder / "bench.toml"
     await trio.Path(config).write_text(_configuration(upstreams, addresses), encoding="utf-8")
@@ -85,7 +86,7 @@ async def open_gateway_process(
 
 @asynccontextmanager
 async def open_stand_in(module: str, *arguments: str, folder: Path) -> AsyncIterator[Server]:
-    """Run a module of ours in the gateway's place, which says where it serves as that does."""
+    """Run a module in place of the gateway. It prints its address as the gateway does."""
     command = (module, *arguments)
     async with _running(module, command, folder, _SERVING, announcements=1) as server:
         yield server
@@ -114,10 +115,10 @@ async def _running(
 ) -> AsyncIterator[Server]:
     """Run a module, with its arguments, for as long as the block lasts.
 
-    What it complained of goes to our own standard error, unless it ended as it was told to.
+    Its standard error goes to our own, unless it ended as requested.
 
-    **Raises.** `BenchError` when it does not say where it listens.
-    **Cancellation.** The process is told to stop and, when it does not, killed.
+    **Raises.** `BenchError` when it prints no address.
+    **Cancellation.** The process gets a signal to stop and, if it does not stop, is killed.
     """
     complaints = folder / f"{title}.stderr"
     with complaints.open("wb") as stderr:
@@ -142,9 +143,9 @@ async def _running(
 
 
 def _environment() -> dict[str, str]:
-    """Leave out what would configure a provider, or send loopback traffic through a proxy.
+    """Return an environment without variables that configure a provider or a proxy.
 
-    `omen` is installed; `bench` is found because its folder's place is named.
+    `omen` is installed; `bench` is found by its directory in the path.
     """
     inherited = {
         name: value
@@ -162,7 +163,7 @@ async def _announced(
     with trio.move_on_after(_START_SECONDS):
         async for data in process.stdout:
             output += data.decode("utf-8", "replace")
-            # Only whole lines: the last one may end in the middle of a port.
+            # Match complete lines only: the last line may end in the middle of a port.
             said = list(announcement.finditer(output[: output.rfind("\n") + 1]))
             if len(said) >= count:
                 return said

@@ -1,4 +1,4 @@
-"""What each process had of the machine while something was measured, and how to tell it."""
+"""The share of the machine that each process had during a measurement, and its report."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bench._machine import CpuTimes, cpu_times_of
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one process had of the machine while one variant was asked."""
+    """The share of one process while one variant ran."""
 
     cpu_us_per_request: float
     cores_busy: float
-    """1 is a core all of the time."""
+    """1 means one core all of the time."""
     cores_wanting: float
-    """As much more it would have had, had others not been on the cores."""
+    """How much more the process would have used, if other processes had not had the cores."""
 
 
 class Measured(Protocol):
@@ -37,7 +37,7 @@ class Measured(Protocol):
 
 
 class Spent:
-    """Adds up, over the blocks of a variant, what they took. `seconds` is how long they took."""
+    """Adds up what the blocks of a variant used. `seconds` is their total duration."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -45,7 +45,7 @@ class Spent:
 
     @contextmanager
     def block(self, processes: Mapping[str, int]) -> Iterator[None]:
-        """Measure what the block takes, by the clocks of these processes, unless it fails."""
+        """Measure what the block uses, by the clocks of these processes, unless it fails."""
         before, began = cpu_times_of(processes), trio.current_time()
         yield
         seconds = trio.current_time() - began
@@ -53,13 +53,13 @@ class Spent:
         self.add(seconds, {name: after[name] - before[name] for name in processes})
 
     def add(self, seconds: float, cpu: Mapping[str, CpuTimes]) -> None:
-        """Count what a block took."""
+        """Add what one block used."""
         self.seconds += seconds
         for name, times in cpu.items():
             self.cpu[name] = self.cpu.get(name, CpuTimes(0.0, 0.0)) + times
 
     def shares(self, requests: int) -> dict[str, Share]:
-        """Share it out among `requests`."""
+        """Return each process's share, divided by the number of requests."""
         requests, seconds = max(requests, 1), self.seconds or 1.0
         return {
             name: Share(t.running / requests * 1e6, t.running / seconds, t.waiting / seconds)
@@ -67,12 +67,12 @@ class Spent:
         }
 
     def rate(self, requests: int) -> float:
-        """Say how many of so many requests there were in a second."""
+        """Return the requests per second, for this number of requests."""
         return requests / (self.seconds or 1.0)
 
 
 def busy_lines(rows: Iterable[Measured], width: int = 36) -> list[str]:
-    """Say how busy the machine was: near its limit, the times are about the machine."""
+    """Return lines that say how busy the machine was: near its limit, it dominates the times."""
     return [
         "cores busy + wanted while others had them",
         *(

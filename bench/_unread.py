@@ -18,25 +18,25 @@ from omen.sim import DEMO_MODEL
 _GAP = 0.5
 READ = f"first_token=0.2,gap={_GAP},tokens=100000"
 UNREAD = "first_token=0.05,gap=0,tokens=100000"
-"""As much as can be had, and at once: some 30 MB of chunks, were they kept."""
+"""As much as possible, at once: about 30 MB of chunks, if they were stored."""
 _READ_FROM = ["sim-openai", "sim-anthropic"]
 _UNREAD_FROM = "sim-ollama"
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What was seen. Memory is the gateway's resident set, in KiB."""
+    """The measured values. Memory is the gateway's resident set, in KiB."""
 
     races: int
     seconds: float
     kib_begun: int
-    """When all races had their first words."""
+    """When all races had their first text."""
     kib_ended: int
-    """So many seconds later."""
+    """The measured number of seconds later."""
     chunks_expected: int
-    """Chunks of one race that was read, had nothing held it up."""
+    """Expected chunks of one race that is read, without any delay."""
     chunks_fewest: int
-    """Those of the slowest one."""
+    """Chunks of the slowest race that is read."""
 
     def __str__(self) -> str:
         more = self.kib_ended - self.kib_begun
@@ -48,7 +48,7 @@ class Unread:
 
 
 async def measure_unread(races: int, seconds: float, seed: int, folder: Path) -> Unread:
-    """Have so many races on one socket for so long. **Raises.** `BenchError`, `ClientError`."""
+    """Run this many races on one socket for this long. **Raises.** `BenchError`, `ClientError`."""
     async with (
         open_simulators(seed, READ, folder) as slow,
         open_simulators(seed, UNREAD, folder) as fast,
@@ -77,20 +77,20 @@ async def _measure(
 
 
 async def never_read(client: Client, *, task_status: trio.TaskStatus[None]) -> None:
-    """Start a race and leave it at that, until cancelled; started when it is asked for."""
+    """Start a race and never read it, until cancelled; ready when the request is sent."""
     async with client.race("unread", model=f"{_UNREAD_FROM}/{DEMO_MODEL}", strategy="single"):
         task_status.started()
         await trio.sleep_forever()
 
 
 class _Reader:
-    """Reads one race, and counts what comes."""
+    """Reads one race and counts its chunks."""
 
     def __init__(self) -> None:
         self.chunks = 0
 
     async def keep_reading(self, client: Client, *, task_status: trio.TaskStatus[None]) -> None:
-        """Read until the end; started when the first chunk is there."""
+        """Read until the end; ready when the first chunk has arrived."""
         hints = {"providers": _READ_FROM}
         async with client.race("read", model=DEMO_MODEL, k=2, omen=hints) as stream:
             async for _ in stream:

@@ -1,13 +1,13 @@
-"""`python -m bench.cancel`: how soon a stream that nobody reads any more is closed.
+"""`python -m bench.cancel`: how soon a stream is closed after it has lost its reader.
 
-Three processes: the simulated upstreams, the gateway, and this one, which asks. Two causes take
-the reader from a stream: another one of its race commits, or the client leaves. The gateway tells
-when it committed (`explain`), this process when it closed its connection, and the upstreams when
-they saw theirs closed. All three read the clock of one machine.
+Three processes: the simulated upstreams, the gateway, and this one, the client. A stream loses its
+reader for one of two causes: another attempt of its race commits, or the client leaves. The gateway
+reports when it committed (`explain`), this process when it closed its connection, and the upstreams
+when they saw their connection closed. All three use the clock of one machine.
 
-With `--doors` the clients come through every door in turn, and leave it in the way it has for that.
+With `--doors` the clients use every door in turn, and leave it in the way that this door provides.
 
-The ways take turns in blocks, so that a slow minute of the machine hits all of them.
+The variants take turns in blocks, so that a slow minute of the machine affects all of them.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from bench._processes import Server, open_gateway_process, open_simulators
 from omen.sim import SimulatedUpstream
 
 MOST_PER_SECOND = 40.0
-"""About what a closed loop of 16 clients that stay to the end comes to. It leaves a gateway more
-than half of its core: how long a close takes in a queue is not the question here."""
+"""About the rate of a closed loop of 16 clients that stay to the end. It leaves the gateway more
+than half of its core: this benchmark does not measure how long a close waits in a queue."""
 
 WayLoad = tuple[Tally, Load[Visit]]
 
@@ -47,7 +47,7 @@ WayLoad = tuple[Tally, Load[Visit]]
 async def measure(options: Options) -> Report:
     """Run the benchmark.
 
-    **Raises.** `BenchError` when it cannot be run; what was not closed is in the report.
+    **Raises.** `BenchError` when it cannot run; streams that were not closed are in the report.
     **Cancellation.** No process, connection or file is left behind.
     """
     fleet = known_fleet(options.profile, options.seed)
@@ -70,7 +70,7 @@ async def measure(options: Options) -> Report:
 def _loads(
     options: Options, fleet: Sequence[SimulatedUpstream], simulators: Server, gateway: Server
 ) -> Iterator[list[WayLoad]]:
-    """Open the load of every way at every concurrency, towards whoever answers it."""
+    """Open the load of every variant at every concurrency, to the server that answers it."""
     with ExitStack() as stack:
         loads: list[WayLoad] = []
         make = make_door_ways if options.doors else make_ways
@@ -101,7 +101,7 @@ async def _run(
     await upstreams.collect()
     for numbers in in_blocks(range(options.requests), options.blocks):
         for tally, load in loads:
-            # Nobody asks what another one has asked: a stream that outlives its block is found out.
+            # Every question is unique, so a stream that outlives its block is detected.
             name = f"{tally.way.name} {tally.concurrency}"
             questions = [f"{name} {number}" for number in numbers]
             await _run_block(load, questions, tally, upstreams, processes)
@@ -114,7 +114,7 @@ async def _run_block(
     upstreams: Upstreams,
     processes: Mapping[str, int],
 ) -> None:
-    """Send one block, and look what the upstreams saw of it when all of it is over."""
+    """Send one block, and collect what the upstreams saw of it when all of it has ended."""
     with tally.spent.block(processes):
         visited = await load.ask(questions)
     tally.add_block(visited, await upstreams.collect())
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run and report.
 
     The exit status is 1 when a request failed or a stream was not closed, and 2 when nothing could
-    run. An aim that is not met fails nothing.
+    run. A missed aim does not change it.
     """
     parser = make_parser("cancel", __doc__)
     add_options(parser)

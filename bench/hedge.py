@@ -1,8 +1,8 @@
-"""`python -m bench.hedge`: what hedging saves, what it costs, and whether the knob holds.
+"""`python -m bench.hedge`: what hedging saves, what it costs, and whether `max_extra_load` holds.
 
 Simulated hours of requests, played in virtual time by OMEN's own engine, strategies, estimator and
-budget; only the wire and the router are left out. Nothing depends on the machine but the time it
-takes, and the same seed gives the same table.
+budget; only the wire and the router are left out. Only the duration of the run depends on the
+machine. The same seed gives the same table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAIVE: tuple[Estimator, ...] = ("winners only", "age as sample")
 
 
 def tasks(seed: int, hours: float) -> dict[str, list[Task]]:
-    """List what is played, by table."""
+    """Return what is played, by table."""
 
     def scaled(scene: Scene) -> Scene:
         return scene if hours == 1.0 else scene.scaled(hours)
@@ -85,7 +85,7 @@ def measure(seed: int, hours: float, only: str = "") -> Report:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play and report; the exit status is 1 when the knob did not hold or an aim was missed."""
+    """Play and report; the exit status is 1 when the extra load or an aim was missed."""
     parser = make_parser("hedge", __doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of each scene")

@@ -1,10 +1,10 @@
-"""`python -m bench.overhead`: what a request costs the gateway, and whose cost it is.
+"""`python -m bench.overhead`: what a request costs the gateway, and which layer causes the cost.
 
-Each kind of request (plain, streamed at once, streamed with a pause between the chunks) is asked
-for a time at each number of connections, with the strategy `single` and one upstream behind it.
-The processor time of the gateway's process, shared out among the requests, is the cost. Three
-further runs say how it splits: the gateway once more, sampled; serving alone, which gives the same
-bytes with no gateway behind it; and the transport alone.
+Each kind of request (plain, streamed at once, streamed with a pause between the chunks) runs for a
+while at each number of connections, with the strategy `single` and one upstream. The cost is the
+processor time of the gateway's process, divided by the requests. Three further runs show how it
+splits: the gateway again, sampled; the serving module alone, which sends the same bytes without a
+gateway behind it; and the transport alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bench._overhead.upstreams import open_upstreams
 async def measure(options: Options) -> Report:
     """Run the benchmark.
 
-    **Raises.** `BenchError` when it cannot be run; requests that fail are in the report.
+    **Raises.** `BenchError` when it cannot run; requests that fail are in the report.
     **Cancellation.** No process, connection or file is left behind.
     """
     kinds = make_kinds(options.pace)
@@ -55,5 +55,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    gc.freeze()  # what is loaded stays; collections that look through it would make reads late
+    gc.freeze()  # loaded objects stay; collections that scan them would delay reads
     sys.exit(main())

@@ -1,11 +1,11 @@
 """`python -m bench.race`: how close a race comes to the best possible first useful token.
 
-Three processes: the simulated upstreams, the gateway, and this one, which asks. Because every
-upstream's draw is known from the seed, so is the earliest moment at which any entrant of a request
-could have been useful; what was measured beyond it is the excess. The same questions go to one
-upstream directly as well, and what that needs beyond its draw is not the gateway's doing.
+Three processes: the simulated upstreams, the gateway, and this one, the client. Every upstream's
+draw is known from the seed, and so is the earliest moment at which any entrant of a request can be
+useful. The measured time beyond it is the excess. The same questions also go to one upstream
+directly; what that needs beyond its draw is not caused by the gateway.
 
-The variants take turns in blocks, so that a slow minute of the machine hits all of them.
+The variants take turns in blocks, so that a slow minute of the machine affects all of them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VariantLoad = tuple[Variant, Load[Exchange]]
 async def measure(options: Options) -> Report:
     """Run the benchmark.
 
-    **Raises.** `BenchError` when it cannot be run; requests that fail are in the report.
+    **Raises.** `BenchError` when it cannot run; requests that fail are in the report.
     **Cancellation.** No process, connection or file is left behind.
     """
     fleet = known_fleet(options.profile, options.seed)
@@ -57,7 +57,7 @@ async def measure(options: Options) -> Report:
 def _loads(
     options: Options, fleet: Sequence[SimulatedUpstream], simulators: Server, gateway: Server
 ) -> Iterator[list[VariantLoad]]:
-    """Open the load of every variant, towards whoever answers it."""
+    """Open the load of every variant, to the server that answers it."""
     with ExitStack() as stack:
         loads: list[VariantLoad] = []
         for variant in make_variants(fleet, options.k):
@@ -88,7 +88,7 @@ async def _run(
 async def _run_block(
     load: Load[Exchange], questions: Sequence[str], tally: Tally, processes: Mapping[str, int]
 ) -> None:
-    """Send one block and add up what it took; it is judged after the clocks have been read."""
+    """Send one block and add up what it used; the answers are judged after the clocks are read."""
     with tally.spent.block(processes):
         answered = await load.ask(questions)
     for question, exchange in answered:
@@ -104,5 +104,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    gc.freeze()  # what is loaded stays; collections that look through it would make reads late
+    gc.freeze()  # loaded objects stay; collections that scan them would delay reads
     sys.exit(main())

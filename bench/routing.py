@@ -1,7 +1,8 @@
-"""`python -m bench.routing`: whether scores and the router follow what befalls an upstream.
+"""`python -m bench.routing`: whether scores and the router follow an upstream's troubles.
 
-Three simulated upstreams, of which the first is the best; then it is slow, failing, dead and dear
-in turn, for seven minutes each. A real gateway in virtual time: nothing depends on the machine.
+There are three simulated upstreams. The first one is the best; then it is slow, failing, dead and
+dear in turn, for seven minutes each. A real gateway runs in virtual time, so nothing depends on the
+machine.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bench._routing.stage import TROUBLES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play and report; the exit status is 1 when the router did not follow, or not come back."""
+    """Play and report; the exit status is 1 when the router did not follow, or did not recover."""
     parser = make_parser("routing", __doc__)
     parser.add_argument("--only", choices=TROUBLES, help="play only this trouble")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it, as .png or .svg")

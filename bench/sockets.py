@@ -1,10 +1,10 @@
-"""`python -m bench.sockets`: what websockets cost that do nothing, and what busy ones do.
+"""`python -m bench.sockets`: what idle websockets cost, and what busy ones cost.
 
-Three processes: the simulated upstreams, the gateway, and this one. First many sockets are opened
-and left alone: the gateway's memory before and after, and what it does meanwhile. Then some are
-busy, each with one race after the other, while the idle ones stay. At last one socket has many
-races at once, and one of them, which could have all its words at once, is never read. All through
-`omen.client`.
+Three processes: the simulated upstreams, the gateway, and this one, the client. First it opens many
+sockets and leaves them idle, and measures the gateway's memory before and after, and its processor
+time. Then some sockets are busy, each with one race after the other, while the idle ones stay.
+Finally one socket has many races at once. One of them, whose whole answer is there at once, is
+never read. Everything runs through `omen.client`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PROFILE = "first_token=0.08:0.5,gap=0.0075:0.3,tokens=20"
 _MOST_SOCKETS = 5000
 _MOST_SECONDS = 600
 _AT_ONCE = 50
-"""Sockets that are being opened at the same time."""
+"""Sockets that are opened at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def complaint(self) -> str:
-        """Say that something failed, if anything did."""
+        """The number of failures in words; empty if there are none."""
         return f"{self.failures} races failed" if self.failures else ""
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Report:
         return {"benchmark": "sockets", **asdict(self)}
 
     def to_text(self) -> str:
-        """Write it for people."""
+        """Return the report as text."""
         idle, busy = self.settings["idle"], self.settings["busy"]
         each = (self.kib_idle - self.kib_before) / idle
         more = (self.kib_busy - self.kib_idle) / busy
@@ -94,7 +94,7 @@ class Report:
 
 
 async def measure(options: Options) -> Report:
-    """Run the benchmark. **Raises.** `BenchError` when it cannot be run."""
+    """Run the benchmark. **Raises.** `BenchError` when it cannot run."""
     fleet = known_fleet(PROFILE, options.seed)
     crowd = Crowd()
     with TemporaryDirectory(prefix="omen-bench-") as folder:
@@ -104,7 +104,8 @@ async def measure(options: Options) -> Report:
             trio.open_nursery() as nursery,
         ):
             url, processes = gateway.addresses["gateway"].url, {"gateway": gateway.pid}
-            # As many races as are to come first, so that what is kept of them is not counted.
+            # Run the same number of races before, so that the memory that they leave is not
+            # counted.
             await crowd.race(url, options.busy, seconds=1)
             before = resident_kib(gateway.pid)
             await crowd.stay(nursery, url, options.idle)
@@ -133,21 +134,21 @@ async def measure(options: Options) -> Report:
 
 
 class Crowd:
-    """Clients, each with a socket of its own."""
+    """Clients, each with its own socket."""
 
     def __init__(self) -> None:
         self.done = 0
         self.failed = 0
 
     async def stay(self, nursery: trio.Nursery, url: str, count: int) -> None:
-        """Open so many sockets, which stay until the nursery is cancelled."""
+        """Open this many sockets, which stay until the nursery is cancelled."""
         for start in range(0, count, _AT_ONCE):
             async with trio.open_nursery() as opening:
                 for _ in range(min(_AT_ONCE, count - start)):
                     opening.start_soon(nursery.start, partial(stay_idle, url))
 
     async def race(self, url: str, count: int, seconds: float) -> None:
-        """Have so many sockets ask one race after the other."""
+        """Run one race after the other on each of this many sockets."""
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
                 for number in range(count):
@@ -171,7 +172,7 @@ class Crowd:
 
 
 async def stay_idle(url: str, *, task_status: trio.TaskStatus[None]) -> None:
-    """Open a socket and say nothing, until cancelled; started when it is open."""
+    """Open a socket and send nothing, until cancelled; ready when it is open."""
     async with omen.client.connect(url):
         task_status.started()
         await trio.sleep_forever()

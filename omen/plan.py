@@ -9,18 +9,16 @@ import warnings
 
 from omen.core.plan import (
     Attempt,
-    AttemptRecord,
     Expectation,
     Merge,
     OpenAttempt,
-    Outcome,
     Output,
     Plan,
-    RaceRecord,
     Rewrite,
     Role,
     Strategy,
 )
+from omen.core.records import AttemptRecord, Outcome, RaceRecord
 
 __all__ = [
     "Attempt",

@@ -1,10 +1,15 @@
-"""What holds for every test, and which tests `--quick` leaves out."""
+"""What holds for every test, and which tests `--quick` leaves out.
+
+`make quick` is for the minute between two edits: it runs no test that starts a process, none of the
+folders that need real servers or the whole gateway, and ten examples of each property.
+"""
 
 from __future__ import annotations
 
 import random
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 # Deadlines are wall-clock time, and the machines are noisy; no test asserts a duration.
 settings.register_profile("omen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("omen"), max_examples=10)
 settings.load_profile("omen")
 
 
@@ -25,6 +31,21 @@ def scheduler() -> Iterator[random.Random]:
     dice.setstate(before)
 
 
+# Whole folders of tests/.
+_LEFT_OUT = frozenset(
+    [
+        "bench",
+        "cli",
+        "docs",
+        "e2e",
+        "house",
+        "ledger",
+        "serving",
+        "sim",
+        "state",
+        "team",
+    ]  # whole folders of tests/
+)
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 
 
@@ -35,19 +56,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--quick"):
         return
-    left_out = [item for item in items if item.get_closest_marker("processes") is not None]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    settings.load_profile("quick")
+    left_out = {item for item in items if _is_left_out(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return folder in _LEFT_OUT or item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_processes(request: pytest.FixtureRequest) -> None:
-    """With `--quick`, make every test fail that starts a process: it has to be marked."""
+    """With `--quick`, make every test fail that starts a process: mark it as slow."""
     if not request.config.getoption("--quick"):
         return
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _STARTS:
-            raise AssertionError("this test starts a process: mark it with `processes`")
+            raise AssertionError("this test starts a process: mark it as slow")
 
     sys.addaudithook(refuse)

@@ -7,6 +7,7 @@ say so.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,11 +23,24 @@ import pytest
 
 READY_SECONDS = 30.0
 
+# Below Linux's usual net.ipv4.ip_local_port_range, above the ports that services are known by.
+NOT_GIVEN_OUT = (20_000, 32_000)
+
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Find a port that nobody has, and that the kernel gives nobody who asks for any.
+
+    One of the kernel's own choice is soon given again: to another test's server, or as the near end
+    of a connection.
+    """
+    while True:
+        port = random.SystemRandom().randrange(*NOT_GIVEN_OUT)
+        with socket.socket() as found:
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_for_port(port: int) -> None:

@@ -22,7 +22,7 @@ from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.errors import OmenError
 from omen.core.events import Event, TextDelta
 from omen.core.hints import RaceHints
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.gateway import Gateway, open_gateway
 from omen.sim import Fixed, Profile, SimulatedUpstream, StreamStats
 from omen.sim.faults import Fault

@@ -1,1 +1,1 @@
-"""The parts of `bench.cancel`: who leaves when, what the upstreams saw of it, and what it means."""
+"""The parts of `bench.cancel`: when a client leaves, what the upstreams saw, and the verdict."""

@@ -1,4 +1,4 @@
-"""What the gateway itself says of its cancels, at `/metrics`, if it has that route.
+"""The gateway's own figures about its cancels, from `/metrics`, if it has that route.
 
 **Source.** https://prometheus.io/docs/instrumenting/exposition_formats/, read 2026-11-26.
 """
@@ -27,20 +27,20 @@ class OwnFigures:
 
     count: int
     within: float | None = None
-    """The largest bound of a bucket that is not above the aim, in seconds, and how many of the
-    cancels took no longer; both are None when it is not a histogram, or a coarse one."""
+    """The largest bucket bound that is not above the aim, in seconds, and how many of the cancels
+    took no longer. Both are None if the metric is not a histogram, or a coarse one."""
     count_within: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAccount:
-    """Those figures, or why there are none."""
+    """These figures, or the reason why there are none."""
 
     figures: OwnFigures | None
     missing: str = ""
 
     def to_text(self) -> str:
-        """Say it in one line."""
+        """Return it as one line."""
         if self.figures is None:
             return f"gateway's own {NAME}: {self.missing}"
         told = f"gateway's own {NAME}: {self.figures.count} cancels"
@@ -51,7 +51,7 @@ class OwnAccount:
 
 
 async def ask_for_own_account(address: Address) -> OwnAccount:
-    """Read the gateway's metrics; it need not have any."""
+    """Read the gateway's metrics, if it has any."""
     client = Client(address.host, address.port, "/metrics", timeout=_TIMEOUT, method="GET")
     try:
         exchange = await client.ask()
@@ -64,7 +64,7 @@ async def ask_for_own_account(address: Address) -> OwnAccount:
 
 
 def read_own_figures(text: str) -> OwnFigures | None:
-    """Find the figures in Prometheus's text format; None when they are not there."""
+    """Return the figures from Prometheus's text format; None if they are missing."""
     samples = list(_SAMPLE.finditer(text))
     counts = [float(sample["value"]) for sample in samples if sample["part"] == "count"]
     if not counts:

@@ -1,4 +1,4 @@
-"""What can be chosen about a run of `bench.cancel`, with the choices of an ordinary one."""
+"""The options of `bench.cancel`, with the defaults of an ordinary run."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from bench._options import MOST_AT_ONCE, MOST_REQUESTS, Count, Counts, add_count
 from omen.sim import DEFAULT_FLEET
 
 USUAL_PROFILE = "first_token=0.08:0.5,gap=0.0075:0.3,tokens=100"
-"""Answers go on for 0.7 s behind the commit, or for 0.2 s where they are waited for: nobody has
-finished by the time it is to be closed, and a client that leaves late is still in the middle."""
+"""Answers continue for 0.7 s after the commit, or for 0.2 s where the client waits for the end. So
+no stream has finished when it is to be closed, and a late client still leaves before the end."""
 _MOST_IN_A_BLOCK = 1000
-"""An upstream remembers its last 4096 streams, and they are read after each block."""
+"""An upstream remembers its last 4096 streams, which are read after each block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run. `profile` is written as for `omen sim`, and holds for every upstream."""
+    """What to run. `profile` has the form of `omen sim --profile`, for every upstream."""
 
     requests: int = 300
-    """Of each way, at each concurrency."""
+    """Requests of each variant, at each concurrency."""
     concurrency: tuple[int, ...] = (1, 16)
     k: int = 3
     seed: int = 1
     rounds: int = 3
-    """Blocks in which each way's requests are sent, at least."""
+    """Minimum number of blocks for each variant's requests."""
     profile: str = USUAL_PROFILE
     doors: bool = False
-    """Whether the clients come through every door, one after the other."""
+    """Whether the clients use every door, one after the other."""
 
     @property
     def blocks(self) -> int:
-        """In how many blocks, so that no upstream forgets a stream before it is read."""
+        """The number of blocks; no upstream forgets a stream before it is read."""
         return max(self.rounds, -(-self.requests // _MOST_IN_A_BLOCK))
 
 
@@ -70,5 +70,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_options(args: argparse.Namespace) -> Options:
-    """Take the options out of what was parsed."""
+    """Return the options from the parsed arguments."""
     return Options(**{field.name: getattr(args, field.name) for field in fields(Options)})

@@ -14,25 +14,25 @@ from bench._percentiles import PERCENTILES
 from bench._shares import Share, busy_lines
 
 AIMS_MS: Mapping[str, float] = MappingProxyType({"p99": 5.0})
-"""Of the delay, on an idle machine: below this, in milliseconds."""
+"""Upper bounds of the delay in milliseconds, on an idle machine."""
 _BASE = "direct"
 _WIDTH = 46
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way at one concurrency. The names carry the units."""
+    """One variant at one concurrency. The names carry the units."""
 
     name: str
     title: str
     concurrency: int
     requests: int
     closed: int
-    """Streams whose close was timed: all that had to be closed, if there are no failures."""
+    """Streams whose close was timed: without failures, all that had to be closed."""
     delay_ms: Mapping[str, float]
-    """From the cause to the upstream's seeing the close."""
+    """From the cause until the upstream sees the close."""
     aside: Mapping[str, int]
-    """Streams that were not timed, by what they were."""
+    """Streams that were not timed, by category."""
     failures: Mapping[str, int]
     shares: Mapping[str, Share]
     requests_per_second: float
@@ -41,24 +41,24 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. `settings` and `machine` say what was run, and where."""
+    """A whole run. `settings` and `machine` describe what ran, and where."""
 
     settings: Mapping[str, Any]
     machine: Mapping[str, Any]
     rows: Sequence[Row]
     still_open: Mapping[str, int]
-    """Streams that each upstream had open when everything was over."""
+    """Streams that each upstream still had open at the end."""
     own_account: OwnAccount
 
     @property
     def failed(self) -> int:
-        """Requests that failed and streams that were not closed."""
+        """The number of failed requests and of streams that were not closed."""
         failures = sum(sum(row.failures.values()) for row in self.rows)
         return failures + sum(self.still_open.values())
 
     @property
     def complaint(self) -> str:
-        """Say that something failed, if anything did."""
+        """The number of failures in words; empty if there are none."""
         return f"{self.failed} requests failed or streams were not closed" if self.failed else ""
 
     def to_json(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Report:
         return {"benchmark": "cancel", "aims_ms": dict(AIMS_MS), **asdict(self)}
 
     def to_text(self) -> str:
-        """Write the table and what follows from it."""
+        """Return the table and its conclusions as text."""
         title = "From the cause to the upstream's seeing the close"
         lines = [title, told_settings(self.settings), "", *_HEADING]
         lines += map(_table_line, self.rows)
@@ -76,7 +76,7 @@ class Report:
         return "\n".join(lines)
 
     def _accounts(self) -> list[str]:
-        """Say what became of all streams."""
+        """Return lines that account for all streams."""
         left = ", ".join(f"{name} {count}" for name, count in self.still_open.items())
         return [
             f"closed and timed: {sum(row.closed for row in self.rows)} streams; not timed: "
@@ -92,9 +92,9 @@ class Report:
 
 
 def make_row(tally: Tally) -> Row:
-    """Turn what was added up into the numbers that are reported.
+    """Return the reported numbers of a tally.
 
-    An aim is met by streams that were closed, not by none.
+    An aim is met only if there are streams that were closed.
     """
     delay = tally.delays.to_ms()
     aims = AIMS_MS if tally.way.aimed_at else {}
@@ -124,7 +124,7 @@ def _table_line(row: Row) -> str:
 
 
 def _own_parts(rows: Sequence[Row]) -> list[str]:
-    """Set every way beside the one that does without OMEN, at as many clients at once."""
+    """Compare every variant with the one without OMEN, at the same concurrency."""
     base = {row.concurrency: row.delay_ms for row in rows if row.name == _BASE}
     return [
         f"{row.title}: OMEN's own part "

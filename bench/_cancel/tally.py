@@ -1,4 +1,4 @@
-"""Adds up what the visits of one way came to, at one number of clients at once."""
+"""The sums over the visits of one variant, at one concurrency."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN = "a stream of no question that was asked"
 
 
 class Tally:
-    """Everything measured of one way at one concurrency."""
+    """All measurements of one variant at one concurrency."""
 
     def __init__(self, way: Way, concurrency: int) -> None:
         self.way = way
@@ -29,7 +29,7 @@ class Tally:
         self.spent = Spent()
 
     def add_block(self, visited: Sequence[tuple[str, Visit]], seen: Seen) -> None:
-        """Judge the visits of one block by what the upstreams saw while it ran."""
+        """Judge the visits of one block by what the upstreams saw during it."""
         for question, visit in visited:
             key = key_hash(question)
             streams = {name: by_question.get(key, ()) for name, by_question in seen.items()}

@@ -1,4 +1,4 @@
-"""What the simulated upstreams saw, as they tell it at `/sim/stats`."""
+"""What the simulated upstreams saw, from their `/sim/stats`."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from bench._processes import Address
 
 _TIMEOUT = 10.0
 _SETTLE_SECONDS = 0.05
-"""A request that was sent just before its client left may still be on its way to an upstream."""
+"""Wait this long: a request sent just before its client left may still be on its way upstream."""
 _PATIENCE_SECONDS = 5.0
-"""How long to wait for streams to be closed. What is open then counts as never closed."""
+"""How long to wait for streams to close. A stream that is then open counts as never closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """How one stream ended, by its upstream; both are None while it is open."""
+    """How one stream ended, as its upstream reports; both are None while it is open."""
 
     ending: str | None
     ended_unix: float | None
 
 
 Seen = Mapping[str, Mapping[str, Sequence[Stream]]]
-"""By the upstream's name, and by the hash of the question."""
+"""Streams by the upstream's name and by the hash of the question."""
 
 
 class Upstreams:
-    """The control routes of the simulated upstreams. They are read when no load runs."""
+    """The control routes of the simulated upstreams, used when no load runs."""
 
     def __init__(self, addresses: Mapping[str, Address]) -> None:
         self._addresses = addresses
 
     async def collect(self) -> Seen:
-        """Wait until no stream is open, for a while; return every stream, and forget them."""
+        """Wait, for a limited time, until no stream is open; return every stream, and reset."""
         await trio.sleep(_SETTLE_SECONDS)
         told = await self._read()
         with trio.move_on_after(_PATIENCE_SECONDS):
@@ -52,7 +52,7 @@ class Upstreams:
         return {name: read_streams(stats) for name, stats in told.items()}
 
     async def open_streams(self) -> dict[str, int]:
-        """Say how many streams each has open."""
+        """Return how many streams each upstream has open."""
         return {name: _open_streams(stats) for name, stats in (await self._read()).items()}
 
     async def _read(self) -> dict[str, dict[str, Any]]:
@@ -63,7 +63,7 @@ class Upstreams:
 
 
 def read_streams(stats: Mapping[str, Any]) -> dict[str, list[Stream]]:
-    """Sort the streams of one upstream by the hash of their question."""
+    """Return the streams of one upstream by the hash of their question."""
     found: defaultdict[str, list[Stream]] = defaultdict(list)
     for record in stats["recent"]:
         found[record["key_hash"]].append(Stream(record["ending"], record["ended_unix"]))
@@ -71,7 +71,7 @@ def read_streams(stats: Mapping[str, Any]) -> dict[str, list[Stream]]:
 
 
 async def fetch_json(address: Address, path: str, *, method: str = "GET") -> dict[str, Any]:
-    """Ask a server for JSON. **Raises.** `BenchError` when it does not give any."""
+    """Request JSON from a server. **Raises.** `BenchError` when it returns none."""
     client = Client(address.host, address.port, path, timeout=_TIMEOUT, method=method)
     try:
         exchange = await client.ask()

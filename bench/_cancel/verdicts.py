@@ -1,7 +1,7 @@
-"""Judges one visit by what the upstreams saw of it. Pure.
+"""The verdict on one visit, by what the upstreams saw of it. Pure.
 
-Every stream that lost its reader must have been closed. How long that took is counted from the
-cause: the commit, for a loser; the client's close, for the others.
+Every stream that lost its reader must have been closed. The delay counts from the cause: for a
+loser the commit, for the others the client's close.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from bench._client import Exchange
 
 LATE = "the client left too late"
 LATEST_SECONDS = 1.0
-"""What takes longer was not closed for this cause; something else ended it."""
+"""A close that takes longer has another cause."""
 
 Streams = Mapping[str, Sequence[Stream]]
 """The streams of one question, by upstream."""
 
 
 class FailedVisitError(Exception):
-    """A request that did not go as it should have. The text names no content."""
+    """A request that did not run as expected. The text contains no content."""
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What one visit comes to. Every stream it had is counted in exactly one place."""
+    """The result of one visit. Every stream of it is counted exactly once."""
 
     delays: list[float] = field(default_factory=list)
-    """From the cause to the upstream's seeing the close, in seconds, for each stream closed."""
+    """Seconds from the cause until the upstream sees the close, for each closed stream."""
     aside: Counter[str] = field(default_factory=Counter)
-    """Streams that had no cause to be timed by, by what they were."""
+    """Streams without a cause to time them by, by category."""
     failures: Counter[str] = field(default_factory=Counter)
-    """Requests that failed and streams that were not closed, by what was wrong."""
+    """Failed requests and streams that were not closed, by reason."""
 
     def expect_closed(self, streams: Sequence[Stream], cause: float, *, untimed: str = "") -> None:
-        """Each must have been closed, after the moment `cause` (Unix time) if it was not over.
+        """Require that each stream was closed after `cause` (Unix time), if it had not ended.
 
-        `untimed` says why a close is counted and not timed, if it is not.
+        `untimed` is the reason for counting a close without timing it, if there is one.
         """
         for stream in streams:
             ended = stream.ended_unix or 0.0
@@ -73,7 +73,7 @@ class Verdict:
 
 
 def judge(way: Way, visit: Visit, streams: Streams) -> Verdict:
-    """Hold one visit against the streams of its question."""
+    """Judge one visit by the streams of its question."""
     verdict = Verdict()
     try:
         match way.leaving:
@@ -101,7 +101,7 @@ def _judge_race(way: Way, visit: Visit, streams: Streams, verdict: Verdict) -> N
 
 
 def _told(exchange: Exchange) -> Mapping[str, Any]:
-    """Return what `explain` tells of a race that was answered whole."""
+    """Return the `explain` object of a race whose answer is complete."""
     _expect_answer(exchange)
     try:
         answer = read_answer(exchange)
@@ -121,7 +121,7 @@ def _lost(told: Mapping[str, Any], winner: str) -> Iterator[str]:
 
 
 def _judge_before(way: Way, visit: Visit, streams: Streams, verdict: Verdict) -> None:
-    """Before the commit all entrants have the same cause: the client's leaving."""
+    """Judge a client that left before the commit: its leaving is the cause for all entrants."""
     if visit.exchange.failure:
         raise FailedVisitError(visit.exchange.failure)
     if visit.exchange.status and not visit.late:
@@ -131,7 +131,7 @@ def _judge_before(way: Way, visit: Visit, streams: Streams, verdict: Verdict) ->
 
 
 def _judge_after(way: Way, visit: Visit, streams: Streams, verdict: Verdict) -> None:
-    """After it only the winner has; the losers must have been closed for the commit already."""
+    """Judge a client that left after the commit: the losers must have been closed by then."""
     _expect_answer(visit.exchange)
     winner = way.entrants[0].name
     if way.hints is not None:

@@ -1,7 +1,7 @@
-"""Asks one question and, if that is the way, leaves before the answer is complete.
+"""Send one question and, if the variant says so, leave before the answer is complete.
 
-When a client leaves is drawn from the seed and the question. Since the upstreams' draws are known,
-so is the earliest moment of a commit, and a client can be sure to be gone before it.
+The moment of leaving is drawn from the seed and the question. The upstreams' draws are known, and
+so is the earliest moment of a commit. So a client can leave before it with certainty.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from bench._client import Exchange
 from bench._doors.asker import Asker
 
 _BEFORE = (0.25, 0.8)
-"""When to leave before the commit, as a share of the least time it takes. Not at once, so that the
-request has reached the upstreams; not at the last moment, since clients wake up late."""
+"""When to leave before the commit, as a share of the least time until it. Not at once, so that the
+request has reached the upstreams; not at the last moment, because clients wake up late."""
 _AFTER = (0.0, 0.3)
-"""When to leave after it, as a share of the time for which the answer goes on at least. The rest
-is for the gateway to close it in, before it ends by itself."""
+"""When to leave after the commit, as a share of the least remaining time of the answer. In the rest
+of that time the gateway has to close the stream, before it ends by itself."""
 _REST_SECONDS = 0.02
-"""What a client waits for after it has left. Its next request would else be in the gateway at the
-same moment as the closing of the last one, and each be in the other's way."""
+"""How long a client waits after it has left. Otherwise its next request would be in the gateway at
+the same moment as the close of the last one, and each would delay the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Visit:
 
     exchange: Exchange
     left_unix: float | None = None
-    """When the client closed its connection, in Unix time; None when it stayed to the end."""
+    """When the client closed its connection, in Unix time; None if it stayed to the end."""
     late: bool = False
-    """Whether it left, or was still there, when it was to be gone already."""
+    """Whether it was still connected at the latest moment by which it had to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,14 @@ class Moment:
     """When a client leaves, in seconds."""
 
     pause: float
-    """From its start, or from the head of the response: the first sign of the commit."""
+    """From the request's start, or from the response's head, which is the first sign of the
+    commit."""
     latest: float
-    """From its request: the commit, or the answer's end, may come from here on."""
+    """From the request: from here on the commit, or the answer's end, may come."""
 
 
 def moment_of(way: Way, question: str, seed: int) -> Moment:
-    """Draw when the client that asks `question` leaves. Pure: the same every time."""
+    """Return when the client of `question` leaves. Pure: the same every time."""
     luck = Random(f"{seed} {way.name} {question}")
     commit = best_possible(way.entrants, question, MIN_USEFUL_TOKENS).after
     if way.leaving == "before":
@@ -65,7 +66,7 @@ def moment_of(way: Way, question: str, seed: int) -> Moment:
 
 
 async def visit(way: Way, seed: int, client: Asker, question: str) -> Visit:
-    """Ask `question` in this way.
+    """Send `question` as this variant does.
 
     **Cancellation.** Closes the connection.
     """

@@ -1,4 +1,4 @@
-"""The ways in which a stream loses its reader, and whom each request is asked of."""
+"""The variants: how a stream loses its reader, and where each request goes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from omen.sim import SimulatedUpstream
 
 MIN_USEFUL_TOKENS = RaceSettings().min_useful_tokens
 ENOUGH_TOKENS = 32
-"""Of an answer that is waited for. Whoever is asked has to go on for a while behind the commit: it
-is then that a loser has to be closed, before it ends by itself."""
+"""Length of an answer whose end the client waits for. Its upstream must continue for a while after
+the commit, because in that time a loser has to be closed, before it ends by itself."""
 
 Leaving = Literal["never", "before", "after"]
-"""When the client goes, by the commit. A client that never does leaves losers behind."""
+"""When the client leaves, relative to the commit. With `never`, only losers are closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way. `hints` is the request's `omen` object; without one, OMEN is not there."""
+    """One variant. `hints` is the request's `omen` object; without hints, OMEN is not involved."""
 
     name: str
     title: str
@@ -30,27 +30,27 @@ class Way:
     leaving: Leaving
     hints: Mapping[str, Any] | None = None
     max_tokens: int | None = None
-    """How much of an answer is wanted, where a client waits for the end of it."""
+    """Limit of the answer's length, where the client waits for the end."""
     door: Door = CHAT
-    """Where it is asked."""
+    """The door that the client uses."""
 
     @property
     def aimed_at(self) -> bool:
-        """Whether the aim holds for it: for all that OMEN has a part in."""
+        """Whether the aim applies: to every variant with OMEN."""
         return self.hints is not None
 
     def body(self, question: str) -> bytes:
-        """Write the request that asks `question`."""
+        """Return the request body for `question`."""
         if self.max_tokens is not None:
             return chat_body(question, self.hints, max_tokens=self.max_tokens)
         return self.door.write(question, self.hints)
 
 
 def make_ways(fleet: Sequence[SimulatedUpstream], k: int) -> list[Way]:
-    """Make the ways over the first `k` of `fleet`; the first upstream must speak OpenAI's.
+    """Return the variants over the first `k` of `fleet`, which begins with an OpenAI upstream.
 
-    The first one is the ground the others stand on: what the kernel, the upstream and its loop
-    need when nothing stands between it and the client.
+    The first variant is the baseline: what the kernel, the upstream and its event loop need when
+    nothing is between upstream and client.
     """
     first, entrants = tuple(fleet[:1]), tuple(fleet[:k])
     single = _hints("single", first)
@@ -67,7 +67,7 @@ def make_ways(fleet: Sequence[SimulatedUpstream], k: int) -> list[Way]:
 
 
 def make_door_ways(fleet: Sequence[SimulatedUpstream], k: int) -> list[Way]:
-    """Make two ways for each door: its client leaves a race before the commit, and after it."""
+    """Return two variants for each door: the client leaves before the commit, and after it."""
     first, entrants = tuple(fleet[:1]), tuple(fleet[:k])
     race = _hints("race", entrants)
     ways = [Way("direct", "client leaves, without OMEN", first, "after")]

@@ -1,4 +1,4 @@
-"""The doors a client may come through, each with a client that can leave it in the middle."""
+"""The doors of the gateway, each with a client that can leave in the middle of an answer."""
 
 from bench._doors.doors import CHAT, DOORS, Door
 

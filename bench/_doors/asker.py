@@ -1,4 +1,4 @@
-"""What a load asks of a client, whatever it speaks."""
+"""The protocol of a client, for every door."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class Asker(Protocol):
     """A connection to one server, opened when it is needed."""
 
     closed_unix: float
-    """Just before it last left a request in the middle, in Unix time."""
+    """When the client last left in the middle of a request, in Unix time (taken just before)."""
 
     async def ask(self, body: bytes = b"", exchange: Exchange | None = None) -> Exchange:
-        """Send one request and read its answer to the end; what goes wrong is in the result.
+        """Send one request and read its answer to the end. Failures are in the result.
 
-        **Cancellation.** Leaves the request, in the way of its door.
+        **Cancellation.** Leaves the request, in the way that the door provides.
         """
         ...
 

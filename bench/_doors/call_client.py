@@ -1,4 +1,4 @@
-"""A gRPC client, which leaves by cancelling its call. Over h2, on trio."""
+"""A gRPC client that leaves by cancelling its call. Over h2, on trio."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class CallClient:
         if isinstance(event, h2.events.DataReceived):
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         if getattr(event, "stream_id", None) != stream_id:
-            return  # of a call that was left
+            return  # an event of a cancelled call
         if isinstance(event, h2.events.ResponseReceived):
             exchange.status = 200
             exchange.headers |= {str(name): str(value) for name, value in event.headers}

@@ -1,4 +1,4 @@
-"""Every door: where it is, how a streamed race is asked for there, and who asks."""
+"""Every door: its path, its request for a streamed race, and its client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Write = Callable[[str, Hints], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One door. `write` writes the request that asks a question with these hints."""
+    """One door. `write` returns the request for a question with hints."""
 
     name: str
     path: str
@@ -30,7 +30,7 @@ class Door:
 
 
 def _json(**fields: Any) -> Write:
-    """Write a body with the question where `...` stands."""
+    """Return a function that writes a body, with the question in place of `...`."""
 
     def write(question: str, hints: Hints) -> bytes:
         body = {"model": DEMO_MODEL, "stream": True, **fields}
@@ -53,7 +53,7 @@ def _call(question: str, hints: Hints) -> bytes:
 
 
 def _explained(question: str, hints: Hints) -> bytes:
-    """On a socket it is an event that says who has won."""
+    """Return a request frame with `explain`: on a socket, an event names the winner."""
     return chat_body(question, {**(hints or {}), "explain": True})
 
 

@@ -1,4 +1,4 @@
-"""A websocket's client, which leaves by closing its connection, or by saying `cancel`."""
+"""Clients of the websocket, which leave by closing the connection or by a `cancel` frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SocketClient:
         self.closed_unix = 0.0
 
     async def ask(self, body: bytes = b"", exchange: Exchange | None = None) -> Exchange:
-        """Ask over a socket of its own. **Cancellation.** Leaves."""
+        """Send one request over a socket of its own. **Cancellation.** Leaves the request."""
         exchange = Exchange() if exchange is None else exchange
         with trio.move_on_after(self._timeout) as patience:
             stream = await trio.open_tcp_stream(self._host, self._port)
@@ -38,7 +38,7 @@ class SocketClient:
         return exchange
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: no connection is kept."""
 
     async def _visit(self, stream: trio.SocketStream, body: bytes, exchange: Exchange) -> None:
         async with trio.open_nursery() as nursery:
@@ -77,16 +77,16 @@ class SocketClient:
             exchange.failure = "" if kind == "done" else "an error"
 
     async def _leave(self, socket: WebSocket, stream: trio.SocketStream) -> None:
-        """Go without a word: the connection is closed when this returns."""
+        """Close the connection without a closing frame."""
         self.closed_unix = time.time()
 
 
 class PoliteSocketClient(SocketClient):
-    """One that says `cancel` and waits until it is heard."""
+    """A client that sends `cancel` and waits for the request's end."""
 
     async def _leave(self, socket: WebSocket, stream: trio.SocketStream) -> None:
         self.closed_unix = time.time()
         await socket.send_message(json.dumps({"type": "cancel", "id": "a"}))
-        # The library's own task, which reads, has been cancelled with this one.
+        # The library's reading task has been cancelled together with this one.
         while _HEARD not in await stream.receive_some():
             pass

@@ -1,4 +1,4 @@
-"""Made-up latencies: what each of three providers would take for each request, drawn by a seed.
+"""Made-up latencies: the time of each of three providers for each request, drawn by a seed.
 
 The usual profile has the shape of recorded times to first token of large models: 99 % are
 lognormal, and 1 % stall for minutes. **Units.** Seconds.
@@ -22,7 +22,7 @@ FIRST, SECOND, THIRD = (
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One service: lognormal, and now and then a stall."""
+    """One service: lognormal, with occasional stalls."""
 
     median: float = 1.34
     sigma: float = 0.67
@@ -32,7 +32,7 @@ class Profile:
     stall_most: float = 819.0
 
     def draw(self, random: Random, *, stalls: bool | None = None) -> tuple[float, bool]:
-        """Draw a latency, and say whether it is a stall; `stalls` decides that beforehand."""
+        """Draw a latency; return it and whether it is a stall. `stalls` decides that beforehand."""
         stalled = random.random() < self.stall_share if stalls is None else stalls
         if stalled:
             beyond = random.expovariate(1 / self.stall_mean)
@@ -41,19 +41,19 @@ class Profile:
 
 
 LONG = 4.0
-"""How much slower a long prompt is."""
+"""The factor by which a long prompt is slower."""
 MODELS = Profile()
 FAST = Profile(0.001, 0.3, 0.005, 0.02, 0.1, 2.0)
-"""A service of the millisecond kind, as in *The Tail at Scale*."""
+"""A service with millisecond latencies, as in *The Tail at Scale*."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What happens to three providers, for how long (seconds), at so many requests a second.
+    """A scenario for three providers: its duration (seconds) and its requests a second.
 
-    `shared` is how often a stall of the first one takes the second one with it. `slower` says how
-    much slower the first one is, at the beginning and in the end; `down` when all its requests
-    stall.
+    `shared` is the probability that a stall of the first provider also stalls the second one.
+    `slower` is the factor by which the first provider is slower, at the beginning and at the end.
+    `down` is the time in which all its requests stall.
     """
 
     name: str
@@ -64,12 +64,12 @@ class Scene:
     slower: tuple[float, float] = (1.0, 1.0)
     down: tuple[float, float] = (0.0, 0.0)
     long_prompts: float = 0.0
-    """Share of the requests whose prompts are long, which take `LONG` times as long."""
+    """Share of the requests with long prompts, which take `LONG` times as long."""
     buckets: bool = False
-    """Whether long prompts are another model's, as far as anybody learns from them."""
+    """Whether estimators learn long prompts as those of another model."""
 
     def scaled(self, by: float) -> Scene:
-        """Make it last that much as long, and everything in it."""
+        """Return the scene with all its times multiplied by `by`."""
         return replace(
             self,
             seconds=self.seconds * by,
@@ -77,7 +77,7 @@ class Scene:
         )
 
     def requests(self, seed: int) -> Iterator[RecordedRequest]:
-        """Draw every request. The same seed gives the same ones, whoever is to answer them."""
+        """Draw every request. The same seed gives the same requests, whatever the policy."""
         random, at = Random(f"{seed} {self.name}"), 0.0
         while True:
             at += random.expovariate(self.rate)

@@ -1,4 +1,4 @@
-"""What `bench.hedge` says: four tables, and whether theory and the knob were met."""
+"""The report of `bench.hedge`: its tables, and whether the theory and the extra load held."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from bench._hedge.rows import QUANTILES, Row
 
 KNOB_SLACK = 1.1
-"""The knob may be exceeded by a tenth, over any ten minutes."""
+"""The extra load may exceed its setting by a tenth, over any ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What theory says of a row of the first table."""
+    """The theoretical values of a row of the first table."""
 
     policy: str
     what: str
@@ -34,19 +34,19 @@ AIMS = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that was measured."""
+    """All measurements."""
 
     settings: dict[str, Any]
     tables: Mapping[str, Sequence[Row]]
 
     @property
     def rows(self) -> list[Row]:
-        """List every row."""
+        """Every row, of all tables."""
         return [row for rows in self.tables.values() for row in rows]
 
     @property
     def missed(self) -> list[str]:
-        """Say which aims were missed, and where the knob did not hold."""
+        """The missed aims, and the rows whose extra load was too high."""
         steady = {row.policy: row for row in self.rows if row.scene == "steady"}
         words = []
         for aim in AIMS:
@@ -62,7 +62,7 @@ class Report:
 
     @property
     def complaint(self) -> str:
-        """Say that something was missed; in virtual time that is nobody's noise."""
+        """What was missed. In virtual time this is never noise of the machine."""
         return "; ".join(self.missed)
 
     def to_json(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Report:
         return {"settings": self.settings, "tables": tables, "missed": self.missed}
 
     def to_text(self) -> str:
-        """Write it for people."""
+        """Return the report as text."""
         lines = []
         for name, rows in self.tables.items():
             lines += ["", f"## {name}", "", *_table(rows)]
@@ -80,7 +80,7 @@ class Report:
 
 
 def knob(row: Row) -> float:
-    """Read the knob a policy was given; 0 where it has none."""
+    """Return the extra load that a policy is allowed; 0 if it has no such setting."""
     share = row.policy.partition("@")[2].partition("/")[0]
     return float(share[:-1]) / 100 if share.endswith("%") else 0.0
 

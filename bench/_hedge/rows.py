@@ -1,4 +1,4 @@
-"""One policy in one scene, and what came of it."""
+"""One policy in one scene, and the result."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WINDOW_SECONDS = 600.0
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 Estimator = Literal["", "no budget", "winners only", "age as sample"]
-"""Whose delay it is: OMEN's, with its budget or without; or a naive one, without."""
+"""The source of the delay: OMEN's, with or without its budget; or a naive one, without."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to play."""
+    """One run: what to play."""
 
     scene: Scene
     policy: str
@@ -31,7 +31,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came of it. Times are seconds; shares are of the requests."""
+    """The result of one run. Times are seconds; shares are of the requests."""
 
     scene: str
     policy: str
@@ -46,12 +46,12 @@ class Row:
 
     @property
     def title(self) -> str:
-        """Name it."""
+        """The row's title."""
         return f"{self.policy} ({self.estimator})" if self.estimator else self.policy
 
 
 def play(task: Task) -> Row:
-    """Play it, in virtual time."""
+    """Play a task in virtual time and return its row."""
     policy = Policy.parse(task.policy)
     naive = task.estimator in ("winners only", "age as sample")
     learning = Naive(policy.max_extra_load, ages=task.estimator == "age as sample")
@@ -63,7 +63,7 @@ def play(task: Task) -> Row:
 
 
 def tally(task: Task, outcomes: Sequence[Outcome]) -> Row:
-    """Add it up. A request that came to nothing took for ever."""
+    """Add up the outcomes. A request without an answer took infinitely long."""
     times = sorted(inf if o.seconds is None else o.seconds for o in outcomes)
     count = len(outcomes)
     return Row(
@@ -80,16 +80,16 @@ def tally(task: Task, outcomes: Sequence[Outcome]) -> Row:
 
 
 def worst_share(outcomes: Sequence[Outcome], seconds: float = WINDOW_SECONDS) -> float:
-    """Find the largest share of extra starts in any so many seconds, to the requests in them.
+    """Return the largest ratio of extra starts to requests in any window of `seconds`.
 
-    An extra start counts when it is made, which may be long after its request came.
+    An extra start counts at its own time, which may be long after its request.
     """
     asked = sorted(outcome.at for outcome in outcomes)
     extra = sorted(at for outcome in outcomes for at in outcome.extra_at)
     worst, last = 0.0, asked[-1] if asked else 0.0
     for at in extra:
         begin = at - seconds
-        # Only whole windows count, and only while requests come.
+        # Only complete windows count, and only while requests arrive.
         if begin >= 0.0 and at <= last:
             starts = bisect_right(extra, at) - bisect_left(extra, begin)
             requests = bisect_right(asked, at) - bisect_left(asked, begin)

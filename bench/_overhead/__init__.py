@@ -1,1 +1,1 @@
-"""The parts of `bench.overhead`: what is asked, what it costs, and whose cost it is."""
+"""The parts of `bench.overhead`: the requests, their cost, and the layer that causes it."""

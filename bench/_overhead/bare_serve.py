@@ -1,8 +1,8 @@
 """`python -m bench._overhead.bare_serve FILE`: recorded answers through `omen.serving` alone.
 
-What serving costs when nothing is behind it: an ASGI callable with ready bytes, a recorded answer
-for each path. It does what any handler that streams has to do, and no more: it reads its request,
-and waits for its client to leave while it answers.
+It shows the cost of serving without a gateway: an ASGI callable with one recorded answer for each
+path. It does only what every streaming handler has to do: it reads its request, and waits for its
+client to leave while it answers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from omen.serving import Receive, Scope, Send, ServingSettings, serve
 
 
 class Replayer:
-    """An ASGI application."""
+    """An ASGI application that replays recorded answers."""
 
     def __init__(self, answers: Mapping[str, Recorded]) -> None:
         self._answers = {f"/{name}": answer for name, answer in answers.items()}

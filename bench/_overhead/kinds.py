@@ -1,4 +1,4 @@
-"""The kinds of request whose cost is measured, and the upstream behind each."""
+"""The kinds of request that are measured, and the upstream of each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from omen.sim import DEFAULT_FLEET, SimulatedUpstream, profile_from_line
 
 TOKENS = 64
 SPEAKER = DEFAULT_FLEET[0]
-"""Who `omen sim` has speak OpenAI's dialect."""
+"""The upstream of `omen sim` that speaks OpenAI's dialect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How an upstream gives its answer. `name` is the provider's in the gateway's configuration."""
+    """How an upstream sends its answer. `name` is the provider's name in the configuration."""
 
     name: str
     gap: float
@@ -23,18 +23,18 @@ class Pace:
 
     @property
     def profile(self) -> str:
-        """The profile, as for `omen sim`. The first token comes as soon as it can."""
+        """The profile, as for `omen sim`. The first token comes without a delay."""
         return f"first_token=0,gap={self.gap:g},tokens={TOKENS}"
 
     @property
     def upstream(self) -> SimulatedUpstream:
-        """The upstream as the gateway's configuration is to know it."""
+        """The upstream as it stands in the gateway's configuration."""
         return replace(SPEAKER, name=self.name, profile=profile_from_line(self.profile))
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of request. `stream` is how the client wants the answer."""
+    """One kind of request. `stream` says whether the client streams."""
 
     name: str
     title: str
@@ -47,16 +47,16 @@ class Kind:
         return self.pace.gap > 0
 
     def body(self, question: str) -> bytes:
-        """Write the request that asks `question`.
+        """Return the request body for `question`.
 
-        One useful token decides, so that nothing is held back and each chunk goes its way alone.
+        One useful token decides, so that nothing is held back and each chunk is sent alone.
         """
         hints = {"strategy": "single", "providers": [self.pace.name], "min_useful_tokens": 1}
         return chat_body(question, hints, stream=self.stream)
 
 
 def make_kinds(gap: float) -> Sequence[Kind]:
-    """Make the kinds; `gap` is in seconds, and the last one's."""
+    """Return the kinds. `gap` is the last kind's pause between chunks, in seconds."""
     at_once, paced = Pace("at-once", 0.0), Pace("paced", gap)
     return (
         Kind("plain", "plain", at_once, stream=False),
@@ -66,5 +66,5 @@ def make_kinds(gap: float) -> Sequence[Kind]:
 
 
 def paces_of(kinds: Sequence[Kind]) -> tuple[Pace, ...]:
-    """List the paces, each once."""
+    """Return the paces, each once."""
     return tuple(dict.fromkeys(kind.pace for kind in kinds))

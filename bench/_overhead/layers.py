@@ -1,9 +1,9 @@
-"""Whose work a frame is: the layers of the gateway, and which modules belong to each.
+"""The layers of the gateway, the modules of each, and the layer to which a frame belongs.
 
-The innermost frame that belongs to a layer decides. Everything else is seen through, to whoever
-called it: the standard library, pydantic, the vocabulary (an event is made for a decoder or for a
-strategy), and trio's own functions, so that a layer pays for the sockets, scopes and nurseries it
-uses. What is left of trio is the loop that runs between the tasks, its waiting for events included.
+The innermost frame that belongs to a layer decides. All other frames count for their caller: the
+standard library, pydantic, the vocabulary (a decoder or a strategy creates the events), and trio's
+own functions, so that a layer pays for the sockets, scopes and nurseries that it uses. What remains
+of trio is its loop between the tasks, including its wait for events.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Literal, get_args
 
 Layer = Literal["serving", "front", "engine", "providers", "transport", "trio", "other"]
 LAYERS: Sequence[Layer] = get_args(Layer)
-"""From the client's socket to the upstream's, then what belongs to neither."""
+"""From the client's socket to the upstream's, then what belongs to no layer."""
 
 _SEEN_THROUGH: Layer | None = None
 
 _MODULES: Mapping[str, Layer | None] = MappingProxyType(
     {
-        # accepting, reading, parsing and writing HTTP for clients, with the kernel's part of it
+        # accepting, reading, parsing and writing HTTP for clients, kernel time included
         "omen.serving": "serving",
         "hypercorn": "serving",
         "h11": "serving",
@@ -43,11 +43,11 @@ _MODULES: Mapping[str, Layer | None] = MappingProxyType(
         "omen.wire.sse": "providers",
         "omen.wire.ndjson": "providers",
         "omen.wire.framing": "providers",
-        # HTTP towards upstreams, with the kernel's part of it
+        # HTTP to upstreams, kernel time included
         "omen.wire": "transport",
         "httptools": "transport",
         "httpx": "transport",
-        # the process around it all
+        # the process around all layers
         "omen.cli": "other",
         # the vocabulary
         "omen.core.candidates": _SEEN_THROUGH,
@@ -58,22 +58,22 @@ _MODULES: Mapping[str, Layer | None] = MappingProxyType(
         "omen.core.hints": _SEEN_THROUGH,
     }
 )
-"""By the name of a module or of a package around it; the longest name decides."""
+"""By the name of a module or of its package; the longest matching name decides."""
 
 _LOOP = frozenset({("trio._core._run", "unrolled_run"), ("trio._core._run", "run")})
-"""The first runs what is ready, the second waits for more."""
+"""The first runs ready tasks, the second waits for events."""
 
 
 @lru_cache(maxsize=4096)
 def layer_of_module(name: str) -> Layer | None:
-    """Say to which layer a module belongs; None when it is to be seen through."""
+    """Return the layer of a module; None if its frames count for their caller."""
     while name and name not in _MODULES:
         name = name.rpartition(".")[0]
     return _MODULES.get(name)
 
 
 def layer_of(frame: FrameType | None) -> Layer:
-    """Say whose work was being done in `frame`, walking outwards from it."""
+    """Return the layer of the work in `frame`, walking outwards from it."""
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         layer = layer_of_module(module)

@@ -1,4 +1,4 @@
-"""What can be chosen about a run of `bench.overhead`, with the choices of an ordinary one."""
+"""The options of `bench.overhead`, with the defaults of an ordinary run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench._options import MOST_AT_ONCE, MOST_REQUESTS, Counts, Seconds, add_cou
 
 _MOST_SECONDS = 3600.0
 _SLOWEST_PACE = 0.25
-"""At which an answer takes 16 s; a client waits for 30."""
+"""At this pace an answer takes 16 s; a client waits for 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,11 @@ class Options:
     """What to run."""
 
     seconds: float = 6.0
-    """For which each cell of the table is asked."""
+    """Duration of each cell of the table."""
     connections: tuple[int, ...] = (1, 16, 64)
     seed: int = 1
     rounds: int = 3
-    """Blocks in which they take turns."""
+    """Blocks in which the cells take turns."""
     pace: float = 0.01
     """Seconds from one chunk of a paced answer to the next."""
 
@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=Seconds(_MOST_SECONDS),
         default=usual.seconds,
-        help="how long each kind is asked at each number of connections (default %(default)s)",
+        help="duration of each kind at each number of connections (default %(default)s)",
     )
     parser.add_argument(
         "--connections",
@@ -52,5 +52,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_options(args: argparse.Namespace) -> Options:
-    """Take the options out of what was parsed."""
+    """Return the options from the parsed arguments."""
     return Options(**{field.name: getattr(args, field.name) for field in fields(Options)})

@@ -23,14 +23,14 @@ from bench._overhead.upstreams import Upstreams
 from bench._processes import Address, Server, open_gateway_process, open_stand_in
 
 _CPU_TO_SAMPLE = 2.0
-"""Seconds of processor time that give samples enough: about 500, at 250 a second."""
+"""Seconds of processor time that give enough samples: about 500, at 250 a second."""
 _MOST_STRETCHED = 5.0
-"""A cell that leaves the gateway idle is sampled for longer, up to so many times."""
+"""A cell that leaves the gateway idle is sampled for longer, up to this factor."""
 _TIMEOUT = 30.0
 
 
 class Phases:
-    """What all four need."""
+    """The four runs, with what they share."""
 
     def __init__(
         self, cells: Sequence[Cell], options: Options, upstreams: Upstreams, folder: Path
@@ -44,8 +44,8 @@ class Phases:
     async def gateway(self) -> tuple[Mapping[str, Recorded], float]:
         """Measure the gateway as it is.
 
-        Return an answer of each kind, and its main thread's share of its processor time: only that
-        thread is counted, so this should be 1.
+        Return an answer of each kind, and the main thread's share of the process's processor time:
+        only that thread is counted, so this share should be 1.
         """
         async with self._open_gateway() as server:
             answers = await _record_answers(self._kinds, server.addresses["gateway"])
@@ -56,7 +56,7 @@ class Phases:
         return answers, main / whole if whole else 1.0
 
     async def sampled(self) -> None:
-        """Run the gateway again and look whose work it is doing."""
+        """Run the gateway again and sample which layer works."""
         file = self._folder / "samples.json"
         async with self._open_gateway("bench._overhead.sampled_serve", str(file)) as server:
             await self._run(self._asked(server), "sampled", stretch=True)
@@ -65,7 +65,7 @@ class Phases:
             cell.layers = count_layers(samples, cell.sampled.spans)
 
     async def serving(self, answers: Mapping[str, Recorded]) -> None:
-        """Have `omen.serving` give the same answers, with nothing behind it."""
+        """Let `omen.serving` send the same answers, with nothing behind it."""
         file = self._folder / "answers.json"
         write_recorded(file, answers)
         module = "bench._overhead.bare_serve"
@@ -75,7 +75,7 @@ class Phases:
             await self._run(asked, "serving")
 
     async def transport(self) -> None:
-        """Drive the transport alone, in this process. It has a stream whatever clients want."""
+        """Drive the transport alone, in this process. It always reads a stream."""
         for cell in self._cells:
             if cell.kind.stream:
                 address = self._upstreams.addresses[cell.kind.pace.name]
@@ -104,13 +104,13 @@ class Phases:
 
 
 def stretched(seconds: float, busy: float) -> float:
-    """Say how long to sample a cell, by the cores it keeps busy when it is asked for `seconds`."""
+    """Return how long to sample a cell, by the cores that it keeps busy in `seconds`."""
     wanted = _CPU_TO_SAMPLE / max(busy, 1e-9)
     return min(max(wanted, seconds), _MOST_STRETCHED * seconds)
 
 
 async def _record_answers(kinds: Sequence[Kind], address: Address) -> dict[str, Recorded]:
-    """Keep one answer of each kind. **Raises.** `BenchError` when it is not as it should be."""
+    """Record one answer of each kind. **Raises.** `BenchError` when one is not as expected."""
     answers: dict[str, Recorded] = {}
     for kind in kinds:
         client = Client(address.host, address.port, CHAT_PATH, timeout=_TIMEOUT)

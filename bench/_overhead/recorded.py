@@ -1,4 +1,4 @@
-"""An answer of the gateway's, kept so that it can be given again without the gateway."""
+"""A recorded answer of the gateway, which can be sent again without the gateway."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from bench._client import Exchange
 
 _OF_THE_SERVER = frozenset({"date", "server", "connection", "transfer-encoding"})
-"""Headers that whoever serves writes by itself."""
+"""Headers that the server writes itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Headers and body, the body in the pieces in which it came."""
+    """Headers and body, the body in the pieces in which it arrived."""
 
     headers: Mapping[str, str]
     pieces: Sequence[str]
@@ -24,13 +24,13 @@ class Recorded:
 
 
 def record(exchange: Exchange, gap: float) -> Recorded:
-    """Keep what came. All of it is ASCII, as the simulated upstreams write."""
+    """Record an exchange. All of it is ASCII, as the simulated upstreams write."""
     headers = {n: v for n, v in exchange.headers.items() if n not in _OF_THE_SERVER}
     return Recorded(headers, [data.decode("ascii") for _, data in exchange.arrivals], gap)
 
 
 def write_recorded(path: Path, answers: Mapping[str, Recorded]) -> None:
-    """Leave the answers, by their names, for another process."""
+    """Write the answers, by name, for another process."""
     told = {name: asdict(answer) for name, answer in answers.items()}
     path.write_text(json.dumps(told), encoding="utf-8")
 

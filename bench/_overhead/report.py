@@ -20,7 +20,7 @@ REFERENCE_US: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "a lean road": {"plain": 1000.0, "paced chunk": 130.0},
     }
 )
-"""What was expected before anything was built, on another machine: for the order of magnitude."""
+"""The values expected before the implementation, on another machine: an order of magnitude."""
 _WIDTH = 28
 
 
@@ -33,23 +33,23 @@ class Row:
     connections: int
     requests: int
     failures: Mapping[str, int]
-    """Of all runs."""
+    """Failures of all runs."""
     requests_per_second: float
     pieces_per_request: float
-    """In how many the body came: one for each write of the gateway, which are fewer than chunks
-    when it is so busy that it finds several waiting, and sends them on together."""
+    """Pieces of the body: one for each write of the gateway. A busy gateway finds several chunks
+    waiting and sends them together, so there are then fewer pieces than chunks."""
     cpu_us_per_request: float
-    """Of the gateway."""
+    """Processor time of the gateway."""
     cpu_us_per_chunk: float | None
-    """The same, shared out among the chunks, where they come one by one."""
+    """The same, divided by the chunks, where these come one by one."""
     cpu_us_per_further_piece: float | None
-    """What it costs that a piece comes by itself: the difference to the same chunks at once, shared
-    out among the pieces behind the first."""
+    """The cost of a separate piece: the difference to the same chunks at once, divided by the
+    pieces after the first."""
     layers_us: Mapping[Layer, float]
-    """The cost of a request by layer, as the samples share it out."""
+    """The cost of a request by layer, from the samples."""
     samples: int
     sampled_cpu_us_per_request: float
-    """Of the gateway while it was sampled."""
+    """Processor time of the gateway while it was sampled."""
     serving_alone_us: float
     transport_alone_us: float | None
     shares: Mapping[str, Share]
@@ -57,22 +57,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. `settings` and `machine` say what was run, and where."""
+    """A whole run. `settings` and `machine` describe what ran, and where."""
 
     settings: Mapping[str, Any]
     machine: Mapping[str, Any]
     rows: Sequence[Row]
     main_thread_share: float
-    """Of the gateway's processor time. What the other threads had is not in the figures."""
+    """The main thread's share of the gateway's processor time. Other threads are not counted."""
 
     @property
     def failed(self) -> int:
-        """Requests that were not answered as they should have been."""
+        """The number of requests without the expected answer."""
         return sum(sum(row.failures.values()) for row in self.rows)
 
     @property
     def complaint(self) -> str:
-        """Say that requests failed, if any did."""
+        """The number of failed requests in words; empty if there are none."""
         return f"{self.failed} requests failed" if self.failed else ""
 
     def to_json(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Report:
         return {"benchmark": "overhead", "reference_us": reference, **asdict(self)}
 
     def to_text(self) -> str:
-        """Write the tables and what there is to know about them."""
+        """Return the tables and their explanation as text."""
         lines = ["CPU of the gateway, us a request", told_settings(self.settings), "", *_COSTS]
         lines += map(_cost_line, self.rows)
         lines += ["", *_LAYERS, *map(_layer_line, self.rows), ""]
@@ -93,7 +93,7 @@ class Report:
 
 
 def make_rows(cells: Sequence[Cell]) -> list[Row]:
-    """Turn what was added up into the numbers that are reported."""
+    """Return the reported numbers of the cells."""
     at_once = {
         cell.connections: cell.gateway.cpu_us("gateway")
         for cell in cells

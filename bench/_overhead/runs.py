@@ -1,4 +1,4 @@
-"""Asks for a time: the cells of the table take turns in blocks."""
+"""Runs of a given duration: the cells of the table take turns in blocks."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from bench._processes import Address
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who is asked, and whose times are read: `upstreams` are by their pace, the rest by name."""
+    """The server and the measured processes: `upstreams` by pace, the others by name."""
 
     address: Address
     processes: Mapping[str, int]
     upstreams: Mapping[str, int]
     own_paths: bool = False
-    """Whether each kind has a path of its own, after its name."""
+    """Whether each kind has a path of its own, from its name."""
 
     def processes_of(self, kind: Kind) -> dict[str, int]:
-        """Name the processes that take part in a request of this kind."""
+        """Return the processes that take part in a request of this kind, by name."""
         upstream = self.upstreams.get(kind.pace.name)
         return {**self.processes, **({} if upstream is None else {"upstream": upstream})}
 
     def path_of(self, kind: Kind) -> str:
-        """Say where a request of this kind goes."""
+        """Return the path of a request of this kind."""
         return f"/{kind.name}" if self.own_paths else CHAT_PATH
 
 
@@ -46,7 +46,7 @@ async def run_cells(
     *,
     rounds: int,
 ) -> None:
-    """Ask in every cell for its time, in so many blocks, and count into the cell's run."""
+    """Run every cell for its duration, in blocks, and add the results to the cell's run."""
     with _open_loads(cells, asked) as loads:
         for cell, load in zip(cells, loads, strict=True):
             await load.ask([f"warm up {number}" for number in range(cell.connections)])
@@ -57,7 +57,7 @@ async def run_cells(
 
 
 def questions_for(seconds: float) -> Iterator[str]:
-    """Give questions for so long, from the first one on; at least that one."""
+    """Yield questions for this long, beginning with the first request; at least one."""
     until = trio.current_time() + seconds
     number = 0
     while not number or trio.current_time() < until:
@@ -83,7 +83,7 @@ async def _ask(kind: Kind, client: Client, question: str) -> Exchange:
 async def _run_block(
     kind: Kind, load: Load[Exchange], questions: Iterator[str], run: Run, asked: Target
 ) -> None:
-    """Ask, and count what came of it after the clocks have been read."""
+    """Send the requests; count the results after the clocks are read."""
     began = time.time()
     with run.spent.block(asked.processes_of(kind)):
         answered = await load.ask(questions)

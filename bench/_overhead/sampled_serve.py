@@ -11,7 +11,7 @@ from omen.cli.main import main as run_omen
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `omen` as it is; when it has ended, leave the samples in the file."""
+    """Run `omen` unchanged; when it has ended, write the samples to the file."""
     file, *rest = argv
     with sampling() as samples:
         status = run_omen(rest)

@@ -1,15 +1,15 @@
-"""Samples whose work a process is doing, by the time it has on a core.
+"""Samples which layer of a process works, by processor time.
 
-The kernel sends SIGPROF whenever the process has used up `interval` of processor time, of all
-threads, in user and system mode; at the earliest at the next tick (250 a second on most machines).
-So a sample stands for a stretch of work and none for waiting.
+The kernel sends SIGPROF whenever the process has used `interval` of processor time, of all threads,
+in user and system mode; at the earliest at the next tick (250 a second on most machines). So a
+sample stands for a stretch of work, and no sample stands for waiting.
 
-**Biases.** Python runs a signal's handler between two bytecodes: what a function in C does, a
-call of the system among it, is sampled when it returns, as its caller's; and the work of a few
-bytecodes may be sampled in the function called next. Neither leaves a layer often. Work that is
-in step with the kernel's ticks would be seen too often or never; requests are not. Each
-sample costs the process some 10 µs and, since trio is woken by signals, a pass of its loop:
-about 1 % of the samples are trio's for that reason.
+**Biases.** Python runs a signal handler between two bytecodes. So the work of a C function, system
+calls included, is sampled when it returns, for its caller; and the work of a few bytecodes may be
+sampled in the next called function. Both rarely cross a layer. Work in step with the kernel's ticks
+would be sampled too often or never; requests are not in step. Each sample costs the process about
+10 µs and, because signals wake trio, one pass of its loop: about 1 % of the samples are trio's for
+that reason.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from bench._overhead.layers import Layer, layer_of
 INTERVAL_SECONDS = 0.004
 
 Sample = tuple[float, Layer]
-"""When, in Unix time, and in which layer."""
+"""The time of a sample, in Unix time, and its layer."""
 Span = tuple[float, float]
-"""From when to when, in Unix time."""
+"""Begin and end, in Unix time."""
 
 
 @contextmanager
 def sampling() -> Iterator[list[Sample]]:
-    """Sample the process while in the block, in its main thread; what was found is in the list."""
+    """Sample the process inside the block, in its main thread; yield the list of samples."""
     samples: list[Sample] = []
 
     def take(_signal: int, frame: FrameType | None) -> None:
@@ -47,20 +47,20 @@ def sampling() -> Iterator[list[Sample]]:
     try:
         yield samples
     finally:
-        # The timer first: by default the signal ends the process.
+        # Stop the timer first: the signal's default action ends the process.
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
 
 
 def write_samples(path: Path, samples: Sequence[Sample]) -> None:
-    """Leave the samples for the benchmark, which is another process."""
+    """Write the samples for the benchmark, which is another process."""
     path.write_text(json.dumps(samples), encoding="utf-8")
 
 
 def read_samples(path: Path) -> list[Sample]:
     """Read what `write_samples` wrote.
 
-    **Raises.** `BenchError` when it wrote nothing: whoever was sampled did not end in good order.
+    **Raises.** `BenchError` when there is no file: the sampled process did not end properly.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def read_samples(path: Path) -> list[Sample]:
 
 
 def count_layers(samples: Iterable[Sample], spans: Sequence[Span]) -> Counter[Layer]:
-    """Count the samples of each layer that fall into one of the spans."""
+    """Return the number of samples of each layer that fall into one of the spans."""
     return Counter(
         layer for moment, layer in samples if any(start <= moment <= end for start, end in spans)
     )

@@ -1,4 +1,4 @@
-"""Adds up one cell of the table: a kind of request at a number of connections."""
+"""The sums of one cell of the table: a kind of request at a number of connections."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from bench._shares import Share, Spent
 from omen.sim import answer_text
 
 EXPECTED = answer_text(SPEAKER.name, TOKENS)
-"""What every answer says."""
+"""The text of every answer."""
 
 
 @dataclass(slots=True)
 class Run:
-    """The requests of one cell in one run of it, and what each process had for them."""
+    """The requests of one cell in one run, and what each process used for them."""
 
     requests: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     pieces: int = 0
-    """Of bodies, as they came to the client: as a rule one for each write of the gateway."""
+    """Pieces of bodies at the client: usually one for each write of the gateway."""
     spent: Spent = field(default_factory=Spent)
     spans: list[Span] = field(default_factory=list)
-    """When its blocks ran."""
+    """The times of its blocks."""
 
     @property
     def shares(self) -> dict[str, Share]:
-        """Share out what each process had among the requests."""
+        """Return each process's share, divided by the requests."""
         return self.spent.shares(self.requests)
 
     def cpu_us(self, process: str) -> float:
-        """Say how many microseconds of processor a request cost one process."""
+        """Return the microseconds of processor time that a request cost one process."""
         share = self.shares.get(process)
         return share.cpu_us_per_request if share else 0.0
 
     def add(self, kind: Kind, exchange: Exchange) -> None:
-        """Count one exchange, and look whether it was answered as it should have been."""
+        """Count one exchange, and check its answer."""
         self.requests += 1
         self.pieces += len(exchange.arrivals)
         reason = complaint(kind, exchange)
@@ -51,29 +51,29 @@ class Run:
 
 @dataclass(slots=True)
 class Cell:
-    """A kind at a number of connections, with everything that was measured of it."""
+    """A kind at a number of connections, with all its measurements."""
 
     kind: Kind
     connections: int
     gateway: Run = field(default_factory=Run)
-    """The gateway as it is: the processor times that count."""
+    """The gateway as it is: these processor times are reported."""
     sampled: Run = field(default_factory=Run)
-    """The gateway once more, while it is sampled."""
+    """The gateway again, while it is sampled."""
     layers: Counter[Layer] = field(default_factory=Counter)
-    """What the samples say."""
+    """The samples by layer."""
     serving: Run = field(default_factory=Run)
-    """The same bytes from serving alone."""
+    """The same bytes from the serving module alone."""
     transport_us: float | None = None
-    """What a request costs the transport alone; for answers that clients have streamed."""
+    """The cost of a request in the transport alone; only for streamed answers."""
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """Every run in which requests could fail."""
+        """Every run in which requests can fail."""
         return (self.gateway, self.sampled, self.serving)
 
 
 def complaint(kind: Kind, exchange: Exchange) -> str:
-    """Say what is wrong with an answer, without naming its content; empty if nothing is."""
+    """Return what is wrong with an answer, without its content; empty if nothing is."""
     if exchange.failure:
         return exchange.failure
     if exchange.status != 200:

@@ -1,4 +1,4 @@
-"""What the transport costs when nothing is in front of it: it is driven in this very process."""
+"""The cost of the transport alone: it is driven in this process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from omen.wire.upstream import open_response
 
 
 async def transport_us(address: Address, connections: int, seconds: float) -> float:
-    """Ask an upstream for a time; return this thread's microseconds of processor a request.
+    """Send requests to an upstream for a while; return this thread's microseconds per request.
 
-    What comes is read to its end, and not looked at.
+    Answers are read to their ends and not parsed.
     """
     async with Transport() as transport:
         await _ask_for(transport, address, connections, 0.0)  # warm up: connect

@@ -1,4 +1,4 @@
-"""The simulated upstreams: one process for each pace, of which one upstream is asked."""
+"""The simulated upstreams: one process for each pace, of which one upstream is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench._processes import Address, open_simulators
 
 @dataclass(frozen=True, slots=True)
 class Upstreams:
-    """Where they listen, and their processes, by the name of the pace."""
+    """Their addresses and processes, by the name of the pace."""
 
     addresses: Mapping[str, Address]
     pids: Mapping[str, int]
@@ -25,7 +25,7 @@ class Upstreams:
 async def open_upstreams(
     paces: Sequence[Pace], seed: int, folder: Path
 ) -> AsyncIterator[Upstreams]:
-    """Run them for as long as the block lasts."""
+    """Run the upstreams while the block lasts."""
     async with AsyncExitStack() as stack:
         addresses: dict[str, Address] = {}
         pids: dict[str, int] = {}

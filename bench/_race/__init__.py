@@ -1,1 +1,1 @@
-"""The parts of `bench.race`: what is the best possible, and what was measured beyond it."""
+"""The parts of `bench.race`: the best possible time, and the measured excess over it."""

@@ -1,4 +1,4 @@
-"""What can be chosen about a run of `bench.race`, with the choices of an ordinary one."""
+"""The options of `bench.race`, with the defaults of an ordinary run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ USUAL_PROFILE = "first_token=0.08:0.5,gap=0.0075:0.3,tokens=20"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run. `profile` is written as for `omen sim`, and holds for every upstream."""
+    """What to run. `profile` has the form of `omen sim --profile`, for every upstream."""
 
     requests: int = 600
-    """Of each variant."""
+    """Requests of each variant."""
     concurrency: int = 16
     k: int = 3
     seed: int = 1
     rounds: int = 3
-    """Blocks in which each variant's requests are sent."""
+    """Blocks for each variant's requests."""
     profile: str = USUAL_PROFILE
 
 
@@ -45,5 +45,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_options(args: argparse.Namespace) -> Options:
-    """Take the options out of what was parsed."""
+    """Return the options from the parsed arguments."""
     return Options(**{field.name: getattr(args, field.name) for field in fields(Options)})

@@ -1,4 +1,4 @@
-"""The report: what the tallies come to, as plain values for JSON and as a table for people."""
+"""The report: the results of the tallies, as plain values for JSON and as a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench._race.tally import Tally
 from bench._shares import Share, busy_lines
 
 AIMS_MS: Mapping[str, float] = MappingProxyType({"p50": 3.0, "p99": 15.0})
-"""Of the excess of a race, at 16 requests at once: below this, in milliseconds."""
+"""Upper bounds of the excess of a race in milliseconds, at 16 requests at once."""
 _BASE = "direct"
 
 
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. `settings` and `machine` say what was run, and where."""
+    """A whole run. `settings` and `machine` describe what ran, and where."""
 
     settings: Mapping[str, Any]
     machine: Mapping[str, Any]
@@ -45,12 +45,12 @@ class Report:
 
     @property
     def failed(self) -> int:
-        """Requests that were not answered as they should have been."""
+        """The number of requests without the expected answer."""
         return sum(sum(row.failures.values()) for row in self.rows)
 
     @property
     def complaint(self) -> str:
-        """Say that requests failed, if any did."""
+        """The number of failed requests in words; empty if there are none."""
         return f"{self.failed} requests failed" if self.failed else ""
 
     def to_json(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Report:
         return {"benchmark": "race", "aims_ms": dict(AIMS_MS), **asdict(self)}
 
     def to_text(self) -> str:
-        """Write the table and what follows from it."""
+        """Return the table and its conclusions as text."""
         title = "First useful token, over the best possible"
         lines = [title, told_settings(self.settings), "", *_HEADING]
         lines += map(_table_line, self.rows)
@@ -68,7 +68,7 @@ class Report:
 
 
 def make_row(tally: Tally) -> Row:
-    """Turn what was added up into the numbers that are reported."""
+    """Return the reported numbers of a tally."""
     excess = tally.excess.to_ms()
     aims = AIMS_MS if tally.variant.aimed_at else {}
     return Row(
@@ -93,7 +93,7 @@ _HEADING = (
 
 
 def _table_line(row: Row) -> str:
-    """Write one row; without OMEN there is nobody to choose a winner, nor to cost anything."""
+    """Return one row as text. Without OMEN there is no choice of a winner and no gateway cost."""
     line = f"{row.title:36} " + "".join(f"{row.excess_ms[name]:8.2f}" for name in PERCENTILES)
     if row.name == _BASE:
         return line
@@ -103,7 +103,7 @@ def _table_line(row: Row) -> str:
 
 
 def _own_parts(rows: Sequence[Row]) -> list[str]:
-    """Set every variant beside the one that does without OMEN, and a race beside a single one."""
+    """Compare every variant with the one without OMEN, and a race with a single attempt."""
     by_name = {row.name: row for row in rows}
     base, single = by_name[_BASE], by_name["single"]
     cost = single.shares["gateway"].cpu_us_per_request

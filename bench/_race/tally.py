@@ -1,4 +1,4 @@
-"""Judges what came back and adds it up: one tally for each variant. Pure."""
+"""Verdicts on the answers and their sums: one tally for each variant. Pure."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from omen.sim import answer_text
 
 
 class BadAnswerError(Exception):
-    """A request that was not answered as it should have been. The text names no content."""
+    """A request without the expected answer. The text contains no content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one good answer comes to. `excess` and `missed_by` in seconds."""
+    """The result of one good answer. `excess` and `missed_by` are seconds."""
 
     excess: float
-    """Its first useful token, over the best possible."""
+    """The time of its first useful token, less the best possible time."""
     missed_by: float
-    """How much sooner the ideal winner was than the one that won; 0 when that was the ideal."""
+    """How much earlier the ideal winner was than the actual one; 0 if they are the same."""
     chunks: int
 
 
 def judge(variant: Variant, question: str, exchange: Exchange) -> Verdict:
-    """Hold one exchange against what is known of it beforehand: every word, and the time.
+    """Compare one exchange with what is known of it beforehand: every word, and the time.
 
-    **Raises.** `BadAnswerError`. A token that comes before it can have been written is one, too:
-    then the draws are not those of the upstreams, and every other number is void.
+    **Raises.** `BadAnswerError`, also for a token that arrives before it can have been written:
+    then the draws are not those of the upstreams, and no other number is valid.
     """
     if exchange.failure:
         raise BadAnswerError(exchange.failure)
@@ -62,7 +62,7 @@ def _answer(exchange: Exchange) -> Answer:
 
 
 class Tally:
-    """Everything measured of one variant. Times are in seconds."""
+    """All measurements of one variant. Times are seconds."""
 
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
@@ -70,15 +70,15 @@ class Tally:
         self.failures: Counter[str] = Counter()
         self.answered = 0
         self.ideal = 0
-        """Answers whose winner was the one that could be first."""
+        """Answers whose winner was the ideal one."""
         self.missed_by = 0.0
-        """The largest lead that was given away where another one won."""
+        """The largest lead of an ideal winner that did not win."""
         self.chunks = 0
         self.spent = Spent()
 
     @property
     def requests(self) -> int:
-        """Requests that were sent, answered or not."""
+        """The number of requests sent, answered or not."""
         return self.answered + self.failures.total()
 
     def add(self, question: str, exchange: Exchange) -> None:

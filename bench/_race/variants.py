@@ -1,6 +1,7 @@
-"""The ways in which the same questions are asked, so that their numbers can be set side by side.
+"""The variants in which the same questions are sent, so that their numbers can be compared.
 
-All of them meet the same draws: fates hang on the question, and every variant asks the same ones.
+All variants meet the same draws, because fates depend on the question, and the questions are the
+same.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ USUAL_MIN_USEFUL_TOKENS = RaceSettings().min_useful_tokens
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way of asking. `hints` is the request's `omen` object; without one, OMEN is not there.
+    """One variant. `hints` is the request's `omen` object; without hints, OMEN is not involved.
 
-    `aimed_at` says whether the aims of the benchmark hold for it.
+    `aimed_at` says whether the aims of the benchmark apply to it.
     """
 
     name: str
@@ -32,22 +33,23 @@ class Variant:
     aimed_at: bool = False
 
     def body(self, question: str) -> bytes:
-        """Write the request that asks `question`."""
+        """Return the request body for `question`."""
         return chat_body(question, self.hints)
 
     def answered_by(self, exchange: Exchange) -> str:
-        """Name the provider whose answer came; empty when the gateway did not say."""
+        """Return the provider that answered; empty if the gateway did not say."""
         if self.hints is None:
             return self.entrants[0].name
         return exchange.headers.get("x-omen-provider", "")
 
 
 def make_variants(fleet: Sequence[SimulatedUpstream], k: int) -> list[Variant]:
-    """Make the variants over the first `k` of `fleet`; the first upstream must speak OpenAI's.
+    """Return the variants over the first `k` of `fleet`, which begins with an OpenAI upstream.
 
-    The first two race nobody: what they need beyond the draw is what everything needs (sockets,
-    wake-ups, this client), and then what a gateway needs. With one useful token a race holds
-    nothing back; with the usual five, the entrants' preludes are read and held until then.
+    The first two do not race. Beyond the draw, the first one needs what every variant needs
+    (sockets, wake-ups, this client), and the second one also what a gateway needs. With one useful
+    token a race holds nothing back. With the usual five, the entrants' preludes are read and held
+    until then.
     """
     first, entrants = tuple(fleet[:1]), tuple(fleet[:k])
     usual = USUAL_MIN_USEFUL_TOKENS

@@ -1,4 +1,4 @@
-"""Plays the troubles one after the other, and looks at scores and choices every five seconds."""
+"""Plays the troubles one after the other; records scores and choices every five seconds."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LOOK_SECONDS = 5.0
 ROUTED_EVERY = 0.5
 """Seconds between requests that leave the choice to the router."""
 NAMED_EVERY = 5.0
-"""Seconds between requests that name a provider: those are what keeps what is known of it fresh."""
+"""Seconds between requests that name a provider: they keep the measurements of it fresh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen at one moment. `share` is of the routed requests since the last look."""
+    """The record of one moment. `share` is of the routed requests since the last record."""
 
     at: float
     scores: dict[str, float]
@@ -36,7 +36,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One trouble: when it began and ended, and every look from before it to after it."""
+    """One trouble: when it began and ended, and every record from before it to after it."""
 
     trouble: Trouble
     began: float
@@ -45,23 +45,23 @@ class Played:
 
     @property
     def before(self) -> float:
-        """The score of the first provider just before."""
+        """The score of the first provider just before the trouble."""
         return next(look.scores[FIRST] for look in reversed(self.looks) if look.at < self.began)
 
     @property
     def lowest(self) -> float:
-        """Its lowest score while the trouble lasted."""
+        """Its lowest score during the trouble."""
         during = (look for look in self.looks if self.began <= look.at <= self.ended)
         return min(look.scores[FIRST] for look in during)
 
     @property
     def left_after(self) -> float | None:
-        """Seconds until it was asked for less than a tenth; None: never."""
+        """Seconds until it got less than a tenth of the requests; None: never."""
         return _first(self.looks, self.began, self.ended, below=0.1)
 
     @property
     def back_after(self) -> float | None:
-        """Seconds from the trouble's end until it was asked for nine in ten again; None: never."""
+        """Seconds from the trouble's end until it got nine in ten again; None: never."""
         return _first(self.looks, self.ended, float("inf"), above=0.9)
 
 
@@ -130,7 +130,7 @@ async def _ask_once(stage: Stage, model: str, choices: _Choices | None) -> None:
     try:
         await stage.gateway.run(race, request, _Nowhere())
     except OmenError:
-        return  # that it fails is what is played
+        return  # the failure is part of the played trouble
 
 
 async def _look(stage: Stage, choices: _Choices, looks: list[Look]) -> None:

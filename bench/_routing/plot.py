@@ -1,4 +1,4 @@
-"""Draws scores and choices over time: a column a trouble."""
+"""Draws scores and choices over time: one column for each trouble."""
 
 from __future__ import annotations
 

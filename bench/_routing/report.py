@@ -1,4 +1,4 @@
-"""What `bench.routing` says: a row a trouble, and a plot of all of them."""
+"""The report of `bench.routing`: one row for each trouble, and a plot of all."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import Any
 from bench._routing.play import RECOVERY_SECONDS, TROUBLE_SECONDS, Played
 
 WINDOW_SECONDS = 600.0
-"""What is known of latencies and outcomes is this old at most; so long it may take to come back."""
+"""The maximum age of known latencies and outcomes; a recovery may take this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that was seen."""
+    """All played troubles."""
 
     played: Sequence[Played]
 
     @property
     def missed(self) -> list[str]:
-        """Say where the router did not follow, or did not come back within the window."""
+        """Where the router did not follow, or did not recover within the window."""
         words = []
         for one in self.played:
             if one.left_after is None:
                 words.append(f"{one.trouble}: was asked as before for {TROUBLE_SECONDS:.0f} s")
-            # A slice that was begun just before the trouble's end lives five minutes longer.
+            # A slice that began just before the trouble's end lives five minutes longer.
             if one.back_after is None or one.back_after > WINDOW_SECONDS + 300:
                 words.append(f"{one.trouble}: was not asked again in {RECOVERY_SECONDS:.0f} s")
         return words
 
     @property
     def complaint(self) -> str:
-        """Say what was missed; in virtual time that is nobody's noise."""
+        """What was missed. In virtual time this is never noise of the machine."""
         return "; ".join(self.missed)
 
     def to_json(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Report:
         return {"played": [asdict(one) for one in self.played], "missed": self.missed}
 
     def to_text(self) -> str:
-        """Write it for people."""
+        """Return the report as text."""
         head = ["the first provider is", "score before", "lowest", "left after", "back after"]
         lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
         for one in self.played:
@@ -53,7 +53,7 @@ class Report:
         return "\n".join([*lines, "", told])
 
     def draw(self, path: Path) -> None:
-        """Draw all of it into a file. Needs matplotlib."""
+        """Draw the report into a file. Needs matplotlib."""
         import_module("bench._routing.plot").draw(self.played, path)
 
 

@@ -1,6 +1,6 @@
 """Three simulated upstreams and a real gateway over them, in virtual time and without sockets.
 
-What befalls the first upstream can be changed while it runs: that breaks off its connections, as a
+The trouble of the first upstream can change while it runs. A change closes its connections, as a
 restart would.
 """
 
@@ -62,7 +62,7 @@ def _settings(dear: bool) -> Settings:
 
 @dataclass
 class Stage:
-    """What is running."""
+    """The running gateway and its upstreams."""
 
     gateway: Gateway
     upstreams: dict[str, SimulatedUpstream]
@@ -70,7 +70,7 @@ class Stage:
     dead: set[str]
 
     def set(self, trouble: Trouble | None) -> None:
-        """Have this befall the first upstream, or nothing any more."""
+        """Set the trouble of the first upstream; None ends it."""
         self.upstreams[FIRST] = _upstream(FIRST, trouble)
         self.scopes[FIRST].cancel()
         self.scopes[FIRST] = trio.CancelScope()
@@ -102,7 +102,7 @@ async def open_stage() -> AsyncIterator[Stage]:
 
 
 async def _serve(stage: Stage, name: str, stream: trio.abc.Stream) -> None:
-    # Several connections share a scope, and a scope can be entered once: so each has its own task
+    # Several connections share a scope, and a scope can be entered once. So each has its own task
     # that waits for the shared one to be cancelled.
     shared = stage.scopes[name]
     with trio.CancelScope() as own:

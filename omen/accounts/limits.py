@@ -13,7 +13,7 @@ from omen.core.callers import Caller, LimitState, Quota
 from omen.core.chat import ChatRequest
 from omen.core.costs import measure_prompt
 from omen.core.errors import RateLimited
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.state import Store, Window, WindowState
 
 

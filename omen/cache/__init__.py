@@ -1,4 +1,4 @@
-"""Answers that are given again: exact matches only, and identical requests in flight share one."""
+"""The answer cache: exact matches only. Identical requests in flight share one upstream call."""
 
 from omen.cache._answers import AnswerCache
 from omen.cache._codec import CachedAnswer

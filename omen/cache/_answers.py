@@ -1,4 +1,4 @@
-"""The cache: answers in the shared store, and the requests that run."""
+"""The cache: answers in the shared store, and the cacheable requests in flight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omen.state import Store
 
 
 class AnswerCache:
-    """Answers by key, for `ttl` seconds. Switched off it is asked for nothing."""
+    """Answers by key, for `ttl` seconds. The pipeline does not use it unless it is enabled."""
 
     def __init__(self, store: Store, *, enabled: bool = False, ttl: float = 3600.0) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class AnswerCache:
         self.hits = 0
         self.misses = 0
         self.shared = 0
-        """Of the hits, those that had waited for an identical request."""
+        """The hits that waited for an identical request in flight."""
         self.stored = 0
 
     def __repr__(self) -> str:
@@ -30,31 +30,34 @@ class AnswerCache:
 
     @property
     def hit_rate(self) -> float:
-        """Hits to requests that looked; 0 when none did."""
-        looked = self.hits + self.misses
-        return self.hits / looked if looked else 0.0
+        """The share of hits among all lookups; 0 without a lookup."""
+        lookups = self.hits + self.misses
+        return self.hits / lookups if lookups else 0.0
 
     async def look(self, key: str) -> CachedAnswer | None:
-        """Find an answer."""
-        found = await self._store.get(key)
-        return None if found is None else read_answer(found)
+        """Return the answer stored under the key; None if there is none."""
+        data = await self._store.get(key)
+        return None if data is None else read_answer(data)
 
     async def keep(self, key: str, answer: CachedAnswer) -> None:
-        """Keep an answer."""
+        """Store an answer under the key."""
         await self._store.put(key, write_answer(answer), self.ttl)
         self.stored += 1
 
     async def clear(self) -> int:
-        """Forget all answers; say how many there were."""
+        """Delete all answers; return their number."""
         return await self._store.clear(PREFIX)
 
     def flight(self, key: str) -> Flight | None:
-        """Find the request under way that asks the same."""
+        """Return the identical request in flight; None if there is none."""
         return self._flights.get(key)
 
     @asynccontextmanager
     async def lead(self, key: str) -> AsyncIterator[Flight]:
-        """Be the request that others wait for, as long as the block lasts."""
+        """Make this request the one that identical requests wait for, while the block runs.
+
+        **Cancellation.** The requests that wait are woken, and each of them runs itself.
+        """
         flight = Flight()
         self._flights[key] = flight
         try:

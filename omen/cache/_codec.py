@@ -1,7 +1,7 @@
-"""An answer's events as JSON, and back. Pure.
+"""Writes an answer's events as JSON and reads them back. Pure.
 
-Each event is a pair of its type's name and its fields; what is read back is checked by its type. An
-answer in a form of another version is none.
+Each event is a pair of its type's name and its fields. Reading validates the fields against the
+type. An answer in the format of another version counts as absent.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedAnswer:
-    """An answer, and who gave it."""
+    """An answer, and the provider and model that produced it."""
 
     provider: str
     kind: str
@@ -59,7 +59,7 @@ class CachedAnswer:
 
 
 def write_answer(answer: CachedAnswer) -> bytes:
-    """Write an answer as JSON."""
+    """Return an answer as JSON."""
     return to_json(
         {
             "version": _VERSION,
@@ -72,14 +72,14 @@ def write_answer(answer: CachedAnswer) -> bytes:
 
 
 def read_answer(data: bytes) -> CachedAnswer | None:
-    """Read one again; None if it is not in this form."""
+    """Return the answer that the JSON holds; None if the data is not in this format."""
     try:
-        told = json.loads(data)
-        if told["version"] != _VERSION:
+        entry = json.loads(data)
+        if entry["version"] != _VERSION:
             return None
-        events = [_TYPES[name].validate_json(to_json(fields)) for name, fields in told["events"]]
+        events = [_TYPES[name].validate_json(to_json(fields)) for name, fields in entry["events"]]
         return CachedAnswer(
-            provider=told["provider"], kind=told["kind"], model=told["model"], events=events
+            provider=entry["provider"], kind=entry["kind"], model=entry["model"], events=events
         )
     except (ValueError, KeyError, TypeError, ValidationError):
         return None

@@ -1,9 +1,9 @@
-"""Identical requests that run at the same time: the first one is asked, the others wait for it.
+"""Identical requests at the same time: the first one leads, and the others wait for its answer.
 
-They wait for the whole answer, and get it as if from the cache. Following the first one's stream
-would tie them to a client that may leave; then they would have a piece of an answer that nobody
-goes on with. If the first one comes to nothing, or its client does not read, each of the others
-asks for itself.
+They wait for the complete answer and get it as if from the cache. They do not follow the leader's
+stream, because the leader's client may disconnect. Then they would have a part of an answer that
+never continues. If the leader ends without an answer, or its client does not read, each of the
+others runs itself.
 """
 
 from __future__ import annotations
@@ -27,32 +27,34 @@ from omen.core.events import (
 from omen.core.plan import Output
 
 MOST_BYTES = 1024 * 1024
-"""Of an answer that is remembered."""
+"""The largest answer that is recorded."""
 _EVENT_BYTES = 64
+"""The size of an event without its text."""
 CLIENT_PATIENCE = 1.0
-"""Seconds that the client of one request may hold up the requests that wait for its answer."""
+"""Seconds for which the leader's client, in total, may delay the requests that wait for it."""
 SHORTEST_LOOK = 0.1
-"""Seconds between two looks at how long that has been."""
+"""Seconds; the shortest interval between two checks of that delay."""
 
 
 class Flight:
-    """One request under way. `answer` is set before `ended`, if there is one."""
+    """One leading request in flight. `answer` is set before `ended`, if there is an answer."""
 
     def __init__(self) -> None:
         self.ended = trio.Event()
         self.answer: CachedAnswer | None = None
         self._held_up = 0.0
-        """Seconds its own client has cost it so far, the present wait left out."""
+        """Seconds of delay by its own client in all completed sends."""
         self._sending_since: float | None = None
+        """The start of the current send; None while the request waits for its upstream."""
 
     def land(self, answer: CachedAnswer) -> None:
-        """Give the answer to those that wait."""
+        """Give the answer to the requests that wait."""
         self.answer = answer
         self.ended.set()
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """Mark the time in which the request waits for its own client."""
+        """Count the time in this block as a wait for the request's own client."""
         self._sending_since = trio.current_time()
         try:
             yield
@@ -61,11 +63,13 @@ class Flight:
             self._sending_since = None
 
     async def wait(self) -> None:
-        """Wait for the end; return earlier when its client holds it up for too long.
+        """Wait for the end; return earlier if the leader's client delays it for too long.
 
-        How long a provider takes is no reason to stop waiting: it would take as long again.
+        A slow provider is no reason to stop waiting: another attempt would take as long again.
         """
         while not self.ended.is_set() and self._patience > 0:
+            # The patience shrinks only while the leader sends, so it is checked again after it
+            # could have been used up. The lower bound prevents a busy loop near its end.
             with trio.move_on_after(max(self._patience, SHORTEST_LOOK)):
                 await self.ended.wait()
 
@@ -77,9 +81,10 @@ class Flight:
 
 
 class Recorder:
-    """An output that remembers what passes through it on its way to another one.
+    """An output that records the events that it passes on.
 
-    `keep` is called with a whole answer that may be given again, before its end is passed on.
+    `keep` is called with a complete, cacheable answer before its end is passed on: the client may
+    send the same request again as soon as it has the end, possibly to another replica.
     """
 
     def __init__(
@@ -95,7 +100,7 @@ class Recorder:
         self._bytes = 0
 
     async def send(self, events: Sequence[Event]) -> None:
-        """Pass events on."""
+        """Pass the events on."""
         for event in events:
             if isinstance(event, Restart):
                 self._events.clear()
@@ -111,7 +116,7 @@ class Recorder:
 
     @property
     def answer(self) -> Sequence[Event] | None:
-        """The whole answer, if it is one that may be given again."""
+        """The complete answer if it is cacheable, else None."""
         if not self._events or self._bytes > MOST_BYTES:
             return None
         end = self._events[-1]

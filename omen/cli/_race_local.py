@@ -14,7 +14,7 @@ from omen.cli._demo import with_simulated
 from omen.cli._screen import Screen
 from omen.config import Settings
 from omen.core.errors import OmenError
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.front.openai.completion import Completion
 from omen.front.openai.parse import parse_chat
 from omen.gateway import Gateway, open_gateway

@@ -23,7 +23,7 @@ from omen.cli._reloading import heed_reloads
 from omen.cli._retiring import retirement_warnings
 from omen.cli._signals import heed_signals
 from omen.config import Loaded, ServerSettings, Settings, load_settings
-from omen.core.plan import Observer
+from omen.core.records import Observer
 from omen.front.app import make_app
 from omen.gateway import make_books, open_gateway
 from omen.race.installed import load_strategies

@@ -1,1 +1,1 @@
-"""The vocabulary and the contract: what every other package speaks in. It imports none of them."""
+"""The vocabulary and the contract that every other package uses. It imports no other package."""

@@ -1,4 +1,4 @@
-"""Who asks: a caller, and what it may. Plain vocabulary; how it proved who it is, is elsewhere."""
+"""The caller of a request, and its limits. Plain vocabulary; authentication is not done here."""
 
 from __future__ import annotations
 
@@ -9,23 +9,28 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """One key's holder, or nobody in particular. What is None or empty is not bounded."""
+    """The holder of a key, or an anonymous caller. A limit that is None or empty does not apply."""
 
     key_id: str | None = None
-    """The public part of its key. None: it has none."""
+    """The public part of the caller's key. None: the caller has no key."""
     name: str = ""
-    """What the operator calls it."""
+    """The operator's name for the caller."""
     admin: bool = False
-    """Whether it may ask what the gateway is doing, and for whom."""
+    """Whether the caller may use the admin routes."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     monthly_usd: Decimal | None = None
     models: tuple[str, ...] = ()
-    """Patterns of `provider/model` or of bare names, as a shell has them."""
+    """Shell-style patterns of `provider/model` or of bare model names."""
     strategies: tuple[str, ...] = ()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the caller has a limit per minute."""
+        return self.requests_per_minute is not None or self.tokens_per_minute is not None
+
     def may_use(self, provider: str, model: str) -> bool:
-        """Whether it may ask a model, at a provider.
+        """Return whether the caller may use a model at a provider.
 
         >>> Caller(models=("openai/*", "llama*")).may_use("ollama", "llama3.1:8b")
         True
@@ -36,13 +41,13 @@ class Caller:
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.models)
 
     def may_run(self, strategy: str) -> bool:
-        """Whether it may have a plan run in this way."""
+        """Return whether the caller may use this strategy."""
         return not self.strategies or strategy in self.strategies
 
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """How one limit of a minute stands. **Units.** Seconds."""
+    """The state of one limit per minute. **Units.** `resets_in` is seconds."""
 
     limit: int
     left: int
@@ -51,11 +56,11 @@ class LimitState:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How a caller's limits stand; None where it has none."""
+    """The state of a caller's limits; None where the caller has no such limit."""
 
     requests: LimitState | None = None
     tokens: LimitState | None = None
 
 
 ANYBODY = Caller()
-"""A caller without a key, where that is allowed."""
+"""A caller without a key, where the configuration allows it."""

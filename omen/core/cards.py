@@ -1,7 +1,7 @@
-"""What is known of a model: what it costs, how much it can read and what it can do.
+"""The known facts about a model: its price, its context length and its abilities.
 
-Plain values. Where they come from (the catalogue that is shipped, the configuration, a provider's
-own list) is not for this module to know.
+Plain values. This module does not depend on their source, which is the shipped catalogue, the
+configuration or a provider's own model list.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ _MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """US dollars per million tokens. What is None costs what stands in its place."""
+    """US dollars per million tokens. A rate that is None equals another rate, as noted below it."""
 
     input: Decimal
-    """Prompt tokens that no cache gave."""
+    """Prompt tokens that were not read from a cache."""
     output: Decimal
     """Generated tokens, reasoning included."""
     cached_input: Decimal | None = None
     """Prompt tokens read from the provider's cache. None: as `input`."""
     cache_write: Decimal | None = None
-    """Prompt tokens written to it. None: as `input`."""
+    """Prompt tokens written to the provider's cache. None: as `input`."""
     cache_write_1h: Decimal | None = None
-    """Those of them that are kept for an hour. None: as `cache_write`."""
+    """Written prompt tokens that the cache keeps for an hour. None: as `cache_write`."""
 
     def cost(self, usage: Usage) -> Decimal:
-        """Say what an answer cost, in US dollars, unrounded."""
+        """Return the cost of an answer in US dollars, unrounded."""
         read = usage.prompt_details.get("cached_tokens", 0)
         written = usage.prompt_details.get("cache_write_tokens", 0)
         kept = min(usage.cache_write_1h_tokens, written)
@@ -48,27 +48,27 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a model costs, and what it costs when the prompt is long."""
+    """The rates of a model, and its rates for long prompts."""
 
     rates: Rates
     long_above: int | None = None
-    """Prompt tokens above which `long_rates` hold, for the whole request."""
+    """Prompt tokens above which `long_rates` apply to the whole request."""
     long_rates: Rates | None = None
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing is billed, whatever is generated."""
+        """Whether every request costs nothing, however many tokens it uses."""
         rates = (self.rates, self.long_rates or self.rates)
         return not any(rate.input or rate.output or rate.cache_write for rate in rates)
 
     def cost(self, usage: Usage) -> Decimal:
-        """Say what an answer cost, in US dollars: the provider's own bill, where it sent one."""
+        """Return the cost of an answer in US dollars. The provider's own bill takes precedence."""
         if usage.billed_usd is not None:
             return usage.billed_usd
         return self.rates_at(usage.prompt_tokens).cost(usage)
 
     def rates_at(self, prompt_tokens: int) -> Rates:
-        """Give the rates for a prompt of this length."""
+        """Return the rates for a prompt of this length."""
         if self.long_rates and self.long_above is not None and prompt_tokens > self.long_above:
             return self.long_rates
         return self.rates
@@ -76,7 +76,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """One model of one kind of provider. None means that it is not known."""
+    """The facts about one model of one kind of provider. None means unknown."""
 
     price: Price | None = None
     context: int | None = None
@@ -87,15 +87,15 @@ class ModelCard:
     """`tools`, `parallel_tools`, `vision`, `pdf`, `reasoning`, `json_schema`, `prompt_cache`,
     `embeddings`."""
     retires: str | None = None
-    """The day on which the vendor switches it off, as YYYY-MM-DD."""
+    """The day on which the vendor switches the model off, as YYYY-MM-DD."""
     source: str = ""
-    """Where this is from."""
+    """The origin of these facts."""
 
 
 UNKNOWN = ModelCard()
 FREE = ModelCard(price=Price(rates=Rates(input=Decimal(0), output=Decimal(0))), source="local")
-"""A model that runs on one's own machine, which sends no bill."""
+"""A model that runs on the operator's own machine, which bills nothing."""
 
 
-def _first(rate: Decimal | None, otherwise: Decimal) -> Decimal:
-    return otherwise if rate is None else rate
+def _first(rate: Decimal | None, fallback: Decimal) -> Decimal:
+    return fallback if rate is None else rate

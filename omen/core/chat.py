@@ -1,9 +1,9 @@
-"""What a client asked: messages, tools, sampling. Frozen, and belonging to no provider.
+"""A chat request: messages, tools and sampling. Frozen, and independent of any provider.
 
-Front ends write these values, providers read them. This module must not know either, nor any
-wire format; it follows the OpenAI schema only in what exists, because that is the union that
-every client speaks. What has no field of its own travels in `extras` (unknown keys of the object)
-or as an `Opaque` (a whole object of unknown kind) to the providers that understand it.
+Front ends write these values and providers read them. This module must not know front ends,
+providers or wire formats. It takes from the OpenAI schema only the set of fields, because every
+client uses that set. Data without a field of its own travels in `extras` (the unknown keys of an
+object) or as an `Opaque` (a whole object of unknown kind) to the providers that understand it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Extras = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """An object of a kind the vocabulary lacks, as the client sent it, in the words of `dialect`.
+    """An object of a kind that the vocabulary lacks, as the client sent it.
 
-    Only an upstream of that dialect can be sent it.
+    It is in the wire format of `dialect`. Only an upstream of that dialect can receive it.
     """
 
     value: Mapping[str, Any]
@@ -46,7 +46,7 @@ class ImagePart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A document: `url` is http(s) or a `data:` URL, `name` what the client calls it."""
+    """A document: `url` is http(s) or a `data:` URL, `name` is the client's name for it."""
 
     url: str
     name: str | None = None
@@ -55,7 +55,7 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class RefusalPart:
-    """What the assistant said when it refused. Who has no word for that is told it as text."""
+    """The text of an assistant's refusal. A wire format without refusals carries it as text."""
 
     text: str
     extras: Extras = field(default_factory=dict)
@@ -66,10 +66,11 @@ Part = TextPart | ImagePart | FilePart | RefusalPart | Opaque
 
 @dataclass(frozen=True, slots=True)
 class ReasoningBlock:
-    """Reasoning in the form in which its own kind of provider wants it back, unchanged.
+    """A reasoning block that must go back to its own kind of provider unchanged.
 
-    It stands before the tool calls that followed from it, and means nothing to anybody else:
-    `kind` is the kind of provider and `model` the model that made it, `value` its wire object.
+    It precedes the tool calls that followed from it. No other kind of provider understands it.
+    `kind` is the kind of provider and `model` is the model that produced it; `value` is its wire
+    object.
     """
 
     kind: str
@@ -79,7 +80,7 @@ class ReasoningBlock:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call the assistant made. `arguments` is the JSON text exactly as it was generated."""
+    """A tool call of the assistant. `arguments` is the JSON text exactly as it was generated."""
 
     id: str
     name: str
@@ -97,7 +98,8 @@ REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 class Message:
     """One message. `parts` is empty for an assistant message that only calls tools.
 
-    `single_text` remembers that the client wrote a plain string, so that it can leave as one.
+    `single_text` records that the client sent a plain string, so that the upstream gets a plain
+    string as well.
     """
 
     role: Role
@@ -105,15 +107,15 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     is_error: bool = False
-    """Whether a tool's result says that the call failed."""
+    """Whether this is a tool result that reports a failed call."""
     reasoning: tuple[ReasoningBlock, ...] = ()
-    """What an assistant's turn began with, in the order in which it came."""
+    """The reasoning blocks at the start of an assistant's turn, in the order of arrival."""
     single_text: bool = True
     extras: Extras = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        """Texts and refusals joined with nothing between; other parts are not in it."""
+        """Texts and refusals, joined without a separator; other parts are left out."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart | RefusalPart))
 
     @property
@@ -161,10 +163,10 @@ class ResponseFormat:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """The request as the client wrote it, for an upstream that speaks the same dialect.
+    """The request as the client wrote it, for an upstream of the same dialect.
 
-    `dialect` is the kind of provider (`anthropic`). `body` is without what is OMEN's own, `headers`
-    are those of the dialect (`anthropic-beta`), lower case.
+    `dialect` is the kind of provider (`anthropic`). `body` lacks OMEN's own fields. `headers` holds
+    the headers of the dialect (`anthropic-beta`), in lower case.
     """
 
     dialect: str
@@ -174,10 +176,10 @@ class Verbatim:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One question, as any provider's `encode` takes it.
+    """One chat request, as every provider's `encode` takes it.
 
-    None (or empty) always means that the client did not say; nothing is filled in here. Which
-    model answers, and whether the client wants a stream, are not part of the question.
+    None (or empty) always means that the client did not set the field; this module fills in no
+    defaults. The model, and whether the client wants a stream, are not part of this value.
     """
 
     messages: tuple[Message, ...]
@@ -201,8 +203,8 @@ class ChatRequest:
     verbatim: Verbatim | None = None
     extras: Extras = field(default_factory=dict)
     extras_dialect: str | None = None
-    """In whose words the extras are; None: in OpenAI's. Those of another dialect are not passed on
-    to who speaks OpenAI's, and would refuse them."""
+    """The dialect of the extras; None: OpenAI's. Extras of another dialect are not passed on to
+    upstreams of OpenAI's dialect, which would reject them."""
 
 
 def asks_for_reasoning(request: ChatRequest) -> bool:

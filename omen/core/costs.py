@@ -1,9 +1,10 @@
-"""What an attempt cost, and how well that is known.
+"""The cost of an attempt, and how reliable that number is.
 
-A provider that finished an answer says what it used; that is exact. One that was cut off says
-nothing: its input was read and some of its answer generated, and whether the rest is billed as
-well depends on whether it stops when its client leaves. So a cost comes with its provenance, and
-one that is a lower bound is made of lower bounds only.
+A provider that finishes an answer reports its usage, so the cost is exact. A provider whose
+response was cut off reports nothing. It has read the input and generated a part of the answer.
+Whether it also bills the rest depends on whether it stops generating when its client disconnects.
+Each cost therefore carries its provenance. A cost that is a lower bound is a sum of lower bounds
+only.
 """
 
 from __future__ import annotations
@@ -20,21 +21,23 @@ from omen.core.chat import ChatRequest, FilePart, ImagePart, Message, RefusalPar
 from omen.core.events import Usage
 
 Provenance = Literal["exact", "estimated", "at_least", "unknown"]
-"""How well the tokens are known, and so their price. `exact`: by the provider's own count.
-`estimated`: the input, and the tokens seen. `at_least`: a lower bound. `unknown`: by nothing."""
+"""How reliable the token counts are, and so the cost. `exact`: the provider reported them.
+`estimated`: the input plus the tokens that arrived. `at_least`: a lower bound. `unknown`: there is
+no basis for a number."""
 
 _BYTES_PER_TOKEN = 4
 _MOST_BYTES_PER_TOKEN = 10
-"""More than any text of words has on average; repeated blanks are not counted."""
+"""The average of a text in words is below this; whitespace is not counted."""
 _MESSAGE_TOKENS = 16
-"""What a message takes beside its text, at most: its role and its marks."""
+"""The most tokens that a message takes beside its text: its role and its delimiters."""
 _IMAGE_TOKENS = (0, 1_000, 6_000)
+"""At least, likely and at most. The same order holds for `_FILE_TOKENS`."""
 _FILE_TOKENS = (0, 2_000, 100_000)
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSize:
-    """How many tokens a prompt may be, without anybody's tokenizer."""
+    """Bounds and an estimate of a prompt's tokens, made without any vendor's tokenizer."""
 
     at_least: int
     likely: int
@@ -43,12 +46,12 @@ class PromptSize:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars, None where no price is known, and how well what was used is known."""
+    """US dollars (None: no price is known), and the provenance of the token counts."""
 
     usd: Decimal | None
     provenance: Provenance
     prompt_tokens: int | None = None
-    """Tokens of the prompt that are in it. None: not known, or nothing is billed."""
+    """Prompt tokens that the cost includes. None: unknown, or nothing is billed."""
 
 
 NOTHING = Cost(Decimal(0), "exact")
@@ -56,10 +59,10 @@ UNKNOWN_COST = Cost(None, "unknown")
 
 
 def measure_prompt(request: ChatRequest) -> PromptSize:
-    """Bound a prompt's tokens by its bytes: no token is shorter than one of them.
+    """Return bounds for a prompt's tokens, from its bytes: no token is shorter than a byte.
 
-    Everything the model reads counts: messages, calls, reasoning that comes back, tools, and the
-    schema of the answer.
+    Everything that the model reads counts: messages, tool calls, reasoning blocks that the client
+    sends back, tool definitions, and the schema of the answer.
     """
     texts = [text for message in request.messages for text in _texts(message)]
     if request.tools:
@@ -72,7 +75,7 @@ def measure_prompt(request: ChatRequest) -> PromptSize:
 
 
 def measure_texts(inputs: Sequence[str | Sequence[int]]) -> PromptSize:
-    """Bound the tokens of texts to embed. A text may be token ids, and then its length is known."""
+    """Return bounds for the tokens of texts to embed. A list of token ids counts exactly."""
     words = [text for text in inputs if isinstance(text, str)]
     texts = _measure(words, (), marks=(2 * len(words), 2 * len(words)))
     ids = sum(len(text) for text in inputs if not isinstance(text, str))
@@ -82,9 +85,13 @@ def measure_texts(inputs: Sequence[str | Sequence[int]]) -> PromptSize:
 def _measure(
     texts: Sequence[str], media: Sequence[tuple[int, int, int]], marks: tuple[int, int]
 ) -> PromptSize:
-    """Bound the tokens of texts and media; `marks` are those around them, likely and at most."""
+    """Return bounds for texts and media.
+
+    `media` holds (at least, likely, at most) of each item. `marks` are the delimiter tokens around
+    the texts, as (likely, at most).
+    """
     whole = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    # Counting is many times faster than splitting, and prompts are long.
+    # `count` is many times faster than `split`, and prompts are long.
     words = sum(len(text) - sum(map(text.count, " \n\t\r")) for text in texts)
     return PromptSize(
         at_least=max(1, words // _MOST_BYTES_PER_TOKEN + sum(m[0] for m in media)),
@@ -94,7 +101,7 @@ def _measure(
 
 
 def cost_from_usage(price: Price | None, usage: Usage) -> Cost:
-    """Say what an answer cost whose provider told its tokens, or its bill."""
+    """Return the cost of an answer whose provider reported its tokens, or its own bill."""
     if usage.billed_usd is not None:
         return Cost(usage.billed_usd, "exact", usage.prompt_tokens)
     return Cost(None if price is None else price.cost(usage), "exact", usage.prompt_tokens)
@@ -104,32 +111,35 @@ def partial_cost(
     price: Price | None,
     prompt: PromptSize | None,
     *,
-    seen: int,
+    tokens: int,
     pieces: int,
-    heard: bool,
-    stops: bool,
+    responded: bool,
+    stops_billing: bool,
 ) -> Cost:
-    """Say what an attempt cost that was cut off, or broke off.
+    """Return the cost of an attempt that was cancelled, or whose stream broke.
 
-    `seen` is the estimate of its tokens that arrived, `pieces` in how many pieces: none of them
-    is less than a token. `heard`: whether its provider had begun to respond. `stops`: whether it is
-    known to stop billing then.
+    `tokens` is the estimate of the generated tokens that arrived. `pieces` is the number of deltas
+    that carried them; each delta holds at least one token. `responded`: whether the provider had
+    begun its response. `stops_billing`: whether the provider is known to stop billing when its
+    client disconnects.
     """
     if price is not None and price.is_free:
         return NOTHING
     if price is None:
-        return Cost(None, "estimated" if stops else "at_least")
+        return Cost(None, "estimated" if stops_billing else "at_least")
     if prompt is None:
         return UNKNOWN_COST
-    if stops:
-        # Short pieces are one token each, as most vendors send them.
-        tokens = pieces if 2 * pieces >= seen else seen
-        return Cost(price.cost(Usage(prompt.likely, tokens)), "estimated", prompt.likely)
-    # What was read from a cache is dearer nowhere and cheaper almost everywhere.
+    if stops_billing:
+        # Most vendors send one token in each delta. So where the deltas are short, their number is
+        # a better estimate than one from the characters.
+        generated = pieces if 2 * pieces >= tokens else tokens
+        return Cost(price.cost(Usage(prompt.likely, generated)), "estimated", prompt.likely)
+    # For the lower bound all input counts as read from the prompt cache: no vendor bills cached
+    # tokens at a higher rate, and almost all bill them at a lower one.
     rates = price.rates
     cheapest = min(rates.input, rates.input if rates.cached_input is None else rates.cached_input)
-    read = prompt.at_least if heard else 0
-    floor = read * cheapest + min(seen, pieces) * rates.output
+    read = prompt.at_least if responded else 0
+    floor = read * cheapest + min(tokens, pieces) * rates.output
     return Cost(floor / 1_000_000, "at_least", read)
 
 

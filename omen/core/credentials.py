@@ -1,8 +1,8 @@
-"""Keys of the gateway's own: how one is made, written down, and recognised. Pure.
+"""The gateway's own API keys: how a key is made, stored and verified. Pure.
 
-A key is `sk-omen-ID-SECRET`. ID finds its row, and may be shown; of SECRET only a hash is kept. It
-has 256 bits of chance in it, so one plain SHA-256 is enough: there is nothing to guess, and a slow
-hash would be paid for by every request.
+A key is `sk-omen-ID-SECRET`. ID is the lookup key of its row and may be shown. Of SECRET only a
+hash is stored. SECRET has 256 random bits, so one plain SHA-256 is enough: it cannot be guessed,
+and a slow hash would add its cost to every request.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORM = re.compile(r"sk-omen-([0-9a-f]{12})-([A-Za-z0-9_-]{43})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """The row of a key: its holder, and how to recognise it."""
+    """The row of a key: its holder, and the hash that verifies it."""
 
     caller: Caller
     digest: str
@@ -31,18 +31,18 @@ class KeyRecord:
 
     @property
     def key_id(self) -> str:
-        """The public part."""
+        """The public part of the key."""
         assert self.caller.key_id is not None
         return self.caller.key_id
 
     def is_opened_by(self, secret: str) -> bool:
-        """Whether this is its secret; takes as long whatever is wrong with it."""
+        """Return whether this is the secret of the key, in constant time."""
         return hmac.compare_digest(self.digest, digest_of(secret))
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made. `text` is shown once, and kept nowhere."""
+    """A new key. `text` is shown once and stored nowhere."""
 
     key_id: str
     text: str
@@ -50,17 +50,17 @@ class NewKey:
 
 
 def make_key(key_id: str | None = None) -> NewKey:
-    """Make a key; a new one for an old id, when that is given."""
+    """Return a new key. A given `key_id` keeps its id and gets a new secret."""
     key_id, secret = key_id or secrets.token_hex(6), secrets.token_urlsafe(32)
     return NewKey(key_id, f"{PREFIX}{key_id}-{secret}", digest_of(secret))
 
 
 def digest_of(secret: str) -> str:
-    """Hash a secret, as it is kept."""
+    """Return the hash of a secret, in its stored form."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def read_key(text: str) -> tuple[str, str] | None:
-    """Split a key into id and secret; None if it is not one of ours."""
-    found = _FORM.fullmatch(text)
-    return None if found is None else (found[1], found[2])
+    """Return the id and the secret of a key; None if it does not have the form of OMEN's keys."""
+    match = _FORM.fullmatch(text)
+    return None if match is None else (match[1], match[2])

@@ -1,4 +1,4 @@
-"""What a client asked to have embedded, and the vectors that come back. Belongs to no provider."""
+"""A request for embeddings, and the vectors of its answer. Independent of any provider."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingsRequest:
-    """Texts, or token ids of texts, in the order in which their vectors are wanted."""
+    """Texts, or token ids of texts. The vectors of the answer have the same order."""
 
     inputs: tuple[str | tuple[int, ...], ...] = field(repr=False)
     dimensions: int | None = None
@@ -19,7 +19,7 @@ class EmbeddingsRequest:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """One vector for each input, in its order. `prompt_tokens` is None when nobody counted."""
+    """One vector for each input, in order. `prompt_tokens` is None without a reported count."""
 
     vectors: Sequence[Sequence[float]] = field(repr=False)
     model: str | None = None

@@ -1,20 +1,20 @@
-"""The error tree. Each failure says whether another candidate may help.
+"""The error tree. Each upstream failure says whether another candidate may help.
 
     OmenError
-    ├── RequestError            the caller's doing; nothing was sent to anybody
-    │   ├── BudgetExceeded      what may be spent does not pay for it
-    │   └── RateLimited         its key asks too often
-    ├── UpstreamFailure         one attempt failed; `kind` says how
-    │   └── AttemptDenied       it was never started: a limit of OMEN's own does not allow it
-    └── RaceError               the plan as a whole came to nothing
+    ├── RequestError            the request is at fault; no upstream got it
+    │   ├── BudgetExceeded      the budget does not cover the request
+    │   └── RateLimited         the key exceeds its rate limit
+    ├── UpstreamFailure         one attempt failed; `kind` classifies the failure
+    │   └── AttemptDenied       the attempt never started: a limit of OMEN's own does not allow it
+    └── RaceError               the plan as a whole ended without an answer
         ├── AllAttemptsFailed   every attempt failed; carries every reason
         ├── MaxLatencyExceeded  no useful token by the caller's deadline
         ├── TotalTimeoutExceeded
         └── StrategyFault       the strategy itself broke its contract
 
-Each has a `status` (HTTP), a `type` and a `code` in OpenAI's words, and a message that is fit for
-the caller: no key, no prompt and no answer is ever in one. Front ends turn them into their own
-dialect; nobody below a front end knows of one.
+Each error has a `status` (HTTP), a `type` and a `code` as OpenAI defines them, and a message that
+the caller may see: it never contains a key, a prompt or an answer. Front ends translate errors into
+their own dialect; the layers below the front ends know no dialect.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 class OmenError(Exception):
-    """Anything OMEN reports to a caller. `message` is safe to show."""
+    """The base of every error that OMEN reports to a caller. `message` is safe to show."""
 
     status: int = 500
     type: str = "server_error"
     code: str | None = "internal_error"
     param: str | None = None
     retry_after: float | None = None
-    """Seconds after which trying again may help, where somebody said so."""
+    """Seconds after which a retry may help. None: unknown."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -44,10 +44,9 @@ class OmenError(Exception):
 
 
 class RequestError(OmenError):
-    """The request cannot be served as it stands, and no candidate would change that.
+    """The request cannot be served as it stands, whatever the candidate.
 
-    `param` names the field at fault in the caller's own spelling (`omen.k`,
-    `messages.0.content`).
+    `param` names the field at fault as the caller spells it (`omen.k`, `messages.0.content`).
     """
 
     def __init__(
@@ -66,14 +65,15 @@ class RequestError(OmenError):
 
 
 class FailureKind(Enum):
-    """How an attempt failed. The value is the word used in records, metrics and error codes."""
+    """The kind of an attempt's failure. Records, metrics and error codes use the value."""
 
     INVALID_REQUEST = "invalid_request"
     CONTEXT_LENGTH = "context_length"
     TOO_LARGE = "too_large"
     CONTENT_FILTER = "content_filter"
     UNSUPPORTED = "unsupported"
-    """This candidate cannot do what was asked (images, tools); another one might."""
+    """This candidate lacks an ability that the request needs (images, tools); another candidate may
+    have it."""
     NOT_FOUND = "not_found"
     UPSTREAM_AUTH = "upstream_auth"
     UPSTREAM_MISCONFIGURED = "upstream_misconfigured"
@@ -85,13 +85,13 @@ class FailureKind(Enum):
     CONNECTION = "connection"
     """The upstream could not be reached, or the connection broke before the answer began."""
     TRUNCATED = "truncated"
-    """The stream stopped without saying that the answer was complete."""
+    """The stream stopped without the marker that completes an answer."""
     PROTOCOL = "protocol"
-    """The upstream sent something that is not its own wire format."""
+    """The upstream sent data that is not in its own wire format."""
     EMPTY = "empty"
-    """A proper answer with nothing visible in it."""
+    """A well-formed answer without visible content."""
     INTERNAL = "internal"
-    """OMEN itself could not write the request for this candidate; its upstream was not asked."""
+    """OMEN itself could not encode the request for this candidate; the upstream got no request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,9 @@ _TRAITS: dict[FailureKind, _Traits] = {
 class UpstreamFailure(OmenError):
     """One attempt at one candidate failed.
 
-    `failover` says whether another candidate may help, `retryable` whether the same one may
-    later; `retry_after` is what the upstream asked for, in seconds. `upstream_status` is the
-    HTTP status it answered with, None when the failure was found elsewhere.
+    `failover`: whether another candidate may help. `retryable`: whether the same candidate may help
+    later. `retry_after`: the pause that the upstream asked for, in seconds. `upstream_status`: the
+    HTTP status of the upstream's response; None when the failure does not come from a status.
     """
 
     def __init__(
@@ -155,7 +155,10 @@ class UpstreamFailure(OmenError):
         self.request_id = request_id
 
     def without_traceback(self) -> UpstreamFailure:
-        """Make one that can be kept: without a traceback, whose frames hold prompts and answers."""
+        """Return a copy without the traceback, for records that outlive the request.
+
+        The frames of a traceback hold prompts and answers.
+        """
         copy = UpstreamFailure.__new__(UpstreamFailure, *self.args)
         copy.__dict__.update(self.__dict__)
         return copy
@@ -164,8 +167,9 @@ class UpstreamFailure(OmenError):
 class AttemptDenied(UpstreamFailure):
     """An attempt was not started, because a limit of OMEN's own does not allow it.
 
-    That says nothing about the health of its candidate. `failover`: whether another candidate may
-    be let in (this one is full, or too dear). Without it no start of this kind is allowed now.
+    The denial is no evidence about the health of the candidate. `failover`: whether another
+    candidate may be admitted (this candidate is full, or too expensive). If it is false, no start
+    of this kind is allowed now.
     """
 
     def __init__(self, reason: str, *, failover: bool = True) -> None:
@@ -173,7 +177,7 @@ class AttemptDenied(UpstreamFailure):
 
 
 class BudgetExceeded(RequestError):
-    """What may be spent on a request does not pay for the cheapest way to answer it."""
+    """The budget of a request does not cover the cheapest plan that could answer it."""
 
     def __init__(self, message: str, *, param: str | None = "omen.budget_usd") -> None:
         super().__init__(message, param=param, status=402, code="budget_exceeded")
@@ -181,11 +185,11 @@ class BudgetExceeded(RequestError):
 
 
 class RateLimited(RequestError):
-    """A key has asked for more, in the last minute, than it may."""
+    """A key exceeded one of its limits per minute. `limit_type`: the limit, as the error's type."""
 
-    def __init__(self, message: str, what: str, retry_after: float | None) -> None:
+    def __init__(self, message: str, limit_type: str, retry_after: float | None) -> None:
         super().__init__(message, status=429, code="rate_limit_exceeded")
-        self.type = what
+        self.type = limit_type
         self.retry_after = retry_after
 
 
@@ -195,7 +199,7 @@ class RaceError(OmenError):
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """Who failed, and how."""
+    """A candidate, and the failure of its attempt."""
 
     candidate: Candidate
     failure: UpstreamFailure
@@ -204,18 +208,19 @@ class FailedAttempt:
 class AllAttemptsFailed(RaceError):
     """No attempt committed. The message names every attempt and its reason.
 
-    The status is that of the most informative failure: what the caller did wrong, over what it
-    must wait for, over what broke, over what was merely late. `retry_after` is the shortest wait
-    any upstream asked for.
+    The status is that of the most informative failure: a fault of the request, before a rate limit,
+    before a broken upstream, before a timeout. `retry_after` is the shortest pause that an upstream
+    asked for.
     """
 
     def __init__(self, attempts: Sequence[FailedAttempt]) -> None:
         reasons = "; ".join(f"{a.candidate.name}: {a.failure.message}" for a in attempts)
         super().__init__(f"every attempt failed ({len(attempts)}): {reasons}")
         self.attempts = tuple(attempts)
-        # Who was never started has nothing to tell, if anybody else has.
-        told = [a.failure for a in attempts if not isinstance(a.failure, AttemptDenied)]
-        best = min(told or [a.failure for a in attempts], key=_informativeness)
+        # A denied attempt says nothing about the request, so it sets the status only if all were
+        # denied.
+        started = [a.failure for a in attempts if not isinstance(a.failure, AttemptDenied)]
+        best = min(started or [a.failure for a in attempts], key=_informativeness)
         self.status = best.status
         self.type = best.type
         self.code = best.code
@@ -224,7 +229,7 @@ class AllAttemptsFailed(RaceError):
 
 
 class MaxLatencyExceeded(RaceError):
-    """`max_latency_ms` passed and nobody had said anything visible. Names every attempt."""
+    """`max_latency_ms` passed without visible output. The message names every attempt."""
 
     status = 504
     type = "timeout_error"
@@ -245,19 +250,19 @@ class TotalTimeoutExceeded(RaceError):
 
 
 class StrategyFault(RaceError):
-    """A strategy raised what no strategy may raise, or returned without a winner.
+    """A strategy raised an error that the contract does not allow, or returned without a winner.
 
-    `what` is fit for the caller: types and places, no words of the error.
+    The caller may see `detail`: it has the type and the place of an error, never its text.
     """
 
     status = 500
     code = "strategy_error"
 
-    def __init__(self, strategy: str, what: str) -> None:
-        super().__init__(f"the strategy {strategy} has a fault: {what}")
+    def __init__(self, strategy: str, detail: str) -> None:
+        super().__init__(f"the strategy {strategy} has a fault: {detail}")
 
 
 def _informativeness(failure: UpstreamFailure) -> int:
-    """Lower is more informative: 400 over other 4xx over 429 over 5xx over timeout."""
+    """Return the sort key: 400 before other 4xx before 429 before 5xx before timeout."""
     order = [400, 413, 404, 429, 503, 502, 500, 504]
     return order.index(failure.status)

@@ -1,9 +1,9 @@
-"""What comes back: an answer as a sequence of events, belonging to no provider.
+"""An answer as a sequence of events, independent of any provider.
 
-**Shape.** `AnswerStart` at most once and first, then deltas in the order they were generated,
-then `AnswerEnd` exactly once and last. A stream without `AnswerEnd` is truncated, and whoever
-reads it says so with an error, never with an end. Events that arrived together in one read of the
-socket travel together, as a sequence, all the way to the client.
+**Shape.** `AnswerStart` at most once and first, then deltas in the order of their generation, then
+`AnswerEnd` exactly once and last. A stream without `AnswerEnd` is truncated; its reader reports
+that with an error and never adds an end. Events that arrive together in one read of the socket stay
+together, as one sequence, until they are written to the client.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Extras = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider reported them, brought to OpenAI's meaning.
+    """The provider's token counts, converted to OpenAI's definitions.
 
-    `prompt_tokens` includes what was read from and written to a cache, `completion_tokens`
+    `prompt_tokens` includes the tokens read from and written to a cache. `completion_tokens`
     includes reasoning. The details are the named parts of each (`cached_tokens`,
-    `cache_write_tokens`; `reasoning_tokens`), only those that were reported.
+    `cache_write_tokens`; `reasoning_tokens`); they hold only the parts that the provider reported.
     """
 
     prompt_tokens: int
@@ -34,22 +34,21 @@ class Usage:
     completion_details: Mapping[str, int] = field(default_factory=dict)
     extras: Extras = field(default_factory=dict)
     cache_write_1h_tokens: int = 0
-    """Of the `cache_write_tokens`, those that are kept for an hour."""
+    """The part of `cache_write_tokens` that the cache keeps for an hour."""
     billed_usd: Decimal | None = None
-    """The bill itself, from the few providers that send one."""
+    """The bill in US dollars, from the few providers that send one."""
 
     @property
     def total_tokens(self) -> int:
-        """Prompt and completion together."""
+        """The sum of prompt and completion tokens."""
         return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerStart:
-    """The upstream began a message. Says nothing about whether anything useful will follow.
+    """The upstream began a message. It is no evidence that useful events will follow.
 
-    `extras` holds what OpenAI clients may want to see of it (`system_fingerprint`,
-    `service_tier`).
+    `extras` holds fields of it for OpenAI's clients (`system_fingerprint`, `service_tier`).
     """
 
     model: str | None = None
@@ -58,7 +57,7 @@ class AnswerStart:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the visible answer. `extras`: `logprobs`, as OpenAI shapes them."""
+    """A piece of the visible answer. `extras`: `logprobs`, in OpenAI's format."""
 
     text: str
     extras: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +72,7 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class RefusalDelta:
-    """A piece of a refusal, where the provider keeps refusals apart from text."""
+    """A piece of a refusal, from a provider that separates refusals from text."""
 
     text: str
 
@@ -110,18 +109,18 @@ class MessageFields:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningEnd:
-    """A stretch of reasoning is complete. `block` is what has to come back with its tool calls."""
+    """A block of reasoning is complete. `block` must go back to the provider with its calls."""
 
     block: ReasoningBlock
 
 
 @dataclass(frozen=True, slots=True)
 class WireEvent:
-    """An upstream's own words, for a client of its own dialect, who loses nothing that way.
+    """An upstream's event, unchanged, for a client of the same dialect: nothing is lost.
 
-    It stands before the events that say the same to everybody else, in the order of the stream.
-    `dialect` is the kind of provider, `name` the event's name and `data` its JSON, as it came.
-    Only an answer to a `Verbatim` request of that dialect has any.
+    It precedes the events with the same content for all other consumers, in the order of the
+    stream. `dialect` is the kind of provider, `name` the event's name, `data` its JSON as received.
+    Only the answer to a `Verbatim` request of that dialect contains wire events.
     """
 
     dialect: str
@@ -131,7 +130,7 @@ class WireEvent:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceSwitch:
-    """What follows, in the same piece, belongs to this choice of an answer that has several.
+    """The events that follow in the same batch belong to this choice of an answer with several.
 
     `index` is dense from 0 in the order in which choices begin.
     """
@@ -141,22 +140,22 @@ class ChoiceSwitch:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceEnd:
-    """The choice that was switched to last is complete; the answer is, with its `AnswerEnd`."""
+    """The choice of the latest `ChoiceSwitch` is complete. Only `AnswerEnd` ends the answer."""
 
     reason: FinishReason
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """What was sent so far is void: its stream died, and another answer begins from the start."""
+    """All earlier events are void: their stream broke, and another answer begins from its start."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnd:
-    """The answer is complete. `usage` is None when the provider did not report any.
+    """The answer is complete. `usage` is None when the provider reported none.
 
-    `meant` says that an answer with nothing visible is an answer all the same: the turn was
-    paused, a stop sequence matched at once, or after a tool's result there was nothing to add.
+    `meant`: the answer counts as complete even without visible content: the turn was paused, a stop
+    sequence matched at once, or there was nothing to add to a tool's result.
     """
 
     reason: FinishReason
@@ -184,9 +183,9 @@ Event = (
 
 
 def is_generated(event: Event) -> bool:
-    """Whether the model produced a token here: the only thing that satisfies a token timeout.
+    """Return whether the event holds a generated token; only such events reset a token timeout.
 
-    Text counts when it is more than whitespace; role, usage and empty fragments never do.
+    Text counts if it is more than whitespace. A role, usage and empty fragments never count.
     """
     match event:
         case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):

@@ -1,4 +1,4 @@
-"""The plain values that providers and the transport hand each other."""
+"""The plain values that providers and the transport exchange."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Framing = Literal["sse", "ndjson"]
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """A request ready to be sent. Headers may hold a key, so they never show in a `repr`."""
+    """A request that is ready to send. Headers may hold a key, so a `repr` never shows them."""
 
     method: str
     url: str
@@ -23,7 +23,8 @@ class WireRequest:
 class Frame:
     """One message of a stream: an SSE event with its data joined, or one line of NDJSON.
 
-    `event` is the SSE event name, empty when none was given. `data` is undecoded UTF-8.
+    `event` is the SSE event name; it is empty for an event without a name. `data` is undecoded
+    UTF-8.
     """
 
     data: bytes
@@ -32,12 +33,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What an upstream said is left of the gateway's share, in the headers of an answer.
+    """The rest of the gateway's rate limits, as an upstream reports it in its response headers.
 
-    None where it did not say. Where it has several limits of one thing (a project's and an
-    organisation's, input's and output's) this is the one with the least left.
+    None where the upstream reports nothing. Where it reports several limits of one kind (a
+    project's and an organisation's, of input and of output) this is the limit with the least left.
 
-    **Units.** The resets are seconds from the answer on, until all of it is there again.
+    **Units.** The resets are seconds, from the response until the whole limit is available again.
     """
 
     remaining_requests: int | None = None

@@ -1,7 +1,7 @@
-"""What a caller says about the race it wants: the `omen` object, whichever door it came through.
+"""The caller's hints for its race: the `omen` object, the same for every front end.
 
-A None means the caller did not say; the configuration's default then holds. Durations are float
-seconds here; the wire's `_ms` fields are converted where they enter.
+None means that the caller did not set the hint; the configured default then applies. Durations are
+float seconds here; the wire's `_ms` fields are converted where they enter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ for requests that ask for thinking."""
 
 @dataclass(frozen=True, slots=True)
 class RaceHints:
-    """Hints of one request, already validated."""
+    """The validated hints of one request."""
 
     strategy: str | None = None
     k: int | None = None
@@ -40,7 +40,7 @@ class RaceHints:
     restart: bool = False
     stickiness: Stickiness | None = None
     session: str | None = None
-    """What the caller calls its session, wherever it said so."""
+    """The caller's name for its session, from whichever field or header carried it."""
     cache: bool | None = None
     explain: bool = False
     vendor_fields: bool = False

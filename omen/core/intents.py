@@ -1,4 +1,4 @@
-"""What a caller wants: the six intents, the words clients say for them. Plain vocabulary."""
+"""The six intents of a request, and the synonyms that clients send for them. Plain vocabulary."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "architecture": "analysis",
     }
 )
-"""What existing clients send instead."""
+"""The words that existing clients send, and the intents that they stand for."""
 
 
-def intent_of(said: str) -> str | None:
-    """Read an intent or a synonym of one; None for any other word."""
-    intent = SYNONYMS.get(said, said)
+def intent_of(word: str) -> str | None:
+    """Return the intent that the word names, directly or as a synonym; None for any other word."""
+    intent = SYNONYMS.get(word, word)
     return intent if intent in INTENTS else None

@@ -1,24 +1,24 @@
-"""What counts as a useful answer: the one rule, for every provider and every strategy. Pure.
+"""The definition of a useful answer: one rule for every provider and every strategy. Pure.
 
-A race is decided on content. A response's headers, its role, its pings, its whitespace and its
-empty choices say that somebody is there, not that an answer is coming, and a gateway that commits
-on them hands the client the fastest *greeting*. An answer is useful when
+A race is decided on content. Headers, a role, pings, whitespace and empty choices show that the
+upstream is connected, not that an answer is coming. A gateway that commits on them picks the
+upstream with the fastest *first byte*. An answer is useful when
 
 - its visible text has `min_useful_tokens` tokens, or
 - it calls a tool: the call has a name, and its arguments have begun or the call has ended, or
-- it has ended properly with anything visible in it, because short answers are answers.
+- it has ended properly with any visible content, because a short answer is an answer.
 
-A token is ⌈non-whitespace characters / 4⌉ over the whole visible text. That is nobody's tokenizer,
-which is the point: it is the same for every provider, costs a `split`, and cannot be gamed by
-framing, since neither the number of deltas nor where they are cut enters into it.
+The number of tokens is ⌈non-whitespace characters / 4⌉ over the whole visible text. This is no
+vendor's tokenizer, on purpose: it is the same for every provider, it costs one `split`, and the
+framing cannot influence it, because the number of deltas and the cuts between them do not count.
 
-Two users with different purposes share the rule. A strategy's gate asks it with the threshold of
-the caller, to decide a race. An attempt asks it with the threshold of the configuration, to measure
-how long the provider takes: what is learnt for everybody must not depend on one caller's wish.
+The rule has two users with different purposes. A strategy's gate applies it with the caller's
+threshold, to decide a race. An attempt applies it with the configured threshold, to measure the
+provider's latency: statistics that serve all callers must not depend on the hint of one caller.
 
-An answer that has ended with nothing visible is never useful. Most of them are answers all the same
-(`is_answer`): the limit ended the reasoning, a filter stopped it, there was nothing to add. A
-caller wants to know that, if nobody has more to say.
+An answer that ends without visible content is never useful. Most such answers are answers
+nevertheless (`is_answer`): the limit ended the reasoning, a filter stopped it, there was nothing to
+add. The caller gets it if no other candidate has more.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _CUT_SHORT = frozenset({"length", "content_filter"})
 
 
 class UsefulMeter:
-    """Reads the events of one attempt in order and tells when they are a useful answer.
+    """The meter of one attempt: takes its events in order and reports when they are useful.
 
-    `reasoning_counts` counts visible reasoning like text. It may be changed while the answer comes:
-    then what was read before counts by the new rule, too.
+    `reasoning_counts`: whether visible reasoning counts like text. If it changes while the answer
+    arrives, the events before the change count by the new rule, too.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class UsefulMeter:
         return self._useful or self._text + thoughts >= self._enough
 
     def take(self, event: Event) -> bool:
-        """Take the next event; return whether the answer is useful with it."""
+        """Take the next event; return whether the answer is useful including this event."""
         match event:
             case TextDelta(text=text):
                 self._text += _length(text)
@@ -117,7 +117,7 @@ class UsefulMeter:
             self._shown += len(fragment.name)
         if self._called:
             self._shown += len(fragment.arguments)
-        # The next call's beginning is the previous one's end.
+        # The start of the next call is the end of the previous one.
         ended = previous is not None and previous != fragment.index
         if self._called and (bool(fragment.arguments) or ended):
             self._useful = True

@@ -1,4 +1,4 @@
-"""The gateway: what it is made of, and what front ends call."""
+"""The gateway: its parts, and the interface that front ends call."""
 
 from omen.gateway._books import Books, make_books, resolved_url
 from omen.gateway._gateway import Gateway, ServedModel

@@ -1,7 +1,7 @@
-"""The gateway: what front ends call.
+"""The gateway: the interface that front ends call.
 
-It owns what lives longer than a request (the transport and its idle connections); a request's own
-streams are owned by the request's task, inside `run`.
+It owns everything that outlives a request, such as the transport and its idle connections. The
+upstream streams of a request belong to the request's task, inside `run`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.hints import RaceHints
-from omen.core.plan import Output, RaceRecord
-from omen.gateway._counts import Counts
+from omen.core.plan import Output
+from omen.core.records import RaceRecord
 from omen.gateway._parts import Parts
+from omen.gateway._pipeline import Counts
 from omen.gateway._reload import Reload, plan_reload
 from omen.gateway._sockets import UpstreamSockets, count_sockets
 from omen.providers import load_kinds
@@ -36,7 +37,7 @@ from omen.routing import CatalogProvider, RequestContext, Score
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model some provider lists, under the name by which it can be asked for exactly."""
+    """A model that a provider lists. `provider/model` is its exact name."""
 
     provider: str
     model: str
@@ -52,9 +53,9 @@ class Gateway:
         self._catalog = parts.catalog
         self._pipeline = parts.pipeline
         self.settings = settings
-        """What is in force; see `reload`."""
+        """The settings in force; see `reload`."""
         self.strategies = tuple(parts.pipeline.strategies)
-        """Names of those that are installed."""
+        """The names of the installed strategies."""
         self.attempts = parts.pipeline.attempts
         self.cache = parts.pipeline.cache
         self.limits = parts.pipeline.limits
@@ -64,30 +65,30 @@ class Gateway:
         self.months = parts.months
         self.store = parts.store
         self.books = parts.books
-        """None when no books are kept: a test, or a race in a command's own process."""
+        """None when no ledger is kept: in a test, or for a race inside a command's process."""
         self.cancel_times = parts.cancel_times
         self.hedges = parts.hedges
         self.races = parts.races
         self.counts = Counts()
         self.audit = parts.audit
-        """To be run around each request, when there is one."""
+        """The audit to run around each request; None unless it is switched on."""
 
     def __repr__(self) -> str:
         return f"<Gateway providers={list(self._catalog.names)} {self.attempts!r}>"
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Names that stand for a list of models, and can be asked for like one."""
+        """The names that stand for a list of models. A caller may use them like a model."""
         return tuple(self.settings.routing.aliases)
 
     @property
     def upstream_sockets(self) -> UpstreamSockets | None:
-        """Count the sockets to upstreams; None over a foreign transport, which does not tell."""
+        """The numbers of sockets to upstreams; None for a foreign transport."""
         return count_sockets(self._parts.transport)
 
     @property
     def models(self) -> tuple[ServedModel, ...]:
-        """Every model that is listed, in the order of the configuration."""
+        """Every listed model, in the order of the configuration."""
         return tuple(
             ServedModel(provider.name, model, provider.card(model))
             for provider in self._catalog
@@ -101,7 +102,7 @@ class Gateway:
 
     @property
     def scores(self) -> Mapping[str, Score]:
-        """Every provider's score now, by name."""
+        """The current score of every provider, by name."""
         return {p.name: self._parts.scores.of_provider(p) for p in self._catalog}
 
     @property
@@ -111,14 +112,14 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Whether there is any provider that could answer: one that is not known to be down."""
+        """Whether at least one provider can be expected to answer: one that is not down."""
         return any(self.health.state(name) != "down" for name in self._catalog.names)
 
     def reload(self, settings: Settings) -> Reload:
-        """Go by other settings from now on, as far as that can be done while serving.
+        """Apply other settings, as far as they can take effect while serving.
 
-        Requests that run go on as they began. What came of it says what has changed, and what
-        needs a restart.
+        Running requests keep the settings they started with. The result lists what has changed and
+        what needs a restart.
         """
         reload = plan_reload(self.settings, settings)
         if reload.applied:
@@ -128,24 +129,25 @@ class Gateway:
         return reload
 
     async def prepare(self) -> None:
-        """Read the keys, and what this month has cost so far, before anybody is served.
+        """Read the keys and this month's spending, before the first request.
 
-        What cannot be read now is read again later; see `keep_up`.
+        What cannot be read now is read later; see `keep_up`.
         """
         await self.keys.refresh()
         await self._parts.upkeep.restore_spending()
 
     async def keep_up(self) -> None:
-        """Do what goes on beside requests, until cancelled; then write the books' last rows.
+        """Run the background tasks until cancelled, then write the last rows of the ledger.
 
-        It belongs into the nursery of whoever serves, and outlives the requests there.
+        Run it in the nursery of the server, and cancel it after the last request has ended, so that
+        the rows of every request are written.
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.keys.run)
             nursery.start_soon(self._parts.upkeep.run)
 
     async def keep_probing(self) -> None:
-        """Look at every endpoint now and then, until cancelled; a part of `keep_up`."""
+        """Probe every endpoint periodically, until cancelled. `keep_up` includes it."""
         await self._parts.upkeep.keep_probing()
 
     def plan(
@@ -158,9 +160,11 @@ class Gateway:
         request: ChatRequest | None = None,
         caller: Caller = ANYBODY,
     ) -> RaceRecord:
-        """Decide on a race, without starting anything.
+        """Return the record of a planned race. It starts nothing.
 
-        **Raises.** `RequestError` when the request cannot be served as it stands.
+        `accepted_at` is the time on trio's clock at which the request was accepted.
+
+        **Raises.** `RequestError` when the request cannot be served as it is.
         """
         plan = self._router.plan(model, hints, accepted_at, RequestContext(request, caller))
         return RaceRecord(
@@ -176,33 +180,36 @@ class Gateway:
         )
 
     async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
-        """Run a planned race; when it returns, the whole answer has been sent to `output`.
+        """Run a planned race. When it returns, the whole answer has been sent to `output`.
 
-        **Raises.** `RateLimited` when its key asks too often, `BudgetExceeded` when nothing can be
-        started for so little, `RaceError` when nobody committed, `UpstreamFailure` when the winner
-        died.
+        **Raises.** `RateLimited` when the key has reached a limit, `BudgetExceeded` when no attempt
+        fits the budget, `RaceError` when no attempt committed, `UpstreamFailure` when the winner
+        failed after its commit.
+
         **Cancellation.** Every upstream stream of the race is closed.
         """
         with self.counts.running():
             await self._pipeline.run(race, request, output, self._router)
 
     async def embed(self, race: RaceRecord, request: EmbeddingsRequest) -> Embeddings:
-        """Have texts embedded, by the first of a plan's candidates that can.
+        """Return the embeddings of texts, from the first candidate of the plan that succeeds.
 
-        **Raises.** `RaceError` when everybody failed; who has no embeddings failed, too.
+        **Raises.** `RateLimited`, `BudgetExceeded`, and `RaceError` when every candidate failed. A
+        candidate without embeddings counts as failed.
+
         **Cancellation.** The upstream socket is closed.
         """
 
         async def ask(candidate: Candidate) -> Embeddings:
             embedder = load_kinds()[candidate.kind].embedder
             if embedder is None:
-                words = f"{candidate.kind} has no embeddings"
-                raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
+                message = f"{candidate.kind} has no embeddings"
+                raise UpstreamFailure(FailureKind.UNSUPPORTED, message)
 
             def read(body: bytes) -> tuple[Embeddings, Usage | None]:
-                found = embedder.read(body, count=len(request.inputs))
-                tokens = found.prompt_tokens
-                return found, None if tokens is None else Usage(tokens, 0)
+                embeddings = embedder.read(body, count=len(request.inputs))
+                tokens = embeddings.prompt_tokens
+                return embeddings, None if tokens is None else Usage(tokens, 0)
 
             write = partial(embedder.encode, request)
             return await self.attempts.call(race, candidate, "embed", write, read)
@@ -212,9 +219,13 @@ class Gateway:
                 return await ask_in_turn(race, ask)
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
-        """Have the tokens of a prompt counted; None when the first candidate does not count.
+        """Return the number of tokens of a prompt, from the first candidate that succeeds.
 
-        **Raises.** `RaceError` when everybody who was asked failed.
+        Return None if the first candidate's provider has no token counting.
+
+        **Raises.** `RateLimited`, and `RaceError` when every candidate failed. A candidate without
+        token counting counts as failed.
+
         **Cancellation.** The upstream socket is closed.
         """
         if load_kinds()[race.plan.candidates[0].kind].counter is None:
@@ -223,8 +234,8 @@ class Gateway:
         async def ask(candidate: Candidate) -> int:
             counter = load_kinds()[candidate.kind].counter
             if counter is None:
-                words = f"{candidate.kind} does not count tokens"
-                raise UpstreamFailure(FailureKind.UNSUPPORTED, words)
+                message = f"{candidate.kind} does not count tokens"
+                raise UpstreamFailure(FailureKind.UNSUPPORTED, message)
 
             def read(body: bytes) -> tuple[int, None]:
                 return counter.read(body), None

@@ -1,4 +1,4 @@
-"""Opens a gateway: its store and its transport, and over them its parts."""
+"""Opens a gateway: its store, its transport, and the parts that use them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from omen.config import Settings
-from omen.core.plan import Observer
+from omen.core.records import Observer
 from omen.gateway._books import Books
 from omen.gateway._gateway import Gateway
 from omen.gateway._parts import make_parts
@@ -24,10 +24,10 @@ async def open_gateway(
     observers: Sequence[Observer] = (),
     books: Books | None = None,
 ) -> AsyncIterator[Gateway]:
-    """Build a gateway; leaving the block closes its idle upstream connections.
+    """Open a gateway for the block. At its end the store and the idle connections are closed.
 
-    `transport` is for tests: any httpx transport will do. Without `books` none are kept, and there
-    are no keys.
+    `transport` may be any httpx transport; tests pass their own. Without `books` the gateway keeps
+    no ledger and has no keys.
     """
     cache = settings.cache
     async with (

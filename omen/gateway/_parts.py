@@ -1,4 +1,4 @@
-"""The parts of a gateway: each is made here, and given to those that need it."""
+"""The parts of a gateway. They are constructed and connected here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import FREE, UNKNOWN
-from omen.core.plan import Admission, Observer, Strategy
+from omen.core.plan import Strategy
+from omen.core.records import Admission, Observer
 from omen.gateway._books import Books
 from omen.gateway._pipeline import RequestPipeline
 from omen.gateway._sockets import owners
@@ -51,7 +52,7 @@ from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What lives as long as the gateway. A router does not: it is made anew for new settings."""
+    """The parts that live as long as the gateway. A reload makes a new router over them."""
 
     store: Store
     transport: httpx.AsyncBaseTransport
@@ -73,7 +74,7 @@ class Parts:
     audit: RequestAudit | None
 
     def router(self, settings: Settings) -> Router:
-        """Make a router over these parts."""
+        """Return a router over these parts, for these settings."""
         race = settings.race
         warmup = race.warmup_delay_ms / 1000
         return Router(
@@ -84,7 +85,7 @@ class Parts:
                 health=self.health.rank,
                 budget_rank=self.months.budget_rank,
                 load=self.health.load,
-                score=lambda candidate: self.scores.of(candidate).overall,
+                score=self.scores.overall,
             ),
             odds=Odds(
                 survival=self.first_tokens.survival,
@@ -98,7 +99,7 @@ class Parts:
         return self.health.is_expected(candidate) and self.slots.has_room(candidate)
 
     def adapt(self, settings: Settings) -> None:
-        """Have every part go by other settings from now on; what runs goes on as it began."""
+        """Apply other settings to every part. Running requests keep the plan they started with."""
         self.catalog.replace(catalog_providers(settings))
         self.health.replace(_endpoints(self.catalog))
         self.slots.replace(_slot_limits(settings))
@@ -119,7 +120,7 @@ def make_parts(
     observers: Sequence[Observer],
     books: Books | None,
 ) -> Parts:
-    """Make every part, and wire it to the others."""
+    """Return all parts of a gateway, connected to each other. It starts nothing."""
     catalog = Catalog(catalog_providers(settings))
     health = Health(_endpoints(catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
@@ -139,8 +140,8 @@ def make_parts(
         slots.observe,
         *([] if audit is None else [audit]),
     ]
-    # The hedge budget last: what others deny must not take a token from it.
-    admissions: list[Admission] = [slots.admit, health.admit, hedge_budget]
+    # The hedge budget comes last: a start that another admission denies must not take a token.
+    extra_admissions: list[Admission] = [health.admit, hedge_budget]
     strategies = load_strategies()
     pipeline = RequestPipeline(
         strategies=strategies,
@@ -148,8 +149,9 @@ def make_parts(
             transport,
             load_kinds(),
             [*learning, *keeping],
-            admissions,
+            [slots.admit],
             [budgets.reserve],
+            extra_admissions=extra_admissions,
             threshold=_threshold(settings),
         ),
         limits=Limits(store),
@@ -193,7 +195,7 @@ def make_parts(
 
 
 def catalog_providers(settings: Settings) -> list[CatalogProvider]:
-    """Make the catalog's entries of the providers that are configured."""
+    """Return the catalog entries of the configured providers."""
     return [_catalog_provider(provider) for provider in settings.providers.values()]
 
 

@@ -1,8 +1,8 @@
-"""Takes one request through the gateway's parts, from its limits to its books.
+"""Runs one request through the parts of the gateway, from the limits to the settlement.
 
-In this order: the key's limits; the cache, or an identical request that runs; who made the
-conversation so far; the budgets; the race. Each step may end the request. What was counted or set
-aside is settled when the request has ended, however it ended.
+The order is: the limits of the key; the cache, or an identical running request; stickiness; the
+budgets; the race. Each step may end the request. Counted tokens and reserved money are settled when
+the request ends, whatever the outcome.
 
 The plan of a race is assigned here and nowhere else, except for the second race that the engine
 starts when a committed stream has died. The other parts return plans.
@@ -10,8 +10,8 @@ starts when a committed stream has died. The other parts return plans.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -25,7 +25,8 @@ from omen.core.chat import ChatRequest
 from omen.core.costs import PromptSize
 from omen.core.errors import TotalTimeoutExceeded
 from omen.core.events import Event
-from omen.core.plan import AttemptRecord, Observer, Output, Plan, RaceRecord, Strategy
+from omen.core.plan import Output, Plan, Strategy
+from omen.core.records import AttemptRecord, Observer, RaceRecord
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
 from omen.race.reasoning import ReasoningMemory
@@ -33,16 +34,16 @@ from omen.race.tool_calls import ToolCallRecorder
 from omen.routing import HedgeBudget, RequestContext, Router
 from omen.routing.decide.affinity import Affinity
 
-_Raced = Callable[[Output], Awaitable[None]]
-"""Answers the request by a race, into an output."""
+_RunRace = Callable[[Output], Awaitable[None]]
+"""Runs the race of the request and sends the answer to an output."""
 
 SETTLE_SECONDS = 2.0
-"""What settling may take at the end of a request; the store's own bounds are tighter."""
+"""The timeout for settling at the end of a request. The store's own timeouts are shorter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPipeline:
-    """Runs requests. `bookkeepers` observe answers from the cache, too."""
+    """Runs requests. `bookkeepers` are the observers that also see answers from the cache."""
 
     strategies: Mapping[str, Strategy]
     attempts: Attempts
@@ -59,40 +60,49 @@ class RequestPipeline:
     ) -> None:
         """Answer one request; see `omen.gateway.Gateway.run`."""
         async with self._limited(race, request):
-            watch = ToolCallRecorder(output, partial(self._remember, race, request))
-            raced = partial(self._raced, race, request, router=router)
+            recorder = ToolCallRecorder(output, partial(self._remember, race, request))
+            run_race_into = partial(self._race, race, request, router=router)
             if self.cache.enabled and wants_cache(race, request):
-                await self._cached(race, request, watch, raced)
+                await self._answer_by_cache(race, request, recorder, run_race_into)
             else:
-                await raced(watch)
+                await run_race_into(recorder)
 
     async def _remember(self, race: RaceRecord, request: ChatRequest, calls: Sequence[str]) -> None:
-        """Remember who made an answer, unless it was made before."""
+        """Store the maker of an answer, unless the answer comes from the cache."""
         if not race.cached:
             await self.affinity.remember(race, request, calls)
 
     @asynccontextmanager
     async def _limited(self, race: RaceRecord, request: ChatRequest | None) -> AsyncIterator[None]:
-        """Let a request in, and count at its end what it did use. **Raises.** `RateLimited`."""
+        """Admit a request for the block, and count its real usage at the end.
+
+        **Raises.** `RateLimited`.
+        """
+        if not race.caller.is_limited:
+            yield
+            return
         await self.limits.admit(race, request)
         try:
             yield
         finally:
+            # Shielded, because a cancelled request has used tokens, too. With a deadline, because
+            # a store that hangs must not hold up the end of a request for ever.
             with trio.CancelScope(shield=True, deadline=trio.current_time() + SETTLE_SECONDS):
                 await self.limits.settle(race)
 
     @asynccontextmanager
     async def _settled(self, race: RaceRecord) -> AsyncIterator[None]:
-        """At the end of the block book what was spent, and give back what was set aside in it."""
+        """At the end of the block book what was spent, and release what was reserved in it."""
         try:
             yield
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + SETTLE_SECONDS):
                 await self.budgets.close(race)
 
-    async def _cached(
-        self, race: RaceRecord, request: ChatRequest, output: Output, raced: _Raced
+    async def _answer_by_cache(
+        self, race: RaceRecord, request: ChatRequest, output: Output, run: _RunRace
     ) -> None:
+        """Answer from the cache, from an identical running request, or by a race of its own."""
         key = cache_key(race, request, race.model)
         answer = await self.cache.look(key)
         if answer is not None:
@@ -100,41 +110,48 @@ class RequestPipeline:
             return
         flight = self.cache.flight(key)
         if flight is None:
+            # There is no checkpoint between `flight` above and the entry of `lead`. So exactly one
+            # of several identical requests becomes the leader.
             self.cache.misses += 1
-            await self._first(race, output, key, raced)
+            await self._lead(race, output, key, run)
             return
         answer = await _wait_for(flight, race)
         if answer is not None:
             self.cache.shared += 1
             await self._replay(race, answer, output)
             return
+        # This request must not wait, or the leader failed, or the leader's client is too slow.
         self.cache.misses += 1
-        await raced(output)
+        await run(output)
 
-    async def _first(self, race: RaceRecord, output: Output, key: str, raced: _Raced) -> None:
-        """Ask, with others perhaps waiting for the answer, and keep it."""
+    async def _lead(self, race: RaceRecord, output: Output, key: str, run: _RunRace) -> None:
+        """Run the race, store its answer, and give it to identical requests that wait for it."""
         async with self.cache.lead(key) as flight:
 
             async def keep(events: Sequence[Event]) -> None:
-                """Keep the answer before its end goes out: its client may ask again at once."""
+                """Store the answer before its end is sent: the client may repeat it at once."""
                 if race.winner is not None and race.winner.complete:
-                    who = race.winner.candidate
+                    maker = race.winner.candidate
                     answer = CachedAnswer(
-                        provider=who.provider, kind=who.kind, model=who.model, events=tuple(events)
+                        provider=maker.provider,
+                        kind=maker.kind,
+                        model=maker.model,
+                        events=tuple(events),
                     )
+                    # Waiting requests go first: they must not wait for the store as well.
                     flight.land(answer)
                     await self.cache.keep(key, answer)
 
-            await raced(Recorder(output, flight, keep))
+            await run(Recorder(output, flight, keep))
 
     async def _replay(self, race: RaceRecord, answer: CachedAnswer, output: Output) -> None:
-        """Give an answer again. It is in the books, at no cost, and no upstream hears of it."""
+        """Send a stored answer. It gets a ledger row without cost; no upstream is involved."""
         self.cache.hits += 1
         race.cached = True
         now = trio.current_time()
-        nowhere = Endpoint("")
-        who = Candidate(answer.provider, answer.kind, answer.model, nowhere, answer.provider)
-        record = AttemptRecord(0, who, now, "cache", committed_at=now, complete=True)
+        no_endpoint = Endpoint("")
+        maker = Candidate(answer.provider, answer.kind, answer.model, no_endpoint, answer.provider)
+        record = AttemptRecord(0, maker, now, "cache", committed_at=now, complete=True)
         record.outcome, record.ended_at = "won", now
         race.attempts.append(record)
         race.winner = record
@@ -144,16 +161,20 @@ class RequestPipeline:
             observer("ended", race, record)
         await output.send(answer.events)
 
-    async def _raced(
+    async def _race(
         self, race: RaceRecord, request: ChatRequest, output: Output, *, router: Router
     ) -> None:
         plan = await self._plan_with_maker(race, request, router)
         if request.tools:
-            # A client may have begun to run what the first answer called.
+            # The client may already run a tool that the first answer called, and a restart cannot
+            # undo that.
             plan = replace(plan, restart=False)
         request = self.reasoning.recall(request)
+        # `open` is inside the block: it may be cancelled after the store has granted a reservation,
+        # and only the end of the block releases it.
         async with self._settled(race):
             race.plan = await self.budgets.open(race, plan, request)
+            # After `open`, so that a request refused there adds nothing to the hedge budget.
             self.hedge_budget.request()
             strategy = self.strategies[race.plan.strategy]
             opener = self.attempts.opener(race, request)
@@ -162,9 +183,9 @@ class RequestPipeline:
     async def _plan_with_maker(
         self, race: RaceRecord, request: ChatRequest, router: Router
     ) -> Plan:
-        """Return the plan in which the maker of the conversation goes first, if it has one.
+        """Return a plan with the maker of the conversation first; the given plan if there is none.
 
-        Everything else of a plan depends on who goes first, so it is made again.
+        The plan is made again, because everything else in it depends on its first candidate.
         """
         maker = await self.affinity.find(race, request)
         if maker is None:
@@ -174,13 +195,16 @@ class RequestPipeline:
 
     @asynccontextmanager
     async def counting(self, race: RaceRecord) -> AsyncIterator[None]:
-        """Let a request in that counts tokens: it costs nothing, and has the limits of its key."""
+        """Admit a token count for the block: it costs nothing, and the limits of its key apply.
+
+        **Raises.** `RateLimited`.
+        """
         async with self._limited(race, None):
             yield
 
     @asynccontextmanager
     async def embedding(self, race: RaceRecord, texts: PromptSize) -> AsyncIterator[None]:
-        """Let a request in whose input is all that costs, and settle it at the end of the block.
+        """Admit an embedding request for the block, and settle it at the end. Only input costs.
 
         **Raises.** `RateLimited`, `BudgetExceeded`.
         """
@@ -191,14 +215,50 @@ class RequestPipeline:
 
 
 async def _wait_for(flight: Flight, race: RaceRecord) -> CachedAnswer | None:
-    """Wait for an identical request; None when it came to nothing, or this one cannot wait.
+    """Return the answer of an identical running request; None if it has none, or waiting is wrong.
 
-    A request with a deadline for its first token does not wait for another one's last. And none
-    waits long for another one's client: a client that does not read holds up its own answer only.
+    A request with a deadline for its first token does not wait: another request's whole answer may
+    come too late. No request waits long for another request's client, because a client that does
+    not read must hold up its own answer only; see `Flight.wait`.
+
+    **Raises.** `TotalTimeoutExceeded`.
     """
     if race.plan.commit_deadline < race.plan.total_deadline:
         return None
     with trio.move_on_at(race.plan.total_deadline):
         await flight.wait()
         return flight.answer
-    raise TotalTimeoutExceeded("the request's time is up, waiting for an identical one")
+    raise TotalTimeoutExceeded("the total timeout has passed, waiting for an identical request")
+
+
+@dataclass(slots=True)
+class Counts:
+    """The planned requests, by outcome."""
+
+    live: int = 0
+    answered: int = 0
+    failed: int = 0
+    """The client got an error instead of an answer, or in the middle of one."""
+    cancelled: int = 0
+    """The client left, or OMEN was stopped."""
+
+    @property
+    def total(self) -> int:
+        """All requests that began."""
+        return self.live + self.answered + self.failed + self.cancelled
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the block as one request: as running inside it, afterwards by its outcome."""
+        self.live += 1
+        # `trio.Cancelled` is no `Exception`, so a cancelled block leaves this value as it is.
+        outcome = "cancelled"
+        try:
+            yield
+            outcome = "answered"
+        except Exception:
+            outcome = "failed"
+            raise
+        finally:
+            self.live -= 1
+            setattr(self, outcome, getattr(self, outcome) + 1)

@@ -1,4 +1,4 @@
-"""What of a changed configuration can take effect while OMEN serves, and what cannot. Pure."""
+"""Which changes of a configuration can take effect while OMEN serves. Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass, fields, replace
 from omen.config import Settings
 
 SECTIONS = frozenset({"limits", "race", "routing", "providers", "auth"})
-"""Sections that are read anew."""
+"""Sections that take effect as a whole."""
 KEYS = frozenset({("cache", "enabled"), ("cache", "ttl_seconds")})
-"""Keys that are, of sections that as a whole are not."""
+"""Keys that take effect, of sections that do not as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """What comes of a new configuration. `settings` are those in force from now on."""
+    """The result of a new configuration. `settings` are in force from now on."""
 
     settings: Settings
     applied: tuple[str, ...]
     """Sections and keys that have changed and take effect."""
     kept: tuple[str, ...]
-    """Keys that have changed and need a restart."""
+    """Keys that have changed and need a restart. `settings` keeps their old values."""
 
 
 def plan_reload(old: Settings, new: Settings) -> Reload:
-    """Compare, and take over what can be."""
+    """Return the settings that result from `new`: its values where they can take effect."""
     applied: list[str] = []
     kept: list[str] = []
     in_force = old
@@ -48,6 +48,7 @@ def plan_reload(old: Settings, new: Settings) -> Reload:
 
 
 def _changed(old: object, new: object) -> Iterator[str]:
+    """Yield the names of the keys that differ between two values of one section."""
     for item in fields(old):  # type: ignore[arg-type]  # a section is a dataclass
         if getattr(old, item.name) != getattr(new, item.name):
             yield item.name

@@ -1,4 +1,4 @@
-"""The sockets to upstreams, counted from outside of whoever uses them."""
+"""Counts of the sockets to upstreams, taken from the transport and not from their users."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from omen.wire.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class UpstreamSockets:
-    """How many there are to upstreams. One in use belongs to one live attempt, at every moment."""
+    """The numbers of sockets to upstreams. `in_use` equals the live attempts at every moment."""
 
     in_use: int
     idle: int
     probing: int = 0
-    """Further ones, that probes have."""
+    """The sockets of probes; `in_use` does not include them."""
 
 
 def count_sockets(transport: httpx.AsyncBaseTransport) -> UpstreamSockets | None:
-    """Count them; None over a foreign transport, which does not tell."""
+    """Return the counts; None for a foreign transport, which does not report its sockets."""
     if not isinstance(transport, Transport):
         return None
     all_ = owners(transport)
@@ -30,6 +30,6 @@ def count_sockets(transport: httpx.AsyncBaseTransport) -> UpstreamSockets | None
 
 
 def owners(transport: httpx.AsyncBaseTransport) -> list[object]:
-    """Say what the sockets in use are in use for."""
+    """Return the owner of each exchange under way; empty for a foreign transport."""
     exchanges = transport.exchanges if isinstance(transport, Transport) else ()
     return [exchange.owner for exchange in exchanges]

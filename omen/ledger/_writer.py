@@ -16,7 +16,7 @@ from itertools import islice
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.ledger._spool import Spool
 from omen.ledger.database import Database, DatabaseAwayError, DatabaseWorker
 from omen.ledger.entries import Entry, entry_of

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from omen.core.plan import AttemptRecord, RaceRecord
+from omen.core.records import AttemptRecord, RaceRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""The heart: an engine that runs strategies, and the attempts they open."""
+"""The race engine, and the attempts that strategies open."""

@@ -1,11 +1,10 @@
-"""The audit: at the end of every request, nothing of it may be left.
+"""The audit: checks at the end of every request that nothing of it is left.
 
-A switch for tests and trials (`[server] audit`). The promise it checks is kept elsewhere, by
-nurseries and `async with`; this finds the code that one day goes round them. Three things could
-outlive a request, and are looked for: an attempt whose record has not ended, an upstream socket
-still in use for one of its attempts, and a task that was started on its behalf. Tasks are known by
-the context that each inherits from the one that started it, so one that was started in somebody
-else's nursery is found as well.
+A switch for tests and trials (`[server] audit`). Nurseries and `async with` keep this promise; the
+audit finds code that bypasses them. Three things could outlive a request, and the audit looks for
+them: an attempt whose record has not ended, an upstream socket in use for one of its attempts, and
+a task that was started on its behalf. A task inherits its context from the task that starts it. The
+audit recognises tasks by that context, so it also finds a task in a nursery of another owner.
 """
 
 from __future__ import annotations
@@ -17,24 +16,24 @@ from contextvars import ContextVar
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger(__name__)
 
 Trail = list[AttemptRecord]
-"""What one request has started. Its identity is what its tasks are known by."""
+"""The attempts that one request has started. Its tasks are recognised by the list's identity."""
 
 _trail: ContextVar[Trail | None] = ContextVar("omen_audit_trail", default=None)
 
 
 class LeftBehindError(AssertionError):
-    """Something outlived its request. Always a bug in OMEN."""
+    """An attempt, a socket or a task outlived its request. Always a bug in OMEN."""
 
 
 class RequestAudit:
-    """An observer that knows each request's attempts, and the check at its end.
+    """An observer that collects each request's attempts, and the check at the request's end.
 
-    `owners` gives what the upstream sockets in use are in use for: attempt records.
+    `owners` returns the owners of the upstream sockets in use: attempt records.
     """
 
     def __init__(self, owners: Callable[[], Collection[object]]) -> None:
@@ -46,16 +45,16 @@ class RequestAudit:
         return f"<RequestAudit {self.checked} requests checked, {self.failed} failed>"
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment."""
+        """Add a started attempt to its request's trail."""
         trail = _trail.get()
         if moment == "started" and trail is not None:
             trail.append(attempt)
 
     @contextmanager
     def request(self, name: str) -> Iterator[None]:
-        """Run a whole request in the block, in its own task.
+        """Audit the block, which must run a whole request in its own task.
 
-        **Raises.** `LeftBehindError`, unless the block raises: then the log alone tells.
+        **Raises.** `LeftBehindError`. If the block itself raises, the finding is only logged.
         """
         trail: Trail = []
         token = _trail.set(trail)

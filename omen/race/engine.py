@@ -1,23 +1,35 @@
 """Runs a plan with its strategy, within the plan's total deadline.
 
-It knows the protocol of a strategy and not one of them by name (`installed.py` finds them). What an
-attempt is, and where the winner's events go, it hands through unseen.
+The engine knows the protocol of a strategy, but no strategy by name (`installed.py` loads them). It
+passes attempts and the output through and does not look into them.
 """
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from inspect import getsourcefile, unwrap
 from math import inf
+from pathlib import Path
+from types import TracebackType
 from typing import TypeVar
 
 import trio
 
 from omen.core.candidates import Candidate
-from omen.core.errors import AllAttemptsFailed, FailedAttempt, TotalTimeoutExceeded, UpstreamFailure
+from omen.core.errors import (
+    AllAttemptsFailed,
+    FailedAttempt,
+    OmenError,
+    StrategyFault,
+    TotalTimeoutExceeded,
+    UpstreamFailure,
+)
 from omen.core.events import Event, Restart
-from omen.core.plan import OpenAttempt, Output, RaceRecord, Strategy
-from omen.race.contract import run_strategy
+from omen.core.plan import OpenAttempt, Output, Strategy
+from omen.core.records import RaceRecord
 
 _Answer = TypeVar("_Answer")
 
@@ -27,8 +39,8 @@ async def run_race(
 ) -> None:
     """Run one race to its end; when it returns, the whole answer has been sent to `output`.
 
-    Where the plan allows it, a committed stream that dies is followed by a new race among those who
-    have not failed; their answer is announced by a `Restart`.
+    If the plan allows a restart and a committed stream breaks, a new race runs among the candidates
+    that have not failed. A `Restart` announces its answer.
 
     **Raises.** What the strategy raises, `TotalTimeoutExceeded`, which names every attempt, or
     `StrategyFault` when the strategy broke its contract.
@@ -40,20 +52,22 @@ async def run_race(
                 try:
                     await run_strategy(race, strategy, open_attempt, output)
                     break
-                except UpstreamFailure as death:
-                    if not _begin_anew(race, death):
+                except UpstreamFailure as failure:
+                    if not _plan_restart(race, failure):
                         raise
-                output = _Announced(output)
+                output = _RestartOutput(output)
     finally:
         race.ended_at = trio.current_time()
+    # Outside the scope: every attempt has ended by now, so the error names all outcomes.
     if total.cancelled_caught:
-        raise TotalTimeoutExceeded(_story(race))
+        raise TotalTimeoutExceeded(_timeout_message(race))
 
 
 async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_Answer]]) -> _Answer:
-    """Ask a plan's candidates one after the other for an answer that is no stream.
+    """Return the first answer of a plan's candidates, for answers that are one body, not a stream.
 
-    The next one is asked when one has failed in a way that another may cure.
+    `ask` makes an attempt at one candidate. It is called for the next candidate when an attempt has
+    failed and another candidate may help.
 
     **Raises.** `AllAttemptsFailed`, or `TotalTimeoutExceeded`; both name every attempt.
     **Cancellation.** No attempt outlives the call.
@@ -71,38 +85,102 @@ async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_An
             raise AllAttemptsFailed(failed)
     finally:
         race.ended_at = trio.current_time()
-    raise TotalTimeoutExceeded(_story(race))
+    raise TotalTimeoutExceeded(_timeout_message(race))
 
 
-def _begin_anew(race: RaceRecord, death: UpstreamFailure) -> bool:
-    """Plan another race, when the winner of one has died and that is allowed and possible."""
+def _plan_restart(race: RaceRecord, failure: UpstreamFailure) -> bool:
+    """Plan another race after a winner's failure; return False if it is not allowed or possible."""
     failed = {attempt.candidate for attempt in race.attempts if attempt.failure is not None}
     left = tuple(c for c in race.plan.candidates if c not in failed)
-    if not (race.plan.restart and race.winner is not None and death.failover and left):
+    if not (race.plan.restart and race.winner is not None and failure.failover and left):
         return False
-    # The deadline was for the first useful token, and that came.
+    # The commit deadline is for the first useful token of the request, which has been sent.
     race.plan = replace(race.plan, candidates=left, commit_deadline=inf)
     race.winner = None
     race.restarts += 1
     return True
 
 
-class _Announced:
-    """Says, before the first event of another answer, that the one before it is void."""
+class _RestartOutput:
+    """An output that sends a `Restart` before the first event of the new answer."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._announced = False
+        self._is_announced = False
 
     async def send(self, events: Sequence[Event]) -> None:
-        said = events if self._announced else [Restart(), *events]
-        self._announced = True
-        await self._output.send(said)
+        batch = events if self._is_announced else [Restart(), *events]
+        self._is_announced = True
+        await self._output.send(batch)
 
 
-def _story(race: RaceRecord) -> str:
+def _timeout_message(race: RaceRecord) -> str:
     attempts = "; ".join(
         f"{a.candidate.name}: {a.failure.message if a.failure else a.outcome}"
         for a in race.attempts
     )
-    return f"the request's time is up: {attempts or 'no attempt was started'}"
+    return f"the total timeout has passed: {attempts or 'no attempt was started'}"
+
+
+logger = logging.getLogger(__name__)
+
+
+async def run_strategy(
+    race: RaceRecord, strategy: Strategy, open_attempt: OpenAttempt, output: Output
+) -> None:
+    """Run a race's strategy once. **Raises.** The strategy's `OmenError`, or `StrategyFault`."""
+    observed = _ObservedOutput(output)
+    try:
+        await strategy(race.plan, open_attempt, observed)
+    except OmenError:
+        raise
+    except Exception as error:
+        if observed.has_failed:
+            raise
+        leaf = _first_leaf(error)
+        place = _place(strategy, leaf.__traceback__)
+        fault = StrategyFault(race.plan.strategy, f"{type(leaf).__name__} at {place}")
+        # No traceback in the log: the error's text may hold a prompt.
+        logger.error("race %s: %s; raised at %s", race.race_id, fault.message, _innermost(leaf))  # noqa: TRY400
+        raise fault from error
+    if race.winner is None:
+        fault = StrategyFault(race.plan.strategy, "it returned without a commit")
+        logger.error("race %s: %s", race.race_id, fault.message)
+        raise fault
+
+
+class _ObservedOutput:
+    """An output that records whether a send failed."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self.has_failed = False
+
+    async def send(self, events: Sequence[Event]) -> None:
+        try:
+            await self._output.send(events)
+        except Exception:
+            self.has_failed = True
+            raise
+
+
+def _first_leaf(error: BaseException) -> BaseException:
+    """Return the first error inside nested groups; a nursery wraps its tasks' errors in a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _innermost(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _place(strategy: Strategy, trace: TracebackType | None) -> str:
+    """Return the innermost place in the strategy's own folder, else the innermost of all."""
+    source = getsourcefile(unwrap(strategy)) if hasattr(strategy, "__code__") else None
+    folder = Path(source).parent if source else None
+    frames = traceback.extract_tb(trace)
+    own = [frame for frame in frames if folder and Path(frame.filename).is_relative_to(folder)]
+    place = (own or list(frames))[-1]
+    return f"{Path(place.filename).name}:{place.lineno}"

@@ -1,4 +1,4 @@
-"""Which strategies are installed: OMEN's own and those of other packages, by entry points."""
+"""Loads the installed strategies, OMEN's own and those of other packages, from entry points."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ logger = logging.getLogger(__name__)
 
 STRATEGY_GROUP = "omen.strategies"
 _warned: set[str] = set()
-"""Values of entry points that a warning has named already; commands look more than once."""
+"""Entry points that have been warned about. Commands load strategies more than once."""
 
 
 def load_strategies() -> Mapping[str, Strategy]:
-    """Return every installed strategy, by the name a caller asks for.
+    """Return all installed strategies by name.
 
-    What cannot be loaded is named in a warning and left out: one broken package must not stop a
-    gateway that does not need it.
+    A strategy that cannot be loaded is left out with a warning: one broken package must not stop a
+    gateway that does not use it.
     """
-    found = {point.name: _load(point) for point in entry_points(group=STRATEGY_GROUP)}
-    return {name: strategy for name, strategy in found.items() if strategy is not None}
+    loaded = {point.name: _load(point) for point in entry_points(group=STRATEGY_GROUP)}
+    return {name: strategy for name, strategy in loaded.items() if strategy is not None}
 
 
 def _load(point: EntryPoint) -> Strategy | None:
     try:
         strategy: Any = point.load()
-    except Exception as error:  # noqa: BLE001 - the package of somebody else may do anything
+    except Exception as error:  # noqa: BLE001 - importing another package may raise anything
         _warn(point, type(error).__name__)
         return None
     if not callable(strategy):
@@ -38,7 +38,7 @@ def _load(point: EntryPoint) -> Strategy | None:
     return cast(Strategy, strategy)
 
 
-def _warn(point: EntryPoint, why: str) -> None:
+def _warn(point: EntryPoint, reason: str) -> None:
     if point.value not in _warned:
         _warned.add(point.value)
-        logger.warning("strategy %s (%s) is left out: %s", point.name, point.value, why)
+        logger.warning("strategy %s (%s) is left out: %s", point.name, point.value, reason)

@@ -1,14 +1,15 @@
-"""Reasoning that has to come back: kept between the two requests of a tool turn.
+"""The memory of reasoning blocks between the two requests of a tool turn.
 
-Some models reason before they call a tool, and want that reasoning back, unchanged, when the
-tool's result comes: Anthropic's signed thinking blocks, OpenAI's encrypted items. A client of
-OpenAI's chat API has no place for them and never sees them. So they are kept here, by the ids of
-the calls that followed from them, and put in front of those calls when the conversation comes back.
+Some models reason before they call a tool, and need that reasoning back, unchanged, together with
+the tool's result: Anthropic's signed thinking blocks, OpenAI's encrypted items. OpenAI's chat API
+has no field for them, so its clients never get them. They are kept here, under the ids of the calls
+that followed from them, and put in front of those calls when the conversation comes back.
 
-An id is the vendor's, or 96 random bits of ours. Who knew somebody else's could send that
-conversation's reasoning to its own vendor, and read nothing of it: it is encrypted, or signed for
-the text it stands before. What has been forgotten (another replica, a restart, a bound) costs the
-model its train of thought and nothing else: providers do without where they have to.
+A call id is the vendor's, or 96 random bits of ours. A client that knew an id of another client
+could make OMEN send that reasoning to the vendor that produced it, but could not read it: it is
+encrypted, or signed for the text that it precedes. If blocks are lost (another replica, a restart
+of the process, the size limit) the model only loses its earlier reasoning: providers encode such a
+conversation without it.
 """
 
 from __future__ import annotations
@@ -23,60 +24,69 @@ from omen.core.events import AnswerEnd, Event, ReasoningEnd, ToolCallDelta
 from omen.core.plan import Output
 
 _Blocks = tuple[ReasoningBlock, ...]
-_AROUND = 400
-"""Bytes that a block and its place take beside its texts, as measured; of a small one, most."""
+_BLOCK_OVERHEAD = 400
+"""The measured bytes of a block and its entry without its texts; for a small block, most of it."""
 
 
 class ReasoningMemory:
-    """Keeps blocks by tool call id, the most recently used ones, up to `most_bytes` of them."""
+    """Keeps reasoning blocks by tool call id, up to `most_bytes`; drops the least recently used."""
 
     def __init__(self, most_bytes: int = 64 * 1024 * 1024) -> None:
         self._most_bytes = most_bytes
-        self._kept: OrderedDict[str, _Blocks] = OrderedDict()
+        self._by_call: OrderedDict[str, _Blocks] = OrderedDict()
+        """Least recently used first."""
         self._bytes = 0
 
     def __repr__(self) -> str:
-        return f"<ReasoningMemory {len(self._kept)} calls, {self._bytes} bytes>"
+        return f"<ReasoningMemory {len(self._by_call)} calls, {self._bytes} bytes>"
 
     def watch(self, request: ChatRequest, output: Output) -> Output:
-        """Give an output that remembers on the way; the same one where nothing could come."""
+        """Return an output that keeps the reasoning of the answer that it passes on.
+
+        It is `output` itself if the answer cannot contain tool calls, or if the request is verbatim
+        and its client keeps the blocks itself.
+        """
         if not request.tools or request.verbatim is not None:
             return output
-        return _Watched(self, output)
+        return _ObservedOutput(self, output)
 
     def recall(self, request: ChatRequest) -> ChatRequest:
-        """Put what is known of the calls in a conversation in front of them."""
-        if not self._kept or request.verbatim is not None:
+        """Return the request with the kept blocks in front of their tool calls.
+
+        It is the same object if no blocks are known.
+        """
+        if not self._by_call or request.verbatim is not None:
             return request
         messages = tuple(map(self._recall, request.messages))
-        same = all(one is other for one, other in zip(messages, request.messages, strict=True))
+        same = all(new is old for new, old in zip(messages, request.messages, strict=True))
         return request if same else replace(request, messages=messages)
 
     def keep(self, call_ids: Sequence[str], blocks: _Blocks) -> None:
-        """Remember the blocks that these calls followed from."""
+        """Keep the blocks that these calls followed from, and drop old ones above the limit."""
         for call_id in call_ids:
-            self._forget(call_id)
-            self._kept[call_id] = blocks
+            self._drop(call_id)
+            self._by_call[call_id] = blocks
             self._bytes += _size(call_id, blocks)
         while self._bytes > self._most_bytes:
-            self._forget(next(iter(self._kept)))
+            self._drop(next(iter(self._by_call)))
 
     def _recall(self, message: Message) -> Message:
         for call in message.tool_calls:
-            blocks = self._kept.get(call.id)
+            blocks = self._by_call.get(call.id)
             if blocks is not None:
-                self._kept.move_to_end(call.id)
+                self._by_call.move_to_end(call.id)
+                # All calls of one message share their blocks, so the first match is enough.
                 return replace(message, reasoning=blocks)
         return message
 
-    def _forget(self, call_id: str) -> None:
-        blocks = self._kept.pop(call_id, None)
+    def _drop(self, call_id: str) -> None:
+        blocks = self._by_call.pop(call_id, None)
         if blocks is not None:
             self._bytes -= _size(call_id, blocks)
 
 
-class _Watched:
-    """Passes an answer on and remembers its reasoning, if it ends in calls."""
+class _ObservedOutput:
+    """An output that passes an answer on, and keeps its reasoning if it ends with tool calls."""
 
     def __init__(self, memory: ReasoningMemory, output: Output) -> None:
         self._memory = memory
@@ -92,12 +102,12 @@ class _Watched:
                 case ToolCallDelta(id=str(call_id)):
                     self._call_ids.append(call_id)
                 case AnswerEnd() if self._blocks and self._call_ids:
-                    # Before the client can have it: it may be quick to answer.
+                    # Before the send: the client may send the tool's result at once.
                     self._memory.keep(self._call_ids, tuple(self._blocks))
         await self._output.send(events)
 
 
 def _size(call_id: str, blocks: _Blocks) -> int:
-    """Estimate the bytes that an entry takes; blocks that several calls share count for each."""
+    """Return an estimate of an entry's bytes. Blocks that calls share count once for each call."""
     texts = (value for block in blocks for value in block.value.values() if isinstance(value, str))
-    return _AROUND * len(blocks) + getsizeof(call_id) + sum(map(getsizeof, texts))
+    return _BLOCK_OVERHEAD * len(blocks) + getsizeof(call_id) + sum(map(getsizeof, texts))

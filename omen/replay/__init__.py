@@ -1,23 +1,23 @@
-"""Races run again over given latencies, in virtual time, by the real engine and strategies.
+"""Runs races again over given latencies, in virtual time, with the real engine and strategies.
 
-Only the wire is left out. It answers what a policy would have done, to recorded attempts or to
-made-up ones, without asking anybody.
+Only the wire is replaced. The result is what a policy would have done with recorded attempts, or
+with invented ones. No provider is called.
 """
 
 from omen.replay._attempts import GivenAttempts, Latencies
 from omen.replay._compare import QUANTILES, Comparison, compare
 from omen.replay._policy import FORMS, Policy
 from omen.replay._recorded import Recording
-from omen.replay._run import Learning, Learnt, Outcome, Play, RecordedRequest, replay
+from omen.replay._run import HistogramLearning, Learning, Outcome, Play, RecordedRequest, replay
 
 __all__ = [
     "FORMS",
     "QUANTILES",
     "Comparison",
     "GivenAttempts",
+    "HistogramLearning",
     "Latencies",
     "Learning",
-    "Learnt",
     "Outcome",
     "Play",
     "Policy",

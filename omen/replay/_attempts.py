@@ -1,4 +1,4 @@
-"""Attempts that take as long as they are told to: the wire's place in a replay."""
+"""Attempts with given latencies, which replace the wire in a replay."""
 
 from __future__ import annotations
 
@@ -13,26 +13,19 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, Event, TextDelta
-from omen.core.plan import (
-    Admission,
-    AttemptRecord,
-    Observer,
-    OpenAttempt,
-    RaceRecord,
-    Rewrite,
-    Role,
-)
+from omen.core.plan import OpenAttempt, Rewrite, Role
+from omen.core.records import Admission, AttemptRecord, Observer, RaceRecord
 from omen.race.attempts import AttemptRegistry
 
 Latencies = Callable[[RaceRecord, Candidate], float]
-"""Says how long an attempt at a candidate takes to its first useful token, in seconds; `inf` when
-it has none: then it fails at once."""
+"""Returns the time of an attempt at a candidate to its first useful token, in seconds; `inf` if it
+has none. Then the attempt fails at once."""
 
 _ANSWER: Sequence[Event] = (TextDelta("useful " * 8), AnswerEnd("stop"))
 
 
 class GivenAttempts(AttemptRegistry):
-    """Opens attempts that have their whole answer after a given time."""
+    """Opens attempts whose whole answer comes after a given time."""
 
     def __init__(
         self,
@@ -44,7 +37,7 @@ class GivenAttempts(AttemptRegistry):
         self._latencies = latencies
 
     def opener(self, race: RaceRecord, request: ChatRequest) -> OpenAttempt:
-        """Make the `OpenAttempt` of one race."""
+        """Return the `OpenAttempt` of one race."""
         return partial(self._open, race)
 
     def _open(
@@ -55,23 +48,26 @@ class GivenAttempts(AttemptRegistry):
         /,
         *,
         rewrite: Rewrite | None = None,
-    ) -> AbstractAsyncContextManager[_Given]:
+    ) -> AbstractAsyncContextManager[_GivenAttempt]:
         return self._opened(race, candidate, role)
 
     @asynccontextmanager
     async def _opened(
         self, race: RaceRecord, candidate: Candidate, role: Role
-    ) -> AsyncIterator[_Given]:
+    ) -> AsyncIterator[_GivenAttempt]:
         await self.admit(race, candidate, role)
         with self.recorded(race, candidate, role) as record:
             record.responded_at = trio.current_time()
             due = record.started_at + self._latencies(race, candidate)
             if due == inf:
-                raise UpstreamFailure(FailureKind.SERVER_ERROR, "it was never seen to answer")
-            yield _Given(record, due, partial(self.commit, race, record))
+                message = "no recorded attempt at it answered"
+                raise UpstreamFailure(FailureKind.SERVER_ERROR, message)
+            yield _GivenAttempt(record, due, partial(self.commit, race, record))
 
 
-class _Given:
+class _GivenAttempt:
+    """An attempt whose whole answer comes at `due`, a time on trio's clock."""
+
     def __init__(self, record: AttemptRecord, due: float, on_commit: Callable[..., None]) -> None:
         self._record = record
         self._due = due

@@ -1,4 +1,4 @@
-"""What policies come to, side by side."""
+"""Compares policies over the same recording."""
 
 from __future__ import annotations
 
@@ -16,28 +16,34 @@ QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One policy over the recorded requests. Times are seconds to the first useful token."""
+    """The result of one policy over the recorded requests.
+
+    **Units.** Times are seconds to the first useful token.
+    """
 
     policy: Policy
     times: Sequence[float]
-    """Of every request, ascending; `inf` where it came to nothing."""
+    """The time of every request, ascending; `inf` for a request without a useful token."""
     extra: float
-    """Extra starts to requests."""
+    """The ratio of extra starts to requests."""
     extra_usd: Decimal
+    """The cost of every start after the first one of its request, in US dollars, at the average
+    cost of its candidate."""
     denied: int
+    """The number of denied starts."""
 
     def quantile(self, share: float) -> float:
-        """Say by when this share has come."""
+        """Return the time by which this share of the requests has a useful token."""
         return self.times[min(int(share * len(self.times)), len(self.times) - 1)]
 
 
 def compare(recording: Recording, policy: Policy) -> Comparison:
-    """Replay what was recorded against a policy; must not be called from within trio."""
+    """Return the result of a policy over a recording. Do not call it inside a trio run."""
     outcomes = replay(Play(policy), recording.requests()).outcomes
     return Comparison(
         policy=policy,
-        times=sorted(inf if one.seconds is None else one.seconds for one in outcomes),
-        extra=sum(len(one.extra_at) for one in outcomes) / max(len(outcomes), 1),
-        extra_usd=sum((recording.extra_usd(one.candidates[1:]) for one in outcomes), Decimal(0)),
-        denied=sum(one.denied for one in outcomes),
+        times=sorted(inf if item.seconds is None else item.seconds for item in outcomes),
+        extra=sum(len(item.extra_at) for item in outcomes) / max(len(outcomes), 1),
+        extra_usd=sum((recording.extra_usd(item.candidates[1:]) for item in outcomes), Decimal(0)),
+        denied=sum(item.denied for item in outcomes),
     )

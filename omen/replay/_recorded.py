@@ -1,12 +1,15 @@
-"""Recorded attempts as something to replay: what is known of every candidate for every request.
+"""Recorded attempts, prepared for a replay: a latency of every candidate for every request.
 
-A recorded attempt has told how long it takes, or that it takes longer than it lived. What nobody
-asked is not known. What is not known is drawn: from all that was seen of the candidate (Kaplan and
-Meier's estimate, so that the cancelled ones count as what they are), given what is known. The draw
-depends on the request and the candidate alone, so every policy meets the same luck.
+A recorded attempt gives either the latency of its candidate for this request, or a lower bound of
+it (the age at which it was cut off). A candidate without an attempt gives nothing. A latency that
+is not recorded is drawn from the candidate's distribution over all recorded attempts, above the
+lower bound if there is one. The distribution is the Kaplan-Meier estimate, so that cancelled
+attempts count as censored samples. The draw depends on the seed, the request and the candidate
+only, so every policy gets the same latencies.
 
-What that leaves out: an attempt that failed is drawn anew, as if it had not; and where two
-candidates are slow together, a draw that knows one of them does not know it of the other.
+The limits of this: a failed attempt is drawn again, as if it had not failed; and if two candidates
+are slow for a common cause, the drawn latency of one does not depend on the recorded latency of the
+other.
 """
 
 from __future__ import annotations
@@ -20,32 +23,33 @@ from math import inf
 from random import Random
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import NO_CHAT
+from omen.core.records import NO_CHAT
 from omen.ledger.entries import Entry
 from omen.replay._run import RecordedRequest
 from omen.routing import Survival, estimate
 
 Name = tuple[str, str]
 _NO_CANDIDATES = NO_CHAT | {"judge"}
-"""Roles of attempts that do not tell how a candidate answers a chat."""
+"""Roles of attempts that say nothing about how a candidate answers a chat."""
 
 
 @dataclass(slots=True)
 class Recording:
-    """What was recorded, ready to be replayed."""
+    """The recorded races, ready for a replay."""
 
     candidates: Mapping[Name, Candidate]
-    """From the most asked one on."""
+    """The candidates; the one with the most attempts first."""
     races: Sequence[Sequence[Entry]]
-    """The attempts of each race that were started, in order; races by time."""
+    """The started attempts of each race, in order; the races by time."""
     survivals: Mapping[Name, Survival]
+    """The estimate of each candidate's time to its first useful token."""
     costs: Mapping[Name, Decimal | None]
-    """What an attempt costs on average, of those of which it is known; None of none is."""
+    """The average of the known costs of a candidate's attempts, in US dollars; None without any."""
     seed: int = 1
 
     @classmethod
     def of(cls, entries: Iterable[Entry], seed: int = 1) -> Recording:
-        """Put rows together, in whatever order they come."""
+        """Return the recording of these rows, which may come in any order."""
         races: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
             if entry.outcome != "denied" and entry.role not in _NO_CANDIDATES:
@@ -56,21 +60,24 @@ class Recording:
         ]
         ordered.sort(key=lambda rows: rows[0].accepted_unix)
         rows = [row for race in ordered for row in race]
-        asked = Counter(map(_name, rows))
+        counts = Counter(map(_name, rows))
         domains = {_name(row): row.domain for row in rows}
         return cls(
             candidates={
                 name: Candidate(name[0], "", name[1], Endpoint(""), domains[name])
-                for name, _ in asked.most_common()
+                for name, _ in counts.most_common()
             },
             races=ordered,
-            survivals={name: _survival(r for r in rows if _name(r) == name) for name in asked},
-            costs={name: _mean(r.cost for r in rows if _name(r) == name) for name in asked},
+            survivals={name: _survival(r for r in rows if _name(r) == name) for name in counts},
+            costs={name: _mean(r.cost for r in rows if _name(r) == name) for name in counts},
             seed=seed,
         )
 
     def requests(self) -> Iterable[RecordedRequest]:
-        """Give every request at its time, with a latency for every candidate."""
+        """Yield every request, by time, with a latency for every candidate.
+
+        The candidates that the race tried come first, in their recorded order.
+        """
         first = self.races[0][0].accepted_unix if self.races else 0.0
         for race in self.races:
             known = {_name(row): row for row in race}
@@ -84,23 +91,25 @@ class Recording:
             )
 
     def extra_usd(self, candidates: Sequence[Candidate]) -> Decimal:
-        """Say what these starts cost on average, as far as it is known."""
+        """Return the average cost of starts at these candidates. An unknown cost counts as 0."""
         costs = (self.costs[candidate.provider, candidate.model] for candidate in candidates)
         return sum((cost for cost in costs if cost is not None), Decimal(0))
 
     def _latency(self, race_id: str, name: Name, row: Entry | None) -> float:
-        # A failed attempt is drawn anew: how long it lasted is not how long an answer takes.
+        # A failed attempt is drawn again: its duration says nothing about the time of an answer.
         sample = None if row is None or row.outcome == "failed" else sample_of(row)
         if sample is not None and sample[1]:
             return sample[0]
-        luck = Random(f"{self.seed} {race_id} {name}").random()
-        return draw(self.survivals[name], luck, beyond=sample[0] if sample else 0.0)
+        # Seeded by the request and the candidate, not by the order of draws: so the latency does
+        # not depend on the policy.
+        uniform = Random(f"{self.seed} {race_id} {name}").random()
+        return draw(self.survivals[name], uniform, beyond=sample[0] if sample else 0.0)
 
 
 def sample_of(row: Entry) -> tuple[float, bool] | None:
-    """Return how long an attempt took; with False, it would have taken longer than that.
+    """Return the sample of an attempt as (seconds, observed); not observed means censored.
 
-    The same rule as what is learnt while serving; see `omen.routing.observe.first_tokens`.
+    It is the same rule as for samples while serving; see `omen.routing.observe.first_tokens`.
     """
     if row.useful_at is not None:
         return row.useful_at - row.started, True
@@ -109,19 +118,19 @@ def sample_of(row: Entry) -> tuple[float, bool] | None:
     return row.ended - row.started, False
 
 
-def draw(survival: Survival, luck: float, beyond: float) -> float:
-    """Draw a time that is longer than `beyond`; `luck` lies in 0..1.
+def draw(survival: Survival, uniform: float, beyond: float) -> float:
+    """Return a time from the distribution, longer than `beyond`; `uniform` lies in 0..1.
 
-    What was never seen to end is taken to take as long as the longest that did, or as `beyond`; of
-    somebody who was never seen to answer at all it is `inf`.
+    If the drawn quantile lies beyond every observed time, return the longest observed time, or
+    `beyond` if that is longer. Without any observed time and without `beyond`, return `inf`.
     """
     if not survival.times and not beyond:
         return inf
     index = bisect_right(survival.times, beyond)
-    left = survival.shares[index - 1] if index else 1.0
-    wanted = left * luck
+    remaining = survival.shares[index - 1] if index else 1.0
+    threshold = remaining * uniform
     for time, share in zip(survival.times[index:], survival.shares[index:], strict=True):
-        if share <= wanted:
+        if share <= threshold:
             return time
     return max([beyond, *survival.times[-1:]])
 

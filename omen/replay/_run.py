@@ -1,7 +1,8 @@
-"""Plays requests at their times against a policy, and tells what came of each.
+"""Runs recorded requests at their times with a policy, and returns the outcome of each.
 
-What is real: the plan's protocol, the engine, the strategies, the log of attempts, the learnt
-hedge delay and the hedge budget. What is not: the wire, and the router, whose order is given.
+The plan's protocol, the engine, the strategies, the attempt registry, the learnt hedge delay and
+the hedge budget are the real ones. The wire is replaced, and the order of the candidates is given
+instead of coming from the router.
 """
 
 from __future__ import annotations
@@ -20,15 +21,8 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.errors import OmenError
 from omen.core.events import Event
-from omen.core.plan import (
-    EXTRA_LOAD,
-    Admission,
-    Expectation,
-    Observer,
-    Plan,
-    RaceRecord,
-    Strategy,
-)
+from omen.core.plan import EXTRA_LOAD, Expectation, Plan, Strategy
+from omen.core.records import Admission, Observer, RaceRecord
 from omen.race.engine import run_race
 from omen.race.installed import load_strategies
 from omen.replay._attempts import GivenAttempts
@@ -37,15 +31,17 @@ from omen.routing import FirstTokens, HedgeBudget, HedgeDelay, Odds, Survival, c
 
 WARMUP_SECONDS = 1.0
 TARGET = 0.99
-"""Share of requests that `auto` wants useful by their deadline, as `[race] slo_target` has it."""
+"""The share of requests that `auto` aims to have useful by their deadline: the default of
+`[race] slo_target`."""
 _REQUEST = ChatRequest(messages=(Message("user", (TextPart("replayed"),)),))
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request: when it came (seconds from the first one), and whom it could go to.
+    """One request: its time, in seconds after the first one, and its candidates in order.
 
-    `latencies` are those its attempts take at each candidate, in seconds.
+    `latencies` maps each candidate to the time of an attempt there to its first useful token, in
+    seconds.
     """
 
     at: float
@@ -54,52 +50,59 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one request. `seconds` to its first useful token; None if it never came."""
+    """The outcome of one request.
+
+    `seconds` is the time to its first useful token; None if it has none.
+    """
 
     at: float
     seconds: float | None
     extra_at: tuple[float, ...]
-    """When each start was made that no failure had made necessary, beside the first one."""
+    """The time of each start beside the first one that did not replace a failed attempt."""
     denied: int
+    """The number of denied starts."""
     candidates: tuple[Candidate, ...] = ()
-    """Who was started, in order."""
+    """The candidates of the started attempts, in order."""
 
 
 class Learning(Protocol):
-    """Learns from attempts how long to wait before a hedge; ours, or one to compare it with."""
+    """Learns hedge delays from attempts: OMEN's own estimator, or another for comparison."""
 
     def observer(self) -> Observer:
-        """Give what is told of attempts."""
+        """Return the observer of attempts from which it learns."""
         ...
 
     def delay(self, candidate: Candidate) -> float:
-        """Give a hedge delay, in seconds."""
+        """Return the hedge delay of a candidate, in seconds."""
         ...
 
     def survival(self, candidate: Candidate) -> Survival:
-        """Give how long a candidate takes."""
+        """Return the estimate of a candidate's time to its first useful token."""
         ...
 
 
-class Learnt:
-    """OMEN's own: see `omen.routing.decide.hedging`."""
+class HistogramLearning:
+    """OMEN's own estimator; see `omen.routing.decide.hedging`."""
 
     def __init__(self, max_extra_load: float) -> None:
         self._first_tokens = FirstTokens()
         self.delay = HedgeDelay(self._first_tokens, max_extra_load, WARMUP_SECONDS)
 
     def observer(self) -> Observer:
-        """Give the histograms."""
+        """Return the observer that keeps the histograms."""
         return self._first_tokens
 
     def survival(self, candidate: Candidate) -> Survival:
-        """Give what the histograms estimate."""
+        """Return the estimate from the histograms."""
         return self._first_tokens.survival(candidate)
 
 
 @dataclass(slots=True)
 class Play:
-    """One policy, being played. `bounded`: whether the hedge budget holds beside the delay."""
+    """One run of a policy, and its outcomes so far.
+
+    `bounded` is true if the hedge budget applies in addition to the hedge delay.
+    """
 
     policy: Policy
     learning: Learning | None = None
@@ -108,10 +111,10 @@ class Play:
 
     def __post_init__(self) -> None:
         if self.policy.learns and self.learning is None:
-            self.learning = Learnt(self.policy.max_extra_load)
+            self.learning = HistogramLearning(self.policy.max_extra_load)
 
     async def run(self, requests: Iterable[RecordedRequest]) -> None:
-        """Play every request at its time; return when all have ended."""
+        """Run every request at its time; return when all have ended."""
         budget = HedgeBudget(self.policy.max_extra_load)
         admissions: list[Admission] = [budget] if self.policy.learns and self.bounded else []
         observers = [self.learning.observer()] if self.learning else []
@@ -124,18 +127,19 @@ class Play:
         strategies = load_strategies()
         start = trio.current_time()
         async with trio.open_nursery() as nursery:
-            for number, asked in enumerate(requests):
-                await trio.sleep_until(start + asked.at)
+            for number, request in enumerate(requests):
+                await trio.sleep_until(start + request.at)
                 budget.request()
-                race = self._race(str(number), asked, budget)
+                race = self._race(str(number), request, budget)
                 strategy = strategies[race.plan.strategy]
-                latencies[race.race_id] = asked.latencies
-                done = partial(latencies.pop, race.race_id)
-                nursery.start_soon(self._one, race, strategy, attempts, asked.at, done)
+                latencies[race.race_id] = request.latencies
+                # The latencies of a request are removed when its race ends, or they would pile up.
+                forget = partial(latencies.pop, race.race_id)
+                nursery.start_soon(self._run_one, race, strategy, attempts, request.at, forget)
 
-    def _race(self, race_id: str, asked: RecordedRequest, budget: HedgeBudget) -> RaceRecord:
+    def _race(self, race_id: str, request: RecordedRequest, budget: HedgeBudget) -> RaceRecord:
         policy, now = self.policy, trio.current_time()
-        candidates = tuple(asked.latencies)
+        candidates = tuple(request.latencies)
         plan = Plan(
             strategy=policy.strategy,
             candidates=candidates,
@@ -143,10 +147,12 @@ class Play:
             commit_deadline=now + (policy.max_latency or inf),
             hedge_delays=self._delays(candidates),
         )
-        return RaceRecord(race_id, self._chosen(plan, budget) if policy.chooses else plan, now)
+        if policy.chooses:
+            plan = self._for_deadline(plan, budget)
+        return RaceRecord(race_id, plan, now)
 
-    def _chosen(self, plan: Plan, budget: HedgeBudget) -> Plan:
-        """Return the plan that the deadline needs."""
+    def _for_deadline(self, plan: Plan, budget: HedgeBudget) -> Plan:
+        """Return the plan with the strategy and k that the deadline needs."""
         learning, seconds = self.learning, self.policy.max_latency
         assert learning is not None
         assert seconds is not None
@@ -168,20 +174,20 @@ class Play:
         fixed = inf if self.policy.hedge_delay is None else self.policy.hedge_delay
         return dict.fromkeys(candidates, fixed)
 
-    async def _one(
+    async def _run_one(
         self,
         race: RaceRecord,
         strategy: Strategy,
         attempts: GivenAttempts,
         at: float,
-        done: Callable[[], object],
+        forget: Callable[[], object],
     ) -> None:
         seconds: float | None = None
-        with suppress(OmenError):  # it came to nothing, and that is an outcome, too
+        with suppress(OmenError):  # a failed request is an outcome as well
             await run_race(race, strategy, attempts.opener(race, _REQUEST), _Sink())
         if race.winner is not None and race.winner.committed_at is not None:
             seconds = race.winner.committed_at - race.accepted_at
-        done()
+        forget()
         started = [a for a in race.attempts if a.outcome != "denied"]
         self.outcomes.append(
             Outcome(
@@ -200,11 +206,11 @@ class Play:
 
 class _Sink:
     async def send(self, events: Sequence[Event]) -> None:
-        """Nobody listens."""
+        """Discard the events."""
 
 
 def replay(play: Play, requests: Iterable[RecordedRequest]) -> Play:
-    """Play in virtual time, in no time; must not be called from within trio."""
+    """Run the requests in virtual time, without waiting. Do not call it inside a trio run."""
     clock = MockClock(autojump_threshold=0)
     trio.run(play.run, requests, clock=clock)
     return play

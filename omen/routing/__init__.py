@@ -1,4 +1,4 @@
-"""Routing: who exists, who may, and the plan that follows."""
+"""Routing: which candidates exist, which of them may answer a request, and the resulting plan."""
 
 from omen.routing.decide.assessment import Assessor
 from omen.routing.decide.deadline import Odds, choose_plan
@@ -7,8 +7,7 @@ from omen.routing.decide.names import AUTO
 from omen.routing.decide.preference import Preferences
 from omen.routing.decide.ranking import Maker, RequestContext
 from omen.routing.decide.router import PlanDefaults, Router
-from omen.routing.decide.score import Score
-from omen.routing.decide.scoring import Scores
+from omen.routing.decide.score import Score, Scores
 from omen.routing.models.cards import Cards
 from omen.routing.models.catalog import Catalog, CatalogProvider
 from omen.routing.observe.concurrency import ConcurrencyLimits

@@ -1,4 +1,4 @@
-"""Observers of attempts: the log, the live feed, and how long cancelling takes."""
+"""Observers of attempts: the log, the live feed, the journal, recent races, and counts."""
 
 from omen.telemetry._cancellations import CancelTimes, Times
 from omen.telemetry._feed import LISTENER_BUFFER, LiveFeed, RaceMoment, tell

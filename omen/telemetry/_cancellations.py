@@ -1,8 +1,8 @@
-"""How long it took until what was cut off was gone, by reason.
+"""The time from the decision to cancel an attempt to the close of its socket, by reason.
 
-From the decision (a commit, a client that left, a deadline) to the moment at which the attempt's
-upstream socket was closed: for so long a provider went on generating for nobody. What the network
-adds until the provider notices is not in it; `bench.cancel` measures that, too.
+The decision is a commit of another attempt, a client that left, a deadline, or a shutdown. During
+this time the provider generates tokens that no client gets. The time that the network adds until
+the provider notices is not included; `bench.cancel` measures that as well.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import get_args
 
 from hdrh.histogram import HdrHistogram
 
-from omen.core.plan import AttemptRecord, CutReason, Moment, RaceRecord
+from omen.core.records import AttemptRecord, CutReason, Moment, RaceRecord
 
 _LONGEST = 60.0
 _DIGITS = 2
@@ -30,20 +30,22 @@ class Times:
     total: float
     longest: float
     percentiles: Mapping[float, float]
-    """By percent; empty when there is nothing."""
+    """The durations by percent; empty without samples."""
     within: Mapping[float, int]
-    """How many took no longer than so many seconds."""
+    """For each bound, the number of samples that are not longer."""
 
 
 class CancelTimes:
-    """An observer that keeps a histogram for each reason, from the start of the process on."""
+    """An observer that keeps a histogram for each reason, since the start of the process."""
+
+    moments = frozenset({"ended"})
 
     def __init__(self) -> None:
         self._histograms: dict[CutReason, HdrHistogram] = {}
         self._totals: dict[CutReason, float] = {}
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment."""
+        """Record the time of an attempt that was cut off, when it ends."""
         cut, cut_at, ended_at = attempt.cut, attempt.cut_at, attempt.ended_at
         if moment != "ended" or cut is None or cut_at is None or ended_at is None:
             return
@@ -53,13 +55,16 @@ class CancelTimes:
         if histogram is None:
             longest = int(_LONGEST * _MICROSECONDS)
             histogram = self._histograms[cut] = HdrHistogram(1, longest, _DIGITS)
-        # What is out of range is dropped without a word, so bring it into range.
+        # HdrHistogram silently drops a value that is out of its range, so bring it into range.
         histogram.record_value(round(min(took, _LONGEST) * _MICROSECONDS) or 1)
 
     def by_reason(
         self, percentiles: Sequence[float] = (), bounds: Sequence[float] = ()
     ) -> dict[CutReason, Times]:
-        """Say how it went, for every reason there is."""
+        """Return the distribution of each reason, also of those without samples.
+
+        `percentiles` are in percent, `bounds` in seconds, ascending.
+        """
         return {reason: self._sum_up(reason, percentiles, bounds) for reason in get_args(CutReason)}
 
     def _sum_up(
@@ -81,11 +86,11 @@ class CancelTimes:
 
 
 def _within(histogram: HdrHistogram, bounds: Sequence[float]) -> dict[float, int]:
-    """Count the values up to each bound; the bounds come in ascending order."""
+    """Return the number of values up to each bound. The bounds must ascend."""
     counts = [0] * (len(bounds) + 1)
     for step in histogram.get_recorded_iterator():
-        # A value stands for all that are the same in two digits: take the least of them, so
-        # that one that is just at a bound is counted there.
+        # A recorded value stands for all values that are equal in two digits. Use the smallest of
+        # them, so that a value exactly at a bound counts for that bound.
         value = histogram.get_lowest_equivalent_value(step.value_iterated_to) / _MICROSECONDS
         counts[bisect_left(bounds, value)] += step.count_added_in_this_iter_step
     return dict(zip(bounds, accumulate(counts), strict=False))

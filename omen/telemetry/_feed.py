@@ -1,4 +1,4 @@
-"""What happens to attempts, for whoever watches live."""
+"""The live feed: the moments of attempts, for listeners."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger(__name__)
 LISTENER_BUFFER = 1024
-"""Moments kept for a listener that is slow. It misses what does not fit; no race waits for it."""
+"""The number of moments that wait for a slow listener. It misses further ones; no race waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class RaceMoment:
-    """Something that happened to an attempt. Holds no text of prompt or answer.
+    """A moment of an attempt. It contains no text of a prompt or an answer.
 
-    `t_ms` is milliseconds since the race's request was accepted.
+    `t_ms` is the time in milliseconds since the request was accepted.
     """
 
     race_id: str
@@ -37,12 +37,12 @@ class RaceMoment:
     reason: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """Give the fields as they are named."""
+        """Return the fields by name."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 def tell(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> RaceMoment:
-    """Say what just happened, as plain data."""
+    """Return the moment as plain data."""
     return RaceMoment(
         race_id=race.race_id,
         request_id=race.request_id,
@@ -59,7 +59,10 @@ def tell(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> RaceMoment
 
 
 class LiveFeed:
-    """Hands moments to listeners. Costs a race nothing while nobody listens."""
+    """Sends moments to listeners. Without a listener a race has no extra work.
+
+    It never waits: it is called inside races, and a slow listener must not slow them.
+    """
 
     def __init__(self) -> None:
         self._listeners: list[trio.MemorySendChannel[RaceMoment]] = []
@@ -70,19 +73,22 @@ class LiveFeed:
         return f"<LiveFeed listeners={len(self._listeners)}>"
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment; that an answer is `useful` is for those who learn, not who watch."""
+        """Send a moment to the listeners. `useful` is only for estimates, so it is not sent."""
         follower = self._followers.get(race.race_id)
         if moment == "useful" or (not self._listeners and follower is None):
             return
-        told = tell(moment, race, attempt)
+        race_moment = tell(moment, race, attempt)
         for listener in (*self._listeners, *([] if follower is None else [follower])):
             try:
-                listener.send_nowait(told)
+                listener.send_nowait(race_moment)
             except trio.WouldBlock:
                 logger.debug("a listener to the live feed is slow and misses a moment")
 
     def close(self) -> None:
-        """End every listener's feed, now and from now on: a drain must not wait for watchers."""
+        """End the feed of every listener, also of later ones: a drain must not wait for them.
+
+        Followers of one race keep their feed, because a drain waits for their request anyway.
+        """
         self._closed = True
         for listener in self._listeners:
             listener.close()
@@ -90,7 +96,10 @@ class LiveFeed:
 
     @contextmanager
     def follow(self, race_id: str) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:
-        """Receive the moments of one race, inside the block. Its own client does, one for each."""
+        """Yield a channel with the moments of one race, for the block.
+
+        It is for the client of the race, so a race has at most one follower.
+        """
         send, receive = trio.open_memory_channel[RaceMoment](LISTENER_BUFFER)
         with send, receive:
             self._followers[race_id] = send
@@ -101,7 +110,7 @@ class LiveFeed:
 
     @contextmanager
     def listen(self) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:
-        """Receive every moment from now on, inside the block."""
+        """Yield a channel with all moments from now on, for the block."""
         send, receive = trio.open_memory_channel[RaceMoment](LISTENER_BUFFER)
         with send, receive:
             if self._closed:

@@ -1,4 +1,4 @@
-"""What hedging did: extra starts, how many of them paid off, and how much load they are."""
+"""Counts of extra starts: how many were sent, won or were denied, and the extra load."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ from collections import Counter, deque
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 ROLES: tuple[Role, ...] = ("entrant", "hedge", "retry")
-"""Roles of extra starts; entrants only of races that OMEN chose."""
+"""The roles of extra starts. Entrants count only in races that OMEN chose."""
 WINDOW_SECONDS = 600.0
 _SLICE_SECONDS = 10.0
 
 
 class HedgeCounts:
-    """An observer that counts, from the start of the process on, and over the last ten minutes."""
+    """An observer that counts extra starts, in total and over the last ten minutes.
+
+    `sent`, `won` and `denied` count since the start of the process.
+    """
+
+    moments = frozenset({"started", "committed", "denied"})
 
     def __init__(self) -> None:
         self.sent: Counter[Role] = Counter()
         self.won: Counter[Role] = Counter()
         self.denied: Counter[Role] = Counter()
         self._slices: deque[list[float]] = deque()
-        """Of each ten seconds: since when, requests, extra starts."""
+        """For each ten seconds: their start on trio's clock, requests, extra starts."""
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment."""
+        """Count a moment."""
+        # Attempt 0 stands for its request, and it is either started or denied, once.
         if moment in ("started", "denied") and attempt.index == 0:
             self._count(requests=True, extra=False)
         extra = race.plan.is_extra(attempt.role)
@@ -39,7 +46,7 @@ class HedgeCounts:
 
     @property
     def extra_load(self) -> float:
-        """Extra starts to requests, over the last ten minutes; 0 without requests."""
+        """The ratio of extra starts to requests over the last ten minutes; 0 without requests."""
         self._forget(trio.current_time())
         requests = sum(part[1] for part in self._slices)
         return sum(part[2] for part in self._slices) / requests if requests else 0.0

@@ -1,4 +1,4 @@
-"""What happens to attempts, for the log."""
+"""The log lines of attempts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import logging
 
 import trio
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 logger = logging.getLogger("omen.telemetry")
 
 
 def log_attempts(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-    """Observe attempts in the log: one line when one has ended, with no content in it."""
+    """Log one line for each attempt that has ended, without any content of it."""
     if moment == "ended":
         kind = f" ({attempt.failure.kind.value})" if attempt.failure else ""
         logger.info(

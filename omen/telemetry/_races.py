@@ -1,7 +1,7 @@
-"""The races of late, for those who ask what happened.
+"""The recent races, for operators.
 
-What is kept is the records themselves, without prompts or answers: they are up to date while a race
-runs, and are what its caller was told by `explain`.
+The log keeps the race records themselves. So they are up to date while a race runs, and agree with
+what its caller gets by `explain`. They contain no prompts and no answers.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 
 MOST = 1000
 
 
 class RaceLog:
-    """An observer that keeps the latest races that have started anything."""
+    """An observer that keeps the latest races in which an attempt was started or denied."""
+
+    moments = frozenset({"started", "denied"})
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -25,20 +27,20 @@ class RaceLog:
         return f"<RaceLog {len(self._races)} of {self._most}>"
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment."""
+        """Add the race of an attempt, if it is new."""
         if moment in ("started", "denied") and race.race_id not in self._races:
             self._races[race.race_id] = race
             if len(self._races) > self._most:
                 self._races.popitem(last=False)
 
     def __iter__(self) -> Iterator[RaceRecord]:
-        """List them, the latest first."""
+        """Yield the races, the latest first."""
         return reversed(self._races.values())
 
     def clear(self) -> None:
-        """Forget them."""
+        """Remove all races."""
         self._races.clear()
 
     def get(self, race_id: str) -> RaceRecord | None:
-        """Find one."""
+        """Return the race with an id; None if it is not kept."""
         return self._races.get(race_id)

@@ -1,1 +1,1 @@
-"""Bytes: framing without I/O, and the one place that speaks HTTP to upstreams."""
+"""Bytes to and from upstreams: framing without I/O, and the only HTTP client of the gateway."""

@@ -1,4 +1,4 @@
-"""The body of one response, as httpx reads it."""
+"""The body of one response, as a stream for httpx."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from omen.wire._http1 import ResponseReader
 
 
 class ResponseBody(httpx.AsyncByteStream):
-    """The body of one response. A class, not a generator: a cancelled `__anext__` may be repeated.
+    """The body of one response.
 
-    It owns the connection until `aclose`, which hands it over to `release`. An error closes the
-    socket at once and not only then; the exchange is under way until `aclose` all the same, because
-    until then somebody holds the response.
+    It is a class, because a generator is finished after a cancelled `__anext__`; this one may be
+    called again.
+
+    It owns the connection until `aclose`, which calls `release`. An error closes the socket at
+    once. Even then the exchange is under way until `aclose`, because its owner still holds the
+    response.
     """
 
     def __init__(
@@ -41,11 +44,15 @@ class ResponseBody(httpx.AsyncByteStream):
                     raise httpx.StreamClosed
                 await self._connection.receive_into(self._response)
         except httpx.TransportError:
+            # At once: the owner may take its time until `aclose`, and the upstream should not
+            # generate for a response that is lost.
             await self._connection.aclose()
             raise
         return piece
 
     async def aclose(self) -> None:
+        """Give the connection back: it is kept or closed. A second call does nothing."""
         if not self._released:
+            # Before the await: a second call while this one closes must not release twice.
             self._released = True
             await self._release()

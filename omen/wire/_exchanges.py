@@ -1,4 +1,4 @@
-"""Which exchanges are under way, whose they are, and whose turn it is. It moves no bytes."""
+"""The exchanges under way: their owners, and which of them have a slot. It moves no bytes."""
 
 from __future__ import annotations
 
@@ -11,96 +11,101 @@ import trio
 from omen.wire._origin import Origin
 
 MAX_IN_USE_PER_ORIGIN = 1000
-"""A safety net, and not how load is steered: who may start an attempt is decided before anything
-reaches the wire, by a provider's `max_concurrency`, which is 256 unless it is configured. So in
-health nobody waits here. Should that decision have a hole, requests to one origin queue for a few
-seconds and then fail, instead of taking the file descriptors of every other one."""
+"""A safety net, not load control. A provider's `max_concurrency` (256 unless configured) limits the
+attempts before anything reaches the wire, so normally no exchange waits here. If that limit has a
+defect, the requests to one origin queue for a few seconds and then fail, instead of using up the
+file descriptors of the process."""
 
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One request and its response, from the call of the transport to the response's close.
+    """One request and its response, from the call of the transport to the close of the response.
 
-    `owner` is who asks, as the request's extension `omen.owner` says; None when it does not.
-    `began_at` is a time on trio's clock. It is `waiting` until it has its turn, and has no
-    connection before: its body is still being read (when that is an iterator), or as many exchanges
-    as may have their turn at its origin have it.
+    `owner` is the value of the request's extension `omen.owner`, or None. `waiting` is true until
+    the exchange has a slot; until then it has no connection. Either its request body is still being
+    read (from an iterator), or all slots of its origin are taken.
     """
 
     origin: Origin
     owner: object | None = field(repr=False)
-    began_at: float
     waiting: bool = True
 
 
 class Exchanges:
-    """Every exchange under way, oldest first, those that wait for their turn included.
+    """Every exchange under way, oldest first, including those that wait for a slot.
 
-    At each origin `limit` of them may have their turn at once; the others wait, first come, first
-    served. A turn is handed on in one synchronous step, so a waiter that is cancelled has either
-    not got it yet, and it goes to the next, or has it and gives it back by `end`: none is lost.
-    Of an origin that nobody uses, nothing is kept.
+    Each origin has `limit` slots. The other exchanges wait, first come, first served. `end` passes
+    a slot on in one synchronous step. So a waiter that is cancelled either has no slot yet, and the
+    slot goes to the next waiter, or has it and gives it back by `end`. No slot is lost.
+
+    Nothing is stored for an origin that is not in use.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._under_way: dict[Exchange, None] = {}  # a set that remembers the order
+        self._under_way: dict[Exchange, None] = {}  # used as a set that keeps the order
         self._taken: dict[Origin, int] = {}
-        self._lines: dict[Origin, trio.lowlevel.ParkingLot] = {}
+        self._queues: dict[Origin, trio.lowlevel.ParkingLot] = {}
 
     def begin(self, origin: Origin, owner: object | None) -> Exchange:
-        """Write an exchange down. Whoever begins one has to `end` it."""
-        exchange = Exchange(origin, owner, trio.current_time())
+        """Register and return an exchange. The caller must `end` it."""
+        exchange = Exchange(origin, owner)
         self._under_way[exchange] = None
         return exchange
 
     async def acquire(self, exchange: Exchange, *, within: float) -> None:
-        """Wait, for `within` seconds at most, until this exchange may have a connection.
+        """Wait for a slot at the exchange's origin, for `within` seconds at most.
 
-        When there is room it takes no checkpoint: nearly every request comes through here.
+        With a free slot there is no checkpoint, because nearly every request takes this path.
 
         **Raises.** `httpx.PoolTimeout`.
-        **Cancellation.** It waits no longer, and whose turn is next does not change.
+
+        **Cancellation.** The exchange leaves the queue; the order of the others does not change.
         """
         taken = self._taken.get(exchange.origin, 0)
         if taken < self._limit:
             self._taken[exchange.origin] = taken + 1
         else:
-            await self._stand_in_line(exchange.origin, within)
+            await self._wait_in_queue(exchange.origin, within)
+        # No await between getting the slot and this line: `end` releases a slot only of an exchange
+        # that does not wait any more.
         exchange.waiting = False
 
     def end(self, exchange: Exchange) -> None:
-        """Strike an exchange out, and let the next one have its turn."""
+        """Remove an exchange, and pass its slot on to the next waiter, if any."""
         del self._under_way[exchange]
         if exchange.waiting:
             return
-        if line := self._lines.get(exchange.origin):
-            line.unpark()  # who is woken has the turn from now on, so as many are taken as before
+        if queue := self._queues.get(exchange.origin):
+            # The woken waiter has the slot from now on, so the count does not change. Lowering it
+            # here and raising it in the waiter would let a newcomer overtake the queue.
+            queue.unpark()
         elif self._taken[exchange.origin] > 1:
             self._taken[exchange.origin] -= 1
         else:
             del self._taken[exchange.origin]
 
-    async def _stand_in_line(self, origin: Origin, within: float) -> None:
-        line = self._lines.setdefault(origin, trio.lowlevel.ParkingLot())
+    async def _wait_in_queue(self, origin: Origin, within: float) -> None:
+        queue = self._queues.setdefault(origin, trio.lowlevel.ParkingLot())
         try:
             with trio.move_on_after(within) as scope:
-                await line.park()
+                await queue.park()
         finally:
-            # The last to leave takes the line away, unless somebody has begun a new one meanwhile.
-            if not line and self._lines.get(origin) is line:
-                del self._lines[origin]
+            # The last waiter removes the queue. An earlier queue of this origin may have been
+            # removed and replaced meanwhile, and the new one must stay.
+            if not queue and self._queues.get(origin) is queue:
+                del self._queues[origin]
         if scope.cancelled_caught:
             raise httpx.PoolTimeout(f"{self._limit} requests to {origin} are under way already")
 
     @property
     def origins(self) -> frozenset[Origin]:
-        """Of which origins anything is kept here."""
-        return frozenset((*self._taken, *self._lines))
+        """The origins about which anything is stored here."""
+        return frozenset((*self._taken, *self._queues))
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
+        """The number of exchanges that wait for a slot."""
         return sum(exchange.waiting for exchange in self._under_way)
 
     def __iter__(self) -> Iterator[Exchange]:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as bytes: a request written, a response read. No I/O.
+"""HTTP/1.1 as bytes: writes a request, reads a response. No I/O.
 
-Whoever uses it owns the socket. One `ResponseReader` reads one response, so that nothing of an
-earlier exchange can leak into a later one.
+The caller owns the socket. One `ResponseReader` reads one response, so that nothing of an earlier
+exchange can leak into a later one.
 
 **Source.** RFC 9112 (read 2026-11-22).
 """
@@ -17,23 +17,23 @@ import httptools
 import httpx
 
 MAX_OVERHEAD = 64 * 1024
-"""Bytes that may come without being body: a head with the interim answers before it, or chunk
-sizes, extensions and trailers."""
+"""The limit of bytes that are not body: a head with the interim answers before it; or, after the
+head, chunk sizes, extensions and trailers."""
 
 BODY_PAYS = 64
-"""How many bytes of overhead each byte of body makes good. Honest upstreams send chunks of one byte
-(six bytes of framing), and some sign each chunk; one byte of body in every 60 KiB of extensions is
-nothing but a way round the limit."""
+"""The bytes of overhead that each byte of body offsets. Honest upstreams send chunks of one byte
+(six bytes of framing), and some sign each chunk. One byte of body per 60 KiB of extensions only
+serves to evade the limit."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE = re.compile(rb"[^\x00\r\n]*")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
-_OURS = frozenset({b"accept-encoding", b"content-length", b"transfer-encoding"})
+_SET_HERE = frozenset({b"accept-encoding", b"content-length", b"transfer-encoding"})
 _METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "CONNECT"})
 _VERSIONS = {"1.0": b"HTTP/1.0", "1.1": b"HTTP/1.1"}
-_ABOUT_THE_BODY = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
+_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
 _UNENCODED = frozenset({b"", b"identity"})
 
 
@@ -43,7 +43,7 @@ class IncompleteResponse(httpx.RemoteProtocolError):
 
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
-    """What comes before the body."""
+    """The part of a response before its body."""
 
     status: int
     headers: RawHeaders = field(repr=False)
@@ -54,18 +54,19 @@ class ResponseHead:
 def write_head(
     request: httpx.Request, target: bytes, extra: Iterable[tuple[bytes, bytes]]
 ) -> bytes:
-    """Write the head of a request whose body has been read into `request.content`.
+    """Return the head of a request whose body has been read into `request.content`.
 
-    The framing headers are ours: the body goes out whole, and must come back unencoded.
+    The framing headers are set here and replace the request's own: the body is sent whole, and the
+    response must come unencoded. `extra` are further headers, as (name, value).
 
-    **Raises.** `httpx.LocalProtocolError` for anything that would break out of its line (an API
-    key with a newline behind it, say); the message names the header and never its value.
+    **Raises.** `httpx.LocalProtocolError` for anything that would break out of its line (such as an
+    API key that ends with a newline). The message names the header and never its value.
     """
     if not _TARGET.fullmatch(target):
         raise httpx.LocalProtocolError("the request target has characters that HTTP does not allow")
     lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), target)]
     for name, value in (*request.headers.raw, *extra):
-        if name.lower() in _OURS:
+        if name.lower() in _SET_HERE:
             continue
         if not (_TOKEN.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
             raise httpx.LocalProtocolError(f"the header {name!r} cannot be written as HTTP")
@@ -78,19 +79,19 @@ def write_head(
 
 
 class ResponseReader:
-    """Reads one response out of bytes.
+    """Reads one response from bytes.
 
-    **Shape.** `feed` and `feed_eof` take what the socket gave and never raise; `take_head` gives
-    the head once it is there, `take_body` whatever body has come since the last time, as one
-    piece. `complete` is true once the response has ended by its own framing, `reusable` if the
-    connection is then fit for another exchange, or for the tunnel that was asked for.
+    **Shape.** `feed` and `feed_eof` take what the socket gave, and never raise. `take_head` returns
+    the head once it is complete. `take_body` returns the body that has come since the last call, as
+    one piece. `complete` is true once the response has ended by its own framing. `reusable` is true
+    if the connection may then carry another exchange, or the requested tunnel.
 
-    The parser is left as strict as it is. What it lets pass all the same and must not (statuses
-    below 100, a coding beside `chunked`, other protocols' versions) is refused here.
+    The parser keeps its strict defaults. A few things that it accepts are refused here: a status
+    below 100, a transfer coding besides `chunked`, the version of another protocol.
 
-    **Raises.** `httpx.RemoteProtocolError` from the two `take` methods, when all that came before
-    the fault has been taken; `IncompleteResponse` is the one that means an early end.
-    `httpx.DecodingError` for a body in an encoding we asked not to get.
+    **Raises.** `httpx.RemoteProtocolError` from the two `take` methods, after everything before the
+    fault has been taken. Its subclass `IncompleteResponse` means an early end.
+    `httpx.DecodingError` for a body in an encoding that the request excluded.
     """
 
     def __init__(self, method: str) -> None:
@@ -102,13 +103,13 @@ class ResponseReader:
         self._body_size = 0
         self._overhead = 0
         self._ends_with_connection = False
-        self._is_doubtful = False  # HTTP/1.0 knows no chunks (RFC 9112, section 6.1)
+        self._is_doubtful = False  # chunked, but HTTP/1.0 has no chunks (RFC 9112, section 6.1)
         self._failure: httpx.RequestError | None = None
         self.complete = False
         self.reusable = False
 
     def feed(self, data: bytes | bytearray) -> None:
-        """Take the next bytes. Behind a fault nothing is looked at any more."""
+        """Take the next bytes. After a fault it ignores everything."""
         if self._failure is not None:
             return
         in_head, body_before = self._head is None, self._body_size
@@ -120,34 +121,35 @@ class ResponseReader:
         self._bound(self._overhead + len(data) - body, 0 if in_head else body, in_head)
 
     def feed_eof(self) -> None:
-        """Take the end of the bytes, which is a proper end only for a body without a length."""
+        """Take the end of the bytes. Only a body without a length may end like this."""
         if self._head is not None and self._ends_with_connection:
             self.complete = True
         elif not self.complete and self._failure is None:
             self._failure = IncompleteResponse("the connection ended before the response did")
 
     def take_head(self) -> ResponseHead | None:
-        """Give the head, None while it is still on its way."""
+        """Return the head; None while it is incomplete."""
         if self._failure is not None and self._head is None:
             raise self._failure
         return self._head
 
     def take_body(self) -> bytes:
-        """Give the body that came since, `b""` when none did."""
+        """Return the body that has come since the last call; `b""` if there is none."""
         if not self._body:
             if self._failure is not None:
                 raise self._failure
             return b""
-        # What arrived together travels together: one piece costs its readers one wake-up.
+        # Bytes that arrived together are passed on together, so they cost the readers one wake-up.
         piece = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         return piece
 
-    # What httptools calls. It stops at an exception and raises one of its own.
+    # The callbacks of httptools. If one raises, httptools stops and raises its own exception.
 
     def on_message_begin(self) -> None:
         if self.complete:
-            self.reusable = False  # bytes behind a good answer spoil the connection, not the answer
+            # Bytes after a complete answer make the connection unusable, not the answer.
+            self.reusable = False
 
     def on_status(self, piece: bytes) -> None:
         if self._head is None:
@@ -158,8 +160,8 @@ class ResponseReader:
             return  # a trailer
         value = value.rstrip(b" \t")
         self._headers.append((name, value))
-        if (lowered := name.lower()) in _ABOUT_THE_BODY:
-            self._told.append((lowered, value.lower()))
+        if (lowered := name.lower()) in _BODY_HEADERS:
+            self._body_headers.append((lowered, value.lower()))
 
     def on_headers_complete(self) -> None:
         if self._head is not None:
@@ -168,10 +170,10 @@ class ResponseReader:
         if version not in _VERSIONS:
             self._refuse("the answer is not HTTP/1.1")
         if status == 101:
-            self._refuse("the upstream switched protocols unasked")
+            self._refuse("the upstream switched protocols without a request to do so")
         if status < 100:
-            self._refuse("there is no such status")
-        if status < 200:  # an interim answer: the real one is still to come
+            self._refuse("the status code is below 100")
+        if status < 200:  # an interim answer; the final one follows
             self._begin_head()
         else:
             self._begin_body(ResponseHead(status, self._headers, self._reason, _VERSIONS[version]))
@@ -191,45 +193,50 @@ class ResponseReader:
     def _begin_head(self) -> None:
         self._reason = b""
         self._headers: RawHeaders = []
-        self._told: RawHeaders = []  # those about the body, in small letters
+        self._body_headers: RawHeaders = []  # in lower case
 
     def _begin_body(self, head: ResponseHead) -> None:
-        codings = [value for name, value in self._told if name == b"transfer-encoding"]
-        encodings = [value for name, value in self._told if name == b"content-encoding"]
+        codings = [value for name, value in self._body_headers if name == b"transfer-encoding"]
+        encodings = [value for name, value in self._body_headers if name == b"content-encoding"]
         if codings not in ([], [b"chunked"]):
-            self._refuse("a transfer encoding other than chunked, or one given twice")
+            self._refuse("a transfer encoding other than chunked, or a repeated one")
         has_body = self._method not in ("HEAD", "CONNECT") and head.status not in (204, 304)
         if has_body and not _UNENCODED.issuperset(encodings):
-            self._refuse("compressed although identity was asked for", httpx.DecodingError)
+            self._refuse(
+                "compressed although the request allows identity only", httpx.DecodingError
+            )
         self._head = head
-        self._ends_with_connection = len(self._told) == len(encodings)  # no length, no chunks
+        # Neither a length nor chunks.
+        self._ends_with_connection = len(self._body_headers) == len(encodings)
         self._is_doubtful = bool(codings) and head.http_version == b"HTTP/1.0"
-        # The parser does not know that no body follows, whatever the headers say. What comes now
-        # is not ours to frame: after a HEAD we do not look, after a CONNECT it is the tunnel's.
+        # The parser does not know that no body follows, whatever the headers say. So the answer to
+        # a HEAD ends here, and after the answer to a CONNECT the bytes belong to the tunnel.
         is_tunnel = self._method == "CONNECT" and head.status < 300
         self.complete = is_tunnel or self._method == "HEAD"
         self.reusable = is_tunnel
 
     def _bound(self, overhead: int, body: int, in_head: bool) -> None:
-        """Keep account of what was not body, after a read, and end it when it is too much."""
+        """Update the count of bytes that are not body, and fail if there are too many."""
         overhead -= body * BODY_PAYS
         self._overhead = overhead if overhead > 0 else 0
         if overhead > MAX_OVERHEAD:
-            if in_head:  # too long is too long, also when its end came with the last read
+            if in_head:
+                # A head that is too long fails even if its end came with the last read: the size of
+                # the reads must not decide.
                 self._head, self.complete = None, False
             self._fail(f"more than {MAX_OVERHEAD} bytes of headers, trailers or chunk extensions")
         elif in_head and self._head is not None:
-            self._overhead = 0  # what comes with the body is counted anew
+            self._overhead = 0  # the count starts again for the body
 
     def _refuse(
         self, message: str, kind: type[httpx.RequestError] = httpx.RemoteProtocolError
     ) -> NoReturn:
-        """Fail out of what the parser calls, so that it looks at nothing behind the fault."""
+        """Fail from inside a callback. The exception stops the parser at the fault."""
         self._failure = kind(message)
         raise ValueError(message)
 
     def _fail(self, message: str, cause: Exception | None = None) -> None:
-        """Keep the first fault. What comes behind a complete answer is none of it."""
+        """Record the first fault. After a complete answer it only makes the connection unusable."""
         if self.complete:
             self.reusable = False
         elif self._failure is None:

@@ -1,4 +1,4 @@
-"""Looking host names up without letting one dead name take everybody's threads."""
+"""Looks up host names, with a limit of threads per name."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from weakref import WeakValueDictionary
 import trio
 
 THREADS_PER_NAME = 4
-"""Look-ups of one name at a time. A look-up takes milliseconds, so four serve hundreds of dials in
-a second; one that hangs hangs for half a minute, and then four are all that hang."""
+"""The number of look-ups of one name at a time. A look-up takes milliseconds, so four threads serve
+hundreds of connections per second. A look-up that hangs takes half a minute, and then no more than
+four threads hang."""
 
 
 class BoundedResolver(trio.abc.HostnameResolver):
-    """The system's resolver, with a limit for each name.
+    """The system's resolver, with a limit of threads for each name.
 
-    A look-up is a blocking call in a thread. One that is cancelled is left to itself, and holds
-    its place in its limiter until the system gives up. Trio counts all look-ups in the limiter that
-    every other use of threads shares, 40 in all; so while the name server of one provider is
-    silent, a few seconds of requests to it would keep everybody else waiting who looks a name up
-    or does anything in a thread. Here a name has a limiter of its own, which lives for as long as
-    somebody waits or a thread is out, and is forgotten then.
+    A look-up is a blocking call in a thread. A cancelled look-up is abandoned, but its thread holds
+    its place in the limiter until the system gives up. Trio counts all look-ups in the default
+    limiter, which every other use of threads shares (40 threads). So while the name server of one
+    provider does not answer, a few seconds of requests to that provider would block every other
+    look-up and every other use of threads. Here each name has a limiter of its own. It exists as
+    long as a task waits for it or a thread uses it.
 
-    There is no deadline: a look-up has its share of the one for connecting.
+    There is no deadline here: the timeout for connecting includes the look-up.
 
-    **Cancellation.** At once; the thread ends when the system lets it.
+    **Cancellation.** The call returns at once; the thread ends when the system call returns.
     """
 
     def __init__(self) -> None:
@@ -35,17 +36,17 @@ class BoundedResolver(trio.abc.HostnameResolver):
         return f"<BoundedResolver: {len(self._limiters)} being looked up>"
 
     def serve_this_run(self) -> None:
-        """Let trio's happy eyeballs ask here, unless somebody has said whom to ask.
+        """Make this the resolver of the current trio run, unless the run has one already.
 
-        Trio has one resolver a run and no other way to hand `open_tcp_stream` its addresses, so
-        this is for the whole run, on purpose: whatever else looks names up in this process could
-        otherwise take the threads away as well. It finds the same addresses.
+        Trio has one resolver per run, and `open_tcp_stream` takes its addresses from no other
+        source. The effect on the whole run is intended: any other look-up in this process could use
+        up the threads as well. The addresses are the same.
         """
-        former = trio.socket.set_custom_hostname_resolver(self)
-        if former is not None:
-            trio.socket.set_custom_hostname_resolver(former)
+        previous = trio.socket.set_custom_hostname_resolver(self)
+        if previous is not None:
+            trio.socket.set_custom_hostname_resolver(previous)
 
-    async def getaddrinfo(  # noqa: PLR0917  # as trio asks
+    async def getaddrinfo(  # noqa: PLR0917  # trio's interface
         self,
         host: bytes | None,
         port: bytes | str | int | None,
@@ -54,7 +55,8 @@ class BoundedResolver(trio.abc.HostnameResolver):
         proto: int = 0,
         flags: int = 0,
     ) -> Any:
-        """Look a name up."""
+        """Return the addresses of a name; see `socket.getaddrinfo`."""
+        # The dictionary holds the limiter weakly; this local name keeps it alive while we wait.
         limiter = self._limiters.get(host)
         if limiter is None:
             limiter = self._limiters[host] = trio.CapacityLimiter(THREADS_PER_NAME)
@@ -66,7 +68,7 @@ class BoundedResolver(trio.abc.HostnameResolver):
         )
 
     async def getnameinfo(self, sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
-        """Look an address up: nobody here does, and it is as trio would do it."""
+        """Return the name of an address, as trio would. OMEN does not use it."""
         return await trio.to_thread.run_sync(
             socket.getnameinfo, sockaddr, flags, abandon_on_cancel=True
         )

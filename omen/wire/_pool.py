@@ -1,7 +1,8 @@
 """Which idle connections are kept, and for how long. It closes nothing itself.
 
-Everything here is synchronous: a method changes the state in one step and gives back the
-connections that its caller now has to close.
+Every method is synchronous: it changes the state in one step and returns the connections that the
+caller must close. Closing awaits, and other tasks run meanwhile. A connection that is to be closed
+has left the pool by then, so no other task can take it.
 """
 
 from __future__ import annotations
@@ -14,40 +15,52 @@ from omen.wire._origin import Origin
 
 
 class IdlePool:
-    """Idle connections by origin, last in first out: the few that suffice stay warm.
+    """Idle connections by origin, last in, first out.
 
-    **Units.** `expiry` and all times are float seconds on trio's clock.
+    **Units.** `expiry` is in seconds; times are on trio's clock.
     """
 
     def __init__(self, *, max_per_origin: int, expiry: float) -> None:
         self._max_per_origin = max_per_origin
         self._expiry = expiry
-        self._stacks: dict[Origin, deque[Connection]] = {}  # the longest idle leftmost
+        # Each stack is sorted by idle time, the longest idle leftmost, because `keep` appends on
+        # the right and `now` never decreases. No stack is empty.
+        self._stacks: dict[Origin, deque[Connection]] = {}
 
     def take(self, origin: Origin) -> Connection | None:
-        """Give the connection that has been idle for the shortest time."""
+        """Remove and return the connection that has been idle for the shortest time."""
         stack = self._stacks.get(origin)
         if stack is None:
             return None
+        # Last in, first out: the upstream is least likely to have closed this one. After a burst
+        # the rest stays unused and expires, so no more connections are kept than are needed.
         connection = stack.pop()
         if not stack:
+            # Origins change with the configuration, and an origin without connections is nothing
+            # to remember.
             del self._stacks[origin]
         return connection
 
     def keep(self, origin: Origin, connection: Connection, now: float) -> list[Connection]:
-        """Keep a connection; give those that are one too many, the longest idle first."""
+        """Add a connection; return the surplus ones, the longest idle first."""
         connection.idle_since = now
         stack = self._stacks.setdefault(origin, deque())
         stack.append(connection)
+        # The oldest goes, not the new one: the upstream will close the oldest first. With a limit
+        # of 0 the new connection itself is the surplus.
         surplus = [stack.popleft() for _ in range(len(stack) - self._max_per_origin)]
         if not stack:
             del self._stacks[origin]
         return surplus
 
     def expire(self, now: float) -> list[Connection]:
-        """Give up every connection that has been idle for the expiry, at whatever origin."""
+        """Remove and return every connection that has been idle for the expiry."""
         expired: list[Connection] = []
+        # Every origin, because no task in the background does this: the connections of an origin
+        # without requests are closed when a request goes to another one. The list is a copy,
+        # because the loop removes entries.
         for origin, stack in list(self._stacks.items()):
+            # The stack is sorted, so the first one that has not expired ends the search.
             while stack and now - stack[0].idle_since >= self._expiry:
                 expired.append(stack.popleft())
             if not stack:
@@ -55,7 +68,7 @@ class IdlePool:
         return expired
 
     def clear(self) -> list[Connection]:
-        """Give up everything."""
+        """Remove and return all connections."""
         connections = [connection for stack in self._stacks.values() for connection in stack]
         self._stacks.clear()
         return connections
@@ -64,5 +77,5 @@ class IdlePool:
         return sum(map(len, self._stacks.values()))
 
     def counts(self) -> Mapping[Origin, int]:
-        """How many are idle at each origin."""
+        """Return the number of idle connections at each origin."""
         return {origin: len(stack) for origin, stack in self._stacks.items()}

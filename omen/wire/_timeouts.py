@@ -1,4 +1,4 @@
-"""How long the parts of an exchange may take, as httpx says it in a request."""
+"""The timeouts of the parts of an exchange, as an httpx request carries them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """What bounds one exchange, in seconds; None is no bound.
+    """The timeouts of one exchange, in seconds; None means no timeout.
 
-    `pool` is for the wait for a turn, `connect` for the way from a name to a stream (look-up, TCP,
-    proxy and TLS together), `read` for each wait for bytes, `write` for each part of the request.
+    `pool` is for the wait for a slot, `connect` for opening the stream (look-up, TCP, proxy and TLS
+    together), `read` for each wait for bytes, `write` for each part of the request.
     """
 
     connect: float = inf
@@ -22,13 +22,13 @@ class Timeouts:
     write: float | None = None
 
     def of(self, request: httpx.Request) -> Timeouts:
-        """Give what holds for this request: its extension `timeout` over what holds otherwise.
+        """Return the timeouts for a request: these, replaced by those of its extension `timeout`.
 
-        A None in it takes nothing away: connecting and queueing are always bounded. OMEN's own
-        requests have no such extension, because their deadlines are scopes around them.
+        A None in the extension replaces nothing, so connecting and queueing always have a timeout.
+        OMEN's own requests have no such extension; their deadlines are scopes around the exchange.
         """
-        asked = request.extensions.get("timeout")
-        if asked is None:
+        extension = request.extensions.get("timeout")
+        if extension is None:
             return self
-        given = {name: asked.get(name) for name in ("connect", "pool", "read", "write")}
+        given = {name: extension.get(name) for name in ("connect", "pool", "read", "write")}
         return replace(self, **{name: s for name, s in given.items() if s is not None})

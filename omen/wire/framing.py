@@ -1,4 +1,4 @@
-"""Which reader takes the bytes of which framing apart."""
+"""The reader for each framing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from omen.wire.sse import SSEReader
 
 
 class FrameReader(Protocol):
-    """Turns the bytes of one answer into frames, however they were cut. One per answer; no I/O."""
+    """Turns the bytes of one answer into frames, wherever the pieces are cut. No I/O.
+
+    Each answer needs a reader of its own.
+    """
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take the next bytes; give the frames they completed.
+        """Take the next bytes; return the frames that they completed.
 
         **Raises.** `UpstreamFailure` (`PROTOCOL`) for a frame larger than the reader's limit.
         """
         ...
 
     def end(self) -> list[Frame]:
-        """Say that there are no more bytes; give what the framing lets the end complete."""
+        """Take the end of the bytes; return the frames that it completes."""
         ...
 
 
@@ -31,5 +34,5 @@ _READERS: dict[Framing, type[SSEReader] | type[NDJSONReader]] = {
 
 
 def make_reader(framing: Framing) -> FrameReader:
-    """Make the reader for one answer."""
+    """Return a reader for one answer."""
     return _READERS[framing]()

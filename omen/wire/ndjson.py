@@ -1,6 +1,6 @@
 """Newline-delimited JSON: bytes to frames, incrementally.
 
-It knows where a line ends (at LF and nowhere else), and nothing of what the line says.
+It splits the bytes into lines, at LF only. It does not parse the JSON.
 
 **Source.** github.com/ndjson/ndjson-spec, version 1.0.0 (read 2026-11-22).
 """
@@ -11,16 +11,16 @@ from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import Frame
 
 DEFAULT_LIMIT = 8 * 1024 * 1024
-"""Bytes of one line."""
+"""The maximum size of one line, in bytes."""
 
 _BLANK = b" \t\r"
 
 
 class NDJSONReader:
-    """Takes one stream of lines apart.
+    """Splits one stream into lines.
 
-    **Shape.** `feed` gives the lines that its bytes completed, in order, without blanks around
-    them and without blank lines. `end` gives the last line if it had no newline.
+    **Shape.** `feed` returns the lines that its bytes completed, in order, stripped, without blank
+    lines. `end` returns the last line if it has no newline.
 
     **Raises.** `UpstreamFailure` (`PROTOCOL`) from `feed`, for a line of more than `limit` bytes.
     """
@@ -30,7 +30,7 @@ class NDJSONReader:
         self._partial = bytearray()  # a line whose newline has not come yet
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take the next bytes; give the frames they completed."""
+        """Take the next bytes; return the frames that they completed."""
         if b"\n" not in data:
             self._partial += data
             self._check_size(len(self._partial))
@@ -44,7 +44,7 @@ class NDJSONReader:
         return _frames(lines)
 
     def end(self) -> list[Frame]:
-        """Give the last line, which counts without its newline."""
+        """Return the last line, which needs no newline."""
         last = bytes(self._partial)
         self._partial.clear()
         return _frames([last])

@@ -1,7 +1,7 @@
 """Server-sent events: bytes to frames, incrementally.
 
-It knows lines and fields, and nothing of what the data says. Lines end at LF, CR or CRLF and
-nowhere else: U+2028 and its like are ordinary characters inside a JSON string.
+It splits the bytes into lines and fields. It does not parse the data. Lines end at LF, CR or CRLF
+only; U+2028 and similar characters may occur inside a JSON string.
 
 **Source.** WHATWG HTML, "Server-sent events", section 9.2.6 (read 2026-11-22).
 """
@@ -12,16 +12,18 @@ from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import Frame
 
 DEFAULT_LIMIT = 8 * 1024 * 1024
-"""Bytes of one event. A single delta can be hundreds of kB (tool arguments, images)."""
+"""The maximum size of one event, in bytes. A single delta may have hundreds of kB (tool arguments,
+images)."""
 
 _BOM = b"\xef\xbb\xbf"
 
 
 class SSEReader:
-    """Takes one event stream apart.
+    """Splits one event stream into events.
 
-    **Shape.** `feed` gives the events that its bytes completed, in order, `id` and `retry` left
-    out. An event without data is nothing. What has no blank line behind it at the end is dropped.
+    **Shape.** `feed` returns the events that its bytes completed, in order. `id` and `retry` are
+    ignored. An event without data is dropped, and so is an event without a blank line after it at
+    the end of the stream.
 
     **Raises.** `UpstreamFailure` (`PROTOCOL`) from `feed`, for an event of more than `limit` bytes.
     """
@@ -33,7 +35,7 @@ class SSEReader:
         self._after_cr = False
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take the next bytes; give the frames they completed."""
+        """Take the next bytes; return the frames that they completed."""
         if not self._begun:
             data = self._without_bom(data)
         if self._after_cr or b"\r" in data:
@@ -45,7 +47,7 @@ class SSEReader:
         return self._split(data)
 
     def end(self) -> list[Frame]:
-        """Drop what is left, as the specification wants it."""
+        """Drop the incomplete event, as the specification requires."""
         self._partial.clear()
         return []
 
@@ -58,7 +60,7 @@ class SSEReader:
             self._check_size(max(len(rest), *map(len, blocks)))
         frames = []
         for block in blocks:
-            # Nearly every event of nearly every upstream is one line with one space.
+            # The fast path: nearly every event of nearly every upstream is one such line.
             if block.startswith(b"data: ") and b"\n" not in block:
                 if len(block) > 6:
                     frames.append(Frame(block[6:]))
@@ -67,7 +69,11 @@ class SSEReader:
         return frames
 
     def _completes_event(self, data: bytes) -> bool:
-        """Look for a blank line in the new bytes only: a huge event is not searched again."""
+        """Return whether the new bytes complete an event.
+
+        Only the new bytes are searched. Searching the whole of a large event for each piece would
+        take quadratic time.
+        """
         return b"\n\n" in data or (data[:1] == b"\n" and self._partial[-1:] == b"\n")
 
     def _without_bom(self, data: bytes) -> bytes:
@@ -80,9 +86,10 @@ class SSEReader:
         return data.removeprefix(_BOM)
 
     def _with_lf_only(self, data: bytes) -> bytes:
-        """Make every line end an LF.
+        """Return the data with every line end as LF.
 
-        A CR that comes last is an end already; should the other half of a CRLF follow, it goes.
+        A CR at the end of the data ends its line at once. If the next data begins with LF, the two
+        were one CRLF, and the LF is dropped.
         """
         if not data:
             return data
@@ -102,7 +109,7 @@ class SSEReader:
 
 
 def _parse_event(block: bytes) -> Frame | None:
-    """Read the lines of one event. A comment is a field without a name."""
+    """Return the frame of one event; None if it has no data. A comment is a field without name."""
     data: list[bytes] = []
     event = b""
     for line in block.split(b"\n"):

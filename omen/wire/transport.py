@@ -1,7 +1,7 @@
-"""The one place that speaks HTTP to upstreams: httpx's transport interface over trio streams.
+"""The HTTP client for upstreams: httpx's transport interface over trio streams.
 
-HTTP/1.1 only, because there the close of a stream is the close of a socket, and an upstream learns
-within milliseconds that it has lost. It knows no provider and reads no body.
+It speaks HTTP/1.1 only: there, closing a stream closes a socket, so an upstream notices within
+milliseconds that its attempt is cancelled. It knows no provider and parses no body.
 """
 
 from __future__ import annotations
@@ -17,48 +17,49 @@ from omen.wire._connection import Connection, closed_on_failure
 from omen.wire._dial import Dialer, default_ssl_context
 from omen.wire._exchanges import MAX_IN_USE_PER_ORIGIN, Exchange, Exchanges
 from omen.wire._http1 import ResponseReader, write_head
-from omen.wire._origin import Dial, Origin
+from omen.wire._origin import Dial, Origin, Proxies
 from omen.wire._pool import IdlePool
-from omen.wire._proxy import Proxies
 from omen.wire._timeouts import Timeouts
 
 __all__ = ["Dial", "Exchange", "Origin", "Transport"]
 
 _ONE_SEND = 64 * 1024
-"""Up to this size head and body are joined and leave in one packet train; beyond it the copy
-costs more than the second call."""
+"""Up to this size head and body are joined and sent by one call. Above it the copy costs more than
+a second call."""
 
 _UNREACHABLE = (OSError, trio.BrokenResourceError, ValueError)
-"""What a dial raises; a ValueError for a name that no look-up and no certificate could be about."""
+"""The exceptions of a dial; ValueError for a host name that no look-up or certificate accepts."""
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Carries out requests, each on a connection of its own while it lasts.
+    """Carries out requests. Each has a connection of its own until its response is closed.
 
-    **Shape.** The response's `stream` gives, at each step, all the body that one read brought. It
-    must be closed, also after an error: after an exchange that ended by its own framing that leaves
-    the connection for the next one; after any other (closed before the end, an error, a
-    cancellation) the socket is closed at once. Requests are sent whole, a body that is an iterator
-    too; redirects are returned, not followed; HEAD's connection is not kept.
+    **Shape.** Each step of the response's `stream` gives all the body that one read brought. The
+    stream must be closed, also after an error. If the response has ended by its own framing, the
+    connection is then kept for the next exchange. Otherwise (closed early, an error, a
+    cancellation) the socket is closed at once. Requests are sent whole, even if the body is an
+    iterator. Redirects are returned, not followed. The connection of a HEAD is not kept.
 
     A request may carry two extensions: `timeout`, as httpx's client sets it, and `omen.owner`,
-    which shows in `exchanges`. Without the first, only connecting and the wait for a turn are
-    bounded, each by `connect_timeout`: any other deadline belongs to the caller.
+    which appears in `exchanges`. Without the first, only connecting and the wait for a slot have a
+    timeout, each `connect_timeout` seconds. Any other deadline belongs to the caller.
 
-    A kept connection that breaks within `repeat_within` seconds of a request, or within the time it
-    took to connect, is replaced by a fresh one, once; see `_closed_as_we_wrote`.
+    A kept connection may break within `repeat_within` seconds of a request, or within the time it
+    took to connect. Then the request is repeated on a new connection, once; see
+    `_closed_as_we_wrote`.
 
-    At most `max_in_use_per_origin` exchanges at one origin have their turn; the rest wait for it.
+    At most `max_in_use_per_origin` exchanges have a connection to one origin; the others wait for
+    a slot.
 
-    **Raises.** httpx's errors. `RemoteProtocolError` for what is not HTTP, its subclass
+    **Raises.** httpx's errors. `RemoteProtocolError` for bytes that are not HTTP, its subclass
     `IncompleteResponse` for a connection that ended too early; `DecodingError` for an answer that
-    is compressed although identity was asked for.
+    is compressed although the request allows identity only.
 
-    **Cancellation.** No socket is left open and no turn is lost. The body's iterator may be
-    cancelled and asked again; nothing is lost.
+    **Cancellation.** No socket is left open and no slot is lost. A cancelled read of the body may
+    be repeated and loses nothing.
 
-    There is no task in the background: an idle connection is examined when it would be used, and
-    expired ones are closed when the next request comes.
+    There is no background task: an idle connection is checked when it is about to be used, and
+    expired ones are closed by the next request.
     """
 
     def __init__(
@@ -87,16 +88,16 @@ class Transport(httpx.AsyncBaseTransport):
 
     @property
     def sockets_in_use(self) -> int:
-        """How many exchanges are under way: requests whose responses are not closed yet.
+        """The number of exchanges under way: requests whose responses are not closed yet.
 
-        Those that still connect count, and those that wait for their turn: each has an owner who
-        counts on it, so that live attempts and sockets in use are one number at every moment.
+        An exchange that still connects or waits for a slot counts as well. So the number of live
+        attempts and the number of sockets in use are equal at every moment.
         """
         return len(self._exchanges)
 
     @property
     def sockets_idle(self) -> int:
-        """Connections kept for a next exchange."""
+        """The number of connections kept for later exchanges."""
         return len(self._idle)
 
     def __repr__(self) -> str:
@@ -107,18 +108,19 @@ class Transport(httpx.AsyncBaseTransport):
         return f"<Transport: {state}{in_use}, {len(self._idle)} idle{where}>"
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; come back with the head of its response."""
+        """Send a request; return once the head of its response has come."""
         self._refuse_if_closed()
         owner = request.extensions.get("omen.owner")
         exchange = self._exchanges.begin(Origin.of(request.url), owner)
         try:
             return await self._respond(request, exchange)
         except BaseException:
+            # Until here no caller holds the response, so nothing else can end the exchange.
             self._exchanges.end(exchange)
             raise
 
     async def aclose(self) -> None:
-        """Close what is idle and refuse what is new. Exchanges under way end as they will."""
+        """Close the idle connections and refuse new requests. Running exchanges go on."""
         self._closed = True
         for connection in self._idle.clear():
             await connection.aclose()
@@ -137,6 +139,7 @@ class Transport(httpx.AsyncBaseTransport):
             try:
                 return await self._exchange(kept, exchange, request.method, parts, timeouts)
             except httpx.TimeoutException:
+                # A timeout is no break: the upstream may have read the request.
                 raise
             except httpx.TransportError:
                 if not self._closed_as_we_wrote(kept):
@@ -145,23 +148,24 @@ class Transport(httpx.AsyncBaseTransport):
         return await self._exchange(fresh, exchange, request.method, parts, timeouts)
 
     def _closed_as_we_wrote(self, connection: Connection) -> bool:
-        """Whether the upstream closed an idle connection just as the request was on its way.
+        """Return whether the upstream closed the idle connection while the request was on its way.
 
-        Only then has it not read the request, and the request may be sent again on a fresh
-        connection (RFC 9110 9.2.2, read 2026-11-30: a method that is not idempotent is repeated
-        only when it is known not to have been applied). No byte of an answer has come, and the
-        break is there within about a round trip, for which the time it took to connect stands in.
-        A break that comes later may end seconds of paid work: it is a failure of the attempt like
-        any other, for the books and for the breaker.
+        Only then has the upstream not read the request, and the request may be repeated on a new
+        connection (RFC 9110 9.2.2, read 2026-11-30: a request that is not idempotent may be
+        repeated only if it is known not to have been applied). The signs are: no byte of an answer
+        has come, and the break came within about one round trip, measured by the time it took to
+        connect. A later break may end seconds of paid work, so it counts as a failed attempt, in
+        the ledger and in the breaker.
         """
-        gone = trio.current_time() - connection.began_at
-        return not connection.answered and gone <= max(self._repeat_within, connection.took)
+        elapsed = trio.current_time() - connection.began_at
+        limit = max(self._repeat_within, connection.connect_seconds)
+        return not connection.answered and elapsed <= limit
 
     def _write(self, request: httpx.Request, origin: Origin) -> list[bytes]:
         proxy = None if origin.is_tls else self._proxies.find(origin)
         if proxy is None:
             head = write_head(request, request.url.raw_path, ())
-        else:  # a proxy that forwards wants to know where to
+        else:  # a forwarding proxy needs the absolute URL
             absolute = b"http://" + request.url.netloc + request.url.raw_path
             head = write_head(request, absolute, proxy.headers)
         whole = len(head) + len(request.content) <= _ONE_SEND
@@ -170,6 +174,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def _reuse(self, origin: Origin) -> Connection | None:
         for expired in self._idle.expire(trio.current_time()):
             await expired.aclose()
+        # Taking and checking is one synchronous step, so the check still holds when it is used.
         while (connection := self._idle.take(origin)) is not None:
             if not connection.is_stale():
                 return connection
@@ -177,7 +182,7 @@ class Transport(httpx.AsyncBaseTransport):
         return None
 
     async def _connect(self, origin: Origin, timeouts: Timeouts) -> Connection:
-        self._refuse_if_closed()  # it may have been closed while this request waited for its turn
+        self._refuse_if_closed()  # it may have been closed while this request waited for a slot
         began = trio.current_time()
         try:
             with trio.fail_after(timeouts.connect):
@@ -186,7 +191,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout(f"no connection to {origin} in time") from error
         except _UNREACHABLE as error:
             raise httpx.ConnectError(f"no connection to {origin}") from error
-        return Connection(stream, took=trio.current_time() - began)
+        return Connection(stream, connect_seconds=trio.current_time() - began)
 
     async def _exchange(
         self,
@@ -220,4 +225,6 @@ class Transport(httpx.AsyncBaseTransport):
             for surplus in to_close:
                 await surplus.aclose()
         finally:
+            # After the close: an exchange counts as a socket in use, so it must not end before its
+            # socket is closed.
             self._exchanges.end(exchange)

@@ -1,6 +1,7 @@
-"""One request to an upstream and its response, as a context. Foreign errors are renamed here, once.
+"""One request to an upstream and its response, as an async context manager.
 
-It works over any httpx transport: ours, or a `MockTransport` in tests. It knows no provider.
+It renames httpx's errors, once. It works over any httpx transport: `Transport`, or a
+`MockTransport` in tests. It knows no provider.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from omen.core.frames import WireRequest
 from omen.wire._http1 import IncompleteResponse
 
 CLOSE_TIMEOUT = 1.0
-"""What a foreign transport may take to close, in seconds. Ours closes at once."""
+"""The timeout in seconds for closing a foreign transport's response. `Transport` closes at once."""
 
 _Names = tuple[tuple[type[Exception], FailureKind, str], ...]
 
@@ -29,24 +30,25 @@ _BEFORE_BODY: _Names = (
     (httpx.ProxyError, FailureKind.CONNECTION, "could not connect through the proxy"),
     (httpx.NetworkError, FailureKind.CONNECTION, "the connection broke before the answer began"),
     (IncompleteResponse, FailureKind.CONNECTION, "the connection broke before the answer began"),
-    (httpx.DecodingError, FailureKind.PROTOCOL, "the answer came compressed"),
-    (httpx.RemoteProtocolError, FailureKind.PROTOCOL, "the answer is not proper HTTP"),
+    (httpx.DecodingError, FailureKind.PROTOCOL, "the answer is compressed"),
+    (httpx.RemoteProtocolError, FailureKind.PROTOCOL, "the answer is not valid HTTP"),
     (Exception, FailureKind.UPSTREAM_MISCONFIGURED, "the request cannot be written as HTTP"),
 )
 
 _IN_BODY: _Names = (
-    (httpx.TimeoutException, FailureKind.TIMEOUT, "the answer did not go on in time"),
+    (httpx.TimeoutException, FailureKind.TIMEOUT, "the answer did not continue in time"),
     (httpx.NetworkError, FailureKind.TRUNCATED, "the connection broke in the middle of the answer"),
     (IncompleteResponse, FailureKind.TRUNCATED, "the connection ended in the middle of the answer"),
-    (Exception, FailureKind.PROTOCOL, "the answer is not proper HTTP"),
+    (Exception, FailureKind.PROTOCOL, "the answer is not valid HTTP"),
 )
-"""The first that fits. The messages are our own: httpx's may quote a URL or a header."""
+"""The first row that matches applies. The messages are OMEN's: httpx's may quote a URL or a header.
+"""
 
 
 class UpstreamResponse:
-    """A response whose body is still to be read.
+    """A response whose body has not been read yet.
 
-    `headers` has lower-case names; a repeated one is joined with a comma.
+    `headers` has lower-case names; the values of a repeated header are joined with a comma.
     """
 
     def __init__(self, response: httpx.Response) -> None:
@@ -60,16 +62,16 @@ class UpstreamResponse:
         return f"<UpstreamResponse {self.status}>"
 
     async def receive(self) -> bytes:
-        """Give the next piece of the body, `b""` at its proper end.
+        """Return the next piece of the body; `b""` at its end.
 
         **Raises.** `UpstreamFailure`: `TRUNCATED` when the connection ended first, `PROTOCOL` for
-        what is not HTTP. Another candidate may help.
+        bytes that are not HTTP. Another candidate may help.
 
-        **Cancellation.** It may be called again and nothing is lost, if that holds for the
-        transport's stream, as it does for ours.
+        **Cancellation.** It may be called again and loses nothing, if that holds for the stream of
+        the transport. It holds for `Transport`.
         """
         try:
-            # Some streams have empty pieces; only the iterator's own end is the end.
+            # Some streams give empty pieces. Only the end of the iterator is the end of the body.
             async for piece in self._iterator:
                 if piece:
                     return piece
@@ -78,14 +80,14 @@ class UpstreamResponse:
         return b""
 
     async def read_body(self, limit: int = 1024 * 1024) -> bytes:
-        """Read the body to its end, or its first `limit` bytes. **Raises** as `receive` does."""
+        """Return the whole body, or its first `limit` bytes. **Raises.** As `receive`."""
         body = bytearray()
         while len(body) < limit and (piece := await self.receive()):
             body += piece
         return bytes(body[:limit])
 
     async def _aclose(self) -> None:
-        if isinstance(self._iterator, AsyncGenerator):  # never so over our own transport
+        if isinstance(self._iterator, AsyncGenerator):  # only with a foreign transport
             await self._iterator.aclose()
         await self._stream.aclose()
 
@@ -94,17 +96,17 @@ class UpstreamResponse:
 async def open_response(
     transport: httpx.AsyncBaseTransport, request: WireRequest, owner: object | None = None
 ) -> AsyncIterator[UpstreamResponse]:
-    """Send a request; inside, its response can be read; afterwards nothing of it is left.
+    """Send a request; read its response inside the block. Afterwards the exchange has ended.
 
-    `owner` is who asks: our own transport names it with the exchange, from its first step to its
-    last. Read to the end (`b""`) to let the connection serve again; leave earlier to close it at
-    once.
+    `owner` is the owner of the exchange, which `Transport` shows as long as the exchange is under
+    way. Read to the end (`b""`) to let the connection be reused. Leave the block earlier to close
+    the connection at once.
 
-    **Raises.** `UpstreamFailure`: `CONNECTION` or `TIMEOUT` when nothing came of it, `PROTOCOL`
-    when the answer is not HTTP, `UPSTREAM_MISCONFIGURED` when the request cannot be written (a bad
-    URL, an API key with a newline). Another candidate may help.
+    **Raises.** `UpstreamFailure`: `CONNECTION` or `TIMEOUT` when no answer came, `PROTOCOL` when
+    the answer is not HTTP, `UPSTREAM_MISCONFIGURED` when the request cannot be written (a bad URL,
+    an API key with a newline). Another candidate may help.
 
-    **Cancellation.** The socket is closed on every way out, before the block is left.
+    **Cancellation.** The socket is closed before the block is left.
     """
     try:
         response = await transport.handle_async_request(
@@ -128,7 +130,7 @@ async def open_response(
 
 @lru_cache(maxsize=256)
 def _url(text: str) -> httpx.URL:
-    """Parse a URL; an upstream has few, and httpx takes its time over one."""
+    """Return a parsed URL. It is cached: an upstream has few URLs, and httpx parses slowly."""
     return httpx.URL(text)
 
 

@@ -1,8 +1,8 @@
-"""When two answers are the same one, and which of them has won. Pure.
+"""When two answers count as equal, and which answer has the most votes. Pure.
 
-Models that agree do not say so in the same letters. So texts are compared without case, without
-what is only layout, and without the marks around them; and a call of a tool by its name and its
-arguments, whatever order the keys are in.
+Models that agree seldom use exactly the same characters. So texts are compared without case,
+without layout, and without the punctuation around them. Tool calls are compared by their names and
+their arguments; the order of the arguments' keys does not count.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from collections.abc import Hashable, Sequence
 
 from omen.core.events import Event, RefusalDelta, TextDelta, ToolCallDelta
 
-_AROUND = " \t\n.!`*\"'\u201c\u201d\u2018\u2019"
+_STRIPPED = " \t\n.!`*\"'\u201c\u201d\u2018\u2019"
+"""Characters that are removed at both ends of a text."""
 
 
 def canonical_answer(events: Sequence[Event]) -> Hashable:
-    """Say what an answer comes to; equal for answers that agree."""
+    """Return the canonical form of an answer. The forms of answers that agree are equal."""
     calls = _calls(events)
     if calls:
         return tuple(calls)
     text = "".join(e.text for e in events if isinstance(e, TextDelta | RefusalDelta))
     words = unicodedata.normalize("NFKC", text).casefold().split()
-    return " ".join(words).strip(_AROUND)
+    return " ".join(words).strip(_STRIPPED)
 
 
 def _calls(events: Sequence[Event]) -> list[tuple[str, str]]:
@@ -34,28 +35,31 @@ def _calls(events: Sequence[Event]) -> list[tuple[str, str]]:
         if isinstance(event, ToolCallDelta):
             names[event.index] = names.get(event.index) or event.name or ""
             arguments[event.index] += event.arguments
-    # Which of two calls came first is the model's whim: they are to run side by side.
-    return sorted((name, _canonical(arguments[index])) for index, name in names.items())
+    # Sorted: calls of one turn run side by side, so their order means nothing.
+    return sorted((name, _canonical_json(arguments[index])) for index, name in names.items())
 
 
-def _canonical(arguments: str) -> str:
+def _canonical_json(arguments: str) -> str:
     try:
         return json.dumps(json.loads(arguments or "{}"), sort_keys=True)
     except ValueError:
         return arguments.strip()
 
 
-def is_decided(opinions: Sequence[Hashable], to_come: int) -> bool:
-    """Whether no other answer can catch up with the one that most agree on."""
-    votes = [count for _, count in Counter(opinions).most_common(2)]
+def is_decided(answers: Sequence[Hashable], to_come: int) -> bool:
+    """Return whether no other answer can still reach the votes of the leading one.
+
+    `answers` holds the canonical form of each complete draft. `to_come`: the drafts still running.
+    """
+    votes = [count for _, count in Counter(answers).most_common(2)]
     if not votes:
         return False
     second = votes[1] if len(votes) > 1 else 0
     return second + to_come < votes[0]
 
 
-def winners(opinions: Sequence[Hashable]) -> list[int]:
-    """List who holds an opinion that nobody's has more votes than, by index."""
-    votes = Counter(opinions)
+def winners(answers: Sequence[Hashable]) -> list[int]:
+    """Return the indexes of the drafts whose answer has the most votes; several on a tie."""
+    votes = Counter(answers)
     most = max(votes.values())
-    return [index for index, held in enumerate(opinions) if votes[held] == most]
+    return [index for index, answer in enumerate(answers) if votes[answer] == most]

@@ -1,8 +1,8 @@
-"""Drafts: several answers to one question, each whole, side by side.
+"""Drafts: several complete answers to one request, side by side.
 
-A draft is an attempt of which nothing goes to the client until it is chosen. Its task reads it to
-its end and then waits, still owning it, until there has been a decision: so that the chosen one can
-commit, and every other one, finished or not, is closed by the same cancel.
+A draft is an attempt whose events do not go to the client until the draft is chosen. Its task reads
+the attempt to its end and then waits for the decision, while it still owns the attempt. So the
+chosen draft can commit, and one cancel closes every other draft, complete or not.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from omen.core.errors import (
 )
 from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta
 from omen.core.plan import Attempt, OpenAttempt, Plan
-from omen_strategies.kit import Gate
+from omen_strategies.kit import Gate, read_prelude
 
 LONGEST_DRAFT = 4 << 20
-"""Characters; what is longer is no draft but a flood, and must not fill the memory."""
+"""Characters. A longer draft is a flood and must not fill the memory."""
 
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """One whole answer. `order` is its candidate's place in the plan."""
+    """One draft. `order` is the place of its candidate in the plan."""
 
     candidate: Candidate
     order: int
@@ -39,17 +39,20 @@ class Draft:
 
     @property
     def text(self) -> str:
-        """What a reader would see of it."""
+        """The visible text of the draft."""
         return "".join(event.text for event in self.events if isinstance(event, TextDelta))
 
     @property
     def rank(self) -> tuple[float, int]:
-        """Order drafts from the best candidate on."""
+        """The sort key of drafts: the best candidate first, then the plan's order."""
         return -self.candidate.score, self.order
 
 
 class Drafts:
-    """Runs k candidates to their ends. A failed one is not replaced: it lowers k."""
+    """The drafts of one plan: k candidates, each run to its end.
+
+    A failed candidate is not replaced: it lowers k.
+    """
 
     def __init__(self, plan: Plan, open_attempt: OpenAttempt) -> None:
         self._plan = plan
@@ -59,44 +62,47 @@ class Drafts:
         self._scopes = {candidate: trio.CancelScope() for candidate in self._candidates}
         self.complete: list[Draft] = []
         self.spent: list[Draft] = []
-        """Drafts that have ended with nothing visible, and are answers for the last resort."""
+        """Drafts that have ended without visible content, and are answers for the last resort."""
         self.failed: list[FailedAttempt] = []
         self.late = False
         """Whether the commit deadline has passed."""
 
     @property
     def expected(self) -> int:
-        """How many drafts there are, or may still be."""
+        """The number of drafts that are complete or may still become complete."""
         return len(self._candidates) - len(self.failed) - len(self.spent)
 
     @property
     def running(self) -> list[Candidate]:
-        """List those that are not through."""
+        """The candidates that have neither completed nor failed, in the plan's order."""
         ended = {draft.candidate for draft in (*self.complete, *self.spent)}
-        through = ended | {failed.candidate for failed in self.failed}
-        return [candidate for candidate in self._candidates if candidate not in through]
+        ended |= {failed.candidate for failed in self.failed}
+        return [candidate for candidate in self._candidates if candidate not in ended]
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Start every draft."""
+        """Start all drafts."""
         for order, candidate in enumerate(self._candidates):
             nursery.start_soon(self._run, candidate, order)
 
     def close(self, *, incomplete_only: bool = False) -> None:
-        """Cancel those that still run, and unless told otherwise those that wait, too."""
+        """Cancel all drafts: the running ones and the complete ones that wait for the decision.
+
+        `incomplete_only`: cancel the running ones only.
+        """
         running = self.running
         for candidate, scope in self._scopes.items():
             if not incomplete_only or candidate in running:
                 scope.cancel()
 
     async def until(self, enough: Callable[[], bool]) -> None:
-        """Wait until there are enough, or can be no more, or the commit deadline has passed."""
+        """Wait until `enough()` is true, no draft is running, or the commit deadline has passed."""
         with trio.move_on_at(self._plan.commit_deadline) as scope:
             while self.running and not enough():
                 await self._changed.wait()
         self.late = scope.cancelled_caught
 
     def no_answer_error(self) -> AllAttemptsFailed | MaxLatencyExceeded:
-        """Make the error of a plan in which no draft is complete."""
+        """Return the error of a plan in which no draft is complete."""
         if self.late:
             return MaxLatencyExceeded(self.failed, self.running)
         return AllAttemptsFailed(self.failed)
@@ -106,24 +112,25 @@ class Drafts:
             with self._scopes[candidate]:
                 async with self._open_attempt(candidate, "draft") as attempt:
                     draft = Draft(candidate, order, attempt)
-                    (self.complete if await self._read(draft) else self.spent).append(draft)
-                    self._tell()
-                    # Only for the connection, which can be kept when it was read to its end:
-                    # nobody waits for that any more.
+                    has_content = await self._read(draft)
+                    # The draft is complete before its response has ended. The rest of the response
+                    # is read only so that the connection can be reused, and must delay nothing.
+                    (self.complete if has_content else self.spent).append(draft)
+                    self._notify()
                     await attempt.receive()
                     await trio.sleep_forever()
         except UpstreamFailure as failure:
             self.failed.append(FailedAttempt(candidate, failure))
-            self._tell()
+            self._notify()
 
     async def _read(self, draft: Draft) -> bool:
-        """Read a draft to its end; return whether there is anything to see in it."""
+        """Read a draft to its end; return whether it has visible content."""
         plan = self._plan
         gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
-        useful, length = False, 0
-        while not (draft.events and isinstance(draft.events[-1], AnswerEnd)):
+        await read_prelude(draft.attempt, gate, draft.events)
+        length = sum(map(_length, draft.events))
+        while not isinstance(draft.events[-1], AnswerEnd):
             events = await draft.attempt.receive()
-            useful = useful or gate.add(events)
             draft.events += events
             length += sum(map(_length, events))
             if length > LONGEST_DRAFT:
@@ -132,7 +139,7 @@ class Drafts:
                 )
         return not gate.is_last_resort
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 

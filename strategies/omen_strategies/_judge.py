@@ -1,7 +1,7 @@
-"""The question a judge is asked: the caller's own, and the drafts to make one answer of. Pure.
+"""The judge's request: the caller's conversation, and the drafts to merge. Pure.
 
-**Source.** The idea: J. Wang et al., Mixture-of-Agents Enhances Large Language Model Capabilities,
-2024 (arXiv:2406.04692). The words are ours.
+**Source.** The idea is from J. Wang et al., Mixture-of-Agents Enhances Large Language Model
+Capabilities, 2024 (arXiv:2406.04692). The prompt is our own.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _TASK = (
 )
 
 
-def judged(request: ChatRequest, drafts: Sequence[Sequence[Event]]) -> ChatRequest:
-    """Make the judge's question of the caller's own."""
-    answers = [f"<answer number={n}>\n{_told(d)}\n</answer>" for n, d in enumerate(drafts, 1)]
+def judge_request(request: ChatRequest, drafts: Sequence[Sequence[Event]]) -> ChatRequest:
+    """Return the judge's request: the caller's, plus a last message that holds the drafts."""
+    answers = [f"<answer number={n}>\n{_text_of(d)}\n</answer>" for n, d in enumerate(drafts, 1)]
     task = Message("user", (TextPart("\n\n".join([_TASK, *answers])),))
-    # Word for word an upstream of the caller's dialect would be asked the old question.
+    # Without this, an upstream of the caller's dialect would get the caller's original body.
     return replace(request, messages=(*request.messages, task), verbatim=None)
 
 
-def _told(draft: Sequence[Event]) -> str:
+def _text_of(draft: Sequence[Event]) -> str:
     pieces: list[str] = []
     for event in draft:
         match event:

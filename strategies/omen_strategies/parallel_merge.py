@@ -1,21 +1,22 @@
-"""Parallel merge: k candidates run to their ends side by side, and become one answer.
+"""Parallel merge: k candidates run to their ends side by side, and their answers become one.
 
     draft  openai     ────────────────────────▣ ┐
-    draft  anthropic  ──────────▣ ──────────────┤ the quorum: two are complete
+    draft  anthropic  ──────────▣ ──────────────┤ the quorum: two drafts are complete
     draft  ollama     ──────────────────────────┼───✂
-    judge  anthropic                            └──useful─▶ the client hears the merged answer
+    judge  anthropic                            └──useful─▶ the client gets the merged answer
 
-Three ways to make one of many:
+There are three methods:
 
-- `synthesize`: a judge reads the question and the drafts, and writes the answer. It starts as soon
-  as there is a quorum, or at `max_latency_ms` with what is complete by then; what is not is
-  cancelled. If the judge fails before it is useful, the longest draft is the answer.
-- `vote`: the answer that most drafts agree on; decided, and the rest cancelled, as soon as no other
-  answer can catch up with it. Ties go to the better score.
-- `choices`: no draft at all. All k stream at once, as the choices of one response.
+- `synthesize`: a judge model reads the conversation and the drafts, and writes the answer. It
+  starts when the quorum is complete, or at `max_latency_ms` with the drafts that are complete by
+  then; the other drafts are cancelled. If the judge fails before it is useful, the longest draft is
+  the answer.
+- `vote`: the answer that most drafts agree on. The vote is decided, and the rest cancelled, as soon
+  as no other answer can catch up. The better score breaks ties.
+- `choices`: there are no drafts. All k candidates stream at once, as the choices of one response.
 
-A draft that fails lowers k; when all have, that is the error. The answer of a merge is a new text
-on purpose, or several. Everything else in OMEN gives the client one provider's answer.
+A failed draft lowers k; if all fail, that is the error. A merge answers with a new text, or with
+several, on purpose. Every other strategy gives the client one provider's answer.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ from omen.core.plan import Attempt, OpenAttempt, Output, Plan
 from omen_strategies import _ballot as ballot
 from omen_strategies._choices import stream_choices
 from omen_strategies._drafts import Draft, Drafts
-from omen_strategies._judge import judged
+from omen_strategies._judge import judge_request
 from omen_strategies.kit import Gate
 
 
 async def parallel_merge(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
-    """Merge k candidates' answers by the plan's method; return whose answer it is in the end."""
+    """Merge the answers of k candidates by the plan's method.
+
+    Return the winner: the judge, the candidate of the chosen draft, or that of the first choice.
+    """
     if plan.merge.method == "choices":
         return await stream_choices(plan, open_attempt, output)
     merging = _Merging(plan, open_attempt, output)
@@ -52,7 +56,7 @@ async def parallel_merge(plan: Plan, open_attempt: OpenAttempt, output: Output) 
 
 
 class _Merging:
-    """One merge. Inside its nursery one decides; outside of it one concludes."""
+    """One merge. It decides inside its nursery and concludes outside, as `Field` does."""
 
     def __init__(self, plan: Plan, open_attempt: OpenAttempt, output: Output) -> None:
         self.drafts = Drafts(plan, open_attempt)
@@ -64,7 +68,7 @@ class _Merging:
         self._failure: UpstreamFailure | None = None
 
     async def vote(self) -> None:
-        """Wait until it is decided, and commit to the best of those who agree."""
+        """Wait until the vote is decided, and choose the best draft of the majority."""
         drafts = self.drafts
         await drafts.until(
             lambda: ballot.is_decided(
@@ -78,11 +82,12 @@ class _Merging:
             self._choose(min((drafts.complete[i] for i in agreeing), key=lambda d: d.rank))
 
     async def synthesize(self) -> None:
-        """Wait for the quorum, and let the judge answer, or else the longest draft."""
+        """Wait for the quorum and run the judge; if the judge fails, choose the longest draft."""
         drafts = self.drafts
-        wanted = self._plan.merge.quorum
+        quorum = self._plan.merge.quorum
         await drafts.until(
-            lambda: len(drafts.complete) >= min(wanted or drafts.expected, drafts.expected)
+            # Evaluated again after each change: a failed draft lowers `expected`.
+            lambda: len(drafts.complete) >= min(quorum or drafts.expected, drafts.expected)
         )
         if not drafts.complete:
             self._choose_last_resort()
@@ -93,14 +98,16 @@ class _Merging:
             self._choose(max(chosen, key=lambda draft: len(draft.text)))
 
     async def _judge(self, drafts: Sequence[Sequence[Event]]) -> None:
-        """Let the judge answer; nobody has won when it failed before it was useful."""
+        """Run the judge and stream its answer. If it fails before its commit there is no winner."""
         plan = self._plan
         judge = plan.merge.judge or max(plan.candidates, key=lambda c: c.score)
+        rewrite = partial(judge_request, drafts=drafts)
         try:
-            opening = self._open_attempt(judge, "judge", rewrite=partial(judged, drafts=drafts))
+            opening = self._open_attempt(judge, "judge", rewrite=rewrite)
+            # Complete drafts stay open until the judge commits: if it fails, one of them commits.
             self.drafts.close(incomplete_only=True)
             async with opening as attempt:
-                prelude = await self._useful(attempt)
+                prelude = await self._prelude(attempt)
                 attempt.commit()
                 self._winner = judge
                 self.drafts.close()
@@ -110,7 +117,8 @@ class _Merging:
         except UpstreamFailure as failure:
             self._failure = failure
 
-    async def _useful(self, attempt: Attempt) -> list[Event]:
+    async def _prelude(self, attempt: Attempt) -> list[Event]:
+        """Return the judge's events up to the useful token."""
         gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
         prelude: list[Event] = []
         useful = False
@@ -130,7 +138,11 @@ class _Merging:
         self._winner, self._answer, self._failure = draft.candidate, draft.events, None
 
     async def conclude(self) -> Candidate:
-        """Send the draft that was chosen, if one was; say who won, or why nobody did."""
+        """Send the chosen draft, if there is one, and return the winner.
+
+        **Raises.** The judge's failure after its commit; the error of the drafts if there is no
+        winner.
+        """
         if self._winner is None:
             raise self.drafts.no_answer_error()
         if self._failure is not None:

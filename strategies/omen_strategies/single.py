@@ -1,8 +1,8 @@
 """Single: one candidate at a time.
 
-The plan's first candidate answers. If it fails before it has said anything useful, and fails in a
-way that another candidate may cure, the next one starts; a fatal failure (the request itself is
-at fault) ends it, because asking somebody else would only fail again, later.
+The plan's first candidate starts. If it fails before its commit and another candidate may help, the
+next candidate starts. A fatal failure (the request itself is at fault) ends the run, because the
+next candidate would fail in the same way, only later.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from omen_strategies.kit import Field
 
 
 async def single(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
-    """Run one candidate after the other until one commits; return who answered."""
+    """Run one candidate after the other until one commits; return the winner."""
     field = Field(plan, open_attempt, output)
     async with field.open() as nursery:
         field.start(nursery, 1)

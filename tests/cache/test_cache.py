@@ -113,7 +113,7 @@ async def test_who_may_answer_is_a_part_of_what_is_asked(
 
 
 async def recorded(*events: Event) -> Sequence[Event] | None:
-    """What of these events is kept to be given again."""
+    """Return the answer that a recorder keeps of these events; None if it keeps none."""
     kept: list[Sequence[Event]] = []
 
     async def keep(answer: Sequence[Event]) -> None:
@@ -191,7 +191,7 @@ class TestAtTheSameTime:
     async def test_nobody_waits_long_for_another_ones_client(
         self, autojump_clock: MockClock, slow: float
     ) -> None:
-        """Core defect 15: identical requests waited until their own deadline, ten minutes."""
+        """Without a bound they would wait until their own deadline, ten minutes."""
         async with open_world(*FLEET, settings=ON) as world, trio.open_nursery() as nursery:
             race = world.gateway.plan("m", RaceHints(cache=True), trio.current_time())
             nursery.start_soon(lambda: world.run(race, into=Received(race, slow=slow)))
@@ -199,13 +199,13 @@ class TestAtTheSameTime:
             began = trio.current_time()
             received = await world.ask(strategy="single", k=None, cache=True)
             assert received.error is None
-            # Until its client holds the first one up, 0.8 s; then a second; then an answer, 2.9 s.
+            # 0.8 s until the client delays the leader, 1 s of patience, 2.9 s for its own answer.
             assert trio.current_time() - began <= 0.8 + 1.0 + 2.9 + 0.1
             assert received.race.cached == (slow == 0.04)
             nursery.cancel_scope.cancel()
 
     async def test_a_slow_provider_is_waited_for(self, autojump_clock: MockClock) -> None:
-        """To ask it once more would take as long again."""
+        """Another attempt would take as long again."""
         slow = upstream("one", first_token=50.0)
         async with open_world(slow, settings=ON) as world, trio.open_nursery() as nursery:
             nursery.start_soon(lambda: ask(world))
@@ -216,7 +216,7 @@ class TestAtTheSameTime:
     async def test_an_answer_is_there_when_its_client_has_its_end(
         self, autojump_clock: MockClock
     ) -> None:
-        """Another replica may be asked the same at once."""
+        """The same request may reach another replica at once."""
         async with open_world(*FLEET, settings=ON) as world:
             again: list[Received] = []
 

@@ -68,7 +68,7 @@ def test_policies_are_compared_in_a_table_and_two_pictures(recorded: Path, tmp_p
         (["missing.jsonl"], "missing.jsonl"),
         (["bad.jsonl"], "bad.jsonl:2 is no recorded attempt"),
         (["empty.jsonl"], "there is no attempt"),
-        (["empty.jsonl", "hedge"], "possible are single"),
+        (["empty.jsonl", "hedge"], "valid forms: single"),
         (["empty.jsonl", "--plot", "it.gif"], ".png or .svg"),
     ],
 )

@@ -12,6 +12,8 @@ from omen.sim import Fixed, Profile, SimulatedUpstream
 from tests.e2e.served import open_served
 from tests.world import upstream, whole
 
+pytestmark = pytest.mark.slow
+
 FLEET = (
     upstream("openai", first_token=0.01, gap=0.001, tokens=10),
     upstream("anthropic", "anthropic", first_token=5.0),

@@ -1,4 +1,4 @@
-"""What an answer costs: exact numbers, as the vendors bill them."""
+"""The cost of an answer: exact numbers, as the vendors bill them."""
 
 from __future__ import annotations
 

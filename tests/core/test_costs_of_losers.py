@@ -1,4 +1,4 @@
-"""What an attempt cost that did not finish, and how well that is known."""
+"""The cost of an attempt that did not finish, and the provenance of that cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from omen.core.chat import (
 from omen.core.costs import Cost, PromptSize, measure_prompt, measure_texts
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.providers import KINDS
 
 PRICE = Price(rates=Rates(input=Decimal(2), cached_input=Decimal(1), output=Decimal(10)))
@@ -30,7 +30,7 @@ FREE = Price(rates=Rates(input=Decimal(0), output=Decimal(0)))
 
 
 def attempt(price: Price | None = PRICE, *, stops: bool | None = True) -> AttemptRecord:
-    """One that was cut off: 100 tokens of prompt, give or take, and 8 tokens in 5 pieces seen."""
+    """Return a cancelled attempt: about 100 prompt tokens, and 8 generated tokens in 5 deltas."""
     candidate = Candidate(
         "p", "openai", "m", Endpoint("http://up"), "p",
         card=ModelCard(price=price), quirks=Quirks(cancel_stops_billing=stops),
@@ -103,7 +103,7 @@ def test_without_a_price_there_is_no_amount() -> None:
 
 
 def test_counting_tokens_is_free_at_every_vendor() -> None:
-    """Core defect 3."""
+    """An attempt in the role `count` costs exactly nothing, whatever its card's price is."""
     counting = attempt()
     counting.role = "count"
     assert counting.cost == Cost(Decimal(0), "exact")

@@ -22,7 +22,8 @@ from omen.core.errors import (
 )
 from omen.core.events import Usage
 from omen.core.hints import RaceHints
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.app import make_app
 from omen.front.http.hints_schema import HintsIn
 from omen.front.http.race_report import (

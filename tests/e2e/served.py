@@ -18,7 +18,7 @@ import trio
 from omen.cli._demo import with_simulated
 from omen.config import ProviderSettings, ServerSettings, Settings
 from omen.config.settings import HealthSettings, RaceSettings
-from omen.core.plan import AttemptRecord, Moment, RaceRecord
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.front.app import make_app
 from omen.gateway import Books, Gateway, open_gateway
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve

@@ -74,13 +74,12 @@ def started(folder: Path, *args: str, until: str, **variables: str) -> Iterator[
 @pytest.fixture(scope="module")
 def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Addresses of the simulated providers."""
-    first = free_port()
     kinds = [option for kind in MODELS for option in ("--kind", kind)]
     models = [o for kind, m in MODELS.items() for o in ("--model", f"sim-{kind}={m}")]
     options = ["--profile", "first_token=0.05,gap=0.001,tokens=20"]
     folder = tmp_path_factory.mktemp("providers")
     with started(
-        folder, "sim", "--port", str(first), *kinds, *models, *options, until="GET /sim/stats"
+        folder, "sim", "--port", "0", *kinds, *models, *options, until="GET /sim/stats"
     ) as printed:
         yield dict(re.findall(r"\((\w+)\): (http://\S+)", printed))
 

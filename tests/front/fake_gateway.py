@@ -13,7 +13,8 @@ from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest
 from omen.core.events import AnswerEnd, Event
 from omen.core.hints import RaceHints
-from omen.core.plan import AttemptRecord, Output, Plan, RaceRecord
+from omen.core.plan import Output, Plan
+from omen.core.records import AttemptRecord, RaceRecord
 
 RACE_ID = "race1"
 

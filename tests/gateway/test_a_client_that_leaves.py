@@ -21,6 +21,8 @@ from omen.sim.faults import ErrorIn200
 from tests.steps import at_step
 from tests.world import KINDS, World, open_world, upstream, whole
 
+pytestmark = pytest.mark.slow
+
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("hello"),)),))
 RACE = RaceHints(strategy="race", k=2)
 

@@ -34,6 +34,8 @@ from tests.serving.harness import H1Client, H2Client, MemoryListener, Stream
 from tests.steps import at_step
 from tests.world import World, open_world, upstream
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 200
 EVERY_STEP = bool(os.environ.get("OMEN_EVERY_STEP"))
 STRIDE = 1 if EVERY_STEP else 20

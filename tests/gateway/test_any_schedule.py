@@ -10,6 +10,7 @@ from decimal import Decimal
 from math import inf
 from random import Random
 
+import pytest
 import trio
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
@@ -18,7 +19,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from omen.config import Settings
 from omen.config.settings import Price, RaceSettings
 from omen.core.events import AnswerEnd, ChoiceSwitch, Event, Restart, TextDelta
-from omen.core.plan import EXTRA_LOAD, RaceRecord
+from omen.core.plan import EXTRA_LOAD
+from omen.core.records import RaceRecord
 from omen.sim import SimulatedUpstream
 from omen.sim.faults import (
     DeadConnection,
@@ -34,6 +36,8 @@ from omen.sim.faults import (
     WhitespaceOnly,
 )
 from tests.world import Received, World, open_world, upstream, whole
+
+pytestmark = pytest.mark.slow
 
 TOKENS = 12
 NAMES = ("one", "two", "three")

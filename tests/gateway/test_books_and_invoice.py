@@ -20,11 +20,13 @@ from omen.core.candidates import Quirks
 from omen.core.cards import Price as CardPrice
 from omen.core.cards import Rates
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.sim import LogNormal, Profile, SimulatedUpstream, StreamRecord, key_hash
 from omen.sim.distributions import Between
 from omen.sim.faults import Fault, MidstreamError, RoleOnly, Silence, Status, Truncated
 from tests.world import World, open_world
+
+pytestmark = pytest.mark.slow
 
 PRICE = Price(input=Decimal("2.5"), output=Decimal(10))
 RATES = CardPrice(rates=Rates(input=Decimal("2.5"), output=Decimal(10)))

@@ -16,7 +16,7 @@ from omen.core.chat import ChatRequest
 from omen.core.embeddings import EmbeddingsRequest
 from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded
 from omen.core.hints import RaceHints
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.race_report import race_headers
 from omen.gateway import Gateway, open_gateway
 from omen.sim import Fixed, Profile, SimulatedUpstream

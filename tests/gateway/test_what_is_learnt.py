@@ -24,7 +24,8 @@ from omen.core.cards import ModelCard, Price, Rates
 from omen.core.costs import PromptSize
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord, CutReason, Moment, Outcome, Plan, RaceRecord, Role
+from omen.core.plan import Plan, Role
+from omen.core.records import AttemptRecord, CutReason, Moment, Outcome, RaceRecord
 from omen.ledger.entries import entry_of
 from omen.routing import FirstTokens, Health, Outcomes
 from omen.telemetry import CancelTimes, HedgeCounts

@@ -1,4 +1,4 @@
-"""What the audit finds at the end of a request, and what it leaves alone."""
+"""The audit at the end of a request: what it reports, and what it ignores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 import trio
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.race.audit import LeftBehindError, RequestAudit
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
@@ -18,7 +19,7 @@ RACE = RaceRecord("r", Plan("s", (CANDIDATE,)), 0.0)
 
 
 class Scene:
-    """An audit, the sockets it is told of, and attempts that start and end as told."""
+    """An audit, the owners of sockets that it sees, and attempts that a test starts and ends."""
 
     def __init__(self) -> None:
         self.owners: list[object] = []
@@ -121,7 +122,7 @@ async def test_two_requests_of_one_task_are_told_apart() -> None:
     with scene.audit.request("GET '/x'"):
         record = scene.start()
         scene.end(record)
-    scene.owners.append(record)  # as if its socket had been taken up again
+    scene.owners.append(record)  # as if its socket were in use again
     with scene.audit.request("GET '/x'"):
         pass
     assert scene.audit.failed == 0

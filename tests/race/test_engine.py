@@ -13,7 +13,8 @@ from trio.testing import MockClock
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceeded, UpstreamFailure
 from omen.core.events import Event, TextDelta
-from omen.core.plan import AttemptRecord, OpenAttempt, Output, Plan, RaceRecord
+from omen.core.plan import OpenAttempt, Output, Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.race.engine import ask_in_turn, run_race
 from omen.race.installed import load_strategies
 
@@ -82,7 +83,7 @@ DEATH = UpstreamFailure(FailureKind.TRUNCATED, "broke off")
 
 
 async def restarted(death: UpstreamFailure, **plan: object) -> tuple[RaceRecord, list[Plan]]:
-    """Run a race whose first winner dies at the third second; return the plans that were run."""
+    """Run a race whose first winner fails at the third second; return the plans that were run."""
     race = race_until(100.0)
     race.plan = replace(race.plan, candidates=(CANDIDATE, OTHER), **plan)  # type: ignore[arg-type]
     plans: list[Plan] = []
@@ -106,7 +107,7 @@ async def restarted(death: UpstreamFailure, **plan: object) -> tuple[RaceRecord,
 async def test_a_restart_is_among_those_that_have_not_failed_and_has_no_commit_deadline(
     autojump_clock: MockClock,
 ) -> None:
-    """The deadline was for the first useful token, and that came."""
+    """The commit deadline is for the first useful token, which was sent before the restart."""
     race, plans = await restarted(DEATH, restart=True, commit_deadline=2.0)
     assert [plan.candidates for plan in plans] == [(CANDIDATE, OTHER), (OTHER,)]
     assert [plan.commit_deadline for plan in plans] == [2.0, inf]

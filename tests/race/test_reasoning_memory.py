@@ -1,4 +1,4 @@
-"""Reasoning comes back with the calls it led to, and takes a bounded place until then."""
+"""Reasoning comes back with the calls that it led to, and its memory is bounded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def block(text: str) -> ReasoningBlock:
 
 
 class Client:
-    """What a client was sent, and what was remembered when it had it."""
+    """The events that a client got, and the blocks in memory at that moment."""
 
     def __init__(self, memory: ReasoningMemory) -> None:
         self.sent: list[Event] = []

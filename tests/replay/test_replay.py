@@ -9,7 +9,8 @@ import pytest
 
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.ledger.entries import Entry, entry_of, read_entry
 from omen.replay import Play, Policy, RecordedRequest, Recording, compare, replay
 from omen.replay._recorded import draw, sample_of
@@ -76,7 +77,7 @@ class TestPolicies:
         ],
     )  # fmt: skip
     def test_what_is_no_policy_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match=r"possible are|extra load"):
+        with pytest.raises(ValueError, match=r"valid forms|extra load"):
             Policy.parse(text)
 
 

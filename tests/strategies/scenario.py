@@ -1,4 +1,4 @@
-"""Scripted upstreams in virtual time: a table of (who, when, what) in, what happened out.
+"""Scripted upstreams in virtual time: a table of scripts goes in, a record of the run comes out.
 
 A script is a list of steps, each after a delay from the one before. The runner drives a strategy
 over them and writes down when each attempt was opened and closed, what the client was sent and
@@ -105,7 +105,7 @@ class Happened:
 
 
 class ScriptedAttempt:
-    """Plays one script. A step that was cancelled while it waited goes on from where it was."""
+    """Plays one script. A step that was cancelled while it waited can be continued."""
 
     def __init__(
         self, name: str, steps: Sequence[Step], happened: Happened, start: float, drain: float
@@ -143,7 +143,7 @@ class ScriptedAttempt:
 
 
 class Recorder:
-    """An output that notes what it is sent; `slow` makes each send take that long."""
+    """An output that records the events it gets; each send takes `slow` seconds."""
 
     def __init__(self, happened: Happened, start: float, slow: float) -> None:
         self._happened = happened
@@ -151,7 +151,7 @@ class Recorder:
         self._slow = slow
 
     async def send(self, events: Sequence[Event]) -> None:
-        # What is sent is sent, though its sender may be cancelled while it waits for the client.
+        # Recorded first: the events count as sent, even if the sender is cancelled while it waits.
         now = trio.current_time() - self._start
         self._happened.sent += [(now, event) for event in events]
         await trio.sleep(self._slow)
@@ -178,12 +178,12 @@ async def run_scenario(
     merge: Merge | None = None,
     judge: str | None = None,
 ) -> Happened:
-    """Run the strategy over the scripts, in their order, and say what happened.
+    """Run the strategy over the scripts, in their order, and return a record of the run.
 
-    `extra_starts` says of each extra start in turn whether there is budget for it; by default
-    there always is. `full_until` are candidates that let nobody in until a time. `expected`: the
-    plan is one that OMEN chose, so that its further entrants are extra starts. `drain` is how long
-    the end of a response takes behind a whole answer.
+    `extra_starts`: for each extra start in turn, whether the budget allows it; by default it always
+    does. `full_until`: candidates that deny every start until a time. `expected`: OMEN chose the
+    plan, so all entrants but the first are extra starts. `drain`: the seconds until a response ends
+    after its complete answer.
     """
     start = trio.current_time()
     happened = Happened()
@@ -238,7 +238,7 @@ async def run_scenario(
             happened.closed[name] = trio.current_time() - start
 
     try:
-        # The outer bound turns a loser that nobody cancels into a failure instead of a hang.
+        # The outer bound turns a loser that is never cancelled into a failure instead of a hang.
         with trio.fail_at(start + BOUND), trio.move_on_at(start + client_leaves):
             winner = await strategy(plan, open_attempt, Recorder(happened, start, slow_client))
             happened.winner = winner.provider

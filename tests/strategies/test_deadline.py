@@ -1,4 +1,4 @@
-"""`max_latency_ms`: who commits when it passes, and what is said when nobody can."""
+"""`max_latency_ms`: which attempt commits when it passes, and the error if none can."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_nothing_after_the_commit_is_cut_by_the_deadline(autojump_clock: M
 async def test_a_deadline_that_passed_before_the_start_is_a_504_like_any_other(
     autojump_clock: MockClock,
 ) -> None:
-    for _ in range(20):  # whoever the scheduler lets run first: the lanes or the deadline
+    for _ in range(20):  # whichever the scheduler runs first: the lanes or the deadline
         happened = await run_scenario(race, {"a": good(1), "b": good(2)}, max_latency=-1.0)
         assert isinstance(happened.error, MaxLatencyExceeded)
         assert happened.committed == []
@@ -117,7 +117,7 @@ VISIBLE = {
 async def test_whatever_a_client_could_be_shown_commits_at_the_deadline(
     autojump_clock: MockClock, first: Event
 ) -> None:
-    """Core defects, small: a streaming refusal and a call without arguments were a 504."""
+    """A refusal that is streaming and a tool call without arguments are visible output."""
     happened = await run_scenario(
         race,
         {"a": [answers(), sends(first, after=0.5), ends(after=1.0)], "b": [answers(), hangs()]},

@@ -1,4 +1,4 @@
-"""Parallel merge: drafts side by side, and the one answer they become; exact numbers."""
+"""Parallel merge: drafts side by side, and the answer made from them; exact numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHOICES = Merge("choices")
 
 
 def draft(text: str, after: float) -> list[Step]:
-    """An answer that is complete after so many seconds."""
+    """Return the script of an answer that is complete after so many seconds."""
     return [answers(), says(text, after=after), ends()]
 
 
@@ -251,7 +251,7 @@ class TestVote:
     async def test_a_draft_is_whole_with_its_end_and_not_when_its_connection_is_quiet(
         self, autojump_clock: MockClock
     ) -> None:
-        """Core defect 19: the deadline passed while a whole draft's response was drained."""
+        """Draining the rest of a complete draft's response must not use up the deadline."""
         drafts = {"a": draft("Paris", 1.0), "b": draft("paris.", 1.0)}
         for max_latency in (inf, 1.1):
             happened = await run_scenario(
@@ -265,7 +265,7 @@ class TestChoices:
     async def test_the_answer_ends_with_its_last_choice_and_not_when_connections_are_quiet(
         self, autojump_clock: MockClock
     ) -> None:
-        """Core defect 19."""
+        """The client must not wait while the rest of a choice's response is drained."""
         happened = await run_scenario(
             parallel_merge, {"a": good(1.0, more=0), "b": good(1.0, more=0)},
             merge=CHOICES, drain=0.25,

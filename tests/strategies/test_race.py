@@ -1,4 +1,4 @@
-"""Race: who wins, when, and what is left of the others; in virtual time, with exact numbers."""
+"""Race: which attempt wins, when, and how the others end; virtual time, exact numbers."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_when_everybody_failed_the_error_names_every_attempt(
         "every attempt failed (3): a/m: rate_limit as scripted; "
         "c/m: an empty answer (finished with stop); b/m: truncated as scripted"
     )
-    assert error.status == 429  # what the caller must wait for tells more than what broke
+    assert error.status == 429  # a rate limit is more informative than a broken upstream
     assert isinstance(error.__cause__, ExceptionGroup)
     assert len(error.__cause__.exceptions) == 3
     assert happened.clock == 0.5
@@ -184,7 +184,7 @@ async def test_an_entrant_that_is_not_let_in_is_replaced_and_not_failed_over(
 async def test_without_budget_a_race_that_omen_chose_runs_as_single_and_fails_over(
     autojump_clock: MockClock,
 ) -> None:
-    """Core defect 10: what was denied as an extra start is there when it is needed."""
+    """A candidate that was denied as an extra start stays available for a failover."""
     happened = await run_scenario(
         race,
         {"a": [fails(after=1.0)], "b": good(0.5), "c": good(0.5)},

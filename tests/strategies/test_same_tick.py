@@ -1,4 +1,4 @@
-"""Two things that happen in one turn of the scheduler are still one after the other."""
+"""Two events in one tick of the scheduler still happen one after the other."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_one_that_fails_in_the_tick_of_the_commit_is_not_replaced(
             )
         assert happened.committed == [("wins", 1.0)]
         assert happened.left_open == set()
-        # When the failure came first, the spare had begun and was cut; otherwise it never did.
+        # If the failure came first, the spare started and was cancelled; else it never started.
         assert happened.closed.get("spare", 1.0) == 1.0
 
 

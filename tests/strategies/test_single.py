@@ -1,4 +1,4 @@
-"""Single: one after the other, and only as far as another candidate may help."""
+"""Single: one candidate after the other, as long as another candidate may help."""
 
 from __future__ import annotations
 

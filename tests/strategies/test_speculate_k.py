@@ -1,4 +1,4 @@
-"""Speculate k: who is hedged, when and where, and what a used-up budget does; exact numbers."""
+"""Speculate k: when and where hedges start, and the effect of an empty budget; exact numbers."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ async def test_with_a_delay_of_nothing_and_no_budget_it_still_waits_between_two_
 
 
 async def test_a_successor_is_hedged_after_its_own_delay(autojump_clock: MockClock) -> None:
-    """Core defect 11: the hedger slept out the delay of the candidate that had failed."""
+    """The hedger must not go on with the delay of the candidate that failed."""
     happened = await run_scenario(
         speculate_k,
         {"slowish": [fails(1.0)], "fast": [answers(), hangs()], "third": good(0.2)},
@@ -180,7 +180,7 @@ async def test_a_hedge_is_not_waited_for_longer_than_the_first_candidate(
 async def test_a_hedge_that_a_full_candidate_refuses_goes_to_the_next_one_at_once(
     autojump_clock: MockClock,
 ) -> None:
-    """Core defect 12: it was asked for at the full one again and again."""
+    """A full candidate is asked once for each hedge, not again and again."""
     happened = await run_scenario(
         speculate_k,
         {"a": good(8.0), "full": good(0.1), "full too": good(0.1), "c": good(0.3)},
@@ -228,12 +228,12 @@ async def test_the_back_off_of_an_empty_budget_ends_with_the_attempt_it_was_for(
         extra_starts=[False] * 6 + [True],
     )
     assert [at for _, at in happened.denied] == [1.0, 1.125, 1.375, 1.875, 2.875, 4.875]
-    # The next question would have come at 8.875; the successor of `a` has a delay of its own.
+    # The next retry would have been at 8.875; the successor of `a` has a delay of its own.
     assert happened.opened == {"a": 0.0, "b": 5.0, "c": 6.0}
 
 
 async def test_behind_a_commit_no_hedge_is_asked_for(autojump_clock: MockClock) -> None:
-    """A long answer goes on far beyond the delay; its budget is for those that still wait."""
+    """A long answer lasts far beyond the delay; the budget is for requests that still wait."""
     happened = await run_scenario(
         speculate_k,
         {"a": good(1.0, more=99, gap=1.0), "b": good(0.1)},

@@ -1,4 +1,4 @@
-"""The commit gate: what wins a race, and what never does, however fast it is."""
+"""The commit gate: which events win a race, and which never do, however early they arrive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from omen.core.events import (
     ToolCallDelta,
     WireEvent,
 )
-from omen.routing.observe.breaker import AGAINST_THE_UPSTREAM
+from omen.routing.observe.breaker import UPSTREAM_FAULTS
 from tests.strategies.scenario import (
     USEFUL,
     answers,
@@ -115,15 +115,15 @@ def thinks_until_it_fails(*piece: Event) -> tuple[int, FailureKind]:
 
 @pytest.mark.parametrize("size", [4, 17, 400])
 def test_the_longest_thought_there_is_fits_at_one_token_a_piece(size: int) -> None:
-    """Core defect 2: 128,000 tokens, also with the upstream's own words beside them."""
+    """128,000 tokens fit, with and without the upstream's wire events beside them."""
     thought = ReasoningDelta("t" * size)
     wire = WireEvent("anthropic", "content_block_delta", b"w" * (100 + size))
     assert thinks_until_it_fails(thought)[0] > 128_000
     pieces, kind = thinks_until_it_fails(wire, thought)
     assert pieces * size / 4 > 128_000
-    # It is held within bounds, and no breaker hears of it: the upstream is well.
+    # The prelude is bounded, and no circuit breaker counts the failure: the upstream is healthy.
     assert kind is FailureKind.EMPTY
-    assert kind not in AGAINST_THE_UPSTREAM
+    assert kind not in UPSTREAM_FAULTS
 
 
 @pytest.mark.parametrize(

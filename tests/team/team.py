@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -17,7 +18,6 @@ import httpx
 import trio
 
 from tests.cli.commands import BOUND, environment, omen, read_until, run, served_at
-from tests.servers import free_port
 
 TOKENS = 10
 CONFIG = """
@@ -109,11 +109,10 @@ def running_team(
             database=database, redis="" if redis is None else f'redis_url = "{redis}"'
         )
         for name in ("a", "b"):
-            port = free_port()
             profile = f"first_token=0.02,gap=0.001,tokens={TOKENS}"
             options = ["--kind", "openai", "--model", "m", "--profile", profile]
             sim = subprocess.Popen(
-                omen("sim", "--port", str(port), *options),
+                omen("sim", "--port", "0", *options),
                 cwd=folder,
                 env=environment(),
                 stdout=subprocess.PIPE,
@@ -121,8 +120,9 @@ def running_team(
                 text=True,
             )
             stack.callback(_end, sim)
-            read_until(sim, "GET /sim/stats")
-            config += PROVIDER.format(name=name, url=f"http://127.0.0.1:{port}")
+            printed = read_until(sim, "GET /sim/stats")
+            url = re.findall(r"\(openai\): (http://\S+)", printed)[0]
+            config += PROVIDER.format(name=name, url=url)
         (folder / "omen.toml").write_text(config)
         team = Team(folder, [], "", stack)
         team.admin = team.create_key("--admin")

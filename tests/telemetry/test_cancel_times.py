@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import AttemptRecord, CutReason, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, CutReason, RaceRecord
 from omen.telemetry import CancelTimes
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")

@@ -11,7 +11,8 @@ import trio
 from trio.testing import MockClock
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import AttemptRecord, Moment, Plan, RaceRecord, Role
+from omen.core.plan import Plan, Role
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.telemetry import HedgeCounts, Journal, RaceLog
 
 A = Candidate("a", "openai", "m", Endpoint("http://up"), "a")
@@ -94,3 +95,22 @@ class TestJournal:
             await journal._flush(abandon=False)
         assert journal.dropped == 1
         assert "1 rows could not be recorded" in caplog.text
+
+    async def test_rows_that_a_slow_disk_leaves_no_room_for_are_counted_and_reported_once(
+        self,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+        autojump_clock: trio.abc.Clock,
+    ) -> None:
+        monkeypatch.setattr("omen.telemetry._journal.MAX_WAITING", 2)
+        journal = Journal(tmp_path / "rows.jsonl")
+        for number in range(5):
+            journal("ended", race(str(number)), attempt())
+        assert repr(journal) == "<Journal rows.jsonl, 2 rows to write, 3 lost>"
+        await journal._flush(abandon=False)
+        await journal._flush(abandon=False)
+        assert [record.message for record in caplog.records] == [
+            "3 rows could not be recorded: the disk is too slow"
+        ]
+        assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2

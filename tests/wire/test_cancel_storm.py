@@ -12,7 +12,7 @@ import trio
 
 from omen.wire._dial import Dialer
 from omen.wire._exchanges import Exchange, Exchanges
-from omen.wire._proxy import Proxies
+from omen.wire._origin import Proxies
 from omen.wire.transport import Origin, Transport
 from tests.wire.scripted import CHUNKED, Server, ask, chunk, post
 from tests.wire.sockets import listening, open_files, until, url_of

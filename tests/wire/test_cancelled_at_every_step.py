@@ -23,6 +23,8 @@ from omen.wire.transport import Origin, Transport
 from tests.steps import at_step
 from tests.wire.scripted import CHUNKED, URL, Server, chunk, post
 
+pytestmark = pytest.mark.slow
+
 BODY = b"one two"
 
 

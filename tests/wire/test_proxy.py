@@ -5,8 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from omen.wire._origin import Origin
-from omen.wire._proxy import Proxies
+from omen.wire._origin import Origin, Proxies
 
 
 def found(settings: dict[str, str], url: str) -> str | None:

@@ -126,7 +126,7 @@ BEFORE = [
     (httpx.ReadTimeout(SECRET), FailureKind.TIMEOUT, "did not answer in time"),
     (httpx.ReadError(SECRET), FailureKind.CONNECTION, "broke before the answer began"),
     (httpx.WriteError(SECRET), FailureKind.CONNECTION, "broke before the answer began"),
-    (httpx.RemoteProtocolError(SECRET), FailureKind.PROTOCOL, "not proper HTTP"),
+    (httpx.RemoteProtocolError(SECRET), FailureKind.PROTOCOL, "not valid HTTP"),
     (httpx.DecodingError(SECRET), FailureKind.PROTOCOL, "compressed"),
     (httpx.LocalProtocolError(SECRET), FailureKind.UPSTREAM_MISCONFIGURED, "cannot be written"),
     (httpx.UnsupportedProtocol(SECRET), FailureKind.UPSTREAM_MISCONFIGURED, "cannot be written"),

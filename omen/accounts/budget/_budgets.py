@@ -11,7 +11,8 @@ from omen.accounts.budget._worst_case import WorstCase
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.costs import PromptSize, measure_prompt
-from omen.core.plan import Denial, Plan, RaceRecord, Role
+from omen.core.plan import Plan, Role
+from omen.core.records import Denial, RaceRecord
 
 _TOO_DEAR = Denial("the month's budget does not pay for it")
 
@@ -59,7 +60,7 @@ class Budgets:
         await self._months.settle(race)
 
     async def reserve(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Set aside what an attempt may cost; see `omen.core.plan.Reservation`.
+        """Set aside what an attempt may cost; see `omen.core.records.Reservation`.
 
         Nothing is awaited when what the race has set aside is enough.
         """

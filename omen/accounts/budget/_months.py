@@ -18,7 +18,7 @@ import trio
 from omen.core.callers import Caller
 from omen.core.candidates import Candidate, Rank
 from omen.core.errors import BudgetExceeded
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.state import Cap, Hold, Store
 from omen.state.store import NANO
 

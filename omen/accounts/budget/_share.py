@@ -14,7 +14,8 @@ from decimal import Decimal
 
 from omen.accounts.budget._worst_case import WorstCase, narrowed
 from omen.core.candidates import Candidate
-from omen.core.plan import Plan, RaceRecord, Role
+from omen.core.plan import Plan, Role
+from omen.core.records import RaceRecord
 
 _NOTHING = Decimal(0)
 

@@ -14,7 +14,8 @@ from decimal import Decimal
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.costs import PromptSize
-from omen.core.plan import AttemptRecord, Plan, RaceRecord, Role
+from omen.core.plan import Plan, Role
+from omen.core.records import AttemptRecord, RaceRecord
 
 LONGEST_ANSWER = 128_000
 """Tokens, where neither the request nor the catalogue says how long an answer may be."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omen.core.errors import OmenError
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.anthropic.message import Message
 from omen.front.anthropic.parse import parse_messages
 from omen.front.anthropic.write import (

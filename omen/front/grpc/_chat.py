@@ -10,7 +10,7 @@ import trio
 from omen.core.callers import Caller
 from omen.core.errors import OmenError
 from omen.core.events import AnswerEnd, Event
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.grpc._answer import chunk_message, completion_message
 from omen.front.grpc._call import Call
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest

@@ -9,7 +9,8 @@ from typing import Any
 import trio
 
 from omen.core.errors import OmenError
-from omen.core.plan import Output, RaceRecord
+from omen.core.plan import Output
+from omen.core.records import RaceRecord
 from omen.front.http.asgi import Receive, Scope, Send
 from omen.front.http.auth import Authenticator
 from omen.front.http.dialect import Dialect, ImmediateAnswer, ParsedRequest

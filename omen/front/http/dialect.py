@@ -14,7 +14,7 @@ from omen.core.chat import ChatRequest
 from omen.core.errors import OmenError
 from omen.core.events import Event
 from omen.core.hints import RaceHints
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.asgi import Headers
 
 

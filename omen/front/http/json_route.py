@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from omen.core.errors import OmenError
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.auth import Authenticator
 from omen.front.http.post_route import Errors, Incoming, PostRoute, Responder
 from omen.front.http.race_report import own_fault

@@ -17,7 +17,7 @@ from omen.core.callers import Caller
 from omen.core.chat import ChatRequest
 from omen.core.errors import OmenError
 from omen.core.hints import RaceHints
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.asgi import Headers, Receive, Scope, Send, send_json
 from omen.front.http.auth import Authenticator
 from omen.front.http.race_report import cost_headers, error_headers, own_fault, race_headers

@@ -11,7 +11,8 @@ import trio
 
 from omen.core.callers import Quota
 from omen.core.errors import OmenError, RaceError
-from omen.core.plan import AttemptRecord, Expectation, RaceRecord
+from omen.core.plan import Expectation
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.request import MethodNotAllowed
 from omen.serving import describe
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import trio
 
 from omen.core.errors import RequestError
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.asgi import Receive, Scope
 
 TAIL_SECONDS = 1.0

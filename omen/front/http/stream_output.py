@@ -13,7 +13,7 @@ import trio
 
 from omen.core.errors import OmenError
 from omen.core.events import AnswerEnd, Event
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.asgi import Headers, Send
 from omen.front.http.dialect import Dialect, FailingWriter, ParsedRequest, Writer
 from omen.front.http.race_report import explain, race_headers

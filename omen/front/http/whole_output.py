@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omen.core.events import AnswerEnd, Event
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.dialect import Collector
 from omen.front.http.post_route import Responder
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from omen.core.errors import OmenError
 from omen.core.hints import RaceHints
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.asgi import Headers
 from omen.front.http.dialect import ImmediateAnswer, ParsedRequest
 from omen.front.http.event_collector import Gathering

@@ -21,7 +21,7 @@ from omen.core.events import (
     TextDelta,
     ToolCallDelta,
 )
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 
 Line = dict[str, Any]
 _NANOSECONDS = 10**9

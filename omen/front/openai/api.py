@@ -8,7 +8,7 @@ from typing import Any
 
 from omen.core.errors import OmenError
 from omen.core.events import Event
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.asgi import Headers
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.race_report import explain, routing_metadata

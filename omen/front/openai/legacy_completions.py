@@ -23,7 +23,7 @@ from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.errors import RequestError
 from omen.core.events import AnswerEnd, AnswerStart, Event, Restart, TextDelta, Usage
 from omen.core.hints import RaceHints
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.hints_schema import HintsIn, TagsIn

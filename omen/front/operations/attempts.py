@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from omen.core.plan import AttemptRecord, RaceRecord
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.gateway import Gateway
 from omen.race.attempts import state_of
 from omen.telemetry import Times

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omen.core.errors import RequestError
-from omen.core.plan import AttemptRecord, RaceRecord
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.race_report import dollars, explain, milliseconds
 from omen.telemetry import RaceLog
 

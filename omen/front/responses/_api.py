@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from omen.core.errors import OmenError
 from omen.core.events import Event
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.event_collector import Gathering
 from omen.front.http.race_report import explain, routing_metadata

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import trio
 
 from omen.core.events import AnswerEnd, Event, Restart
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.race_report import explain
 from omen.front.openai.write import ChunkWriter
 from omen.telemetry import RaceMoment

@@ -11,7 +11,7 @@ import trio
 
 from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.race_report import own_fault
 from omen.front.http.request import TAIL_SECONDS, request_id_of

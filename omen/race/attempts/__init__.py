@@ -1,4 +1,4 @@
-"""Attempts: one upstream stream each, with its time and its record."""
+"""Attempts: each owns one upstream stream, its timeouts and its record."""
 
 from omen.race.attempts._open import Attempts, Threshold
 from omen.race.attempts._registry import AttemptRegistry

@@ -1,7 +1,7 @@
 """An attempt whose answer is one body, not a stream: vectors, a count of tokens.
 
-It is in the books like any other: alive while it holds a socket, told to observers, cut off with
-its request.
+It is recorded like any other attempt: it is live while it holds a socket, observers receive its
+moments, and it is cancelled with its request.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import httpx
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import WireRequest
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.providers import read_rate_limits
 from omen.race.attempts._patience import Patience
 from omen.wire.upstream import UpstreamResponse, open_response
 
 MOST_BYTES = 64 * 1024 * 1024
+"""The largest body that is read."""
 
 Classify = Callable[[int, Mapping[str, str], bytes], UpstreamFailure]
 
@@ -28,10 +29,10 @@ async def fetch(
     classify: Classify,
     record: AttemptRecord,
 ) -> bytes:
-    """Ask, and read the whole answer; `record` is what the socket is in use for.
+    """Send the request and return the whole body of the answer; `record` is the socket's owner.
 
-    **Raises.** `UpstreamFailure`; another candidate may help, as it says.
-    **Cancellation.** The socket is closed before the call is left.
+    **Raises.** `UpstreamFailure`; its `failover` says whether another candidate may help.
+    **Cancellation.** The socket is closed before the call ends.
     """
     with Patience(record.candidate).spend():
         async with open_response(transport, request, owner=record) as response:

@@ -1,31 +1,37 @@
 """Why an attempt that did not fail was stopped.
 
-A cancel scope does not say why it was cancelled, so the reason is derived from the race record: who
-has committed and when, which deadlines there were, whether the client had left. The first rule
-that matches wins; the rules are in the order in which one of them makes the next one moot.
+A cancel scope does not say why it was cancelled, so the reason is derived from the race record: the
+commits and their times, the deadlines, the client's disconnect. The first matching rule wins. The
+order follows causes: after a commit the losers are cancelled at once, so a disconnect or a deadline
+that comes later is not what stopped them.
 
-Where several attempts share the answer (`choices`), a commit beats nobody. There only what ends the
-whole request can stop an attempt, or the commit deadline, before it has committed to its part.
+Where several attempts share the answer (`choices`), a commit does not beat other attempts. There an
+attempt is stopped by the end of the whole request, or, before it has committed to its part, by the
+commit deadline.
 """
 
 from __future__ import annotations
 
-from omen.core.plan import AttemptRecord, CutReason, Outcome, RaceRecord
+from omen.core.records import AttemptRecord, CutReason, Outcome, RaceRecord
 
 
 def set_outcome(race: RaceRecord, record: AttemptRecord) -> None:
-    """Set the outcome of an attempt whose `ended_at` is now, and what stopped it, if anything."""
+    """Set the outcome of an attempt that ends now, and the reason if it was cancelled.
+
+    `ended_at` must be set to the current time.
+    """
     assert record.ended_at is not None
     if record.complete and (race.winner is record or record.shared):
         record.outcome = "won"
         record.cut_at = None
         return
-    record.outcome, record.cut, record.cut_at = _what_cut_it(race, record, record.ended_at)
+    record.outcome, record.cut, record.cut_at = _reason(race, record, record.ended_at)
 
 
-def _what_cut_it(
+def _reason(
     race: RaceRecord, record: AttemptRecord, now: float
 ) -> tuple[Outcome, CutReason, float]:
+    """Return the outcome, the reason of the cancellation, and when it was decided."""
     plan, winner = race.plan, race.winner
     is_shared = winner is not None and winner.shared
     if (
@@ -43,7 +49,8 @@ def _what_cut_it(
     if undecided and now >= plan.commit_deadline:
         return "timed_out", "max_latency", plan.commit_deadline
     if record.cut_at is None:
-        return "lost", "lost", now  # its strategy had read it, and did not want it
+        return "lost", "lost", now  # not cancelled: the strategy left the block without a commit
+    # A judge has started: the strategy cancels the drafts that are incomplete at that moment.
     if record.role == "draft" and any(attempt.role == "judge" for attempt in race.attempts):
         return "lost", "lost", record.cut_at
     return "client_cancelled", "shutdown", record.cut_at

@@ -1,9 +1,8 @@
-"""Opens one attempt as an async context manager of events, and keeps its record.
+"""Opens one attempt as an async context manager, and keeps its record.
 
-The provider's module writes the request and reads the frames, the wire moves the bytes; this
-package owns the time and the books. A stream is closed when the `async with` is left, on every
-path, before the record says that the attempt has ended: so there are never more upstream streams
-than live attempts.
+The provider's module writes the request and reads the frames, and `omen.wire` moves the bytes. This
+package owns timeouts and records. A stream is closed when the `async with` is left, on every path,
+before the record has its end. So there are never more upstream streams than live attempts.
 """
 
 from __future__ import annotations
@@ -27,17 +26,8 @@ from omen.core.costs import measure_prompt
 from omen.core.errors import UpstreamFailure
 from omen.core.events import Usage
 from omen.core.frames import WireRequest
-from omen.core.plan import (
-    Admission,
-    AttemptRecord,
-    Moment,
-    Observer,
-    OpenAttempt,
-    RaceRecord,
-    Reservation,
-    Rewrite,
-    Role,
-)
+from omen.core.plan import OpenAttempt, Rewrite, Role
+from omen.core.records import Admission, AttemptRecord, Moment, Observer, RaceRecord, Reservation
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
 from omen.race.attempts._call import fetch
@@ -52,7 +42,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Threshold(NamedTuple):
-    """From when on an answer is useful: the arguments of `UsefulMeter`."""
+    """The threshold of a useful answer: the arguments of `UsefulMeter`."""
 
     min_useful_tokens: int
     reasoning_counts: bool
@@ -64,7 +54,7 @@ _CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
 
 
 class Attempts(AttemptRegistry):
-    """Opens attempts over one transport and knows which are alive."""
+    """Opens attempts over one transport and keeps the live ones."""
 
     def __init__(
         self,
@@ -74,20 +64,21 @@ class Attempts(AttemptRegistry):
         admissions: Sequence[Admission] = (),
         reservations: Sequence[Reservation] = (),
         *,
+        extra_admissions: Sequence[Admission] = (),
         threshold: Threshold = DEFAULT_THRESHOLD,
     ) -> None:
-        super().__init__(observers, admissions, reservations)
+        super().__init__(observers, admissions, reservations, extra_admissions)
         self._transport = transport
         self._providers = providers
         self.threshold = threshold
-        """From when on an answer counts as useful for what is learnt of its provider."""
+        """The threshold of a useful answer in the statistics of a provider."""
 
     def __repr__(self) -> str:
         names = ", ".join(record.candidate.name for record in self.live)
         return f"<Attempts {len(self.live)} live{': ' + names if names else ''}>"
 
     def opener(self, race: RaceRecord, request: ChatRequest) -> OpenAttempt:
-        """Make the `OpenAttempt` of one race: what it opens is written into `race.attempts`."""
+        """Return the `OpenAttempt` of one race. It appends each attempt to `race.attempts`."""
         return partial(self._open, race, request)
 
     def _open(
@@ -100,8 +91,8 @@ class Attempts(AttemptRegistry):
         *,
         rewrite: Rewrite | None = None,
     ) -> AbstractAsyncContextManager[RunningAttempt]:
-        asked = request if rewrite is None else rewrite(request)
-        return self._opened(race, asked, candidate, role, rewritten=rewrite is not None)
+        to_send = request if rewrite is None else rewrite(request)
+        return self._opened(race, to_send, candidate, role, rewritten=rewrite is not None)
 
     @asynccontextmanager
     async def _opened(
@@ -114,6 +105,7 @@ class Attempts(AttemptRegistry):
         rewritten: bool,
     ) -> AsyncIterator[RunningAttempt]:
         spec = self._providers[candidate.kind]
+        # No await between `admit` and `recorded`: see `admit`.
         await self.admit(race, candidate, role)
         with (
             self.recorded(race, candidate, role) as record,
@@ -126,7 +118,7 @@ class Attempts(AttemptRegistry):
                     response = await stack.enter_async_context(
                         open_response(self._transport, wire_request, owner=record)
                     )
-                    # Of a refusal, too: that is when it matters most.
+                    # Before the status is checked: the limits matter most with a 429.
                     record.rate_limits = read_rate_limits(response.headers)
                     await _expect_stream(spec, response, candidate)
                 record.responded_at = trio.current_time()
@@ -142,7 +134,7 @@ class Attempts(AttemptRegistry):
                 )
 
     def _moment(self, race: RaceRecord, record: AttemptRecord, moment: Moment) -> None:
-        self.tell(moment, race, record)
+        self.notify(moment, race, record)
 
     async def call(
         self,
@@ -152,15 +144,16 @@ class Attempts(AttemptRegistry):
         write: Callable[[Candidate], WireRequest],
         read: Callable[[bytes], tuple[_Answer, Usage | None]],
     ) -> _Answer:
-        """Make one attempt whose answer is one body, and return what `read` makes of that.
+        """Make one attempt whose answer is one body, and return that answer.
 
-        `read` also returns the usage that the body reports; without one the cost is estimated from
-        `race.prompt`. A body that cannot be read has not won: the attempt failed, and another
-        candidate may help.
+        `write` returns the request for a candidate. `read` returns the answer in a body, and the
+        usage that the body reports; without usage the cost is estimated from `race.prompt`. If the
+        body cannot be read the attempt has failed, and another candidate may help.
 
         **Raises.** `UpstreamFailure`. **Cancellation.** The socket is closed.
         """
         classify = self._providers[candidate.kind].classify
+        # No await between `admit` and `recorded`: see `admit`.
         await self.admit(race, candidate, role)
         with self.recorded(race, candidate, role) as record:
             record.prompt = race.prompt
@@ -185,7 +178,7 @@ class Attempts(AttemptRegistry):
 def _translation(
     spec: ProviderSpec, request: ChatRequest, candidate: Candidate
 ) -> tuple[WireRequest, Decoder]:
-    """Write the request, and make the decoder of its answer."""
+    """Return the request in the provider's wire format, and the decoder for its answer."""
     try:
         return spec.encode(request, candidate), spec.decoder(request, candidate)
     except UpstreamFailure:
@@ -198,7 +191,10 @@ def _translation(
 def _measured(
     race: RaceRecord, record: AttemptRecord, request: ChatRequest, *, rewritten: bool
 ) -> Iterator[None]:
-    """Measure the prompt where no usage came, once a race, for a cost that is an estimate."""
+    """Measure the prompt at the end of the block if no usage arrived, for an estimate of the cost.
+
+    The caller's own prompt is measured once per race. A rewritten one is measured for its attempt.
+    """
     try:
         yield
     finally:
@@ -213,10 +209,12 @@ def _measured(
 async def _expect_stream(
     spec: ProviderSpec, response: UpstreamResponse, candidate: Candidate
 ) -> None:
-    """Refuse an answer that is not a stream: an error status, or a 200 that is something else.
+    """Check that the response is a stream.
 
-    A 200 is not yet a stream: xAI answers a streaming request with a JSON error and status 200,
-    and proxies answer with HTML. One that names no type at all is taken at its word.
+    A status of 200 is not enough: xAI answers a streaming request with a JSON error and status 200,
+    and proxies answer with HTML. A 200 without a content type counts as a stream.
+
+    **Raises.** `UpstreamFailure`, classified by the provider.
     """
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if response.status == 200 and content_type in ("", _CONTENT_TYPES[spec.framing]):

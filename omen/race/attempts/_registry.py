@@ -1,7 +1,7 @@
-"""The log of attempts: who may start, what is alive, what became of whom.
+"""The registry of attempts: it admits them, keeps their records and notifies observers.
 
-It does not care how an attempt is made: over a socket (`Attempts`), or from what was recorded
-(`omen.replay`). So what a race is told, and what observers are, is the same for both.
+It does not depend on how an attempt is made: over a socket (`Attempts`) or from a recording
+(`omen.replay`). So race records and observers' moments are the same for both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import trio
 
 from omen.core.candidates import Candidate
 from omen.core.errors import AttemptDenied, FailureKind, UpstreamFailure
-from omen.core.plan import (
+from omen.core.plan import Role
+from omen.core.records import (
+    MOMENTS,
     Admission,
     AttemptRecord,
     Denial,
@@ -21,64 +23,74 @@ from omen.core.plan import (
     Observer,
     RaceRecord,
     Reservation,
-    Role,
+    moments_of,
 )
 from omen.race.attempts._ending import set_outcome
 
 
 class AttemptRegistry:
-    """Keeps the records of attempts, and tells observers of them."""
+    """Keeps the records of attempts and notifies observers of their moments."""
 
     def __init__(
         self,
         observers: Sequence[Observer] = (),
         admissions: Sequence[Admission] = (),
         reservations: Sequence[Reservation] = (),
+        extra_admissions: Sequence[Admission] = (),
     ) -> None:
-        self._observers = tuple(observers)
+        self._observers = {
+            moment: tuple(one for one in observers if moment in moments_of(one))
+            for moment in MOMENTS
+        }
         self._admissions = tuple(admissions)
+        self._extra_admissions = tuple(extra_admissions)
         self._reservations = tuple(reservations)
         self._live: dict[AttemptRecord, RaceRecord] = {}
 
     @property
     def live(self) -> Mapping[AttemptRecord, RaceRecord]:
-        """Every attempt that may still hold an upstream stream, oldest first, and its race."""
+        """The attempts that may still hold an upstream stream, oldest first, each with its race."""
         return self._live
 
     async def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> None:
-        """Let an attempt start, in the step in which this returns.
+        """Admit an attempt: return if it may start. It must start in the same synchronous step.
 
-        From the last admission to `recorded` there must be no await: a limit counts what has
-        started, and another attempt must not be let in between the two.
+        There must be no await from the first admission to `recorded`: a limit counts the attempts
+        that have started, and another attempt must not be admitted in between.
 
-        **Raises.** `AttemptDenied`; a row in the race says so.
+        **Raises.** `AttemptDenied`; the race's attempts then contain a record of the denial.
         """
+        # Reservations first, because they may await.
         for reserve in self._reservations:
-            self._refuse(await reserve(race, candidate, role), race, candidate, role)
+            self._deny(await reserve(race, candidate, role), race, candidate, role)
         for admission in self._admissions:
-            self._refuse(admission(race, candidate, role), race, candidate, role)
+            self._deny(admission(race, candidate, role), race, candidate, role)
+        if race.plan.is_extra(role):
+            for admission in self._extra_admissions:
+                self._deny(admission(race, candidate, role), race, candidate, role)
 
-    def _refuse(
+    def _deny(
         self, denial: Denial | None, race: RaceRecord, candidate: Candidate, role: Role
     ) -> None:
+        """Record and raise a denial; do nothing without one."""
         if denial is None:
             return
         now = trio.current_time()
         record = AttemptRecord(len(race.attempts), candidate, now, role, ended_at=now)
         record.outcome, record.denied = "denied", denial.reason
         race.attempts.append(record)
-        self.tell("denied", race, record)
+        self.notify("denied", race, record)
         raise AttemptDenied(denial.reason, failover=denial.failover)
 
     @contextmanager
     def recorded(
         self, race: RaceRecord, candidate: Candidate, role: Role
     ) -> Iterator[AttemptRecord]:
-        """Keep the record of one attempt, which lives as long as the block."""
+        """Keep the record of one attempt, which is live as long as the block runs."""
         record = AttemptRecord(len(race.attempts), candidate, trio.current_time(), role)
         race.attempts.append(record)
         self._live[record] = race
-        self.tell("started", race, record)
+        self.notify("started", race, record)
         try:
             yield record
         except trio.Cancelled:
@@ -90,13 +102,19 @@ class AttemptRegistry:
             raise
         finally:
             record.ended_at = trio.current_time()
+            # No failure has set the outcome: the attempt completed, was cancelled, or was dropped.
             if record.outcome == "running":
                 set_outcome(race, record)
+            # Before the observers: they must not see an ended attempt among the live ones.
             del self._live[record]
-            self.tell("ended", race, record)
+            self.notify("ended", race, record)
 
     def commit(self, race: RaceRecord, record: AttemptRecord, *, shared: bool = False) -> None:
-        """Write down that an attempt has committed; the first one to do so has won."""
+        """Record the commit of an attempt. The first commit decides the winner.
+
+        **Raises.** `RuntimeError` on a second commit in a race whose answer is not shared: a bug in
+        the strategy. Nothing has changed then.
+        """
         if race.winner is not None and not (shared and race.winner.shared):
             raise RuntimeError(
                 f"a second commit in race {race.race_id}, by {record.candidate.name}"
@@ -104,9 +122,9 @@ class AttemptRegistry:
         record.shared = shared
         race.winner = race.winner or record
         record.committed_at = trio.current_time()
-        self.tell("committed", race, record)
+        self.notify("committed", race, record)
 
-    def tell(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
-        """Tell observers."""
-        for observer in self._observers:
+    def notify(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
+        """Call every observer with a moment of an attempt."""
+        for observer in self._observers[moment]:
             observer(moment, race, record)

@@ -1,4 +1,21 @@
-"""A running attempt: an upstream's bytes become events, and its record is kept up to date."""
+"""A running attempt: it turns an upstream's bytes into events and keeps its record up to date.
+
+An attempt whose response has begun is in one of these states, as its fields show:
+
+    reading    `record.complete` is false, `_failure` is None: `receive` reads and returns events
+    failing    `_failure` is set: events before the failure were returned, the next `receive` raises
+    complete   `record.complete` is true: the next `receive` drains the response and returns nothing
+
+    reading -> complete   an `AnswerEnd`: decoded, or due because the answer was whole before the
+                          stream broke
+    reading -> failing    a failure behind events of the same read, after the commit
+    reading -> (raised)   any other failure
+    failing -> (raised)
+
+Before the answer is complete, `receive` awaits in one place only: the read of bytes. All the rest
+(decoding, the record, the observers) is synchronous. So a cancel can only interrupt a read, the
+reader and the decoder hold what earlier reads brought, and nothing is lost.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +35,7 @@ from omen.core.events import (
     ToolCallDelta,
     is_generated,
 )
-from omen.core.plan import AttemptRecord
+from omen.core.records import AttemptRecord
 from omen.core.useful import CHARACTERS_PER_TOKEN, UsefulMeter
 from omen.providers import Decoder
 from omen.race.attempts._faults import unreadable
@@ -27,8 +44,8 @@ from omen.wire.framing import FrameReader
 from omen.wire.upstream import UpstreamResponse
 
 DRAIN_SECONDS = 0.25
-"""How long to wait, after a complete answer, for the end of the response, so that the connection
-can be kept. Nobody is waiting for it: the client has its answer by then."""
+"""Seconds to wait for the end of the response after a complete answer, so that the connection can
+be reused. The client does not wait for it: it has its answer by then."""
 
 
 class RunningAttempt:
@@ -55,10 +72,12 @@ class RunningAttempt:
         self._on_commit = on_commit
         self._on_moment = on_moment
         self._failure: UpstreamFailure | None = None
+        """A failure that the next `receive` raises."""
         self._characters = 0
-        self._left_at = trio.current_time()
+        self._idle_since = trio.current_time()
+        """When the latest `receive` ended."""
         self._held_up = 0.0
-        """Seconds in which nobody asked for more: a slow client held the winner's task."""
+        """Seconds between calls of `receive`: a slow client held the winner's task."""
         record.measured = True
 
     def commit(self, *, shared: bool = False) -> None:
@@ -66,33 +85,37 @@ class RunningAttempt:
         self._on_commit(shared=shared)
 
     async def receive(self) -> Sequence[Event]:
-        """Wait for the next events; empty once the answer was complete.
+        """Return the next events; an empty sequence after the answer is complete.
 
-        **Raises.** `UpstreamFailure`. One that arrives behind events in the same read is raised
-        after them if this attempt has won, because the client is owed them; before the commit it
-        is raised at once, because an attempt known to be broken must not win.
+        **Raises.** `UpstreamFailure`. If a failure follows events in the same read: after the
+        commit it is raised behind them, because the client must get them; before the commit it is
+        raised at once, because an attempt that is known to be broken must not win.
         **Cancellation.** Nothing is lost; `receive` may be called again.
         """
         if self._record.complete:
             await self._drain()
             return ()
-        self._held_up += trio.current_time() - self._left_at
+        self._held_up += trio.current_time() - self._idle_since
         try:
             return await self._receive()
         finally:
-            self._left_at = trio.current_time()
+            # Also on a cancel: the time inside `receive` is the upstream's, not the client's.
+            self._idle_since = trio.current_time()
 
     async def _receive(self) -> Sequence[Event]:
         events: list[Event] = []
+        # A read may hold no event (a ping, half a frame). An empty result would mean the end.
         while not events:
             if self._failure is not None:
                 raise self._failure
             try:
+                # `_decode` appends, so that the events before a failure are still there after it.
                 self._decode(await self._read(), events)
             except UpstreamFailure as failure:
                 if not self._is_whole(events):
                     self._keep_or_raise(failure, events)
-        self._note(events)
+        # After `_keep_or_raise`: events of an attempt that fails here are not recorded as progress.
+        self._record_events(events)
         return events
 
     async def _read(self) -> bytes:
@@ -111,7 +134,7 @@ class RunningAttempt:
             events += self._end()
 
     def _end(self) -> Sequence[Event]:
-        """Return the events that the end of the bytes stands for."""
+        """Return the events that the decoder makes of the end of the stream."""
         try:
             return self._decoder.end()
         except UpstreamFailure:
@@ -120,9 +143,9 @@ class RunningAttempt:
             raise unreadable(self._record.candidate, error) from error
 
     def _is_whole(self, events: list[Event]) -> bool:
-        """Whether the answer was complete before something failed, and add the end it is owed.
+        """Return whether the answer was complete before the failure; append its missing end.
 
-        Some servers say that they are finished and then break off or fall silent.
+        Some servers send the finish reason and then break the connection or fall silent.
         """
         if not (events and isinstance(events[-1], AnswerEnd)):
             try:
@@ -132,21 +155,24 @@ class RunningAttempt:
         return True
 
     def _keep_or_raise(self, failure: UpstreamFailure, events: Sequence[Event]) -> None:
+        # Looked at only now, after the read: the commit deadline may commit this attempt while its
+        # `receive` waits.
         if self._record.committed_at is None or not events:
             raise failure
         self._failure = failure
 
     async def _drain(self) -> None:
-        """Read to the end of the response, so that its connection is clean and can be kept.
+        """Read to the end of the response, so that its connection can be reused.
 
-        A response that breaks here broke behind a whole answer: that costs its connection, which
-        is closed on the way out, and nothing else.
+        The answer is complete, so a response that breaks here costs only its connection, which is
+        closed with the attempt.
         """
         with trio.move_on_after(DRAIN_SECONDS), suppress(UpstreamFailure):
             while await self._response.receive():
                 pass
 
-    def _note(self, events: Sequence[Event]) -> None:
+    def _record_events(self, events: Sequence[Event]) -> None:
+        """Update the record with new events, and notify observers."""
         record = self._record
         generated = sum(map(is_generated, events))
         record.pieces += generated
@@ -159,6 +185,7 @@ class RunningAttempt:
                 case AnswerEnd(usage=usage):
                     record.usage = usage
                     record.complete = True
+        # An estimate, until the provider reports its own count.
         record.tokens = -(-self._characters // CHARACTERS_PER_TOKEN)
         if record.usage is not None:
             record.tokens = record.usage.completion_tokens
@@ -168,5 +195,6 @@ class RunningAttempt:
                 record.first_token_at = trio.current_time()
         self._on_moment("progressed")
         if record.useful_at is None and any([self._meter.take(event) for event in events]):
+            # Without the client's share: the value is the provider's latency.
             record.useful_at = trio.current_time() - self._held_up
             self._on_moment("useful")

@@ -1,19 +1,19 @@
-"""What a live attempt is doing, for those who look at it from outside."""
+"""The current state of an attempt, for live views."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from omen.core.plan import AttemptRecord, RaceRecord
+from omen.core.records import AttemptRecord, RaceRecord
 
 State = Literal["opening", "waiting", "prelude", "answering", "closing", "ended"]
-"""`opening`: no response yet. `waiting`: a response, and no token. `prelude`: tokens, held back.
-`answering`: it has won, and its events go to the client. `closing`: it is complete or was cut off,
-and its socket is about to be kept or closed."""
+"""`opening`: no response yet. `waiting`: a response but no token. `prelude`: tokens, held back.
+`answering`: it has won, and its events go to the client. `closing`: it is complete or was
+cancelled, and its connection is about to be closed or returned to the pool."""
 
 
 def state_of(race: RaceRecord, record: AttemptRecord) -> State:
-    """Say what this attempt of this race is doing now."""
+    """Return the current state of this attempt of this race."""
     if record.ended_at is not None:
         return "ended"
     lost = race.winner is not None and race.winner is not record

@@ -1,1 +1,1 @@
-"""From a request to a plan: who may answer, in which order, by which strategy."""
+"""From a request to a plan: which candidates may answer, in which order, by which strategy."""

@@ -1,11 +1,12 @@
-"""Who made a conversation so far, and so should go on with it.
+"""Stickiness: the candidate that made a conversation so far goes first for its next request.
 
-`turn`: while a tool call is being answered, the candidate that made the call goes first: its
-reasoning and its prompt cache are there. `session`: the same for as long as the session lasts.
-Stickiness only changes the order, and before anything else of the plan is decided: unhealthy
-candidates still rank last, and a race that the caller wants is run. A hedge that wins does not take
-over the session, because the prompt cache is with the original; only a failure of the original
-moves it.
+`turn`: while a tool call is being answered, the candidate that made the call goes first, because
+its reasoning and its prompt cache are there. `session`: the same for the whole session.
+
+Stickiness only changes the order of the candidates, before anything else of the plan is decided:
+unhealthy candidates still rank last, and a race that the caller requests still runs. A winning
+hedge does not take over the session, because the prompt cache is with the original. Only a failure
+of the original moves the session.
 """
 
 from __future__ import annotations
@@ -17,25 +18,26 @@ from hashlib import sha256
 
 from omen.core.candidates import Candidate, Rank
 from omen.core.chat import ChatRequest
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.routing.decide.ranking import Maker
 from omen.state import Store
 
 KEPT_SECONDS = 3600.0
+"""How long the store keeps the maker of a turn or of a session."""
 WARM_SECONDS = 300.0
-"""How long a prompt cache is expected to be kept: what the vendors promise at least."""
-_MOST_CALLS = 64
+"""How long a prompt cache is expected to live: the shortest time that the vendors promise."""
+_MAX_CALLS = 64
 
 
 class Affinity:
-    """Remembers makers in the shared store."""
+    """Remembers in the shared store which candidate made a conversation."""
 
     def __init__(self, store: Store, health: Callable[[Candidate], Rank]) -> None:
         self._store = store
         self._health = health
 
     async def find(self, race: RaceRecord, request: ChatRequest) -> Maker | None:
-        """Find who made the conversation of a request, if the request is to stick to it."""
+        """Return the candidate that made the conversation; None if the request need not stick."""
         mode = race.hints.stickiness or "turn"
         if mode == "none":
             return None
@@ -48,24 +50,27 @@ class Affinity:
         return None
 
     async def remember(self, race: RaceRecord, request: ChatRequest, calls: Iterable[str]) -> None:
-        """Remember who answered, for the calls it made and, where that was asked for, the session.
+        """Store the winner as the maker of its tool calls, and of the session if that sticks.
 
-        `calls` are the ids of the tool calls in the answer.
+        `calls` are the ids of the tool calls in the answer. An incomplete answer stores nothing.
         """
         winner = race.winner
         mode = race.hints.stickiness or "turn"
         if winner is None or not winner.complete or mode == "none":
             return
         maker = _write(winner.candidate.name)
-        for call in list(calls)[:_MOST_CALLS]:
+        for call in list(calls)[:_MAX_CALLS]:
             await self._store.put(_turn(race, call), maker, KEPT_SECONDS)
         if mode == "session":
-            keeps = self._keeps(race)
-            holder = winner.candidate if keeps is None else keeps
+            original = self._slow_original(race)
+            holder = winner.candidate if original is None else original
             await self._store.put(_session(race, request), _write(holder.name), KEPT_SECONDS)
 
-    def _keeps(self, race: RaceRecord) -> Candidate | None:
-        """Say who keeps the session although another one won: it is well, and was only slow."""
+    def _slow_original(self, race: RaceRecord) -> Candidate | None:
+        """Return the sticky candidate if it keeps the session: it is healthy and did not fail.
+
+        If another candidate won, the original was only slow.
+        """
         sticky = race.plan.sticky
         if sticky is None:
             return None
@@ -74,30 +79,33 @@ class Affinity:
 
 
 def session_of(race: RaceRecord, request: ChatRequest) -> str:
-    """Name a request's session: as its caller does, else by how the conversation began."""
+    """Return the name of a request's session: the caller's, else the start of the conversation.
+
+    The two prefixes keep a caller's name from colliding with the start of another conversation.
+    """
     cache_key = request.extras.get("prompt_cache_key")
-    said = race.hints.session or (cache_key if isinstance(cache_key, str) else None) or request.user
-    if said:
-        return f"said:{said}"
+    name = race.hints.session or (cache_key if isinstance(cache_key, str) else None) or request.user
+    if name:
+        return f"said:{name}"
     system = "\n".join(m.text for m in request.messages if m.role in ("system", "developer"))
     first = next((m.text for m in request.messages if m.role == "user"), "")
     return f"begun:{system}\n\n{first}"
 
 
 def _answered_calls(request: ChatRequest) -> Sequence[str]:
-    """List the calls that the end of the conversation answers; none, if it ends otherwise.
+    """Return the ids of the calls that the end of the conversation answers, the latest first.
 
-    A user's message behind the results belongs to the same turn while the model has not answered:
-    some clients add a reminder there, and pictures in a result travel in one.
+    A user message after the results belongs to the same turn as long as the model has not answered.
+    Some clients append a reminder there, and images of a result travel in such a message.
     """
-    found: list[str] = []
+    calls: list[str] = []
     for message in reversed(request.messages):
         if message.role == "tool":
             if message.tool_call_id is not None:
-                found.append(message.tool_call_id)
-        elif found or message.role == "assistant":
+                calls.append(message.tool_call_id)
+        elif calls or message.role == "assistant":
             break
-    return found[:_MOST_CALLS]
+    return calls[:_MAX_CALLS]
 
 
 def _turn(race: RaceRecord, call: str) -> str:
@@ -108,22 +116,25 @@ def _session(race: RaceRecord, request: ChatRequest) -> str:
     return _hashed("session", race, session_of(race, request))
 
 
-def _hashed(what: str, race: RaceRecord, name: str) -> str:
-    """Hash a name: it is the caller's, may be long, and may be a part of a prompt."""
-    whose = f"{race.caller.key_id or '-'}\0{name}"
-    return f"{what}:{sha256(whose.encode('utf-8', 'surrogatepass')).hexdigest()}"
+def _hashed(prefix: str, race: RaceRecord, name: str) -> str:
+    """Return a store key. The name is hashed: it may be long, or be part of a prompt.
+
+    The key of the caller goes in, so that no caller can reach another caller's session.
+    """
+    scoped = f"{race.caller.key_id or '-'}\0{name}"
+    return f"{prefix}:{sha256(scoped.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _write(name: str) -> bytes:
     return json.dumps({"name": name, "at": round(time.time(), 3)}).encode()
 
 
-def _read(found: bytes | None) -> Maker | None:
-    if found is None:
+def _read(stored: bytes | None) -> Maker | None:
+    if stored is None:
         return None
     try:
-        value = json.loads(found)
+        value = json.loads(stored)
         name, at = str(value["name"]), float(value["at"])
     except (ValueError, KeyError, TypeError):
-        return None  # of another version
+        return None  # another version of OMEN wrote it
     return Maker(name, warm=time.time() - at < WARM_SECONDS)

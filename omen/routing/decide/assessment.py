@@ -1,7 +1,7 @@
-"""What is known of one candidate for one request, judged once.
+"""The assessment of one candidate for one request, made once.
 
-Everything that orders candidates reads it from here, so one request sees one state of the world:
-health that changes while a plan is made does not put a candidate in two places.
+Every step that orders candidates reads the assessment, so one request sees one state of each
+candidate. A change of health while a plan is made cannot put a candidate in two places.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ class Assessment:
     """One candidate, judged for one request."""
 
     candidate: Candidate
-    """With its score times the caller's weight for its provider."""
+    """The candidate; its score is multiplied by the caller's weight for its provider."""
     health: Rank
-    """How far back it belongs by the health of its endpoint alone."""
+    """The rank by the health of its endpoint alone."""
     rank: Rank
-    """How far back it belongs for any reason."""
+    """The worst rank of all reasons: health, budget, length of the prompt."""
     load: int
-    """How many attempts run at its endpoint."""
+    """The number of attempts that run at its endpoint."""
     excluded_because: str | None = None
-    """Why it cannot serve the request; None if nothing is known against it."""
+    """Why it cannot serve the request; None if no reason is known."""
 
 
 def _is_ready(candidate: Candidate) -> Rank:
@@ -35,7 +35,10 @@ def _is_ready(candidate: Candidate) -> Rank:
 
 @dataclass(frozen=True, slots=True)
 class Assessor:
-    """Judges candidates by what the gateway knows; without an argument it knows nothing."""
+    """Assesses candidates by the gateway's observations.
+
+    Without arguments there are none: every candidate is ready and keeps its own score.
+    """
 
     health: Callable[[Candidate], Rank] = _is_ready
     budget_rank: Callable[[Candidate], Rank] = _is_ready
@@ -45,7 +48,7 @@ class Assessor:
     def assess(
         self, candidate: Candidate, needs: Needs, weights: Mapping[str, float]
     ) -> Assessment:
-        """Judge one candidate. `weights` multiply the scores of providers, by name."""
+        """Return the assessment of one candidate. `weights` are factors by the provider's name."""
         health = self.health(candidate)
         tight = Rank.DOUBTFUL if needs.is_tight(candidate) else Rank.READY
         score = self.score(candidate) * weights.get(candidate.provider, 1.0)
@@ -54,5 +57,5 @@ class Assessor:
             health=health,
             rank=max(health, self.budget_rank(candidate), tight),
             load=self.load(candidate),
-            excluded_because=needs.why_not(candidate),
+            excluded_because=needs.exclusion_reason(candidate),
         )

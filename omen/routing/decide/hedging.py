@@ -1,14 +1,14 @@
-"""When to hedge, and how often at most: one knob, `max_extra_load`.
+"""When to hedge, and how often at most. Both follow from one setting, `max_extra_load`.
 
-Two things hold it, and neither trusts the other. The *delay* is the time by which all but that
-share of a candidate's answers have come; while it fits, that share of requests is hedged and no
-more. The *budget* is a bucket of tokens: each request puts in that share of one, each extra start
-takes one out. In a brown-out, when every request is slow and the delay fits nobody, the bucket is
-soon empty and everything runs as `single`.
+Two independent mechanisms enforce it. The *delay* is the time by which all but that share of a
+candidate's answers have come. While the estimate is right, no more than that share of requests is
+hedged. The *budget* is a token bucket: each request adds that share of a token, each extra start
+takes one token. In a brown-out every request is slow and the estimate is wrong; then the bucket is
+soon empty, and every request runs as `single`.
 
-The bucket is small on purpose. What it can hold is what a burst can exceed the knob by, and tokens
-saved in a quiet hour are no reason to double the load in a bad minute. It is full at the start: the
-first slow request is hedged like any other.
+The bucket is small on purpose. Its size is the excess of extra starts that a burst can cause, and
+tokens saved in a quiet hour must not double the load in a bad minute. The bucket is full at the
+start, so that the first slow request is hedged like any other.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isinf
 
 from omen.core.candidates import Candidate
-from omen.core.plan import Denial, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import Denial, RaceRecord
 from omen.routing.observe.first_tokens import FirstTokens
 
 ENOUGH_SAMPLES = 20
 FLOOR = 0.001
-"""Seconds; no delay is shorter, however fast a candidate is."""
+"""The shortest delay in seconds, however fast a candidate is."""
 BUCKET_REQUESTS = 300
-"""For how many requests the bucket can save up: over any 3000 of them, the knob is exceeded by a
-tenth at most."""
+"""The number of requests that fill an empty bucket. Over any 3000 requests, the extra load exceeds
+the setting by a tenth at most."""
 
 
 class HedgeBudget:
-    """The bucket. It hears of every race that begins, and is asked before every extra start."""
+    """The token bucket. Each race that begins adds tokens; each extra start takes one."""
 
     def __init__(self, max_extra_load: float) -> None:
         self._share = max_extra_load
@@ -37,7 +38,7 @@ class HedgeBudget:
         self._tokens = self._bucket
 
     def set_share(self, max_extra_load: float) -> None:
-        """Allow another share from now on; the bucket is not filled up for that."""
+        """Change the share from now on. The bucket keeps its tokens, up to its new size."""
         self._share = max_extra_load
         self._bucket = _size(max_extra_load)
         self._tokens = min(self._tokens, self._bucket)
@@ -47,18 +48,18 @@ class HedgeBudget:
 
     @property
     def starts(self) -> int:
-        """How many extra starts there are tokens for now."""
+        """The number of extra starts that the tokens allow now."""
         return int(self._tokens)
 
     def request(self) -> None:
-        """A request has come in."""
+        """Add the share of one request."""
         self._tokens = min(self._bucket, self._tokens + self._share)
 
     def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Deny an extra start that there is no token for, else take one.
+        """Take a token for an extra start; deny the start if there is none.
 
-        It has to be the last admission: what another one denies must not take a token. Another
-        candidate cannot help.
+        This must be the last admission, because a start that another admission denies must not take
+        a token. Another candidate cannot help, so the denial allows no failover.
         """
         if not race.plan.is_extra(role):
             return None
@@ -69,24 +70,25 @@ class HedgeBudget:
 
 
 def _size(max_extra_load: float) -> float:
-    """Return the tokens a bucket holds: one at least, unless no extra load is allowed at all."""
+    """Return the size of the bucket in tokens: at least 1, or 0 if no extra load is allowed."""
     return max(1.0, max_extra_load * BUCKET_REQUESTS) if max_extra_load > 0 else 0.0
 
 
 def hedge_delays(
     candidates: Sequence[Candidate], delay: Callable[[Candidate], float]
 ) -> Mapping[Candidate, float]:
-    """Return how long each is waited for, in this order: a hedge not longer than the first one.
+    """Return the delay after each candidate, in this order; none is longer than the first one's.
 
-    A hedge is only ever seen on bad days. Where what slows the first one slows it, too, its own
-    times are mostly those of stalls, and a third attempt that waited for them would never come.
+    A candidate that runs mostly as a hedge has samples mostly from bad times. If the same cause
+    slows it and the first candidate, its samples are mostly stalls. A third attempt that waited
+    for such a delay would never start.
     """
     first = delay(candidates[0])
     return {candidate: min(delay(candidate), first) for candidate in candidates}
 
 
 class HedgeDelay:
-    """How long to wait for each candidate. **Units.** Seconds."""
+    """The hedge delay of each candidate. **Units.** Seconds."""
 
     def __init__(self, first_tokens: FirstTokens, max_extra_load: float, warmup: float) -> None:
         self._first_tokens = first_tokens
@@ -94,12 +96,13 @@ class HedgeDelay:
         self._warmup = warmup
 
     def __call__(self, candidate: Candidate) -> float:
-        """Say by when all but the allowed share of its answers have come."""
+        """Return the time by which all but the allowed share of its answers have come."""
         survival = self._first_tokens.survival(candidate)
         if survival.count < ENOUGH_SAMPLES:
             return max(self._warmup, FLOOR)
         delay = survival.quantile(self._share)
         if isinf(delay):
-            # So many were cut off that nobody has seen the end of it: wait for as long as any.
+            # So many samples are censored that the quantile lies beyond every observed time. The
+            # longest observed time is the best lower bound.
             delay = max(survival.times, default=self._warmup)
         return max(delay, FLOOR)

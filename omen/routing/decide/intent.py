@@ -1,10 +1,10 @@
-"""Guesses what a caller wants from its last message, by rules. Pure.
+"""Classifies the intent of a request from its last user message, by rules. Pure.
 
-Every rule is a pattern and what finding it is worth to an intent. Points are added up, and the
-intent with the most has it; with fewer than `ENOUGH` for any, it is `general`. Rules look at the
-words around code, not into it: what stands in a fence only says that there is code. A wrong guess
-costs little, since it only orders candidates; how often it is right is measured on prompts that
-were not looked at when the rules were written (docs/routing.md).
+A rule is a pattern, an intent, and the points that a match adds to the intent. The intent with the
+most points wins. If none has `ENOUGH` points, the intent is `general`. The rules read the words
+around code, not the code: a fence only shows that there is code. A wrong intent costs little,
+because it only orders candidates. The accuracy is measured on prompts that were not used to write
+the rules (docs/routing.md).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from omen.routing.decide.intent_rules import RULES, Rule
 
 ENOUGH = 2.0
 LONGEST = 800
-"""Characters that are looked at, at both ends of a long message: what it wants is said there."""
+"""The characters of a long message that the rules read, half at either end, where people usually
+write what they want."""
 
 _ORDER = ("regex", "tests", "code", "analysis", "explanation")
-"""Who has it when points are equal: the narrower one."""
+"""The intents from the narrowest to the widest. Between equal points the narrower one wins."""
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _CODE_POINTS = 2.0
@@ -31,15 +32,15 @@ _DESCRIBING = re.compile(
 
 
 def classify(messages: Sequence[Message]) -> str:
-    """Say which of `omen.core.intents.INTENTS` the last user message is about."""
-    asked = next((m.text for m in reversed(messages) if m.role == "user" and m.text), "")
-    return classify_text(asked)
+    """Return the intent of the last user message, one of `omen.core.intents.INTENTS`."""
+    text = next((m.text for m in reversed(messages) if m.role == "user" and m.text), "")
+    return classify_text(text)
 
 
-def classify_text(asked: str) -> str:
-    """Say the same of one text."""
-    words = _FENCE.sub(" ", asked)
-    has_code = len(words) != len(asked)
+def classify_text(text: str) -> str:
+    """Return the intent of one text."""
+    words = _FENCE.sub(" ", text)
+    has_code = len(words) != len(text)
     if len(words) > LONGEST:
         words = f"{words[: LONGEST // 2]}\n{words[-LONGEST // 2 :]}"
     words = words.strip().lower()
@@ -51,12 +52,12 @@ def classify_text(asked: str) -> str:
 
 def _add_up(words: str) -> dict[str, float]:
     points: dict[str, float] = {}
-    for rule in _found(words):
+    for rule in _matching_rules(words):
         points[rule.intent] = points.get(rule.intent, 0.0) + rule.points
     return points
 
 
-def _found(words: str) -> Iterable[Rule]:
+def _matching_rules(words: str) -> Iterable[Rule]:
     return (rule for rule in RULES if rule.pattern.search(words))
 
 

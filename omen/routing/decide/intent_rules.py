@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""The rules by which intents are guessed: a table, read by `intent.py`. All in lower case."""
+"""The rules that classify intents: a table, read by `intent.py`. Patterns are in lower case."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What finding `pattern` is worth to an intent."""
+    """The points that a match of `pattern` adds to an intent."""
 
     intent: str
     points: float

@@ -1,8 +1,9 @@
-"""What a model's name stands for: groups of candidates, in the order in which they are to be tried.
+"""From the name of a model to groups of candidates, in the order in which the groups are tried.
 
-`auto`; `provider/model`, split at the first slash and only when what stands before it is a
-configured provider; an alias; a bare id (every provider that lists it); or a comma-separated list
-of these. Each name of a list is a group; who stands first in a group is for the router to say.
+A name is `auto`; or `provider/model`, split at the first slash, if the part before it is a
+configured provider; or an alias; or a bare id, which means every provider that lists it; or a
+comma-separated list of these. Each name of a list is one group. The router orders the candidates
+within a group.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Group:
 
     @property
     def is_auto(self) -> bool:
-        """Whether the caller left the choice to OMEN."""
+        """Whether the caller leaves the choice of the model to OMEN."""
         return self.name == AUTO
 
 
@@ -37,11 +38,14 @@ class Names:
     aliases: Mapping[str, Sequence[str]]
 
     def groups(self, model: str) -> list[Group]:
-        """Read what a caller gave as `model`; names that stand for nobody are empty groups."""
+        """Return one group for each name in a caller's `model`. An unknown name has no candidates.
+
+        The names are in the caller's order.
+        """
         return [Group(name, self.find(name)) for name in (p.strip() for p in model.split(","))]
 
     def find(self, name: str) -> list[Candidate]:
-        """Find the candidates of one name, in the configured order."""
+        """Return the candidates of one name, in the configured order."""
         aliased = self.aliases.get(name)
         if aliased is not None:
             return [candidate for target in aliased for candidate in self._by_id(target)]
@@ -52,16 +56,16 @@ class Names:
         if slash and model and provider in self.catalog:
             return list(self.catalog[provider].candidates(model))
         if name == AUTO:
-            chosen = ((p, model_for_auto(p)) for p in self.catalog)
-            return [c for p, m in chosen if m is not None for c in p.candidates(m)]
+            models = ((p, model_for_auto(p)) for p in self.catalog)
+            return [c for p, m in models if m is not None for c in p.candidates(m)]
         return [c for p in self.catalog if p.lists(name) for c in p.candidates(name)]
 
 
 def model_for_auto(provider: CatalogProvider) -> str | None:
-    """Say which of a provider's models `auto` means: the first that is configured.
+    """Return the model of a provider that `auto` stands for: the first configured one.
 
-    A list that was found begins with anything, a voice or an embedding: of one, the first that is
-    known to call tools, which only models to chat with can.
+    Without configured models it is the first discovered one that is known to call tools. A
+    discovered list may begin with a voice or an embedding model, and only chat models call tools.
     """
     if provider.models:
         return provider.models[0]

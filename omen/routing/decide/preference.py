@@ -1,8 +1,8 @@
-"""By what the candidates of one name are ordered: score, price, or the preference of `auto`. Pure.
+"""The sort key of the candidates of one name: score, price, or the preferences of `auto`. Pure.
 
-`tags.priority` orders by price. For `auto` the operator's preferences come first: a list by intent
-names providers or kinds, and a candidate in no list stands behind those in one. Everything else is
-ordered by score.
+`tags.priority` sorts by price. For `auto` the operator's preferences come first: a list per intent
+names providers or kinds, and a candidate that is not in the list comes after those that are.
+Otherwise the score decides.
 """
 
 from __future__ import annotations
@@ -17,29 +17,33 @@ from omen.core.hints import RaceHints
 from omen.routing.decide.score import blended_price
 
 OrderKey = Callable[[Candidate], tuple[float, ...]]
-"""What candidates are sorted by; the smallest goes first."""
+"""The sort key of a candidate; the smallest comes first."""
 _DEFAULT_INTENT = "general"
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """`by_intent` lists providers or kinds, the most preferred first; `[]` means by score."""
+    """The operator's preferences for `auto`.
+
+    `by_intent` maps an intent to providers or kinds, the most preferred first; `[]` means by score.
+    For the intents in `local_for`, local providers come first.
+    """
 
     by_intent: Mapping[str, Sequence[str]] = field(default_factory=dict)
     local_for: Collection[str] = ()
 
     def order(self, is_auto: bool, intent: str | None, hints: RaceHints) -> OrderKey:
-        """Return what the candidates of one name are sorted by."""
+        """Return the sort key for the candidates of one name."""
         by_price = _BY_PRIORITY.get(_priority(hints))
         if by_price is not None:
             return by_price
         if is_auto:
-            wanted = intent or _DEFAULT_INTENT
-            return lambda candidate: (*self._place(candidate, wanted), -candidate.score)
+            intent_or_default = intent or _DEFAULT_INTENT
+            return lambda candidate: (*self._place(candidate, intent_or_default), -candidate.score)
         return lambda candidate: (-candidate.score,)
 
     def reason(self, is_auto: Sequence[bool], intent: str | None, hints: RaceHints) -> str:
-        """Return the same in words, for all names of a request."""
+        """Return a description of the order, for all names of a request."""
         priority = _priority(hints)
         if priority in _BY_PRIORITY:
             return f"{priority}, by price"
@@ -65,17 +69,17 @@ def _priority(hints: RaceHints) -> str:
 
 
 def _cheapest_first(candidate: Candidate) -> tuple[float, ...]:
-    """Order by price at three tokens in for one out; an unknown price counts as the dearest."""
+    """Sort by price at three input tokens per output token. An unknown price comes last."""
     price = candidate.card.price
     return (inf if price is None else float(blended_price(price)), -candidate.score)
 
 
-def _dearest_first(candidate: Candidate) -> tuple[float, ...]:
-    """Order by quality, of which a vendor's own price is the only measure that all have."""
+def _most_expensive_first(candidate: Candidate) -> tuple[float, ...]:
+    """Sort by quality. The vendor's price is the only measure of it that every model has."""
     price = candidate.card.price
     return (0.0 if price is None else -float(blended_price(price)), -candidate.score)
 
 
 _BY_PRIORITY: Mapping[str, OrderKey] = MappingProxyType(
-    {"cost-effective": _cheapest_first, "high-quality": _dearest_first}
+    {"cost-effective": _cheapest_first, "high-quality": _most_expensive_first}
 )

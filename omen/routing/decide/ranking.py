@@ -1,12 +1,13 @@
-"""Puts the candidates of a request in order, and says why they stand like that.
+"""Puts the candidates of a request in order, and gives the reason for the order.
 
-1. `names` turns the model's name into groups of candidates. Providers that the caller excluded and
-   models that its key may not use are dropped.
-2. Each candidate left is judged once (`assessment`). One that cannot serve the request is left out,
-   unless none can.
-3. A provider's endpoints are ordered by health and load, then each group by what the caller wants
-   (`preference`), mostly by score.
-4. Further endpoints of a provider go behind every provider's first, and the rank has the last word.
+1. `names` turns the name of the model into groups of candidates. Providers that the caller excluded
+   and models that its key may not use are dropped.
+2. Each remaining candidate is assessed once (`assessment`). A candidate that cannot serve the
+   request is left out, unless no candidate can.
+3. The endpoints of a provider are sorted by health and load, then each group by `preference`:
+   usually by score.
+4. Further endpoints of a provider come after every provider's first one. Then all candidates are
+   sorted by rank, which overrides every step above.
 5. The candidate that made the conversation so far goes first, unless its health is bad.
 """
 
@@ -22,13 +23,13 @@ from omen.core.chat import ChatRequest
 from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.routing.decide.assessment import Assessment, Assessor
-from omen.routing.decide.eligibility import NOTHING, Needs, needs_of
+from omen.routing.decide.eligibility import NO_NEEDS, Needs, needs_of
 from omen.routing.decide.intent import classify
 from omen.routing.decide.names import Group, Names
 from omen.routing.decide.preference import Preferences
 
-_LONGEST = 100
-"""Characters of a name from the caller that an error repeats."""
+_MAX_QUOTED = 100
+"""The number of characters of a caller's name that an error repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What a plan depends on beside the model's name and the hints."""
+    """What a plan depends on besides the model's name and the hints."""
 
     request: ChatRequest | None = None
     caller: Caller = ANYBODY
@@ -55,7 +56,10 @@ NO_CONTEXT = RequestContext()
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The candidates of a request in order, and how that order came about."""
+    """The candidates of a request in order, and the reason for the order.
+
+    `left_out` holds `provider/model` and the reason for each candidate that cannot serve it.
+    """
 
     candidates: tuple[Candidate, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -71,7 +75,7 @@ _Groups = Sequence[tuple[Group, Sequence[Assessment]]]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Finds and orders candidates."""
+    """Finds the candidates of a request and puts them in order."""
 
     names: Names
     prefer: Preferences
@@ -84,34 +88,45 @@ class Ranking:
         may not use any that does.
         """
         groups = self._permitted(self.names.groups(model), model, hints, context.caller)
-        needs = NOTHING if context.request is None else needs_of(context.request)
-        judged = [(group, self._assess(group.candidates, needs, hints)) for group in groups]
-        able, left_out = _able(judged)
         intent = _intent(groups, hints, context)
+        reason = self.prefer.reason([group.is_auto for group in groups], intent, hints)
+        alone = _only_candidate(groups)
+        if alone is not None and context.maker is None:
+            # Most requests name one model of one provider. Nothing orders a single candidate, and
+            # it is not left out either.
+            return Ranked((alone,), (), intent, reason)
+        needs = NO_NEEDS if context.request is None else needs_of(context.request)
+        assessed = [(group, self._assess(group.candidates, needs, hints)) for group in groups]
+        able, left_out = _able(assessed)
         ordered: dict[Candidate, Assessment] = {}
         for group, assessments in able:
             key = self.prefer.order(group.is_auto, intent, hints)
-            for one in sorted(_by_endpoint(assessments), key=lambda one: key(one.candidate)):
-                ordered.setdefault(one.candidate, one)
+            # Every sort here is stable, so this one keeps the order of endpoints with equal keys.
+            for item in sorted(_by_endpoint(assessments), key=lambda item: key(item.candidate)):
+                ordered.setdefault(item.candidate, item)
         # A candidate that is down is ranked, not left out: if all are, the plan tries them.
-        best = sorted(_endpoints_last(ordered.values()), key=lambda one: one.rank)
-        reason = self.prefer.reason([group.is_auto for group in groups], intent, hints)
+        best = sorted(_endpoints_last(ordered.values()), key=lambda item: item.rank)
         return _with_maker_first(best, Ranked((), left_out, intent, reason), context.maker)
 
     def find_judge(self, name: str, hints: RaceHints, caller: Caller) -> Candidate | None:
-        """Return who judges drafts: the first provider of a name that the caller may use."""
+        """Return the candidate that judges drafts: the first one that the caller may use.
+
+        Return None if the caller may use no candidate of this name.
+        """
         allows = _allowed_by(hints, caller)
         usable = [candidate for candidate in self.names.find(name) if allows(candidate)]
-        judged = _by_endpoint(self._assess(usable, NOTHING, hints))
-        return next((one.candidate for one in judged), None)
+        assessments = _by_endpoint(self._assess(usable, NO_NEEDS, hints))
+        return next((item.candidate for item in assessments), None)
 
     def _permitted(
         self, groups: Sequence[Group], model: str, hints: RaceHints, caller: Caller
     ) -> Sequence[Group]:
-        named = _only(groups, _allowed_by(hints, ANYBODY))
-        if not any(group.candidates for group in named):
+        # In two steps, because the errors differ: 404 if no provider of the hints serves the
+        # model, 403 if one does and only the key forbids it.
+        listed = _only(groups, _allowed_by(hints, ANYBODY))
+        if not any(group.candidates for group in listed):
             raise _not_found(model, hints.providers)
-        permitted = _only(named, _allowed_by(hints, caller))
+        permitted = _only(listed, _allowed_by(hints, caller))
         if not any(group.candidates for group in permitted):
             raise RequestError(
                 f"this key may not use the model {quoted(model)}",
@@ -129,7 +144,7 @@ class Ranking:
 
 
 def _allowed_by(hints: RaceHints, caller: Caller) -> _Allows:
-    """Return whether a candidate is among the providers of the hints and the models of a key."""
+    """Return a test for candidates: the hints list the provider, the key may use the model."""
     providers = hints.providers
     return lambda c: (
         (providers is None or c.provider in providers) and (caller.may_use(c.provider, c.model))
@@ -140,20 +155,25 @@ def _only(groups: Sequence[Group], allows: _Allows) -> Sequence[Group]:
     return [replace(g, candidates=[c for c in g.candidates if allows(c)]) for g in groups]
 
 
-def _able(groups: _Groups) -> tuple[_Groups, tuple[tuple[str, str], ...]]:
-    """Leave out candidates that cannot serve a request, unless none can.
+def _only_candidate(groups: Sequence[Group]) -> Candidate | None:
+    candidates = [candidate for group in groups for candidate in group.candidates]
+    return candidates[0] if len(candidates) == 1 else None
 
-    Then the vendors decide: what is known of a model may be wrong, and the model's own refusal
-    says more than ours.
+
+def _able(groups: _Groups) -> tuple[_Groups, tuple[tuple[str, str], ...]]:
+    """Return the candidates that can serve a request, and the others with their reasons.
+
+    If no candidate can, return all of them and let the vendors decide: the facts about a model may
+    be wrong, and the vendor's refusal is more precise than OMEN's.
     """
     left_out = {
-        one.candidate.name: one.excluded_because
+        item.candidate.name: item.excluded_because
         for _, assessments in groups
-        for one in assessments
-        if one.excluded_because is not None
+        for item in assessments
+        if item.excluded_because is not None
     }
     able = [
-        (group, [one for one in assessments if one.candidate.name not in left_out])
+        (group, [item for item in assessments if item.candidate.name not in left_out])
         for group, assessments in groups
     ]
     if not any(assessments for _, assessments in able):
@@ -162,7 +182,7 @@ def _able(groups: _Groups) -> tuple[_Groups, tuple[tuple[str, str], ...]]:
 
 
 def _intent(groups: Sequence[Group], hints: RaceHints, context: RequestContext) -> str | None:
-    """Return the caller's intent; guess it where the order depends on it."""
+    """Return the caller's intent. Without one, classify the request if the order depends on it."""
     if hints.intent is not None or context.request is None:
         return hints.intent
     if not any(group.is_auto for group in groups):
@@ -171,32 +191,35 @@ def _intent(groups: Sequence[Group], hints: RaceHints, context: RequestContext) 
 
 
 def _by_endpoint(assessments: Iterable[Assessment]) -> Iterable[Assessment]:
-    """Order each provider's endpoints: the healthy ones first, then those with the least load."""
-    for _, endpoints in groupby(assessments, key=lambda one: one.candidate.name):
-        yield from sorted(endpoints, key=lambda one: (one.health, one.load))
+    """Yield the endpoints of each provider sorted: by health, then by load."""
+    for _, endpoints in groupby(assessments, key=lambda item: item.candidate.name):
+        yield from sorted(endpoints, key=lambda item: (item.health, item.load))
 
 
 def _endpoints_last(assessments: Iterable[Assessment]) -> Sequence[Assessment]:
-    """Put each provider's further endpoints behind every provider's first.
+    """Return the first endpoint of every provider, then the further ones.
 
-    Two endpoints of one provider race only when there is no other provider left.
+    So two endpoints of one provider race only when no other provider is left.
     """
     first: dict[str, Assessment] = {}
     further: list[Assessment] = []
-    for one in assessments:
-        if first.setdefault(one.candidate.name, one) is not one:
-            further.append(one)
+    for item in assessments:
+        if first.setdefault(item.candidate.name, item) is not item:
+            further.append(item)
     return (*first.values(), *further)
 
 
 def _with_maker_first(best: Sequence[Assessment], ranked: Ranked, maker: Maker | None) -> Ranked:
-    """Fill in the candidates, the maker of the conversation first unless its health is bad."""
-    candidates = tuple(one.candidate for one in best)
-    made = next((one for one in best if maker and one.candidate.name == maker.name), None)
-    if maker is None or made is None or made.health.is_bad:
+    """Return `ranked` with the candidates, the maker of the conversation first.
+
+    A maker whose health is bad stays where its rank puts it.
+    """
+    candidates = tuple(item.candidate for item in best)
+    first = next((item for item in best if maker and item.candidate.name == maker.name), None)
+    if maker is None or first is None or first.health.is_bad:
         return replace(ranked, candidates=candidates)
     warmed = [replace(c, warm=maker.warm) if c.name == maker.name else c for c in candidates]
-    lead = warmed.pop(candidates.index(made.candidate))
+    lead = warmed.pop(candidates.index(first.candidate))
     return replace(
         ranked,
         candidates=(lead, *warmed),
@@ -216,5 +239,5 @@ def _not_found(model: str, allowed: Collection[str] | None) -> RequestError:
 
 
 def quoted(name: str) -> str:
-    """Quote a name that a caller gave, cut to a sensible length."""
-    return repr(name if len(name) <= _LONGEST else name[:_LONGEST] + "…")
+    """Return a name that a caller gave, quoted and cut to a fixed length."""
+    return repr(name if len(name) <= _MAX_QUOTED else name[:_MAX_QUOTED] + "…")

@@ -1,7 +1,7 @@
-"""From a model's name, the caller's hints and its question to a plan.
+"""From the name of a model, the caller's hints and the request to a plan.
 
-`ranking` says who may answer and in which order. This module adds how they are asked: the strategy,
-how many, by which deadlines. Pure, except for what it reads of the candidates' state.
+`ranking` gives the candidates in order. This module adds the strategy, the number of candidates and
+the deadlines. It starts nothing and changes nothing; it reads the candidates' current state.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from omen.routing.models.catalog import Catalog
 from omen.routing.observe.survival import Survival
 
 _LOW_LATENCY = ("race", "speculate_k", "single")
-"""What `tags.priority: low-latency` stands for, and what comes next to it."""
+"""The strategies for `tags.priority: low-latency`, the fastest first. The key may forbid some."""
 _CHEAPEST_FIRST = ("single", "speculate_k", "race", "parallel_merge")
 _UNHEDGED = frozenset({"single", "race"})
-_UNKNOWN = Survival((), (), 0)
-_KNOWS_NOTHING = Odds(
-    survival=lambda candidate: _UNKNOWN,
+_NO_SAMPLES = Survival((), (), 0)
+_NO_OBSERVATIONS = Odds(
+    survival=lambda candidate: _NO_SAMPLES,
     delay=lambda candidate: inf,
     is_expected=lambda candidate: True,
 )
@@ -38,7 +38,7 @@ _KNOWS_NOTHING = Odds(
 
 @dataclass(frozen=True, slots=True)
 class PlanDefaults:
-    """What holds where the caller said nothing. Durations are seconds."""
+    """The values that apply where the caller gives none. Durations are in seconds."""
 
     strategy: str = "single"
     k: int = 2
@@ -63,7 +63,7 @@ class Router:
         strategies: Collection[str],
         assessor: Assessor | None = None,
         *,
-        odds: Odds = _KNOWS_NOTHING,
+        odds: Odds = _NO_OBSERVATIONS,
         extra_starts: Callable[[], int] = lambda: 8,
     ) -> None:
         self._catalog = catalog
@@ -82,18 +82,20 @@ class Router:
         accepted_at: float,
         context: RequestContext = NO_CONTEXT,
     ) -> Plan:
-        """Decide who may answer, in which order and by which deadlines.
+        """Return a plan: the candidates in order, the strategy and the deadlines.
 
-        **Raises.** `RequestError`: 404 `model_not_found` when nobody is a candidate, 403 when this
-        caller may not ask them, 400 when a hint names a strategy or a provider that does not exist,
-        or asks for too many.
+        `accepted_at` is the time on trio's clock at which the request was accepted.
+
+        **Raises.** `RequestError`: 404 `model_not_found` when there is no candidate, 403 when the
+        caller's key forbids all of them, 400 when a hint names a strategy or a provider that does
+        not exist, or a `k` that is too large.
         """
         defaults = self._defaults
         self._check(hints)
         ranked = self._ranking.rank(model, hints, context)
         candidates = ranked.candidates
         max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
-        # The server's own bound holds whatever a caller asks for.
+        # A caller can shorten the server's own timeout, but not extend it.
         total = min(defaults.total_timeout, hints.total_timeout or inf)
         commit_deadline = accepted_at + max_latency
         strategy, k, expected = self._choose_strategy(
@@ -134,10 +136,13 @@ class Router:
         deadline: float,
         caller: Caller,
     ) -> tuple[str, int, Expectation | None]:
-        """Return how the plan is run: as the caller wants it, or as the deadline needs it.
+        """Return strategy, k and expectation: as the caller requests, or as the deadline needs.
 
-        **Raises.** `RequestError` (403) when the caller names a strategy its key may not use. Where
-        it names none, OMEN chooses among those that it may.
+        The expectation is set only when OMEN chose the strategy for the sake of the deadline.
+        Without a strategy from the caller, OMEN chooses among those that the key may use.
+
+        **Raises.** `RequestError` (403) when the caller names a strategy that its key may not use,
+        or the key may use no installed strategy.
         """
         k = hints.k or self._defaults.k
         if hints.strategy is not None:
@@ -163,12 +168,12 @@ class Router:
         return self._first_allowed((self._defaults.strategy, *_CHEAPEST_FIRST), caller), k, None
 
     def _first_allowed(self, strategies: Sequence[str], caller: Caller) -> str:
-        """Return the first of these that a caller may use, or else any installed one."""
+        """Return the first of these strategies that a caller may use, else any installed one."""
         allowed = (s for s in (*strategies, *self._strategies) if caller.may_run(s))
-        chosen = next(allowed, None)
-        if chosen is None:
+        strategy = next(allowed, None)
+        if strategy is None:
             raise _not_allowed(strategies[0], caller)
-        return chosen
+        return strategy
 
     def _hedge_delays(
         self, strategy: str, candidates: Sequence[Candidate], hints: RaceHints
@@ -185,7 +190,7 @@ class Router:
             judge = self._ranking.find_judge(hints.judge, hints, caller)
             if judge is None:
                 raise RequestError(
-                    f"omen.merge.judge: no provider that may answer serves the model "
+                    f"omen.merge.judge: no permitted provider serves the model "
                     f"{quoted(hints.judge)}",
                     param="omen.merge.judge",
                     status=404,

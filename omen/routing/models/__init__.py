@@ -1,1 +1,1 @@
-"""What exists: providers, models, and what is known of them."""
+"""The configured providers, their models, and the known facts about each model."""

@@ -1,8 +1,8 @@
-"""What is known of models: the catalogue that is shipped, and what an operator says instead.
+"""Facts about models: the shipped catalogue, and what an operator configures instead of it.
 
-The catalogue is `models.json`, next to this file: one row a model, with where each row is from. A
-model that has no row may be a snapshot of one that has: `gpt-5.4-2026-03-05` is looked up as
-`gpt-5.4`. Further than that nothing is guessed, because a wrong price is worse than none.
+The catalogue is `models.json`, next to this file: one row per model, each with its source. A model
+without a row may be a snapshot of a model that has one: `gpt-5.4-2026-03-05` is looked up as
+`gpt-5.4`. Nothing else is guessed, because a wrong price is worse than no price.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Book = Mapping[tuple[str, str], ModelCard]
 
 @lru_cache(maxsize=1)
 def load_book() -> Book:
-    """Read the shipped catalogue, once: cards by (kind of provider, model)."""
+    """Return the shipped catalogue: cards by (kind of provider, model). The file is read once."""
     text = files("omen.routing.models").joinpath("models.json").read_text(encoding="utf-8")
     table = json.loads(text, parse_float=Decimal)
     rows = ((row["kind"], row["id"], read_row(row, table["date"])) for row in table["models"])
@@ -33,7 +33,7 @@ def load_book() -> Book:
 
 
 def read_row(row: Mapping[str, Any], date: str) -> ModelCard:
-    """Make a card of one row of the catalogue."""
+    """Return the card of one catalogue row. `date` is the date of the catalogue."""
     long = row.get("long")
     return ModelCard(
         price=Price(
@@ -51,18 +51,18 @@ def read_row(row: Mapping[str, Any], date: str) -> ModelCard:
 
 
 def _rates(row: Mapping[str, Any]) -> Rates:
-    named = ("input", "output", "cached_input", "cache_write", "cache_write_1h")
-    return Rates(**{name: Decimal(row[name]) for name in named if name in row})
+    columns = ("input", "output", "cached_input", "cache_write", "cache_write_1h")
+    return Rates(**{name: Decimal(row[name]) for name in columns if name in row})
 
 
 @dataclass(frozen=True, slots=True)
 class Cards:
     """The cards of one provider's models.
 
-    `base_models` says what a name of its own (an Azure deployment) is known as to the vendor.
-    `overrides` are what the operator configured, by the provider's own name; a field that is not
-    None there is believed. `priced_as` is the kind whose rows hold where its own kind has none,
-    `unlisted` the card of a model that has no row at all.
+    `base_models` maps a name that only this provider uses (an Azure deployment) to the vendor's
+    name of the model. `overrides` are the operator's cards, by the provider's name of the model; a
+    field that is not None there replaces the catalogue's. `priced_as` is the kind whose rows apply
+    where the provider's own kind has no row. `unlisted` is the card of a model without any row.
     """
 
     kind: str
@@ -73,14 +73,14 @@ class Cards:
     unlisted: ModelCard = UNKNOWN
 
     def base_model(self, model: str) -> str:
-        """Give the name under which the vendor knows a model."""
+        """Return the vendor's name of a model."""
         return self.base_models.get(model, model)
 
     def of(self, model: str) -> ModelCard:
-        """Give what is known of a model; never fails."""
-        found = self._find(self.base_model(model)) or self.unlisted
-        said = self.overrides.get(model)
-        return found if said is None else _overridden(found, said)
+        """Return the card of a model. It never raises: an unknown model has the `unlisted` card."""
+        card = self._find(self.base_model(model)) or self.unlisted
+        override = self.overrides.get(model)
+        return card if override is None else _overridden(card, override)
 
     def _find(self, model: str) -> ModelCard | None:
         for kind in filter(None, (self.kind, self.priced_as)):
@@ -91,14 +91,15 @@ class Cards:
 
 
 def _names(model: str) -> list[str]:
-    """List what a model may be called in the catalogue, the most exact name first."""
-    # A fine-tuned model (`ft:…`) costs more than what it was made from, and by how much is in no
-    # list. Its family is not looked up.
+    """Return the names a model may have in the catalogue, the most exact name first."""
+    # A fine-tuned model (`ft:…`) costs more than its base model, and no price list says how much
+    # more. So the base model of a fine-tuned model is not looked up.
     family = _SNAPSHOT.sub("", model)
     return [model] if family == model else [model, family]
 
 
-def _overridden(found: ModelCard, said: ModelCard) -> ModelCard:
+def _overridden(card: ModelCard, override: ModelCard) -> ModelCard:
     fields = ("price", "context", "max_input", "max_output", "abilities")
-    changes = {name: getattr(said, name) for name in fields if getattr(said, name) is not None}
-    return replace(found, **changes, source="configuration") if changes else found
+    values = ((name, getattr(override, name)) for name in fields)
+    changes = {name: value for name, value in values if value is not None}
+    return replace(card, **changes, source="configuration") if changes else card

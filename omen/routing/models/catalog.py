@@ -1,4 +1,4 @@
-"""Who exists: the configured providers, the models each lists, and candidates made of them."""
+"""The configured providers, the models that each lists, and the candidates made from both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from omen.routing.models.cards import Cards
 
 @dataclass(frozen=True, slots=True)
 class CatalogProvider:
-    """One configured provider. `models` are those it lists; it may serve others when asked."""
+    """One configured provider.
+
+    `models` are the models that it lists. It may serve others, if a caller names them.
+    """
 
     name: str
     kind: str
@@ -25,52 +28,58 @@ class CatalogProvider:
     cards: Cards | None = None
     quirks: Quirks = PLAIN
     default_tag: str = ""
-    """What a model's name without a tag stands for, where names have tags."""
+    """The tag that a model's name without a tag stands for, where names have tags."""
     discovered: dict[str, Mapping[str, ModelCard]] = field(default_factory=dict, compare=False)
-    """The models that probes have found, by the URL of the endpoint that has them. Grows."""
+    """The models that probes discovered, by the URL of the endpoint that has them. Probes add to
+    it while the gateway serves."""
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """The models it lists: those that are configured, else those that were found."""
+        """The models that the provider lists: the configured ones, else the discovered ones."""
         return self.models or tuple(
-            dict.fromkeys(m for one in self.discovered.values() for m in one)
+            dict.fromkeys(m for cards in self.discovered.values() for m in cards)
         )
 
     def lists(self, model: str) -> bool:
-        """Whether a model is listed, by its own name or with the tag that it stands for."""
+        """Return whether a model is listed, under this name or under it with the default tag."""
         names = {model, self._tagged(model)}
         if self.models:
             return not names.isdisjoint(self.models)
-        return any(name in one for one in self.discovered.values() for name in names)
+        return any(name in cards for cards in self.discovered.values() for name in names)
 
     def card(self, model: str) -> ModelCard:
-        """Give what is known of one of its models: said, shipped, or found."""
-        known = UNKNOWN if self.cards is None else self.cards.of(model)
-        found = (one.get(model) or one.get(self._tagged(model)) for one in self.discovered.values())
-        seen = next((card for card in found if card is not None), None)
-        if seen is None:
-            return known
+        """Return the card of a model: configured, else shipped, completed by what was discovered.
+
+        Discovery adds a context length and abilities where the card has none. It replaces nothing.
+        """
+        card = UNKNOWN if self.cards is None else self.cards.of(model)
+        tagged = self._tagged(model)
+        matches = (cards.get(model) or cards.get(tagged) for cards in self.discovered.values())
+        discovered = next((match for match in matches if match is not None), None)
+        if discovered is None:
+            return card
         return replace(
-            known,
-            context=known.context or seen.context,
-            abilities=seen.abilities if known.abilities is None else known.abilities,
+            card,
+            context=card.context or discovered.context,
+            abilities=discovered.abilities if card.abilities is None else card.abilities,
         )
 
     def _tagged(self, model: str) -> str:
         return f"{model}:{self.default_tag}" if self.default_tag and ":" not in model else model
 
     def _endpoints_with(self, model: str) -> tuple[Endpoint, ...]:
-        """Leave out endpoints that are known not to have a model, unless none has it."""
+        """Return the endpoints that may have a model; all of them, if each is known to lack it."""
         names = {model, self._tagged(model)}
-        having = tuple(
+        # An endpoint that no probe has listed yet may have any model, hence the default `names`.
+        eligible = tuple(
             endpoint
             for endpoint in self.endpoints
             if not names.isdisjoint(self.discovered.get(endpoint.base_url, names))
         )
-        return having or self.endpoints
+        return eligible or self.endpoints
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """One candidate per endpoint, in the configured order."""
+        """Return one candidate per endpoint, in the configured order."""
         base_model = model if self.cards is None else self.cards.base_model(model)
         card = self.card(model)
         return tuple(
@@ -98,13 +107,13 @@ class Catalog:
         self._providers = {provider.name: provider for provider in providers}
 
     def replace(self, providers: Sequence[CatalogProvider]) -> None:
-        """Take others in their place; what was found at an endpoint that stays is still known."""
+        """Replace the providers. Models discovered at an endpoint that remains stay known."""
         for provider in providers:
             before = self._providers.get(provider.name)
             if before is not None and before.kind == provider.kind:
                 urls = {endpoint.base_url for endpoint in provider.endpoints}
-                known = before.discovered.items()
-                provider.discovered.update({url: seen for url, seen in known if url in urls})
+                discovered = before.discovered.items()
+                provider.discovered.update({url: cards for url, cards in discovered if url in urls})
         self._providers = {provider.name: provider for provider in providers}
 
     def __contains__(self, name: object) -> bool:
@@ -118,5 +127,5 @@ class Catalog:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every configured provider's name."""
+        """The names of all configured providers."""
         return tuple(self._providers)

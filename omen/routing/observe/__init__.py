@@ -1,1 +1,1 @@
-"""What is seen of providers: health, first tokens, outcomes, load."""
+"""Observations of providers: health, times to first token, outcomes, load."""

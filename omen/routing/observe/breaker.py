@@ -1,14 +1,16 @@
-"""One endpoint's standing: a circuit breaker, fed by attempts and by probes. Pure but for a clock.
+"""The circuit breaker of one endpoint, fed by attempts and by probes. No I/O, no clock of its own.
 
-An attempt that failed in a way that speaks against the upstream counts; several in a row open the
-breaker, some kinds (a refused key) at once. A probe looks on purpose, so one that fails opens it at
-once. Open, the endpoint is *down* until a pause is over that doubles each time; then it is
-*recovering*, and the first success closes it. A probe that succeeds closes what a probe has seen.
-Of what attempts alone have seen it only ends the pause: a server can list its models and still fail
-to answer.
+A failed attempt counts if the failure is the upstream's fault. Several in a row open the breaker;
+some kinds (a refused key) open it at once. A failed probe opens it at once, too, because a probe
+tests nothing but the endpoint.
 
-What is the client's doing says nothing: a bad request would have got no answer anywhere. A rate
-limit only asks for a pause.
+While the breaker is open the endpoint is *down*. After a pause, which doubles with each opening in
+a row, the endpoint is *recovering*, and the first successful attempt closes the breaker. A
+successful probe closes the breaker if a probe has failed since it opened. If only attempts have
+failed, it just ends the pause: a server can list its models and still fail to answer.
+
+A client's fault does not count: a bad request would have got no answer anywhere. A rate limit does
+not count either; it only sets a pause.
 """
 
 from __future__ import annotations
@@ -25,41 +27,41 @@ State = Literal["unknown", "healthy", "recovering", "down"]
 FAILURES_IN_A_ROW = 3
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 300.0
-USUAL_COOLING = 2.0
-"""Seconds for which an endpoint is asked last that wants less and does not say for how long."""
+DEFAULT_COOLING = 2.0
+"""Seconds for which an endpoint ranks last after a rate limit without a `Retry-After`."""
 MISSING_SECONDS = 60.0
-"""How long a model that was not found at an endpoint is not expected there."""
+"""Seconds for which a model that an endpoint did not have ranks last there."""
 
 _K = FailureKind
-AGAINST_THE_UPSTREAM = frozenset(
+UPSTREAM_FAULTS = frozenset(
     {_K.OVERLOADED, _K.SERVER_ERROR, _K.TIMEOUT, _K.CONNECTION, _K.TRUNCATED, _K.PROTOCOL}
 )
-AT_ONCE = frozenset({_K.UPSTREAM_AUTH, _K.UPSTREAM_MISCONFIGURED, _K.QUOTA})
-"""What the next request will meet again."""
-THE_CLIENTS_DOING = frozenset(
-    {_K.INVALID_REQUEST, _K.CONTEXT_LENGTH, _K.TOO_LARGE, _K.CONTENT_FILTER}
-)
+"""Kinds that open the breaker after `FAILURES_IN_A_ROW` of them."""
+LASTING_FAULTS = frozenset({_K.UPSTREAM_AUTH, _K.UPSTREAM_MISCONFIGURED, _K.QUOTA})
+"""Kinds that open the breaker at once, because the next request would fail in the same way."""
+CLIENT_FAULTS = frozenset({_K.INVALID_REQUEST, _K.CONTEXT_LENGTH, _K.TOO_LARGE, _K.CONTENT_FILTER})
+"""Kinds that the request has caused. They say nothing about the upstream."""
 
 HINTS: Mapping[FailureKind, str] = MappingProxyType(
     {
         _K.UPSTREAM_AUTH: "check the api_key of this provider, and what it may use",
         _K.UPSTREAM_MISCONFIGURED: "check its base URL, its deployments and api_version",
-        _K.QUOTA: "its account is used up: raise the limit or pay, or wait for the next period",
-        _K.OVERLOADED: "it is overloaded: nothing to do here but wait",
-        _K.SERVER_ERROR: "it fails: look at its own status page or log",
-        _K.TIMEOUT: "it does not answer in time: is it loading, overloaded, or out of reach?",
+        _K.QUOTA: "its account has no quota left: raise it or pay, or wait for the next period",
+        _K.OVERLOADED: "it is overloaded: wait",
+        _K.SERVER_ERROR: "it answers with errors: look at its status page or its log",
+        _K.TIMEOUT: "it does not answer in time: is it loading, overloaded, or unreachable?",
         _K.CONNECTION: "is it running, and is its address right?",
-        _K.TRUNCATED: "it breaks off: look at its own log, and at proxies on the way",
-        _K.PROTOCOL: "another server than the one configured seems to answer: check its base URL",
+        _K.TRUNCATED: "its answers break off: look at its log, and at proxies in between",
+        _K.PROTOCOL: "another server than the configured one seems to answer: check its base URL",
         _K.NOT_FOUND: "check its base URL and the names of its models",
     }
 )
-"""What the operator can do about it."""
+"""What an operator can do about each kind of failure."""
 
 
 @dataclass(slots=True)
 class Breaker:
-    """The standing of one endpoint. Times are on trio's clock; each method is told what it is."""
+    """The circuit breaker of one endpoint. Times are on trio's clock; the caller passes `now`."""
 
     failures: int = 0
     """Failures in a row."""
@@ -68,27 +70,29 @@ class Breaker:
     last_failure: UpstreamFailure | None = None
     cooling_until: float = 0.0
     since: float = 0.0
-    """When the state was last another one."""
+    """The time at which the breaker last opened or closed, or at which an attempt succeeded first.
+    The change from down to recovering leaves it as it is."""
     _retry_at: float | None = None
-    """Set while it is open."""
+    """The time at which the pause ends; None while the breaker is closed."""
     _opened: int = 0
-    """How often in a row."""
+    """How often it opened without a success in between."""
     _by_probe: bool = False
-    """Whether a probe has failed since it opened."""
+    """Whether a probe has failed since the breaker opened."""
     _missing: dict[str, float] = field(default_factory=dict)
+    """For each missing model, the time until which it counts as missing."""
 
     def state(self, now: float) -> State:
-        """Say how it stands."""
+        """Return the endpoint's state."""
         if self._retry_at is not None:
             return "down" if now < self._retry_at else "recovering"
         return "unknown" if self.last_success_at is None else "healthy"
 
     def is_missing(self, model: str, now: float) -> bool:
-        """Whether a model was not found there a while ago."""
+        """Return whether the endpoint lately did not have a model."""
         return self._missing.get(model, 0.0) > now
 
     def succeed(self, now: float, model: str | None = None) -> None:
-        """An attempt came to its end."""
+        """Record an attempt that got its whole answer, and close the breaker."""
         self._missing.pop(model or "", None)
         if self._retry_at is not None or self.last_success_at is None:
             self.since = now
@@ -96,32 +100,34 @@ class Breaker:
         self.last_success_at = now
 
     def fail(self, failure: UpstreamFailure, now: float, model: str = "") -> None:
-        """An attempt failed."""
+        """Record a failed attempt."""
         kind = failure.kind
-        if kind in THE_CLIENTS_DOING:
-            # The model is there. Whether it would have answered a good request nobody knows: a
-            # caller's bad ones must not hide that the good ones fail.
+        if kind in CLIENT_FAULTS:
+            # The endpoint has the model, or it would have answered 404. This is no success: we do
+            # not know whether a good request would have been answered, and a caller's bad requests
+            # must not reset the count of failed good ones.
             self._missing.pop(model, None)
         elif kind is _K.NOT_FOUND:
             self._missing[model] = now + MISSING_SECONDS
         elif kind is _K.RATE_LIMIT:
-            # A bare 429 must not shorten the pause that another one has asked for.
-            pause = failure.retry_after or USUAL_COOLING
+            # A 429 without `Retry-After` must not shorten the pause that an earlier 429 has set.
+            pause = failure.retry_after or DEFAULT_COOLING
             self.cooling_until = max(self.cooling_until, now + pause)
-        elif kind in AGAINST_THE_UPSTREAM or kind in AT_ONCE:
+        elif kind in UPSTREAM_FAULTS or kind in LASTING_FAULTS:
             self._count(failure, now)
-            if kind in AT_ONCE or self.failures >= FAILURES_IN_A_ROW or self._retry_at is not None:
+            is_lasting = kind in LASTING_FAULTS
+            if is_lasting or self.failures >= FAILURES_IN_A_ROW or self._retry_at is not None:
                 self._open(now, by_probe=False)
 
     def probed(self, failure: UpstreamFailure | None, now: float) -> None:
-        """A probe came back."""
+        """Record a probe, which succeeded if `failure` is None."""
         if failure is not None:
             self._count(failure, now)
             self._open(now, by_probe=True)
         elif self._by_probe:
             self.succeed(now)
         elif self._retry_at is None:
-            # It lists its models. That is no answer between two failed ones.
+            # Listing models is not answering a chat, so the failures in a row are not reset.
             self.last_success_at = now
         else:
             self._retry_at = min(self._retry_at, now)
@@ -137,7 +143,9 @@ class Breaker:
         elif by_probe:
             self._by_probe = True
         elif now < self._retry_at:
-            return  # another of the attempts that were under way when it opened
+            # This attempt already ran when the breaker opened. One fault that several running
+            # attempts meet must not double the pause once for each of them.
+            return
         pause = min(FIRST_PAUSE * 2**self._opened, LONGEST_PAUSE)
         self._opened = min(self._opened + 1, 10)
         self._retry_at = now + pause

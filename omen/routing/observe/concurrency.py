@@ -1,7 +1,8 @@
-"""How many attempts a provider may have at once: `max_concurrency`, its slots.
+"""The concurrency limit of each provider: `max_concurrency` attempts, its slots.
 
-Whoever finds none free is not started, whatever its role: a race shrinks to the candidates that
-have one, an ordinary request goes on to the next candidate, and when nobody has any it is a 503.
+An attempt without a free slot is not started, whatever its role. So a race shrinks to the
+candidates that have a free slot, any other request moves on to the next candidate, and a request
+without any free slot gets a 503.
 """
 
 from __future__ import annotations
@@ -10,41 +11,45 @@ from collections import Counter
 from collections.abc import Mapping
 
 from omen.core.candidates import Candidate
-from omen.core.plan import AttemptRecord, Denial, Moment, RaceRecord, Role
+from omen.core.plan import Role
+from omen.core.records import AttemptRecord, Denial, Moment, RaceRecord
 
 
 class ConcurrencyLimits:
-    """Counts what runs at each provider. `limits` are by name; who has none is not bounded."""
+    """Counts the running attempts of each provider, and denies those beyond its limit.
+
+    `limits` are by the provider's name. A provider without an entry has no limit.
+    """
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self._limits = limits
         self._taken: Counter[str] = Counter()
 
     def replace(self, limits: Mapping[str, int]) -> None:
-        """Keep other limits; what runs counts towards them."""
+        """Replace the limits. Running attempts count towards the new ones."""
         self._limits = limits
 
     def __repr__(self) -> str:
-        told = ", ".join(
-            f"{name} {self._taken[name]}/{most}" for name, most in self._limits.items()
+        usage = ", ".join(
+            f"{name} {self._taken[name]}/{limit}" for name, limit in self._limits.items()
         )
-        return f"<ConcurrencyLimits {told}>"
+        return f"<ConcurrencyLimits {usage}>"
 
     def observe(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment; see `omen.core.plan.Observer`."""
+        """Count an attempt's start and end; see `omen.core.records.Observer`."""
         if moment == "started":
             self._taken[attempt.candidate.provider] += 1
         elif moment == "ended":
             self._taken[attempt.candidate.provider] -= 1
 
     def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Deny an attempt that finds no free slot; see `omen.core.plan.Admission`."""
+        """Deny an attempt without a free slot; see `omen.core.records.Admission`."""
         if self.has_room(candidate):
             return None
-        most = self._limits[candidate.provider]
-        return Denial(f"{candidate.provider} has no free slot (max_concurrency {most})")
+        limit = self._limits[candidate.provider]
+        return Denial(f"{candidate.provider} has no free slot (max_concurrency {limit})")
 
     def has_room(self, candidate: Candidate) -> bool:
-        """Whether an attempt could start now."""
-        most = self._limits.get(candidate.provider)
-        return most is None or self._taken[candidate.provider] < most
+        """Return whether an attempt could start now."""
+        limit = self._limits.get(candidate.provider)
+        return limit is None or self._taken[candidate.provider] < limit

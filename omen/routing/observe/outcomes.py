@@ -1,8 +1,8 @@
-"""How often each candidate's attempts come to a good end, over the last ten minutes.
+"""The success rate of each candidate's attempts over the last ten minutes.
 
-An attempt that was complete is a success, one whose upstream failed is not. Lost races, clients
-that left and OMEN's own deadlines say nothing of an upstream, nor does a request that was wrong;
-nor do embeddings and token counts of how chats go.
+A complete attempt is a success; an attempt whose upstream failed is a failure. A lost race, a
+client that left, a deadline of OMEN's own and an invalid request say nothing about an upstream, so
+they do not count. Embeddings and token counts say nothing about chats, so they do not count either.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 import trio
 
 from omen.core.errors import FailureKind
-from omen.core.plan import NO_CHAT, AttemptRecord, Moment, RaceRecord
-from omen.routing.observe.breaker import THE_CLIENTS_DOING
+from omen.core.records import NO_CHAT, AttemptRecord, Moment, RaceRecord
+from omen.routing.observe.breaker import CLIENT_FAULTS
 
 WINDOW_SECONDS = 600.0
 SLICE_SECONDS = 20.0
-MOST = 400
-"""Of (provider, model) pairs that are remembered."""
-_SAYS_NOTHING = THE_CLIENTS_DOING | {FailureKind.UNSUPPORTED, FailureKind.INTERNAL}
+MAX_WINDOWS = 400
+"""The number of (provider, model) pairs that are remembered: those with the latest attempts."""
+_NEUTRAL = CLIENT_FAULTS | {FailureKind.UNSUPPORTED, FailureKind.INTERNAL}
+"""Kinds of failure that are not the upstream's fault."""
 
 
 @dataclass(slots=True)
@@ -47,11 +48,13 @@ class _Window:
 
     def counts(self, now: float) -> tuple[int, int]:
         self.forget(now)
-        return sum(one.good for one in self.slices), sum(one.bad for one in self.slices)
+        return sum(part.good for part in self.slices), sum(part.bad for part in self.slices)
 
 
 class Outcomes:
-    """An observer that counts, by (provider, model)."""
+    """An observer that counts successes and failures by (provider, model)."""
+
+    moments = frozenset({"ended"})
 
     def __init__(self) -> None:
         self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()
@@ -60,7 +63,7 @@ class Outcomes:
         return f"<Outcomes of {len(self._windows)} models>"
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe an attempt."""
+        """Count an attempt when it ends."""
         good = _judge(attempt) if moment == "ended" else None
         if good is None:
             return
@@ -68,25 +71,27 @@ class Outcomes:
         window = self._windows.setdefault(key, _Window())
         self._windows.move_to_end(key)
         window.count(trio.current_time(), good=good)
-        if len(self._windows) > MOST:
+        if len(self._windows) > MAX_WINDOWS:
+            # Callers may name any model they like, so the number of windows has a limit.
             self._windows.popitem(last=False)
 
     def reliability(self, provider: str, model: str | None = None) -> float:
-        """Give the success rate in percent, smoothed by Laplace: 50 when nothing was seen.
+        """Return the success rate in percent, with Laplace smoothing: 50 without any sample.
 
-        Without a `model`, of everything at the provider.
+        Without a `model` it is the rate over all models of the provider.
         """
         now, good, bad = trio.current_time(), 0, 0
-        for (name, its), window in self._windows.items():
-            if name == provider and model in (None, its):
+        for (window_provider, window_model), window in self._windows.items():
+            if window_provider == provider and model in (None, window_model):
                 more_good, more_bad = window.counts(now)
                 good, bad = good + more_good, bad + more_bad
         return 100.0 * (good + 1) / (good + bad + 2)
 
 
 def _judge(attempt: AttemptRecord) -> bool | None:
+    """Return whether an ended attempt succeeded; None if it does not count."""
     if attempt.role in NO_CHAT:
         return None
     if attempt.failure is not None:
-        return None if attempt.failure.kind in _SAYS_NOTHING else False
+        return None if attempt.failure.kind in _NEUTRAL else False
     return True if attempt.complete else None

@@ -1,7 +1,7 @@
-"""Background probes: every endpoint is asked for its models now and then.
+"""Background probes: a periodic request for the list of models, to every endpoint.
 
-A probe is not an attempt: it belongs to no request, and is in no book. Its socket is in use for its
-`Target`.
+A probe is not an attempt: it belongs to no request, and the ledger has no row for it. The owner of
+its socket is its `Target`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,16 @@ from omen.providers import ProviderSpec
 from omen.wire.upstream import open_response
 
 _NO_SUCH_LIST = frozenset({404, 405, 501})
-"""How a server answers that has no list of models. It answers: so it is there."""
-
-
-_MOST_BYTES = 16 * 1024 * 1024
+"""Statuses of a server that has no list of models. Such an answer still shows that it runs."""
+_MAX_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One endpoint to look at. `discovers` if its models are wanted, too.
+    """One endpoint to probe.
 
-    `models` are the ones to be looked at closely, where only some are; a name without a tag is
-    that of its latest one.
+    `discovers` is true if the probe also reports which models the endpoint has. `models` are the
+    models to describe one by one; empty means all. A name without a tag stands for its `latest`.
     """
 
     provider: str
@@ -43,19 +41,19 @@ class Target:
     models: tuple[str, ...] = ()
 
     def wants(self, model: str) -> bool:
-        """Whether a model is to be looked at closely."""
+        """Return whether a model is to be described."""
         return not self.models or bool({model, model.removesuffix(":latest")} & {*self.models})
 
 
 class Report(Protocol):
-    """Hears what was found."""
+    """Receives the results of probes."""
 
     def probed(self, target: Target, failure: UpstreamFailure | None, seconds: float) -> None:
-        """A probe came back, or failed; `seconds` is how long it took."""
+        """Record a finished probe. It succeeded if `failure` is None, and took `seconds`."""
         ...
 
     def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
-        """These are the endpoint's models, as far as they are known by now."""
+        """Record the endpoint's models. A model that is not described yet has an unknown card."""
         ...
 
 
@@ -69,7 +67,9 @@ async def keep_probing(
 ) -> None:
     """Probe every target at once, and then every `interval` seconds, until cancelled.
 
-    **Units.** Seconds. `within` bounds each probe as a whole.
+    **Units.** Seconds. `within` is the timeout of each probe as a whole.
+
+    **Cancellation.** Every socket of a probe is closed.
     """
     async with trio.open_nursery() as nursery:
         for target in targets:
@@ -88,37 +88,42 @@ async def _keep_probing(
     known: dict[str, ModelCard] = {}
     while True:
         began = trio.current_time()
-        names, failure = await _try(transport, target, within)
+        names, failure = await _probe(transport, target, within)
         report.probed(target, failure, trio.current_time() - began)
         if names is not None:
+            # Report the names before the descriptions: describing may take as long as `within`,
+            # and a request may name a listed model meanwhile.
             report.found(target, _cards(names, known))
             if target.spec.listing is not None and target.spec.listing.details is not None:
-                wanted = list(filter(target.wants, names))
-                await _learn(transport, target, wanted, known, within)
+                selected = list(filter(target.wants, names))
+                await _describe_new(transport, target, selected, known, within)
                 report.found(target, _cards(names, known))
         await trio.sleep_until(began + interval)
 
 
-async def _try(
+async def _probe(
     transport: httpx.AsyncBaseTransport, target: Target, within: float
 ) -> tuple[Sequence[str] | None, UpstreamFailure | None]:
-    """Ask once; give the models that are listed, if they are wanted, or what went wrong."""
+    """Probe once. Return the listed models (None if not asked for) and the failure, if any."""
     with trio.move_on_after(within):
         try:
             return await _list(transport, target), None
         except UpstreamFailure as failure:
             return None, failure
-    words = f"no answer to a probe within {within:g} s"
-    return None, UpstreamFailure(FailureKind.TIMEOUT, words)
+    message = f"no answer to a probe within {within:g} s"
+    return None, UpstreamFailure(FailureKind.TIMEOUT, message)
 
 
 async def _list(transport: httpx.AsyncBaseTransport, target: Target) -> Sequence[str] | None:
-    """Ask for the list of models. **Raises.** `UpstreamFailure`."""
+    """Request the list of models. Return None if the target does not discover, or has no list.
+
+    **Raises.** `UpstreamFailure`.
+    """
     listing = target.spec.listing
     assert listing is not None
     request = listing.request(target.endpoint, target.quirks)
     async with open_response(transport, request, owner=target) as response:
-        body = await response.read_body(limit=_MOST_BYTES)
+        body = await response.read_body(limit=_MAX_BYTES)
     if response.status in _NO_SUCH_LIST and listing.is_optional:
         return None
     if response.status != 200:
@@ -128,17 +133,17 @@ async def _list(transport: httpx.AsyncBaseTransport, target: Target) -> Sequence
     return listing.read(body)
 
 
-async def _learn(
+async def _describe_new(
     transport: httpx.AsyncBaseTransport,
     target: Target,
     names: Sequence[str],
     known: dict[str, ModelCard],
     within: float,
 ) -> None:
-    """Look at the models that are new, one after the other, for `within` seconds at most.
+    """Request the descriptions of new models, one after another, for `within` seconds at most.
 
-    It says nothing of the endpoint's health: there may be hundreds. What there was no time for,
-    or went wrong, is looked at again after the next probe.
+    The result does not count for the endpoint's health, because there may be hundreds of models. A
+    model that failed or was out of time is tried again after the next probe.
     """
     with trio.move_on_after(within):
         for name in names:
@@ -148,13 +153,13 @@ async def _learn(
 
 
 async def _describe(transport: httpx.AsyncBaseTransport, target: Target, model: str) -> ModelCard:
-    """Ask what one model can do. **Raises.** `UpstreamFailure`."""
+    """Request the description of one model. **Raises.** `UpstreamFailure`."""
     listing = target.spec.listing
     assert listing is not None
     assert listing.details is not None
     request = listing.details.request(target.endpoint, model)
     async with open_response(transport, request, owner=target) as response:
-        body = await response.read_body(limit=_MOST_BYTES)
+        body = await response.read_body(limit=_MAX_BYTES)
     return listing.details.read(body) if response.status == 200 else UNKNOWN
 
 

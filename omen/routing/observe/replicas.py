@@ -1,7 +1,8 @@
-"""What replicas tell each other of their upstreams: first tokens, and who is down.
+"""The exchange between replicas: times to first token, and the endpoints that are down.
 
-HdrHistograms add up without loss, so quantiles over all replicas are those of all samples. That an
-endpoint is down somewhere else is a hint: it is asked after others, and can show that it is well.
+HdrHistograms add up without loss, so quantiles over all replicas are the quantiles of all samples.
+A report that an endpoint is down for another replica is a hint: the endpoint ranks lower here, and
+a success here overrides the hint.
 """
 
 from __future__ import annotations
@@ -19,59 +20,65 @@ from omen.state import Store, StoreAwayError
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 2.0
+INTERVAL_SECONDS = 2.0
 TOPIC = "upstreams"
 
 
 class ReplicaExchange:
-    """Tells and hears, through the shared store."""
+    """Publishes this replica's observations in the shared store, and collects the others'."""
 
     def __init__(self, store: Store, first_tokens: FirstTokens, health: Health) -> None:
         self._store = store
         self._first_tokens = first_tokens
         self._health = health
-        self._complained = False
+        self._warned = False
 
     async def run(self) -> None:
-        """Tell and hear every two seconds, until cancelled."""
+        """Exchange observations every two seconds, until cancelled."""
         while True:
-            await self.once()
-            await trio.sleep(EVERY_SECONDS)
+            await self.publish_and_collect()
+            await trio.sleep(INTERVAL_SECONDS)
 
-    async def once(self) -> None:
-        """Tell, and hear what the others have told last, if there are any."""
+    async def publish_and_collect(self) -> None:
+        """Publish this replica's observations, and take over what the others published last.
+
+        Without another replica, or while the store is away, the others' observations are dropped,
+        so that old ones do not stay in force.
+        """
         if self._store.replicas < 2:
-            self._first_tokens.hear(())
-            self._health.hear(())
+            self._first_tokens.set_remote(())
+            self._health.set_down_elsewhere(())
             return
         first_tokens = await self._first_tokens.export()
-        said = {"first_tokens": first_tokens, "down": self._health.down_here()}
+        report = {"first_tokens": first_tokens, "down": self._health.down_endpoints()}
         try:
-            await self._store.publish(TOPIC, json.dumps(said).encode(), 5 * EVERY_SECONDS)
-            told = await self._store.collect(TOPIC)
+            await self._store.publish(TOPIC, json.dumps(report).encode(), 5 * INTERVAL_SECONDS)
+            published = await self._store.collect(TOPIC)
         except StoreAwayError:
-            told = {}
-        others = [_read(text) for name, text in told.items() if name != self._store.replica]
-        understood = [one for one in others if one is not None]
-        if len(understood) < len(others):
-            self._complain()
+            published = {}
+        others = [_read(text) for name, text in published.items() if name != self._store.replica]
+        valid = [other for other in others if other is not None]
+        if len(valid) < len(others):
+            self._warn_once()
         try:
-            self._first_tokens.hear([one["first_tokens"] for one in understood])
-            self._health.hear({(name, url) for one in understood for name, url in one["down"]})
+            self._first_tokens.set_remote([other["first_tokens"] for other in valid])
+            self._health.set_down_elsewhere(
+                {(name, url) for other in valid for name, url in other["down"]}
+            )
         except (ValueError, TypeError):
-            self._complain()
+            self._warn_once()
 
-    def _complain(self) -> None:
-        """Say it once: while replicas are brought up to date one by one it may hold for hours."""
-        if not self._complained:
-            logger.warning("a replica told of its upstreams in a form that is not understood")
-        self._complained = True
+    def _warn_once(self) -> None:
+        """Log a warning the first time only: a rolling update may mix versions for hours."""
+        if not self._warned:
+            logger.warning("a replica published its observations in an unknown format")
+        self._warned = True
 
 
 def _read(text: bytes) -> Mapping[str, Any] | None:
-    """Read what a replica said; None if it speaks another version's language."""
+    """Return the observations of another replica; None if another version wrote them."""
     try:
-        told = json.loads(text)
-        return {"first_tokens": told["first_tokens"], "down": told["down"]}
+        report = json.loads(text)
+        return {"first_tokens": report["first_tokens"], "down": report["down"]}
     except (ValueError, KeyError, TypeError):
         return None

@@ -1,11 +1,11 @@
-"""How long a first token takes, from samples of which some are only known to be longer. Pure.
+"""An estimate of the time to the first token, from observed and from censored samples. Pure.
 
-An attempt that was cancelled before it was useful has not told how long it would have taken, only
-that it was longer than its age. Leaving such samples out, or taking the age for the time, makes
-the slow ones look fast: the estimated tail shrinks, so hedges start earlier, so more attempts are
-cancelled earlier, and so on until everything is hedged. Kaplan and Meier's estimator takes them
-for what they are: at each observed time, the share of those *still waiting* that ended there is
-what the survival drops by, and a censored one waits with the others until its age.
+An attempt that was cancelled before its first useful token is a *censored* sample: its true time is
+only known to be longer than its age. Leaving such samples out, or using the age as the time, makes
+slow candidates look fast. Then the estimated tail shrinks, hedges start earlier, more attempts are
+cancelled earlier, and in the end every request is hedged. The Kaplan-Meier estimator uses both
+kinds. At each observed time the survival drops by the share of the *still waiting* samples that
+ended there; a censored sample counts as waiting up to its age.
 
 **Source.** E. L. Kaplan, P. Meier: Nonparametric estimation from incomplete observations, 1958.
 """
@@ -20,20 +20,22 @@ from math import inf
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """The share that takes longer than a time, as steps. **Units.** Those of the samples.
+    """A survival function: the share of answers that take longer than a time, as steps.
 
-    `shares[i]` is the share that takes longer than `times[i]`; both have one entry for each time
-    at which something was observed, times ascending.
+    `shares[i]` is the share that takes longer than `times[i]`. Both have one entry for each time
+    at which a sample was observed; the times ascend.
+
+    **Units.** Those of the samples.
     """
 
     times: Sequence[float]
     shares: Sequence[float]
     count: int
-    """Samples that tell something: the observed ones, and the censored ones that lasted at least
-    as long as the shortest observed one. Where nothing was observed, all."""
+    """The number of informative samples: the observed ones, and the censored ones that lasted at
+    least as long as the shortest observed one. Without any observed sample, all of them."""
 
     def quantile(self, share: float) -> float:
-        """Say by when this share has come; `inf` when so many were never seen to.
+        """Return the time by which this share has come; `inf` if too few samples were observed.
 
         >>> Survival([1.0, 2.0], [0.5, 0.0], 2).quantile(0.5)
         1.0
@@ -43,26 +45,26 @@ class Survival:
         return self.times[index] if index < len(self.times) else inf
 
     def within(self, time: float) -> float:
-        """Say which share has come by a time."""
+        """Return the share that has come by a time."""
         index = bisect_right(self.times, time)
         return 1.0 - self.shares[index - 1] if index else 0.0
 
 
 def estimate(times: Sequence[float], observed: Sequence[int], censored: Sequence[int]) -> Survival:
-    """Estimate from counts at the same ascending times.
+    """Return the Kaplan-Meier estimate from counts at common, ascending times.
 
-    A sample that is censored at a time is still waiting there when another one ends.
+    A sample that is censored at a time still waits when another sample ends at the same time.
     """
     waiting = sum(observed) + sum(censored)
-    count, left = waiting, 1.0
+    count, survival = waiting, 1.0
     steps: list[float] = []
     shares: list[float] = []
-    for time, ended, lost in zip(times, observed, censored, strict=True):
+    for time, ended, cut_off in zip(times, observed, censored, strict=True):
         if ended:
             if not steps:
-                count = waiting  # samples censored before this have told nothing
-            left *= 1.0 - ended / waiting
+                count = waiting  # a sample censored before the first observed time says nothing
+            survival *= 1.0 - ended / waiting
             steps.append(time)
-            shares.append(left)
-        waiting -= ended + lost
+            shares.append(survival)
+        waiting -= ended + cut_off
     return Survival(steps, shares, count)

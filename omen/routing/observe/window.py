@@ -1,8 +1,8 @@
-"""A window of recent samples: HdrHistograms of what was observed, and of what is longer than seen.
+"""A window of recent samples: one HdrHistogram of observed times and one of censored times.
 
-The window is a ring of slices. A slice is full when it has enough samples *and* has lasted for a
-while, so that a busy model is judged by its last minutes and a quiet one by its last hour, and
-neither by what it was yesterday.
+The window is a ring of slices. A slice is full when it has enough samples *and* is old enough. So
+a busy model is judged by its last minutes and a quiet one by its last hour. Older samples are
+dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SLICE_SAMPLES = 100
 SLICE_SECONDS = 15.0
 SLICE_LONGEST_SECONDS = 300.0
 STALE_SECONDS = 1.0
-"""How old an estimate may be that is given again."""
+"""The age up to which an estimate is reused."""
 _LONGEST = 3600.0
 _DIGITS = 2
 _MICROSECONDS = 1_000_000
@@ -38,7 +38,7 @@ _EDGES = tuple(
     _SHAPE.get_highest_equivalent_value(_SHAPE.get_value_from_index(index)) / _MICROSECONDS
     for index in range(_SHAPE.counts_len)
 )
-"""Up to which time, in seconds, each counter of a histogram counts."""
+"""The upper bound, in seconds, of the values that each counter of a histogram counts."""
 
 
 @dataclass(slots=True)
@@ -54,25 +54,25 @@ class _Slice:
 
 
 class Window:
-    """The recent samples of one candidate. Times are on trio's clock, durations seconds."""
+    """The recent samples of one candidate. Times are on trio's clock, durations in seconds."""
 
     def __init__(self) -> None:
         self._slices: deque[_Slice] = deque(maxlen=SLICES)
-        self._known: tuple[float, Survival] | None = None
+        self._estimate: tuple[float, Survival] | None = None
 
     def record(self, seconds: float, *, observed: bool, now: float) -> None:
-        """Take a sample: how long it took, or how long it had not come for."""
+        """Record a sample: the time to the first token, or the age at which it was cut off."""
         self._rotate(now)
         last = self._slices[-1]
         histogram = last.observed if observed else last.censored
-        # What is out of range is dropped without a word, so bring it into range.
+        # HdrHistogram silently drops a value that is out of its range, so bring it into range.
         histogram.record_value(max(1, round(min(seconds, _LONGEST) * _MICROSECONDS)))
 
     def survival(self, now: float) -> Survival:
-        """Estimate; the same answer is given again for a second."""
-        if self._known is None or now - self._known[0] >= STALE_SECONDS:
-            self._known = now, self.sums(now).survival()
-        return self._known[1]
+        """Return the estimate from all slices. It is computed at most once per second."""
+        if self._estimate is None or now - self._estimate[0] >= STALE_SECONDS:
+            self._estimate = now, self.sums(now).survival()
+        return self._estimate[1]
 
     def _rotate(self, now: float) -> None:
         if not self._slices or self._slices[-1].is_full(now):
@@ -81,44 +81,48 @@ class Window:
             self._slices.popleft()
 
     def sums(self, now: float, within: float = inf) -> Histograms:
-        """Add all slices up, or those that were begun within so many seconds."""
+        """Return the sum of all slices, or of those that began at most `within` seconds ago."""
         total = Histograms()
         if self._slices:
             self._rotate(now)
-        for one in self._slices:
-            if now - one.since <= within:
-                total.add(Histograms(one.observed, one.censored))
+        for part in self._slices:
+            if now - part.since <= within:
+                total.add(Histograms(part.observed, part.censored))
         return total
 
 
 @dataclass(slots=True)
 class Histograms:
-    """What was observed, and what is only known to be longer."""
+    """A histogram of observed times, and one of censored times (lower bounds of the true ones)."""
 
     observed: HdrHistogram = field(default_factory=_new)
     censored: HdrHistogram = field(default_factory=_new)
 
     def add(self, other: Histograms) -> None:
-        """Count what the other one has counted, too; nothing is lost by that."""
+        """Add the counts of another pair. HdrHistograms add up without loss."""
         for total, part in ((self.observed, other.observed), (self.censored, other.censored)):
             if part.get_total_count():
                 total.add(part)
 
     def survival(self) -> Survival:
-        """Estimate from all of it."""
+        """Return the Kaplan-Meier estimate from all samples."""
         return estimate(_EDGES, self.observed.counts[:], self.censored.counts[:])
 
     def write(self) -> list[str]:
-        """Write both in HdrHistogram's own compressed form, as base64."""
-        return [one.encode().decode("ascii") for one in (self.observed, self.censored)]
+        """Return both in HdrHistogram's compressed form, as base64 text: observed, censored."""
+        return [part.encode().decode("ascii") for part in (self.observed, self.censored)]
 
 
-def read_histograms(told: Sequence[str]) -> Histograms:
-    """Read what another process has written. **Raises.** `ValueError`."""
+def read_histograms(texts: Sequence[str]) -> Histograms:
+    """Return the histograms that another process wrote with `write`.
+
+    **Raises.** `ValueError` if the texts are not two histograms, or have other bounds or another
+    precision.
+    """
     try:
-        observed, censored = (HdrHistogram.decode(text.encode("ascii")) for text in told)
+        observed, censored = (HdrHistogram.decode(text.encode("ascii")) for text in texts)
     except (HdrCookieException, HdrLengthException, zlib.error, AttributeError) as error:
         raise ValueError("not two histograms") from error
-    if any(len(one.counts) != _SHAPE.counts_len for one in (observed, censored)):
+    if any(len(part.counts) != _SHAPE.counts_len for part in (observed, censored)):
         raise ValueError("histograms of another shape")
     return Histograms(observed, censored)

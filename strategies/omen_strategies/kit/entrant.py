@@ -1,4 +1,20 @@
-"""What the field keeps of each attempt, and of each place in the race. Data only."""
+"""Lane and entrant: a place in the race, and one attempt in that place. Data only.
+
+A lane has one entrant at a time. An entrant goes through these states; its fields show the state:
+
+    started    `attempt` None, `waiting` None: the upstream has not responded yet
+    holding    `attempt` set, `waiting` set: it gathers its prelude, and the deadline may choose it
+    kept       its answer has ended without visible content: it waits for `chosen`
+    won        the result's `winner` is this entrant: it streams to the client
+    closing    `waiting` None: it lost, failed or finished, and its stream is being closed
+
+    started -> holding -> won -> closing
+    holding -> kept -> won               no other entrant committed
+    started, holding, kept -> closing    a failure, or a cancel of `scope`
+
+Each transition is a synchronous step of the field. A cancel of `scope` takes effect at the task's
+next await only; until then a loser keeps its state, so each step checks the winner first.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +31,10 @@ from omen_strategies.kit.gate import Gate
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One place in the race. `denied`: it ended because nothing could be started in it.
+    """One place in the race.
 
-    `left`: its entrant waits with an answer for the last resort, and counts no longer.
+    `denied`: the lane ended because every start in it was denied. `left`: its entrant is kept with
+    an answer for the last resort, and the lane does not count any more.
     """
 
     denied: bool = False
@@ -33,15 +50,19 @@ class Entrant:
     gate: Gate
     started_at: float
     refused: tuple[Candidate, ...] = ()
-    """Candidates that were denied in this place just before."""
+    """Candidates that were denied in this lane directly before this entrant. They are not tried
+    again here, or two full candidates would replace each other without end."""
     after: FailedAttempt | None = None
-    """Whose failure made this place free."""
+    """The failure that made this lane free, kept for a retry if every successor is denied."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    """Around the whole attempt: a loser is cancelled by it."""
+    """Around the whole attempt: the field cancels a loser through it. It exists before the attempt,
+    so that a commit can cancel an entrant whose task has not run yet."""
     waiting: trio.CancelScope | None = None
-    """Around the current `receive`; None while the entrant cannot be chosen at the deadline."""
+    """Around the current `receive`; None while the deadline cannot choose this entrant. It is apart
+    from `scope` because the entrant must survive its cancel: that is how the deadline wakes it."""
     attempt: Attempt | None = None
     """None until the response has begun."""
     prelude: list[Event] = field(default_factory=list)
+    """The events that arrived before the commit, in order."""
     chosen: trio.Event = field(default_factory=trio.Event)
-    """Set when its answer, kept for the last resort, is the one to deliver."""
+    """Set when the answer of a kept entrant is the one to deliver."""

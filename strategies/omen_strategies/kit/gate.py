@@ -1,8 +1,8 @@
-"""The commit gate: lets an attempt commit once it is useful, and bounds what it holds until then.
+"""The commit gate: allows the commit once an attempt is useful, and bounds its prelude until then.
 
 The rule of `omen.core.useful` decides what is useful, here with the caller's own threshold. The
-gate adds what only a race needs: an answer that ends with nothing visible in it does not win, and
-an attempt may not fill the memory while it has said nothing useful.
+gate adds two rules that only a race needs: an answer that ends without visible content does not
+win, and an attempt must not fill the memory before it is useful.
 """
 
 from __future__ import annotations
@@ -12,28 +12,29 @@ from collections.abc import Sequence
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
 from omen.core.hints import ReasoningCounts
+from omen.core.plan import Attempt
 from omen.core.useful import UsefulMeter
 
 PRELUDE_LIMIT = 1 << 20
-"""Characters of text and tool calls that an attempt may send before it is useful. Useful text is
-found within a few of them, so a megabyte is a flood of whitespace: the upstream is at fault."""
+"""Characters of text and tool calls that an attempt may send before it is useful. A few characters
+are enough to be useful, so a megabyte is a flood of whitespace: the upstream is at fault."""
 REASONING_LIMIT = 64 << 20
-"""Bytes of everything that is held. The longest reasoning known, 128,000 tokens at one token a
-piece in Anthropic's wire format, takes half of it. Reasoning for longer is no fault of the
-upstream's health: the attempt fails, another candidate may help, and no breaker hears of it."""
+"""Bytes of the whole prelude. The longest known reasoning, 128,000 tokens with one token per delta
+in Anthropic's wire format, takes half of it. Longer reasoning is no evidence against the upstream's
+health: the attempt fails, another candidate may help, and no circuit breaker counts it."""
 EVENT_BYTES = 96
-"""What one event takes beside its text, as measured with `sys.getsizeof`."""
+"""The bytes of one event without its text, measured with `sys.getsizeof`."""
 
 
 class Gate:
-    """Judges the events of one attempt until it may commit.
+    """The judge of one attempt's events, until the attempt may commit.
 
-    `visible` is how much of it a client could be shown; more than nothing is what an attempt needs
-    to be chosen when `max_latency_ms` passes.
+    `visible` is the amount of output that a client could see. An attempt needs more than 0 to be
+    chosen when `max_latency_ms` passes.
 
-    `keeps_last_resort`: an answer that ended with nothing visible, and is an answer all the same,
-    sets `is_last_resort` instead of being a failure. Its strategy has to keep it for the case that
-    nobody commits.
+    `keeps_last_resort`: an answer that ends without visible content, and is an answer nevertheless,
+    sets `is_last_resort` and is no failure. The strategy keeps it for the case that no attempt
+    commits.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class Gate:
         self._text = 0
         self._held = 0
         self.is_last_resort = False
-        """Whether the answer has ended with nothing visible and may be delivered all the same."""
+        """Whether the answer has ended without visible content and may still be delivered."""
 
     @property
     def visible(self) -> int:
-        """Characters a client could be shown by now, whitespace left out."""
+        """Characters that a client could see by now, without whitespace."""
         return self._meter.visible
 
     def add(self, events: Sequence[Event], *, alone: bool = False) -> bool:
@@ -62,8 +63,9 @@ class Gate:
         `alone`: no other attempt of the plan is running, so that reasoning counts if the plan says
         `auto`.
 
-        **Raises.** `UpstreamFailure`: the attempt ended with nothing visible or reasons without end
-        (`EMPTY`), or sends a flood of whitespace (`PROTOCOL`). Another candidate may help.
+        **Raises.** `UpstreamFailure`: the attempt ended without visible content, or its reasoning
+        exceeds the limit (`EMPTY`), or it sends a flood of whitespace (`PROTOCOL`). Another
+        candidate may help.
         """
         if self._is_auto:
             self._meter.reasoning_counts = alone
@@ -84,7 +86,7 @@ class Gate:
         self.is_last_resort = True
 
     def _measure(self, event: Event) -> None:
-        """Count an event once, by what it holds in memory."""
+        """Add an event's size in memory, once."""
         self._held += EVENT_BYTES
         match event:
             case TextDelta(text=text):
@@ -105,3 +107,17 @@ class Gate:
             raise UpstreamFailure(
                 FailureKind.EMPTY, f"reasoned for {REASONING_LIMIT >> 20} MiB without an answer"
             )
+
+
+async def read_prelude(attempt: Attempt, gate: Gate, prelude: list[Event]) -> None:
+    """Receive events until the gate says that they are useful, or an answer for the last resort.
+
+    **Raises.** `UpstreamFailure`, of the attempt or of the gate.
+    **Cancellation.** `prelude` has every event that was received.
+    """
+    useful = False
+    while not useful and not gate.is_last_resort:
+        # No await between these lines: a cancelled call must not lose events.
+        events = await attempt.receive()
+        prelude += events
+        useful = gate.add(events)

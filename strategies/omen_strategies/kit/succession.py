@@ -1,21 +1,23 @@
-"""Who takes the place of an entrant that failed or was denied."""
+"""The next attempt in a lane whose attempt failed or was denied. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import trio
+
 from omen.core.candidates import Candidate
 from omen.core.errors import AttemptDenied, FailedAttempt, UpstreamFailure
 from omen.core.plan import Plan, Role
 from omen_strategies.kit.entrant import Entrant
-from omen_strategies.kit.retries import Retries
-from omen_strategies.kit.untried import Untried
+from omen_strategies.kit.gate import Gate
+from omen_strategies.kit.successors import Retries, Untried
 
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """A candidate to enter in a place that became free; see `Entrant` for the fields."""
+    """A candidate for a lane that became free; see `Entrant` for the fields."""
 
     candidate: Candidate
     role: Role
@@ -23,6 +25,12 @@ class Successor:
     after: FailedAttempt | None = None
     pause: float = 0.0
     """Seconds before it may start."""
+
+    def entrant(self, plan: Plan) -> Entrant:
+        """Return the entrant of this candidate, as it starts now."""
+        gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
+        now = trio.current_time()
+        return Entrant(self.candidate, self.role, gate, now, self.refused, self.after)
 
 
 class Succession:
@@ -33,33 +41,36 @@ class Succession:
         self._retries = Retries(plan, retries)
         self.untried = Untried(plan)
 
-    def of_denied(
+    def of_denied_extra(
         self, entrant: Entrant, denial: AttemptDenied, running: Iterable[Entrant]
     ) -> Successor | None:
-        """Return who starts instead of an extra start that was denied.
+        """Return the successor of an extra start that was denied; None if there is none.
 
-        Nobody needs that start. Its candidate may be needed later, in place of a failed one.
+        The race can do without this start, so the denial is no failure of the race. The candidate
+        may be needed later, in place of a failed one.
         """
         self.untried.put_back(entrant.candidate)
         refused = (*entrant.refused, entrant.candidate)
-        successor = self.untried.take_elsewhere(running, refused) if denial.failover else None
+        if not denial.failover:
+            return None
+        successor = self.untried.take_in_other_domain(running, refused)
         return None if successor is None else Successor(successor, entrant.role, refused)
 
-    def of_refused(self, entrant: Entrant, denial: AttemptDenied) -> Successor | None:
-        """Return who starts, in the same role, instead of a needed start that was denied."""
+    def of_denied(self, entrant: Entrant, denial: AttemptDenied) -> Successor | None:
+        """Return the successor, in the same role, of a needed start that was denied."""
         candidate = self.untried.take() if denial.failover else None
         if candidate is None:
             return None
         return Successor(candidate, entrant.role, after=entrant.after)
 
     def of_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Successor | None:
-        """Return who starts in place of an attempt that failed curably."""
+        """Return the successor of a failed attempt if another candidate is left."""
         candidate = self.untried.take()
         after = FailedAttempt(entrant.candidate, failure)
         return None if candidate is None else Successor(candidate, "failover", after=after)
 
     def again(self, failed: FailedAttempt | None) -> Successor | None:
-        """Return the candidate that failed, to be tried once more, if that is granted."""
+        """Return the candidate that failed, for a repeated attempt, if a retry is granted."""
         pause = None if failed is None else self._retries.grant(failed.failure)
         if failed is None or pause is None:
             return None

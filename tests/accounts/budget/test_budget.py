@@ -21,7 +21,8 @@ from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.costs import measure_prompt
 from omen.core.errors import BudgetExceeded, FailureKind, UpstreamFailure
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord, Expectation, Merge, Plan, RaceRecord
+from omen.core.plan import Expectation, Merge, Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from tests.world import open_world, upstream
 
 REQUEST = ChatRequest(messages=(Message("user", (TextPart("x" * 68),)),), max_tokens=100)

@@ -17,7 +17,7 @@ from omen.core.chat import ChatRequest, Message, TextPart
 from omen.core.embeddings import EmbeddingsRequest
 from omen.core.errors import BudgetExceeded, OmenError
 from omen.core.hints import RaceHints
-from omen.core.plan import RaceRecord
+from omen.core.records import RaceRecord
 from omen.sim.faults import Silence, Status, Truncated
 from tests.world import Received, World, open_world, upstream
 

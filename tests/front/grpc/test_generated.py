@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import omen.front.grpc
 from omen.front.grpc import _omen_pb2 as pb
+
+pytestmark = pytest.mark.slow
 
 HERE = Path(omen.front.grpc.__file__).parent
 

@@ -9,7 +9,8 @@ import trio
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import ModelCard, Price, Rates
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.race_report import cost_headers, explain, routing_metadata
 
 PRICED = ModelCard(price=Price(rates=Rates(input=Decimal("0.15"), output=Decimal("0.6"))))

@@ -11,7 +11,8 @@ import trio
 from omen.accounts.keyring import KeyRing
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import OmenError, RequestError
-from omen.core.plan import Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import RaceRecord
 from omen.front.http.auth import Authenticator
 from omen.front.http.json_route import Planned, json_route
 from omen.front.http.post_route import Incoming

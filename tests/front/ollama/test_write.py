@@ -20,7 +20,8 @@ from omen.core.events import (
     Usage,
 )
 from omen.core.hints import RaceHints
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.ollama import OllamaChat, OllamaGenerate
 from tests.docs.pages import someone

@@ -11,7 +11,8 @@ from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import Message, TextPart
 from omen.core.errors import RequestError
 from omen.core.events import AnswerEnd, AnswerStart, Event, ReasoningDelta, TextDelta, Usage
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.openai.legacy_completions import Completions
 

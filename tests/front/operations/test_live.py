@@ -12,7 +12,8 @@ import trio
 
 from omen.accounts.keyring import KeyRing
 from omen.core.errors import FailureKind, UpstreamFailure
-from omen.core.plan import AttemptRecord, Moment, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.front.http.auth import Authenticator
 from omen.front.operations.live import LiveRoute
 from omen.telemetry import LISTENER_BUFFER, LiveFeed, log_attempts

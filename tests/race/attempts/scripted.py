@@ -10,7 +10,8 @@ import trio
 
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest, Message, TextPart
-from omen.core.plan import Attempt, AttemptRecord, Moment, Plan, RaceRecord
+from omen.core.plan import Attempt, Plan
+from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.providers import KINDS
 from omen.race.attempts import Attempts
 
@@ -39,7 +40,7 @@ def text(words: str) -> bytes:
 
 
 class Pieces(httpx.AsyncByteStream):
-    """Body pieces, each so many seconds after the one before; an exception is raised."""
+    """Body pieces, each with its delay after the previous one; an exception is raised."""
 
     def __init__(self, steps: Sequence[tuple[float, bytes | Exception]]) -> None:
         self._steps = list(steps)
@@ -85,7 +86,7 @@ class Scripted(httpx.AsyncBaseTransport):
 
 
 class Opened:
-    """An `Attempts` over one transport, one race, and what its observer heard."""
+    """An `Attempts` over one transport, one race, and the moments that its observer received."""
 
     def __init__(self, transport: Scripted, plan: Plan | None = None) -> None:
         self.transport = transport

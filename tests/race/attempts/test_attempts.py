@@ -15,7 +15,8 @@ from omen.core.chat import ChatRequest
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, AnswerStart, Event, TextDelta, Usage
 from omen.core.frames import Frame, RateLimits, WireRequest
-from omen.core.plan import Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import RaceRecord
 from omen.providers import KINDS
 from omen.race.attempts import Attempts, Threshold
 from omen.race.installed import load_strategies
@@ -234,7 +235,7 @@ BAD = (
 
 
 class Careless:
-    """A provider whose code does not expect what it meets."""
+    """A provider whose code raises an unexpected exception."""
 
     name, framing = "careless", "sse"
 
@@ -283,7 +284,7 @@ async def test_a_surprise_in_a_providers_code_is_a_failure_of_its_attempt(
     kind: FailureKind,
     asked: bool,
 ) -> None:
-    """Core defect 14: it ended the whole race with a 500, healthy entrants included."""
+    """An unexpected exception must not end the whole race, with its healthy entrants."""
     status = 500 if where == "classify" else 200
     opened = Opened(Scripted((1.0, text("a")), status=status))
     opened.attempts._providers = {"openai": Careless(where)}  # type: ignore[dict-item]
@@ -295,7 +296,7 @@ async def test_a_surprise_in_a_providers_code_is_a_failure_of_its_attempt(
     assert opened.record.outcome == "failed"
     assert (opened.transport.body is not None) == asked
     assert opened.attempts.live == {}
-    # The place is logged, and none of the words.
+    # The place is logged, but not the error's text.
     assert "TypeError at test_attempts.py:" in caplog.text
     assert "secret" not in caplog.text + str(caught.value)
 
@@ -326,11 +327,11 @@ async def test_one_entrants_unreadable_stream_leaves_the_race_to_the_others(
 
 class Nowhere:
     async def send(self, events: Sequence[Event]) -> None:
-        """Nobody reads."""
+        """Drop the events."""
 
 
 class TestUsefulness:
-    """When an answer was useful, for what is learnt of its provider."""
+    """The time at which an answer became useful, for the statistics of its provider."""
 
     async def test_it_is_measured_by_the_configured_threshold_whatever_happens_to_it(
         self, autojump_clock: MockClock

@@ -1,4 +1,4 @@
-"""Which of the things that can cut an attempt off it was, and since when."""
+"""Why an attempt was cancelled, and when that was decided."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.core.plan import AttemptRecord, CutReason, Outcome, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, CutReason, Outcome, RaceRecord
 from omen.race.attempts import state_of
 from tests.race.attempts.scripted import CANDIDATE, DONE, FINISH, Opened, Scripted, text
 
@@ -18,7 +19,10 @@ ENDLESS = [(0.5, text("word"))] * 100
 async def cut_at_three(
     opened: Opened, *, rival_won_at: float | None = None, left_at: float | None = None
 ) -> AttemptRecord:
-    """Run an attempt and cut it off at the third second; say before what had happened."""
+    """Run an attempt, cancel it at the third second, and return its record.
+
+    The race's record says that a rival has won or that the client has left, if so.
+    """
     with trio.move_on_after(3):
         async with opened.open() as attempt:
             if rival_won_at is not None:
@@ -77,7 +81,7 @@ async def test_where_all_are_parts_of_the_answer_none_loses_to_another(
     total: float,
     expected: tuple[Outcome, CutReason, float],
 ) -> None:
-    """Core defects, small: all choices but the first were lost, cut off when that committed."""
+    """The commit of the first choice must not count as the end of the other choices."""
     opened = Opened(Scripted(*ENDLESS), Plan("s", (CANDIDATE,), total_deadline=total))
     with trio.move_on_after(3):
         async with opened.open() as attempt:
@@ -127,7 +131,7 @@ async def test_what_was_not_cut_off_has_no_reason(autojump_clock: MockClock) -> 
 async def test_a_whole_answer_is_not_cut_off_by_what_comes_behind_it(
     autojump_clock: MockClock,
 ) -> None:
-    """The client leaves while the end of the response is still awaited."""
+    """The client disconnects while the rest of the response is drained."""
     opened = Opened(Scripted((1.0, text("Yes") + FINISH + DONE), (99.0, b"late")))
     with trio.move_on_after(1.1):
         async with opened.open() as attempt:

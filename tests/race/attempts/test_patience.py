@@ -1,4 +1,4 @@
-"""Token timeouts: what renews them, what counts against them; in virtual time, exact."""
+"""Token timeouts: what renews them and what uses them up; virtual time, exact numbers."""
 
 from __future__ import annotations
 

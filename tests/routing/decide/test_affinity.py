@@ -12,7 +12,8 @@ from omen.core.callers import ANYBODY, Caller
 from omen.core.chat import ChatRequest, ImagePart, Message, TextPart, ToolCall
 from omen.core.events import AnswerEnd, Event, Usage
 from omen.core.hints import RaceHints
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.routing.decide.affinity import Affinity, session_of
 from omen.state import MemoryStore
 from tests.docs.pages import someone

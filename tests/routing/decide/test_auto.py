@@ -136,11 +136,11 @@ class TestWhoIsLeftOut:
                     (Message("user", (TextPart("a"),)),),
                     response_format=ResponseFormat("json_schema"),
                 ),
-                "cannot keep to a JSON schema",
+                "cannot follow a JSON schema",
             ),
             (
                 ChatRequest((Message("user", (TextPart("a" * 200_000),)),)),
-                "cannot read so much (10000 tokens at most)",
+                "the prompt is too long for it (10000 tokens at most)",
             ),
         ],
     )

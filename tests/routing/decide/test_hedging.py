@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from omen.core.candidates import Candidate, Endpoint
-from omen.core.plan import AttemptRecord, Expectation, Plan, RaceRecord, Role
+from omen.core.plan import Expectation, Plan, Role
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.routing import FirstTokens, HedgeBudget, HedgeDelay
 from omen.routing.decide.hedging import BUCKET_REQUESTS, ENOUGH_SAMPLES, FLOOR, hedge_delays
 

@@ -202,5 +202,5 @@ def test_who_made_the_conversation(why: str, fleet: str, expected: str) -> None:
 def test_who_is_left_out_is_told_with_the_reason() -> None:
     assert dict(plan("a:blind b:tiny c", LONG, picture=True).left_out) == {
         "a/m": "cannot see images",
-        "b/m": "cannot read so much (10 tokens at most)",
+        "b/m": "the prompt is too long for it (10 tokens at most)",
     }

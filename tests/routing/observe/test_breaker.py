@@ -6,10 +6,10 @@ import pytest
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.routing.observe.breaker import (
-    AGAINST_THE_UPSTREAM,
-    AT_ONCE,
+    CLIENT_FAULTS,
     HINTS,
-    THE_CLIENTS_DOING,
+    LASTING_FAULTS,
+    UPSTREAM_FAULTS,
     Breaker,
 )
 
@@ -38,7 +38,7 @@ def test_three_failures_in_a_row_open_it_and_a_success_in_between_does_not_count
     assert breaker.since == 6
 
 
-@pytest.mark.parametrize("kind", sorted(AT_ONCE, key=lambda kind: kind.value))
+@pytest.mark.parametrize("kind", sorted(LASTING_FAULTS, key=lambda kind: kind.value))
 def test_what_the_next_request_would_meet_again_opens_it_at_once(kind: FailureKind) -> None:
     breaker = Breaker()
     breaker.fail(failure(kind), 1)
@@ -46,7 +46,7 @@ def test_what_the_next_request_would_meet_again_opens_it_at_once(kind: FailureKi
     assert HINTS[kind]
 
 
-@pytest.mark.parametrize("kind", sorted(THE_CLIENTS_DOING, key=lambda kind: kind.value))
+@pytest.mark.parametrize("kind", sorted(CLIENT_FAULTS, key=lambda kind: kind.value))
 def test_what_the_client_did_wrong_does_not_hide_that_good_requests_fail(
     kind: FailureKind,
 ) -> None:
@@ -149,5 +149,5 @@ def test_every_kind_of_failure_is_thought_of() -> None:
         FailureKind.EMPTY,  # a proper answer
         FailureKind.INTERNAL,  # it was not asked
     }
-    assert set(FailureKind) == AGAINST_THE_UPSTREAM | AT_ONCE | THE_CLIENTS_DOING | neither
-    assert set(HINTS) >= AGAINST_THE_UPSTREAM | AT_ONCE
+    assert set(FailureKind) == UPSTREAM_FAULTS | LASTING_FAULTS | CLIENT_FAULTS | neither
+    assert set(HINTS) >= UPSTREAM_FAULTS | LASTING_FAULTS

@@ -12,9 +12,10 @@ from trio.testing import MockClock
 
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import FailureKind, UpstreamFailure
-from omen.core.plan import AttemptRecord, CutReason, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, CutReason, RaceRecord
 from omen.routing import FirstTokens
-from omen.routing.observe.first_tokens import MOST_WINDOWS
+from omen.routing.observe.first_tokens import MAX_WINDOWS
 from omen.routing.observe.window import SLICES, Window, read_histograms
 
 A = Candidate("a", "openai", "m", Endpoint("http://a"), "a")
@@ -219,11 +220,11 @@ async def test_of_all_the_models_that_callers_name_the_latest_are_remembered(
 ) -> None:
     first_tokens = FirstTokens()
     race = RaceRecord("r", Plan("race", (A,)), 0.0)
-    models = [replace(A, model=f"m{number}") for number in range(MOST_WINDOWS + 5)]
+    models = [replace(A, model=f"m{number}") for number in range(MAX_WINDOWS + 5)]
     for one in models:
         record = AttemptRecord(0, one, 0.0, committed_at=1.0)
         first_tokens("committed", race, record)
-    assert len(first_tokens._windows) == MOST_WINDOWS
+    assert len(first_tokens._windows) == MAX_WINDOWS
     assert first_tokens.survival(models[0]).count == 0
     assert first_tokens.survival(models[-1]).count == 1
 

@@ -11,7 +11,8 @@ from trio.testing import MockClock
 from omen.core.candidates import Rank
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
-from omen.core.plan import AttemptRecord, Plan, RaceRecord
+from omen.core.plan import Plan
+from omen.core.records import AttemptRecord, RaceRecord
 from omen.routing import FirstTokens, Health
 from omen.routing.observe.replicas import TOPIC, ReplicaExchange
 from omen.state import MemoryStore
@@ -59,7 +60,7 @@ async def test_merged_quantiles_are_those_of_all_samples(autojump_clock: MockClo
         seen(alone, seconds)
     for _ in range(2):
         for exchange in exchanges:
-            await exchange.once()
+            await exchange.publish_and_collect()
     wanted = alone.survival(someone())
     for one in replicas:
         merged = one.survival(someone())
@@ -74,8 +75,8 @@ async def test_who_is_down_elsewhere_is_asked_after_others(autojump_clock: MockC
     ours = ReplicaExchange(Shared("here", told), FirstTokens(), here)
     theirs = ReplicaExchange(Shared("there", told), FirstTokens(), there)
     there.probed("p", URL, UpstreamFailure(FailureKind.CONNECTION, "refused"), 0.1)
-    await theirs.once()
-    await ours.once()
+    await theirs.publish_and_collect()
+    await ours.publish_and_collect()
     assert here.rank(someone()) is Rank.DOUBTFUL
     assert here.state("p") == "unknown"
     here.probed("p", URL, None, 0.1)
@@ -88,16 +89,16 @@ async def test_who_is_alone_tells_nobody(autojump_clock: MockClock) -> None:
     store.replicas = 1
     first_tokens = FirstTokens()
     exchange = ReplicaExchange(store, first_tokens, Health([]))
-    await exchange.once()
+    await exchange.publish_and_collect()
     assert told == {}
     other = FirstTokens()
     seen(other, 1.0)
     store.replicas = 2
     told["other"] = json.dumps({"first_tokens": await other.export(), "down": []}).encode()
-    await exchange.once()
+    await exchange.publish_and_collect()
     assert first_tokens.survival(someone()).count == 1
     store.replicas = 1  # the other one has gone, and what it said with it
-    await exchange.once()
+    await exchange.publish_and_collect()
     assert first_tokens.survival(someone()).count == 0
 
 
@@ -110,7 +111,7 @@ async def test_words_that_are_not_understood_are_left_out(
     first_tokens = FirstTokens()
     exchange = ReplicaExchange(Shared("here", told), first_tokens, Health([]))
     for _ in range(3):
-        await exchange.once()
+        await exchange.publish_and_collect()
     assert first_tokens.survival(someone()).count == 0
     assert len(caplog.records) == 1
 

@@ -1,4 +1,4 @@
-"""A strategy that breaks its contract is told as its own fault, and nobody else's."""
+"""A strategy that breaks its contract is reported as the strategy's own fault."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from trio.testing import MockClock
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import FailureKind, StrategyFault, UpstreamFailure
 from omen.core.events import Event, TextDelta
-from omen.core.plan import OpenAttempt, Output, Plan, RaceRecord, Strategy
+from omen.core.plan import OpenAttempt, Output, Plan, Strategy
+from omen.core.records import RaceRecord
 from omen.race.engine import run_race
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
@@ -19,7 +20,7 @@ CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
 
 class Nowhere:
     async def send(self, events: Sequence[Event]) -> None:
-        """Nobody listens."""
+        """Drop the events."""
 
 
 class Broken:
@@ -44,6 +45,7 @@ async def raises_in_a_task(plan: Plan, open_attempt: OpenAttempt, output: Output
         raise ZeroDivisionError("secret words of a prompt")
 
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
         nursery.start_soon(task)
         await trio.lowlevel.checkpoint()
     return CANDIDATE
@@ -67,8 +69,11 @@ async def run(strategy: Strategy, output: Output | None = None) -> None:
     ("strategy", "words"),
     [
         (returns, "the strategy mine has a fault: it returned without a commit"),
-        (raises, "the strategy mine has a fault: KeyError at test_contract.py:"),
-        (raises_in_a_task, "the strategy mine has a fault: ZeroDivisionError at test_contract.py:"),
+        (raises, "the strategy mine has a fault: KeyError at test_faults.py:"),
+        (
+            raises_in_a_task,
+            "the strategy mine has a fault: ZeroDivisionError at test_faults.py:",
+        ),
     ],
 )
 async def test_its_name_and_place_are_told_and_none_of_its_words(
