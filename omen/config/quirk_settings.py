@@ -28,6 +28,9 @@ class QuirkSettings(Section):
     reasoning_back: ReasoningBack | None = None
     """When reasoning goes back with the assistant's messages: with those that call tools, always
     or never. None: `with_calls` for `openai_compatible`, `never` for the others."""
+    vendor_fields: Flag | None = None
+    """Whether a message may have fields that only some vendors know, such as the signatures of
+    thoughts. None: unless it is known to refuse them."""
     cache_control: Flag | None = None
     """Whether parts of a prompt may be marked for its cache by `cache_control`. None: where it is
     not known to refuse that."""
@@ -46,6 +49,7 @@ class QuirkSettings(Section):
             developer_role=self.developer_role,
             think_tags=self.think_tags,
             reasoning_back=self.reasoning_back,
+            vendor_fields=self.vendor_fields,
             cache_control=self.cache_control,
             cancel_stops_billing=self.cancel_stops_billing,
             drop=frozenset(self.drop),

@@ -42,6 +42,9 @@ class Quirks:
     opening tag is in the prompt."""
     reasoning_back: Literal["with_calls", "always", "never"] | None = None
     """When visible reasoning is sent back with the assistant's messages. None: as its kind."""
+    vendor_fields: bool | None = None
+    """Whether a message may have fields that only some vendors know (signatures, details of
+    reasoning). None: as its kind."""
     cache_control: bool | None = None
     """Whether `cache_control` may be sent. None: unless it is known to be rejected."""
     cancel_stops_billing: bool | None = None

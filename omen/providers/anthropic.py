@@ -16,7 +16,7 @@ from omen.providers.messages.errors import ANTHROPIC_ERRORS
 from omen.providers.messages.passthrough import own_words
 from omen.providers.messages.request import count_body, messages_body
 from omen.providers.shared.failures import classify_answer
-from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, without
 from omen.providers.shared.listing import read_ids
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms, TokenCounter
 
@@ -27,7 +27,8 @@ client that speaks this API itself says which one it means."""
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a Messages request; `base_url` is the bare origin."""
-    body = json_bytes(messages_body(request, candidate.model))
+    written = messages_body(request, candidate.model)
+    body = json_bytes(without(written, candidate.quirks.drop))
     return _post(request, candidate, "/v1/messages", body)
 
 

@@ -22,7 +22,7 @@ from omen.providers.chat_completions.listing import list_request, read_list
 from omen.providers.chat_completions.traits import ChatTraits, openai_traits
 from omen.providers.responses.decoder import ResponsesDecoder
 from omen.providers.responses.request import responses_body
-from omen.providers.shared.json import json_bytes
+from omen.providers.shared.json import json_bytes, without
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
 
 
@@ -31,8 +31,11 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     traits = openai_traits(candidate.base_model)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
     if speaks_responses(request, traits):
-        body = json_bytes(responses_body(request, candidate.model, traits))
-        return WireRequest("POST", f"{base_url}/responses", {**STREAM_HEADERS, **auth}, body)
+        written = responses_body(request, candidate.model, traits)
+        streams = candidate.quirks.stream and traits.stream
+        body = json_bytes(without({**written, "stream": streams}, candidate.quirks.drop))
+        headers = {**STREAM_HEADERS, **auth}
+        return WireRequest("POST", f"{base_url}/responses", headers, body, streams=streams)
     return chat_request(
         request,
         candidate,

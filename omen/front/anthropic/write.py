@@ -41,6 +41,7 @@ _STOP_REASONS: Mapping[FinishReason, str] = MappingProxyType(
         "content_filter": "refusal",
     }
 )
+_TOO_LONG = "prompt is too long"
 _ERROR_TYPES: Mapping[int, str] = MappingProxyType(
     {
         400: "invalid_request_error",
@@ -175,8 +176,19 @@ def error_body(error: OmenError, request_id: str) -> WireObject:
     kind = _ERROR_TYPES.get(status_of(error))
     if kind is None:
         kind = "invalid_request_error" if error.status < 500 else "api_error"
-    told = {"type": kind, "message": error.message}
+    told = {"type": kind, "message": _message(error)}
     return {"type": "error", "error": told, "request_id": request_id}
+
+
+def _message(error: OmenError) -> str:
+    """Return the message; of a prompt that does not fit, in the words of the vendor.
+
+    Clients of this API shorten a conversation when they read these words, and by nothing else.
+
+    **Source.** docs.anthropic.com/en/api/errors, and Claude Code's behaviour, 2026-11-30.
+    """
+    fits = error.code != "context_length_exceeded" or _TOO_LONG in error.message.lower()
+    return error.message if fits else f"{_TOO_LONG}: {error.message}"
 
 
 def error_event(error: OmenError, request_id: str) -> bytes:

@@ -40,7 +40,8 @@ def chat_request(
     """Write a chat-completions request. `quirks` None: those of the candidate."""
     quirks = candidate.quirks if quirks is None else quirks
     body = chat_body(request, candidate.model, traits, quirks, server=server, card=candidate.card)
-    return WireRequest("POST", url, {**STREAM_HEADERS, **auth}, json_bytes(body))
+    headers = {**STREAM_HEADERS, **auth}
+    return WireRequest("POST", url, headers, json_bytes(body), streams=body.get("stream") is True)
 
 
 def bearer(api_key: str | None) -> Mapping[str, str]:

@@ -102,6 +102,7 @@ def with_quirks(server: ServerTraits, quirks: Quirks) -> ServerTraits:
     changed = {
         "developer_role": quirks.developer_role,
         "reasoning_back": quirks.reasoning_back,
+        "vendor_fields": quirks.vendor_fields,
         "cache_control": quirks.cache_control,
     }
     said = {name: value for name, value in changed.items() if value is not None}

@@ -8,13 +8,11 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from omen.core.errors import FailureKind
-from omen.providers.shared.error_table import ErrorTable, text_rule
+from omen.providers.shared.error_table import MODEL_REFUSALS, TOO_LONG, ErrorTable, text_rule
 
 ANTHROPIC_ERRORS = ErrorTable(
     texts=(
-        text_rule(
-            FailureKind.CONTEXT_LENGTH, r"prompt is too long|exceeds? (?:the )?context", 400, 413
-        ),
+        text_rule(FailureKind.CONTEXT_LENGTH, rf"{TOO_LONG}|exceeds? (?:the )?context", 400, 413),
         # Both come as an ordinary invalid_request_error or rate_limit_error; waiting cures neither.
         text_rule(
             FailureKind.QUOTA,
@@ -23,6 +21,7 @@ ANTHROPIC_ERRORS = ErrorTable(
             403,
             429,
         ),
+        *MODEL_REFUSALS,
     ),
     words=MappingProxyType(
         {

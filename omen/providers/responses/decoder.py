@@ -25,8 +25,9 @@ from omen.core.events import (
 )
 from omen.core.frames import Frame
 from omen.providers.chat_completions.errors import OPENAI_ERRORS
+from omen.providers.responses.whole import stream_of
 from omen.providers.shared.failures import classify_frame, truncated
-from omen.providers.shared.json import frame_object, not_the_wire_format, text_of
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 from omen.providers.shared.tool_ids import made_id
 
 _TEXTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]] = (
@@ -77,7 +78,12 @@ class ResponsesDecoder:
         if self._ended or frame.data.startswith(b"[DONE]"):
             return ()
         event = frame_object(frame)
-        kind = text_of(event.get("type"))
+        if event.get("object") == "response":
+            whole = [Frame(json_bytes(one)) for one in stream_of(event)]
+            return [read for one in whole for read in self.feed(one)]
+        return self._read(text_of(event.get("type")), event)
+
+    def _read(self, kind: str, event: dict[str, Any]) -> Sequence[Event]:
         base, _, step = kind.rpartition(".")
         if base in _TEXTS and step in ("delta", "done"):
             return self._text(base, step, event)
@@ -95,6 +101,8 @@ class ResponsesDecoder:
             case "response.failed":
                 raise self._failure(event.get("response"))
             case "error":
+                raise self._failure(event)
+            case "" if event.get("error"):
                 raise self._failure(event)
         return ()
 

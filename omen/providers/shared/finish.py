@@ -32,6 +32,7 @@ _MEANINGS: Mapping[FinishReason, Sequence[str]] = {
         "stop_word",
         "stopstringfound",
         "pause_turn",
+        "compaction",
         "complete",
         "completed",
         "finished",
