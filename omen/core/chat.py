@@ -76,6 +76,8 @@ class ReasoningBlock:
     kind: str
     model: str
     value: Mapping[str, Any] = field(repr=False)
+    before: str | None = field(default=None, compare=False)
+    """The id of the call that it directly preceded; empty: it preceded text. None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

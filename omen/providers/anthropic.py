@@ -27,7 +27,7 @@ client that speaks this API itself says which one it means."""
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a Messages request; `base_url` is the bare origin."""
-    written = messages_body(request, candidate.model)
+    written = messages_body(request, candidate.model, candidate.card.max_output)
     body = json_bytes(without(written, candidate.quirks.drop))
     return _post(request, candidate, "/v1/messages", body)
 

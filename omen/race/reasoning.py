@@ -15,12 +15,12 @@ conversation without it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from sys import getsizeof
 
 from omen.core.chat import ChatRequest, Message, ReasoningBlock
-from omen.core.events import AnswerEnd, Event, ReasoningEnd, ToolCallDelta
+from omen.core.events import AnswerEnd, Event, ReasoningEnd, TextDelta, ToolCallDelta
 from omen.core.plan import Output
 
 _Blocks = tuple[ReasoningBlock, ...]
@@ -57,7 +57,9 @@ class ReasoningMemory:
         """
         if not self._by_call or request.verbatim is not None:
             return request
-        messages = tuple(map(self._recall, request.messages))
+        ids = {call.id for message in request.messages for call in message.tool_calls}
+        given: set[int] = set()
+        messages = tuple(self._recall(message, ids, given) for message in request.messages)
         same = all(new is old for new, old in zip(messages, request.messages, strict=True))
         return request if same else replace(request, messages=messages)
 
@@ -70,14 +72,22 @@ class ReasoningMemory:
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._by_call)))
 
-    def _recall(self, message: Message) -> Message:
-        for call in message.tool_calls:
-            blocks = self._by_call.get(call.id)
-            if blocks is not None:
-                self._by_call.move_to_end(call.id)
-                # All calls of one message share their blocks, so the first match is enough.
-                return replace(message, reasoning=blocks)
-        return message
+    def _recall(self, message: Message, ids: Set[str], given: set[int]) -> Message:
+        """Return a message with the blocks of its calls, each once in a conversation.
+
+        Clients may split the calls of one answer into several messages. A block that preceded a
+        call goes to that call's message, and any other block to the first.
+        """
+        own = {call.id for call in message.tool_calls}
+        recalled: list[ReasoningBlock] = []
+        for call_id in own & self._by_call.keys():
+            self._by_call.move_to_end(call_id)
+            for block in self._by_call[call_id]:
+                elsewhere = block.before in ids and block.before not in own
+                if id(block) not in given and not elsewhere:
+                    given.add(id(block))
+                    recalled.append(block)
+        return replace(message, reasoning=tuple(recalled)) if recalled else message
 
     def _drop(self, call_id: str) -> None:
         blocks = self._by_call.pop(call_id, None)
@@ -93,18 +103,29 @@ class _ObservedOutput:
         self._output = output
         self._blocks: list[ReasoningBlock] = []
         self._call_ids: list[str] = []
+        self._placed = 0
+        """The number of blocks whose place is known."""
 
     async def send(self, events: Sequence[Event]) -> None:
         for event in events:
             match event:
                 case ReasoningEnd(block=block):
                     self._blocks.append(block)
+                case TextDelta(text=text) if text:
+                    self._place("")
                 case ToolCallDelta(id=str(call_id)):
+                    self._place(call_id)
                     self._call_ids.append(call_id)
                 case AnswerEnd() if self._blocks and self._call_ids:
                     # Before the send: the client may send the tool's result at once.
                     self._memory.keep(self._call_ids, tuple(self._blocks))
         await self._output.send(events)
+
+    def _place(self, before: str) -> None:
+        """Note what the latest blocks preceded: a vendor wants each where it was."""
+        for index in range(self._placed, len(self._blocks)):
+            self._blocks[index] = replace(self._blocks[index], before=before)
+        self._placed = len(self._blocks)
 
 
 def _size(call_id: str, blocks: _Blocks) -> int:

@@ -125,3 +125,33 @@ def test_messages_other_than_calls_are_never_touched() -> None:
     memory.keep(["c1"], (block("a"),))
     request = ChatRequest((said("user", "c1"), result("c1", "x"), Message("assistant")))
     assert memory.recall(request) is request
+
+
+class TestWhereAThoughtWas:
+    """Calls of one answer may come back in one message or in several."""
+
+    async def kept(self) -> ReasoningMemory:
+        memory = ReasoningMemory()
+        first, second = CALLS[0], CALLS[1]
+        thoughts = [ReasoningEnd(block(name)) for name in "abc"]
+        told = TextDelta("So:")
+        events = (thoughts[0], told, thoughts[1], first, thoughts[2], second, CALLS[2], END)
+        await answer(memory, *events)
+        return memory
+
+    async def test_each_knows_what_it_preceded(self) -> None:
+        memory = await self.kept()
+        request = ChatRequest((called(("c1", "f", "{}"), ("c2", "f", "{}")),))
+        (message,) = memory.recall(request).messages
+        assert [one.before for one in message.reasoning] == ["", "c1", "c2"]
+
+    async def test_a_message_has_those_of_its_own_calls_and_none_comes_twice(self) -> None:
+        memory = await self.kept()
+        turns = (called(("c1", "f", "{}")), result("c1", "x"), called(("c2", "f", "{}")))
+        one, _, two = memory.recall(ChatRequest(turns)).messages
+        assert one.reasoning == (block("a"), block("b"))
+        assert two.reasoning == (block("c"),)
+
+    async def test_a_call_alone_has_all_that_led_to_it(self) -> None:
+        memory = await self.kept()
+        assert recalled(memory, "c2") == (block("a"), block("b"), block("c"))

@@ -7,6 +7,7 @@ go into the user's message that follows, which is where other vendors take pictu
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -31,11 +32,15 @@ def system_message(system: str | Sequence[BlockIn] | None) -> Sequence[Message]:
     """Read the system text; its blocks are paragraphs."""
     if system is None:
         return ()
-    texts = (
-        [system] if isinstance(system, str) else [b.text for b in system if isinstance(b, TextIn)]
-    )
-    text = "\n\n".join(text for text in texts if text.strip())
-    return (Message("system", (TextPart(text),)),) if text else ()
+    if isinstance(system, str):
+        return (Message("system", (TextPart(system),)),) if system.strip() else ()
+    blocks = [block for block in system if isinstance(block, TextIn) and block.text.strip()]
+    if not any(map(_mark, blocks)):
+        text = "\n\n".join(block.text for block in blocks)
+        return (Message("system", (TextPart(text),)),) if text else ()
+    ends = ["\n\n"] * (len(blocks) - 1) + [""]
+    parts = (TextPart(b.text + end, _mark(b)) for b, end in zip(blocks, ends, strict=True))
+    return (Message("system", tuple(parts), single_text=False),)
 
 
 def turn_messages(turn: TurnIn) -> Iterable[Message]:
@@ -54,6 +59,7 @@ def turn_messages(turn: TurnIn) -> Iterable[Message]:
                 (TextPart(texts),),
                 tool_call_id=block.tool_use_id,
                 is_error=bool(block.is_error),
+                extras=_mark(block),
             )
     yield from _said(turn.role, shown, blocks)
 
@@ -71,7 +77,15 @@ def _said(role: Role, shown: list[Part], blocks: Sequence[BlockIn]) -> Iterable[
     )
     if parts or calls:
         single = len(parts) == 1 and isinstance(parts[0], TextPart)
-        yield Message(role, tuple(parts), tool_calls=calls, single_text=single)
+        thoughts = _thoughts(blocks) if role == "assistant" else ""
+        extras = {"reasoning_content": thoughts} if thoughts else {}
+        yield Message(role, tuple(parts), tool_calls=calls, single_text=single, extras=extras)
+
+
+def _thoughts(blocks: Sequence[BlockIn]) -> str:
+    """Return what can be read of the reasoning that comes back; some vendors demand it."""
+    texts = (getattr(block, "thinking", "") for block in blocks if block.type == "thinking")
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _result(block: ToolResultIn) -> tuple[str, list[Part]]:
@@ -86,7 +100,7 @@ def _result(block: ToolResultIn) -> tuple[str, list[Part]]:
 def _part(block: BlockIn) -> Part:
     match block:
         case TextIn(text=text):
-            return TextPart(text)
+            return TextPart(text, _mark(block))
         case ImageIn(source=source):
             url = _url(source)
             return _opaque(block) if url is None else ImagePart(url)
@@ -97,6 +111,12 @@ def _part(block: BlockIn) -> Part:
             return _opaque(block) if url is None else FilePart(url, title)
         case _:
             return _opaque(block)
+
+
+def _mark(block: BlockIn) -> dict[str, Any]:
+    """Return a block's mark for the prompt cache, for vendors that take it."""
+    mark = (block.model_extra or {}).get("cache_control")
+    return {} if mark is None else {"cache_control": mark}
 
 
 def _url(source: SourceIn) -> str | None:

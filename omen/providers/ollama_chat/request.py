@@ -96,6 +96,10 @@ def _message(message: Message, tool_names: Mapping[str, str]) -> dict[str, Any]:
     if images := _images(message):
         written["images"] = images
     if message.tool_calls:
+        # A model that thought its way to a call wants the thought back with it, and only then.
+        # **Source.** docs.ollama.com/capabilities/tool-calling, read 2026-11-30.
+        if thoughts := message.thoughts:
+            written["thinking"] = thoughts
         written["tool_calls"] = [
             {
                 "id": call.id,
