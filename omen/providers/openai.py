@@ -8,21 +8,14 @@ Which of both is decided by the model and the request, and no caller can tell.
 from __future__ import annotations
 
 from omen.core.candidates import Candidate
-from omen.core.chat import ChatRequest, Tool
+from omen.core.chat import ChatRequest
 from omen.core.frames import WireRequest
-from omen.providers.chat_completions.api import (
-    STREAM_HEADERS,
-    bearer,
-    chat_decoder,
-    chat_request,
-    classify,
-)
+from omen.providers.chat_completions.api import bearer, chat_decoder, chat_request, classify
 from omen.providers.chat_completions.embeddings import OPENAI_EMBEDDINGS
 from omen.providers.chat_completions.listing import list_request, read_list
-from omen.providers.chat_completions.traits import ChatTraits, openai_traits
+from omen.providers.chat_completions.traits import openai_traits
+from omen.providers.responses.api import responses_request, speaks_responses
 from omen.providers.responses.decoder import ResponsesDecoder
-from omen.providers.responses.request import responses_body
-from omen.providers.shared.json import json_bytes, without
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
 
 
@@ -31,11 +24,8 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     traits = openai_traits(candidate.base_model)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
     if speaks_responses(request, traits):
-        written = responses_body(request, candidate.model, traits)
-        streams = candidate.quirks.stream and traits.stream
-        body = json_bytes(without({**written, "stream": streams}, candidate.quirks.drop))
-        headers = {**STREAM_HEADERS, **auth}
-        return WireRequest("POST", f"{base_url}/responses", headers, body, streams=streams)
+        url = f"{base_url}/responses"
+        return responses_request(request, candidate, url=url, auth=auth, traits=traits)
     return chat_request(
         request,
         candidate,
@@ -50,17 +40,6 @@ def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     if speaks_responses(request, openai_traits(candidate.base_model)):
         return ResponsesDecoder(candidate.model)
     return chat_decoder(request, candidate)
-
-
-def speaks_responses(request: ChatRequest, traits: ChatTraits) -> bool:
-    """Whether a request has to go by Responses.
-
-    An effort that was not asked for counts too: the model has a default, and it is not none.
-    """
-    if traits.api != "responses_for_tools":
-        return traits.api == "responses"
-    calls = any(isinstance(tool, Tool) for tool in request.tools)
-    return calls and request.reasoning_effort != "none"
 
 
 SPEC = ProviderSpec(

@@ -23,7 +23,7 @@ from omen.core.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.front.openai.message_fields import FieldJoiner
+from omen.core.message_fields import FieldJoiner
 from omen.front.openai.write import usage_object
 
 

@@ -84,7 +84,7 @@ class ChatDecoder:
         """Translate one chunk."""
         if self._ended:
             return ()
-        if frame.data.startswith(b"[DONE]"):
+        if frame.data.lstrip().startswith(b"[DONE]"):
             if self._finish is None and self._done_is_enough and self._said_something:
                 self._finish = "stop"
             return self.end()

@@ -22,6 +22,7 @@ from omen.providers.chat_completions.messages import write_message, write_opaque
 from omen.providers.chat_completions.servers import OPENAI_SERVER, ServerTraits, with_quirks
 from omen.providers.chat_completions.traits import ChatTraits, effort_for, samples
 from omen.providers.shared.failures import unsupported
+from omen.providers.shared.turns import in_order
 
 _NEVER_FROM_EXTRAS = frozenset({"omen", "tags", "stream", "stream_options", "model", "n"})
 
@@ -48,7 +49,7 @@ def chat_body(
     streams = quirks.stream and traits.stream
     body: dict[str, Any] = {
         "model": model,
-        "messages": [write_message(message, server) for message in request.messages],
+        "messages": [write_message(message, server) for message in in_order(request.messages)],
         "stream": streams,
     }
     if streams and quirks.stream_usage:

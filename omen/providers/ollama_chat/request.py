@@ -28,6 +28,7 @@ from omen.providers.ollama_chat.traits import think
 from omen.providers.shared.failures import unsupported
 from omen.providers.shared.images import inline_image
 from omen.providers.shared.tool_arguments import arguments_object
+from omen.providers.shared.turns import in_order
 
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
 _NO_PARAMETERS = {"type": "object", "properties": {}}
@@ -61,7 +62,7 @@ def api_chat_body(request: ChatRequest, model: str, *, thinks: bool) -> dict[str
         raise unsupported("an answer to nothing")
     body: dict[str, Any] = {
         "model": model,
-        "messages": _messages(request.messages),
+        "messages": _messages(in_order(request.messages)),
         # Left out it would mean the same; other servers that speak this think otherwise.
         "stream": True,
         # A prompt that does not fit is an error, and not answered as if half of it had been read.

@@ -68,7 +68,8 @@ MODEL_REFUSALS = (
         FailureKind.UNSUPPORTED,
         r"(?:does|do|did) not support|not supported|unsupported (?:parameter|value|field|model)"
         r"|is unsupported|only support(?:s|ed)|cannot both be specified|(?:is|are) deprecated for"
-        r"|unrecognized request argument|unknown (?:parameter|variant|field)|extra_forbidden"
+        r"|(?:incompatible|unrecognized) request argument|unknown (?:parameter|variant|field)"
+        r"|extra_forbidden"
         r"|extra (?:inputs|fields) (?:are )?not permitted|max_tokens is too large"
         r"|supports at most|maximum allowed number of output tokens|must be verified"
         r"|no endpoints found that support|not (?:available|enabled) for (?:this|the) model"

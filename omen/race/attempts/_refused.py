@@ -22,7 +22,7 @@ from omen.core.chat import REASONING_FIELDS
 from omen.core.errors import FailureKind, UpstreamFailure
 
 _REFUSAL = re.compile(
-    r"unsupported|not supported|(?:does|do) not support|unrecognized|unrecognised|unexpected"
+    r"unsupported|not supported|incompatible|(?:does|do) not support|unrecognized|unexpected"
     r"|unknown (?:parameter|argument|field|name|key|variant)|extra (?:inputs|fields)"
     r"|extra_forbidden|not permitted|not allowed|not available|deprecated|must be verified"
     r"|cannot both be specified|string too long|no longer",
