@@ -1,8 +1,8 @@
 """Azure OpenAI (Microsoft Foundry), by its v1 API or by a dated one.
 
-By the v1 API, Responses are used where OpenAI's are; the dated APIs of chat completions have none. By
-the v1 API the name of a deployment is the model, by a dated one part of the path. Prompt filter results and filter annotations give no event; a finish reason in one
-counts.
+By the v1 API, Responses are used where OpenAI's are; the dated APIs of chat completions have none.
+By the v1 API the name of a deployment is the model, by a dated one part of the path. Prompt filter
+results and filter annotations give no event; a finish reason in one counts.
 
 **Source.** learn.microsoft.com/azure/ai-foundry/openai/latest, read 2026-11-22.
 """
