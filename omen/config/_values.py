@@ -94,6 +94,10 @@ def _boolean(text: str) -> bool:
     return words[text.lower()]
 
 
+def _boolean_or(word: str) -> Callable[[EnvText], object]:
+    return lambda text: word if text.lower() == word else _boolean(text)
+
+
 def _decimal(text: str) -> Decimal:
     try:
         return Decimal(_number(text))
@@ -137,6 +141,14 @@ def _base_url(text: str) -> str:
 
 
 Flag = Annotated[bool, Field(strict=True), _allowed("true or false", _boolean)]
+FlagOrOpened = Annotated[
+    Literal[True, False, "opened"],
+    _allowed('true, false or "opened"', _boolean_or("opened"), ("opened",)),
+]
+FlagOrAuto = Annotated[
+    Literal[True, False, "auto"],
+    _allowed('"auto", true or false', _boolean_or("auto"), ("auto",)),
+]
 Port = Annotated[
     int, Field(strict=True, ge=0, le=65535), _allowed("an integer from 0 to 65535", _integer)
 ]
@@ -240,6 +252,10 @@ FailureKinds = Annotated[
 TokenLimit = Annotated[
     Literal["max_tokens", "max_completion_tokens"],
     _allowed("max_tokens or max_completion_tokens", words=("max_tokens", "max_completion_tokens")),
+]
+ReasoningBack = Annotated[
+    Literal["with_calls", "always", "never"],
+    _allowed("with_calls, always or never", words=("with_calls", "always", "never")),
 ]
 Intents = Annotated[
     tuple[IntentName, ...], _allowed("a list of intents: " + ", ".join(INTENTS), _split)

@@ -25,6 +25,7 @@ from omen.config._values import (
     FailureKinds,
     FilePath,
     Flag,
+    FlagOrAuto,
     Host,
     IntentName,
     Intents,
@@ -38,7 +39,6 @@ from omen.config._values import (
     Single,
     Streams,
     Text,
-    TokenLimit,
     Usd,
 )
 from omen.core.candidates import PLAIN, Quirks
@@ -127,8 +127,9 @@ class RaceSettings(Section):
     """Default of `omen.k`."""
     min_useful_tokens: Count = 5
     """Default of `omen.min_useful_tokens`: visible tokens before an attempt commits."""
-    reasoning_counts: Flag = False
-    """Whether reasoning counts towards the commit."""
+    reasoning_counts: FlagOrAuto = "auto"
+    """Whether reasoning counts towards the commit. `"auto"`: while no other attempt of the race
+    runs, and for requests that ask for thinking."""
     max_latency_ms: Milliseconds | None = None
     """Default of `omen.max_latency_ms`: deadline of the first useful token. None: no deadline."""
     max_extra_load: Share = 0.05
@@ -245,24 +246,6 @@ class Card(Section):
     """Tokens of an answer."""
     abilities: Abilities | None = None
     """All that it can do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuirkSettings(Section):
-    """In what a server departs from the API it speaks."""
-
-    token_limit: TokenLimit | None = None
-    """What the limit of generated tokens is called. None: as the model is known to want it."""
-    stream_usage: Flag = True
-    """Whether it takes `stream_options.include_usage`."""
-    developer_role: Flag = True
-    """Whether it knows the role `developer`; else such messages are sent as `system`."""
-    think_tags: Flag = False
-    """Whether its reasoning comes inside the text, between `<think>` and `</think>`."""
-    cancel_stops_billing: Flag | None = None
-    """Whether it stops generating, and billing, when its client leaves. None: as its kind does."""
-    drop: Names = ()
-    """Fields of a request that it refuses, and that are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,7 +218,9 @@ def _slot_limits(settings: Settings) -> dict[str, int]:
 
 
 def _threshold(settings: Settings) -> Threshold:
-    return Threshold(settings.race.min_useful_tokens, settings.race.reasoning_counts)
+    # An attempt that is asked alone commits with its reasoning, and alone is what hedges wait for.
+    reasoning_counts = settings.race.reasoning_counts is not False
+    return Threshold(settings.race.min_useful_tokens, reasoning_counts)
 
 
 def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:

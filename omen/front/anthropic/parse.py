@@ -102,7 +102,9 @@ def _finds_tools(tool: ToolIn) -> bool:
 def _tool(tool: ToolIn) -> Tool | Opaque:
     if tool.type not in (None, "custom"):
         return Opaque(tool.model_dump(exclude_unset=True), dialect=DIALECT)
-    return Tool(tool.name, tool.description, tool.input_schema, tool.strict)
+    mark = (tool.model_extra or {}).get("cache_control")
+    extras = {} if mark is None else {"cache_control": mark}
+    return Tool(tool.name, tool.description, tool.input_schema, tool.strict, extras)
 
 
 def _choice(choice: ChoiceIn) -> ToolChoice:
@@ -115,7 +117,27 @@ def _format(said: CountIn) -> ResponseFormat | None:
     wanted = said.output_config.format if said.output_config else None
     if wanted is None or wanted.type != "json_schema" or wanted.schema_ is None:
         return None
-    return ResponseFormat("json_schema", schema=wanted.schema_, strict=True)
+    schema = wanted.schema_
+    return ResponseFormat("json_schema", schema=schema, strict=True if _is_strict(schema) else None)
+
+
+def _is_strict(schema: Any) -> bool:
+    """Whether OpenAI takes a schema as a strict one: its objects closed, each property required.
+
+    Anthropic holds answers to optional properties, too. Strict, such a schema would be refused.
+    """
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    named = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(named, dict):
+        keys = set(named) if isinstance(named, dict) else set()
+        if schema.get("additionalProperties") is not False or keys != set(
+            schema.get("required") or ()
+        ):
+            return False
+    return all(_is_strict(value) for value in schema.values())
 
 
 def _effort(said: CountIn) -> str | None:

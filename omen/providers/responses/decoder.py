@@ -26,8 +26,9 @@ from omen.core.events import (
 from omen.core.frames import Frame
 from omen.providers.chat_completions.errors import OPENAI_ERRORS
 from omen.providers.responses.calls import CallReader
+from omen.providers.responses.whole import stream_of
 from omen.providers.shared.failures import classify_frame, truncated
-from omen.providers.shared.json import frame_object, not_the_wire_format, text_of
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
 _TEXTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]] = (
     MappingProxyType(
@@ -107,6 +108,9 @@ class ResponsesDecoder:
         if self._ended or frame.data.startswith(b"[DONE]"):
             return ()
         event = frame_object(frame)
+        if event.get("object") == "response":
+            whole = [Frame(json_bytes(one)) for one in stream_of(event)]
+            return [read for one in whole for read in self.feed(one)]
         kind = text_of(event.get("type"))
         events = self._read(kind, event)
         return [WireEvent("responses", kind, frame.data), *events] if self._verbatim else events
@@ -129,6 +133,8 @@ class ResponsesDecoder:
             case "response.failed":
                 raise self._failure(event.get("response"))
             case "error":
+                raise self._failure(event)
+            case "" if event.get("error"):
                 raise self._failure(event)
         return ()
 

@@ -40,6 +40,7 @@ from omen.core.records import AttemptRecord
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder
 from omen.race.attempts._faults import unreadable
+from omen.race.attempts._halves import HalfJoiner
 from omen.race.attempts._patience import Patience
 from omen.race.attempts._work import AnnouncedWork
 from omen.wire.framing import FrameReader
@@ -70,6 +71,7 @@ class RunningAttempt:
         self._response = response
         self._reader = reader
         self._decoder = decoder
+        self._joiner = HalfJoiner()
         self._patience = patience
         self._work = AnnouncedWork(decoder)
         self._is_only_candidate = is_only_candidate
@@ -145,7 +147,7 @@ class RunningAttempt:
     def _decode(self, data: bytes, events: list[Event]) -> None:
         try:
             for frame in self._reader.feed(data) if data else self._reader.end():
-                events += self._decoder.feed(frame)
+                events += self._joiner.join(self._decoder.feed(frame))
         except UpstreamFailure:
             raise
         except Exception as error:
@@ -156,7 +158,7 @@ class RunningAttempt:
     def _end(self) -> Sequence[Event]:
         """Return the events that the decoder makes of the end of the stream."""
         try:
-            return self._decoder.end()
+            return self._joiner.join(self._decoder.end())
         except UpstreamFailure:
             raise
         except Exception as error:
