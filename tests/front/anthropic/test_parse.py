@@ -174,7 +174,7 @@ def test_marks_for_a_prompt_cache_go_along_to_vendors_that_take_them() -> None:
     system, result, said = messages(
         turn("user", read, text("hi", cache_control=MARK)), system=[cached, text("Two.")]
     )
-    assert system.parts == (TextPart("One.\n\n", marked), TextPart("Two."))
+    assert system.parts == (TextPart("One.", marked), TextPart("\n\nTwo."))
     assert result.extras == marked
     assert said.parts == (TextPart("hi", marked),)
     (tool,) = ask(tools=[{"name": "f", "cache_control": MARK}]).request.tools
