@@ -26,6 +26,7 @@ from omen.core.errors import RequestError
 from omen.front.anthropic.block_parts import DIALECT
 from omen.front.anthropic.blocks import OWN_SIGNATURE
 from omen.front.anthropic.schema import ChoiceIn, CountIn, MessagesIn, ThinkingIn, ToolIn
+from omen.front.anthropic.strict_schema import is_strict
 from omen.front.anthropic.turns import system_message, turn_messages
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
@@ -102,7 +103,8 @@ def _finds_tools(tool: ToolIn) -> bool:
 def _tool(tool: ToolIn) -> Tool | Opaque:
     if tool.type not in (None, "custom"):
         return Opaque(tool.model_dump(exclude_unset=True), dialect=DIALECT)
-    return Tool(tool.name, tool.description, tool.input_schema, tool.strict)
+    strict = tool.strict if is_strict(tool.input_schema) else None
+    return Tool(tool.name, tool.description, tool.input_schema, strict)
 
 
 def _choice(choice: ChoiceIn) -> ToolChoice:
@@ -115,7 +117,8 @@ def _format(said: CountIn) -> ResponseFormat | None:
     wanted = said.output_config.format if said.output_config else None
     if wanted is None or wanted.type != "json_schema" or wanted.schema_ is None:
         return None
-    return ResponseFormat("json_schema", schema=wanted.schema_, strict=True)
+    strict = True if is_strict(wanted.schema_) else None
+    return ResponseFormat("json_schema", schema=wanted.schema_, strict=strict)
 
 
 def _effort(said: CountIn) -> str | None:

@@ -139,11 +139,41 @@ def test_thinking_is_an_effort_to_others(fields: dict[str, Any], effort: str | N
 
 
 def test_a_json_schema() -> None:
-    schema = {"type": "object"}
+    schema = {"type": "object", "additionalProperties": False}
     wanted = {"format": {"type": "json_schema", "schema": schema}}
     assert ask(output_config=wanted).request.response_format == ResponseFormat(
         "json_schema", schema=schema, strict=True
     )
+
+
+CLOSED = {"type": "object", "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        ({**CLOSED, "properties": {"a": {}}, "required": ["a"]}, True),
+        ({**CLOSED, "properties": {"a": {}}}, None),
+        ({**CLOSED, "properties": {"a": {}, "b": {}}, "required": ["a"]}, None),
+        ({"type": "object", "properties": {"a": {}}, "required": ["a"]}, None),
+        ({"type": ["object", "null"]}, None),
+        ({"type": "array", "items": {"type": "object"}}, None),
+        ({"anyOf": [CLOSED, {"type": "object"}]}, None),
+        ({**CLOSED, "$defs": {"x": {"properties": {"a": {}}}}}, None),
+        ({"type": "string"}, True),
+    ],
+)
+def test_a_schema_is_strict_where_openai_takes_it_as_such(schema: Any, strict: bool | None) -> None:
+    """It refuses optional properties in strict mode, which Anthropic takes."""
+    wanted = {"format": {"type": "json_schema", "schema": schema}}
+    asked = ask(
+        output_config=wanted, tools=[{"name": "f", "input_schema": schema, "strict": True}]
+    ).request
+    assert asked.response_format is not None
+    assert asked.response_format.strict is strict
+    (tool,) = asked.tools
+    assert isinstance(tool, Tool)
+    assert tool.strict is strict
 
 
 def test_hints_are_read_and_never_sent_upstream() -> None:
