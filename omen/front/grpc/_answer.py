@@ -20,6 +20,7 @@ from omen.front.grpc._omen_pb2 import (
 )
 
 Json = Mapping[str, Any]
+_MOST = 2**32 - 1
 
 
 def chunk_message(chunk: Json) -> ChatCompletionChunk:
@@ -99,4 +100,12 @@ def _calls(calls: Iterable[Json]) -> Iterable[ToolCall]:
 
 
 def _usage(usage: Json) -> Usage:
-    return Usage(**usage)
+    return Usage(**_bounded(usage))
+
+
+def _bounded(counts: Json) -> dict[str, Any]:
+    """Keep counts within what the message can hold: an odd one must not cost the whole answer."""
+    return {
+        name: _bounded(count) if isinstance(count, Mapping) else min(max(0, count), _MOST)
+        for name, count in counts.items()
+    }
