@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from omen.config._values import BaseUrl, BaseUrls, Count, Flag, Key, Names, Seconds, Text
 from omen.config._wording import KeyPath
+from omen.config.quirk_settings import QuirkSettings
 from omen.config.settings import (
     AuthSettings,
     CacheSettings,
@@ -18,7 +19,6 @@ from omen.config.settings import (
     LedgerSettings,
     LimitsSettings,
     Price,
-    QuirkSettings,
     RaceSettings,
     RoutingSettings,
     Section,
@@ -46,12 +46,15 @@ class ProviderTable(Section):
     """Where `ollama` is, bare origins; a request goes to one of them."""
     domain: Text | None = None
     """What fails together: a hedge goes to another domain when there is one. None: NAME."""
-    timeout_seconds: Seconds = 600.0
-    """Bound of one attempt."""
+    timeout_seconds: Seconds | None = None
+    """Bound of a whole attempt. None: its other timeouts bound it."""
     first_token_timeout_seconds: Seconds | None = None
-    """Bound of the wait for a first token. None: 60; for `ollama` 300, as loading is silent."""
+    """Bound of the wait for a first token. None: 60; 300 for `ollama`, where loading is silent; for
+    a model that thinks `working_timeout_seconds`."""
     stall_timeout_seconds: Seconds = 60.0
     """Bound of the wait between two tokens."""
+    working_timeout_seconds: Seconds = 600.0
+    """Bound of that wait while the upstream has announced work: thinking, a search, a tool."""
     max_concurrency: Count = 256
     """Attempts running at once."""
     prices: Mapping[str, Price] = field(default_factory=dict)

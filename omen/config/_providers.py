@@ -10,7 +10,8 @@ from omen.config._document import ProviderTable
 from omen.config._draft import Draft
 from omen.config._environment import variable_of
 from omen.config._wording import KeyPath, dotted
-from omen.config.settings import ProviderSettings, QuirkSettings
+from omen.config.quirk_settings import QuirkSettings
+from omen.config.settings import ProviderSettings
 from omen.core.candidates import Quirks
 from omen.providers import ProviderSpec, load_kinds
 from omen.providers.spec import UrlKey
@@ -39,10 +40,9 @@ def build_provider(draft: Draft, name: str, table: ProviderTable) -> ProviderSet
         models=table.models,
         domain=table.domain or name,
         timeout_seconds=table.timeout_seconds,
-        first_token_timeout_seconds=(
-            table.first_token_timeout_seconds or kind.setup.first_token_timeout_seconds
-        ),
+        first_token_timeout_seconds=table.first_token_timeout_seconds,
         stall_timeout_seconds=table.stall_timeout_seconds,
+        working_timeout_seconds=table.working_timeout_seconds,
         max_concurrency=table.max_concurrency,
         prices=table.prices,
         cards=table.cards,
@@ -61,15 +61,7 @@ def _quirks(draft: Draft, name: str, kind: ProviderSpec, table: ProviderTable) -
     if said != QuirkSettings() and not kind.setup.has_quirks:
         allowed = f"none with {kind.name}, which has one way to be spoken to"
         draft.problem(("providers", name, "quirks"), "a table of quirks", allowed)
-    return Quirks(
-        api_version=table.api_version,
-        token_limit=said.token_limit,
-        stream_usage=said.stream_usage,
-        developer_role=said.developer_role,
-        think_tags=said.think_tags,
-        cancel_stops_billing=said.cancel_stops_billing,
-        drop=frozenset(said.drop),
-    )
+    return said.quirks(table.api_version)
 
 
 def _check_name(draft: Draft, name: str) -> None:

@@ -22,7 +22,11 @@ from omen.config._values import (
     Count,
     DatabaseUrl,
     Delay,
+    FailureKinds,
+    FilePath,
     Flag,
+    FlagOrAuto,
+    Host,
     IntentName,
     Intents,
     Milliseconds,
@@ -33,11 +37,12 @@ from omen.config._values import (
     Seconds,
     Share,
     Single,
+    Streams,
     Text,
-    TokenLimit,
     Usd,
 )
 from omen.core.candidates import PLAIN, Quirks
+from omen.core.errors import FAILOVER_KINDS, FailureKind
 
 DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -51,6 +56,9 @@ DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+DEFAULT_FAILOVER_ON = tuple(kind.value for kind in FailureKind if kind in FAILOVER_KINDS)
+
+
 class Section:
     """What all sections have in common: a key that is not a field is a mistake."""
 
@@ -62,19 +70,19 @@ class Section:
 class ServerSettings(Section):
     """`[server]`: where OMEN listens, and what a connection may cost it."""
 
-    bind: Text = "127.0.0.1"
+    bind: Host = "127.0.0.1"
     """Address to listen on. `0.0.0.0` lets other machines in."""
     port: Port = 8080
     """TCP port of every door; 0 lets the system choose one."""
-    timeout_seconds: Seconds = 600.0
-    """Bound of a whole request. A caller's `total_timeout_ms` can only be tighter."""
+    timeout_seconds: Delay = 3600.0
+    """How long a request may wait for the beginning of its answer. 0: without bound. An answer that
+    has begun is bounded by its provider's timeouts and the caller's `total_timeout_ms`."""
     keepalive_after_seconds: Seconds = 15.0
     """Silence before a stream's status line goes out with SSE comments; then errors are in-band."""
     drain_seconds: Seconds = 30.0
     """How long running requests may take to finish once OMEN was told to stop."""
     drain_delay_seconds: Delay = 0.0
-    """How long OMEN goes on as before when it was told to stop, but for `/ready`, so that a
-    balancer can look elsewhere first."""
+    """How long only `/ready` has changed once OMEN was told to stop, for a balancer to notice."""
     write_timeout_seconds: Seconds = 30.0
     """How long one write may wait for a client that does not read before its connection closes."""
     max_body_bytes: Count = 32 * 1024 * 1024
@@ -87,12 +95,11 @@ class ServerSettings(Section):
     """How long a connection without a request stays open."""
     max_connections: Count = 10_000
     """Connections open at once; further ones are answered 503 and closed."""
-    max_streams_per_connection: Count = 1000
+    max_streams_per_connection: Streams = 1000
     """Requests running at once on one HTTP/2 connection; further ones are refused."""
-    tls_certificate: Text | None = None
-    """PEM file of the certificate chain, OMEN's own first. With it and `tls_key` the port speaks
-    TLS."""
-    tls_key: Text | None = None
+    tls_certificate: FilePath | None = None
+    """PEM file of the certificate chain, OMEN's own first. With `tls_key` the port speaks TLS."""
+    tls_key: FilePath | None = None
     """PEM file of the certificate's key, without a password."""
     tls_only: Flag = True
     """Whether a port that speaks TLS refuses what is not TLS, instead of serving it too."""
@@ -120,8 +127,9 @@ class RaceSettings(Section):
     """Default of `omen.k`."""
     min_useful_tokens: Count = 5
     """Default of `omen.min_useful_tokens`: visible tokens before an attempt commits."""
-    reasoning_counts: Flag = False
-    """Whether reasoning counts towards the commit."""
+    reasoning_counts: FlagOrAuto = "auto"
+    """Whether reasoning counts towards the commit. `"auto"`: while no other attempt of the race
+    runs, and for requests that ask for thinking."""
     max_latency_ms: Milliseconds | None = None
     """Default of `omen.max_latency_ms`: deadline of the first useful token. None: no deadline."""
     max_extra_load: Share = 0.05
@@ -132,6 +140,8 @@ class RaceSettings(Section):
     """Let OMEN choose between `single` and `speculate_k` so that `slo_target` is met."""
     slo_target: Share = 0.99
     """Share of requests whose first useful token should come within `max_latency_ms`."""
+    failover_on: FailureKinds = DEFAULT_FAILOVER_ON
+    """Kinds of failure after which the next candidate is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +179,7 @@ class CacheSettings(Section):
     max_bytes: Count = 64 * 1024 * 1024
     """What answers and the like may take in memory; the least used go first."""
     redis_url: RedisUrl | None = field(default=None, repr=False)
-    """Redis that replicas share: answers, budgets, limits, stickiness, what was learnt. None: they
-    are kept in memory."""
+    """Redis that replicas share: answers, budgets, limits, what was learnt. None: memory."""
     redis_timeout_seconds: Seconds = 0.5
     """How long a call to it may take before each replica goes on alone."""
 
@@ -195,7 +204,7 @@ class LedgerSettings(Section):
     """Database of the books and keys, `sqlite:PATH` or `postgresql://…`. None: `sqlite:omen.db`."""
     timeout_seconds: Seconds = 5.0
     """How long it may take to answer before rows go to the disk."""
-    spool_path: Text = "omen.spool"
+    spool_path: FilePath = "omen.spool"
     """Directory for rows that wait while the database is away."""
     spool_max_bytes: Count = 64 * 1024 * 1024
     """What they may take there. Further rows are lost, and counted."""
@@ -240,24 +249,6 @@ class Card(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuirkSettings(Section):
-    """In what a server departs from the API it speaks."""
-
-    token_limit: TokenLimit | None = None
-    """What the limit of generated tokens is called. None: as the model is known to want it."""
-    stream_usage: Flag = True
-    """Whether it takes `stream_options.include_usage`."""
-    developer_role: Flag = True
-    """Whether it knows the role `developer`; else such messages are sent as `system`."""
-    think_tags: Flag = False
-    """Whether its reasoning comes inside the text, between `<think>` and `</think>`."""
-    cancel_stops_billing: Flag | None = None
-    """Whether it stops generating, and billing, when its client leaves. None: as its kind does."""
-    drop: Names = ()
-    """Fields of a request that it refuses, and that are left out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings:
     """A provider that is in use. Its keys in the file are described in `_document.py`."""
 
@@ -269,9 +260,11 @@ class ProviderSettings:
     models: tuple[str, ...] = ()
     domain: str = ""
     """What fails together with it; left empty it becomes the name."""
-    timeout_seconds: float = 600.0
-    first_token_timeout_seconds: float = 60.0
+    timeout_seconds: float | None = None
+    first_token_timeout_seconds: float | None = None
+    """None: as its kind and its models want it."""
     stall_timeout_seconds: float = 60.0
+    working_timeout_seconds: float = 600.0
     max_concurrency: int = 256
     prices: Mapping[str, Price] = field(default_factory=dict)
     cards: Mapping[str, Card] = field(default_factory=dict)

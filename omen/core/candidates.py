@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from math import inf
 from typing import Literal
 
 from omen.core.cards import UNKNOWN, ModelCard
@@ -30,12 +31,23 @@ class Quirks:
     """Azure: use the dated API of this version, with the deployment in the path, instead of v1."""
     token_limit: Literal["max_tokens", "max_completion_tokens"] | None = None
     """The name of the field that limits generated tokens. None: as in the model's traits."""
+    stream: bool = True
+    """Whether a stream may be requested; otherwise each answer comes whole."""
     stream_usage: bool = True
     """Whether `stream_options.include_usage` may be sent."""
-    developer_role: bool = True
-    """Whether the provider has a `developer` role; otherwise such messages are sent as `system`."""
-    think_tags: bool = False
-    """Whether reasoning arrives inside the text, between `<think>` and `</think>`."""
+    developer_role: bool | None = None
+    """Whether the provider has a `developer` role; otherwise such messages are sent as `system`.
+    None: as its kind."""
+    think_tags: bool | Literal["opened"] = False
+    """Whether reasoning arrives inside the text, between `<think>` and `</think>`. `opened`: the
+    opening tag is in the prompt."""
+    reasoning_back: Literal["with_calls", "always", "never"] | None = None
+    """When visible reasoning is sent back with the assistant's messages. None: as its kind."""
+    vendor_fields: bool | None = None
+    """Whether a message may have fields that only some vendors know (signatures, details of
+    reasoning). None: as its kind."""
+    cache_control: bool | None = None
+    """Whether `cache_control` may be sent. None: unless it is known to be rejected."""
     cancel_stops_billing: bool | None = None
     """Whether the provider stops generating and billing when its client disconnects. None in a
     configuration: as its kind does. A candidate of the catalog always has a value."""
@@ -72,8 +84,9 @@ class Candidate:
     """One upstream that could serve a request.
 
     **Units.** Timeouts are seconds. `first_token_timeout` runs from the start of the attempt to
-    its first generated token, `stall_timeout` between two generated tokens. Time in which OMEN does
-    not read from the upstream, because the client is slow, counts in neither.
+    its first generated token, `stall_timeout` between two generated tokens. `working_timeout`
+    replaces both while the upstream has announced work. Time in which OMEN does not read from the
+    upstream, because the client is slow, counts in none of them.
     """
 
     provider: str
@@ -85,10 +98,11 @@ class Candidate:
     domain of its own."""
     score: float = field(default=50.0, compare=False)
     """The router's score of the candidate, 0 to 100. It breaks ties at a deadline."""
-    timeout: float = 600.0
-    """The bound of a whole attempt."""
+    timeout: float = inf
+    """The bound of a whole attempt. `inf`: the other two timeouts bound it."""
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
+    working_timeout: float = 600.0
     base_model: str = ""
     """The vendor's name of the model where `model` is the name of a deployment; otherwise equal to
     `model`. It is the key for traits and prices."""

@@ -103,8 +103,8 @@ class _Traits:
 
 _TRAITS: dict[FailureKind, _Traits] = {
     FailureKind.INVALID_REQUEST: _Traits(400, retryable=False, failover=False),
-    FailureKind.CONTEXT_LENGTH: _Traits(400, retryable=False, failover=False),
-    FailureKind.TOO_LARGE: _Traits(413, retryable=False, failover=False),
+    FailureKind.CONTEXT_LENGTH: _Traits(400, retryable=False, failover=True),
+    FailureKind.TOO_LARGE: _Traits(413, retryable=False, failover=True),
     FailureKind.CONTENT_FILTER: _Traits(400, retryable=False, failover=False),
     FailureKind.UNSUPPORTED: _Traits(400, retryable=False, failover=True),
     FailureKind.NOT_FOUND: _Traits(404, retryable=False, failover=True),
@@ -122,6 +122,11 @@ _TRAITS: dict[FailureKind, _Traits] = {
     FailureKind.INTERNAL: _Traits(500, retryable=False, failover=True),
 }
 
+FAILOVER_KINDS = frozenset(kind for kind, traits in _TRAITS.items() if traits.failover)
+"""The kinds for which another candidate may help, unless `[race] failover_on` says otherwise. The
+other two are faults of the request: an invalid request fails everywhere, and a prompt that one
+vendor's filter refused is not offered to the next vendor unless the operator wants it."""
+
 
 class UpstreamFailure(OmenError):
     """One attempt at one candidate failed.
@@ -129,6 +134,8 @@ class UpstreamFailure(OmenError):
     `failover`: whether another candidate may help. `retryable`: whether the same candidate may help
     later. `retry_after`: the pause that the upstream asked for, in seconds. `upstream_status`: the
     HTTP status of the upstream's response; None when the failure does not come from a status.
+    `window`: the model's context length in tokens, if a `CONTEXT_LENGTH` failure states it.
+    `hint`: what the operator can do, where more is known than the kind says.
     """
 
     def __init__(
@@ -141,6 +148,7 @@ class UpstreamFailure(OmenError):
         upstream_status: int | None = None,
         upstream_code: str | None = None,
         request_id: str | None = None,
+        window: int | None = None,
     ) -> None:
         super().__init__(message)
         traits = _TRAITS[kind]
@@ -153,6 +161,8 @@ class UpstreamFailure(OmenError):
         self.retry_after = retry_after
         self.upstream_status = upstream_status
         self.request_id = request_id
+        self.window = window
+        self.hint: str | None = None
 
     def without_traceback(self) -> UpstreamFailure:
         """Return a copy without the traceback, for records that outlive the request.
@@ -169,11 +179,13 @@ class AttemptDenied(UpstreamFailure):
 
     The denial is no evidence about the health of the candidate. `failover`: whether another
     candidate may be admitted (this candidate is full, or too expensive). If it is false, no start
-    of this kind is allowed now.
+    of this kind is allowed now. `retryable`: whether the start may be allowed soon (a slot becomes
+    free); a budget does not refill by waiting.
     """
 
-    def __init__(self, reason: str, *, failover: bool = True) -> None:
+    def __init__(self, reason: str, *, failover: bool = True, retryable: bool = True) -> None:
         super().__init__(FailureKind.OVERLOADED, f"not started: {reason}", failover=failover)
+        self.retryable = retryable
 
 
 class BudgetExceeded(RequestError):
@@ -193,8 +205,18 @@ class RateLimited(RequestError):
         self.retry_after = retry_after
 
 
+ENOUGH_ATTEMPTS = 3
+"""Attempts at one request. The vendors' own SDKs make as many: one and two repetitions."""
+
+
 class RaceError(OmenError):
-    """The plan ended without an answer."""
+    """The plan ended without an answer.
+
+    `is_final`: whether the caller should not repeat the request. Repeating cannot cure the failure,
+    or OMEN made `ENOUGH_ATTEMPTS` itself.
+    """
+
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +230,10 @@ class FailedAttempt:
 class AllAttemptsFailed(RaceError):
     """No attempt committed. The message names every attempt and its reason.
 
-    The status is that of the most informative failure: a fault of the request, before a rate limit,
-    before a broken upstream, before a timeout. `retry_after` is the shortest pause that an upstream
+    The status is that of the most informative failure. A fault of the request itself comes first:
+    it would fail everywhere. Then a temporary failure, because repeating the request may cure it,
+    whatever another candidate lacks for good. Among equals the order is 400, 413, 404, 429, 503,
+    502, 500, 504. `retry_after` is the shortest pause that an upstream with a temporary failure
     asked for.
     """
 
@@ -217,15 +241,17 @@ class AllAttemptsFailed(RaceError):
         reasons = "; ".join(f"{a.candidate.name}: {a.failure.message}" for a in attempts)
         super().__init__(f"every attempt failed ({len(attempts)}): {reasons}")
         self.attempts = tuple(attempts)
-        # A denied attempt says nothing about the request, so it sets the status only if all were
-        # denied.
-        started = [a.failure for a in attempts if not isinstance(a.failure, AttemptDenied)]
-        best = min(started or [a.failure for a in attempts], key=_informativeness)
+        failures = [attempt.failure for attempt in attempts]
+        best = min(failures, key=_informativeness)
         self.status = best.status
         self.type = best.type
         self.code = best.code
-        waits = [a.failure.retry_after for a in attempts if a.failure.retry_after is not None]
-        self.retry_after = min(waits, default=None)
+        pauses = [f.retry_after for f in failures if f.retryable == best.retryable]
+        self.retry_after = min((pause for pause in pauses if pause is not None), default=None)
+        started = [f for f in failures if not isinstance(f, AttemptDenied)]
+        # A denial cost nobody anything: the caller may always come back when a slot is free.
+        is_spent = best in started and len(started) >= ENOUGH_ATTEMPTS
+        self.is_final = is_spent or not best.retryable
 
     @property
     def is_fault_of_request(self) -> bool:
@@ -244,6 +270,7 @@ class MaxLatencyExceeded(RaceError):
         reasons = [f"{f.candidate.name}: {f.failure.message}" for f in failed]
         reasons += [f"{candidate.name}: nothing visible yet" for candidate in late]
         super().__init__("no useful token by max_latency_ms: " + "; ".join(reasons))
+        self.is_final = len(failed) + len(late) >= ENOUGH_ATTEMPTS
 
 
 class TotalTimeoutExceeded(RaceError):
@@ -262,12 +289,18 @@ class StrategyFault(RaceError):
 
     status = 500
     code = "strategy_error"
+    is_final = True
 
     def __init__(self, strategy: str, detail: str) -> None:
         super().__init__(f"the strategy {strategy} has a fault: {detail}")
 
 
-def _informativeness(failure: UpstreamFailure) -> int:
-    """Return the sort key: 400 before other 4xx before 429 before 5xx before timeout."""
+def _informativeness(failure: UpstreamFailure) -> tuple[int, int]:
+    """Return the sort key: see `AllAttemptsFailed`."""
+    if isinstance(failure, AttemptDenied):
+        # A denied attempt says nothing about the request. It says something about the moment if
+        # nothing else does: a slot that becomes free cures what no other candidate can.
+        return (2 if failure.retryable else 4), 0
     order = [400, 413, 404, 429, 503, 502, 500, 504]
-    return order.index(failure.status)
+    group = 0 if not failure.failover else 1 if failure.retryable else 3
+    return group, order.index(failure.status)

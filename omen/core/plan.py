@@ -15,8 +15,9 @@ from typing import Literal, Protocol
 
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
+from omen.core.errors import FAILOVER_KINDS, FailureKind
 from omen.core.events import Event
-from omen.core.hints import MergeMethod
+from omen.core.hints import MergeMethod, ReasoningCounts
 
 Role = Literal[
     "primary", "entrant", "failover", "hedge", "retry", "draft", "judge", "cache", "embed", "count"
@@ -66,10 +67,15 @@ class Plan:
     candidates: tuple[Candidate, ...]
     k: int = 2
     min_useful_tokens: int = 5
-    reasoning_counts: bool = False
+    reasoning_counts: ReasoningCounts = False
     intent: str | None = None
     commit_deadline: float = inf
+    """For the first useful token, as the caller or the operator wants it."""
+    begin_deadline: float = inf
+    """For the commit at the latest: the server's own timeout. An answer that has begun is bounded
+    by the timeouts of its attempt, so a stream that flows is not cut because it is long."""
     total_deadline: float = inf
+    """For the end of the answer, as the caller wants it."""
     hedge_delays: Mapping[Candidate, float] = field(default_factory=dict)
     """Seconds to wait for a candidate's commit before a hedge starts beside it. A candidate without
     an entry is never hedged. The delays are valid for any order of the candidates."""
@@ -82,10 +88,17 @@ class Plan:
     """Candidates that cannot serve the request: `provider/model` and the reason of each."""
     reason: str = ""
     """Why the candidates are in this order."""
+    failover_on: frozenset[FailureKind] = FAILOVER_KINDS
+    """The kinds of failure after which another candidate may be tried."""
     sticky: Candidate | None = None
     """The candidate that produced the conversation so far; stickiness puts it first."""
     expected: Expectation | None = None
     """Set when OMEN itself chose the strategy, in order to meet the commit deadline."""
+
+    @property
+    def answer_deadline(self) -> float:
+        """When a request without an answer ends at the latest."""
+        return min(self.begin_deadline, self.total_deadline)
 
     @property
     def starts(self) -> int:

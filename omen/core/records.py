@@ -169,10 +169,14 @@ class RaceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why an attempt must not start. `failover`: whether another candidate may be admitted."""
+    """Why an attempt must not start. `failover`: whether another candidate may be admitted.
+
+    `retryable`: whether the start may be allowed soon. A slot becomes free; a budget does not.
+    """
 
     reason: str
     failover: bool = True
+    retryable: bool = True
 
 
 class Admission(Protocol):

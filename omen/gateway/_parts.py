@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
 import httpx
 
-from omen.accounts.budget import Budgets, MonthlyBudgets
+from omen.accounts.budget import Budgets, KnownMonths, MonthlyBudgets
 from omen.accounts.keyring import KeyRing
 from omen.accounts.limits import Limits
 from omen.cache import AnswerCache
@@ -17,11 +17,13 @@ from omen.config import ProviderSettings, Settings
 from omen.config.cards import configured_cards
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import FREE, UNKNOWN
+from omen.core.errors import FailureKind
 from omen.core.plan import Strategy
 from omen.core.records import Admission, Observer
 from omen.gateway._books import Books
 from omen.gateway._pipeline import RequestPipeline
 from omen.gateway._sockets import owners
+from omen.gateway._spending import SpendingOfBooks
 from omen.gateway._upkeep import Upkeep
 from omen.providers import load_kinds
 from omen.race.attempts import Attempts, Threshold
@@ -46,7 +48,7 @@ from omen.routing import (
 )
 from omen.routing.decide.affinity import Affinity
 from omen.routing.observe.replicas import ReplicaExchange
-from omen.state import Store
+from omen.state import SharedStore, Store
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 
 
@@ -122,10 +124,14 @@ def make_parts(
 ) -> Parts:
     """Return all parts of a gateway, connected to each other. It starts nothing."""
     catalog = Catalog(catalog_providers(settings))
-    health = Health(_endpoints(catalog))
+    health = Health(_endpoints(catalog), listed=partial(_listed, catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
     routing = settings.routing
-    months = MonthlyBudgets(store, routing.budget_monthly_usd, routing.provider_soft_limits)
+    known = KnownMonths(store, everything=books is None)
+    months = MonthlyBudgets(known, routing.budget_monthly_usd, routing.provider_soft_limits)
+    spending = None if books is None else SpendingOfBooks(books, store, months, known)
+    if isinstance(store, SharedStore) and spending is not None:
+        store.books = spending.spent
     hedge_budget, budgets = HedgeBudget(settings.race.max_extra_load), Budgets(months)
     slots = ConcurrencyLimits(_slot_limits(settings))
     cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
@@ -166,10 +172,10 @@ def make_parts(
         transport,
         health,
         settings.health,
-        store=store,
         months=months,
         exchange=ReplicaExchange(store, first_tokens, health),
         books=books,
+        spending=spending,
     )
     worker = None if books is None else books.worker
     return Parts(
@@ -199,6 +205,10 @@ def catalog_providers(settings: Settings) -> list[CatalogProvider]:
     return [_catalog_provider(provider) for provider in settings.providers.values()]
 
 
+def _listed(catalog: Catalog, provider: str) -> Collection[str]:
+    return catalog[provider].listed if provider in catalog else ()
+
+
 def _endpoints(catalog: Catalog) -> list[tuple[str, str]]:
     return [(p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints]
 
@@ -208,7 +218,9 @@ def _slot_limits(settings: Settings) -> dict[str, int]:
 
 
 def _threshold(settings: Settings) -> Threshold:
-    return Threshold(settings.race.min_useful_tokens, settings.race.reasoning_counts)
+    # An attempt that is asked alone commits with its reasoning, and alone is what hedges wait for.
+    reasoning_counts = settings.race.reasoning_counts is not False
+    return Threshold(settings.race.min_useful_tokens, reasoning_counts)
 
 
 def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
@@ -226,9 +238,13 @@ def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
         ),
         models=provider.models,
         domain=provider.domain,
-        timeout=provider.timeout_seconds,
-        first_token_timeout=provider.first_token_timeout_seconds,
+        timeout=provider.timeout_seconds or inf,
+        first_token_timeout=(
+            provider.first_token_timeout_seconds or spec.setup.first_token_timeout_seconds
+        ),
         stall_timeout=provider.stall_timeout_seconds,
+        working_timeout=provider.working_timeout_seconds,
+        waits_for_thinking=provider.first_token_timeout_seconds is None,
         cards=Cards(
             provider.kind,
             provider.base_models,
@@ -249,8 +265,9 @@ def _plan_defaults(settings: Settings) -> PlanDefaults:
         max_k=settings.limits.max_k,
         min_useful_tokens=race.min_useful_tokens,
         reasoning_counts=race.reasoning_counts,
+        failover_on=frozenset(map(FailureKind, race.failover_on)),
         max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
-        total_timeout=settings.server.timeout_seconds,
+        timeout=settings.server.timeout_seconds or inf,
         auto=race.auto,
         slo_target=race.slo_target,
         aliases=settings.routing.aliases,

@@ -78,7 +78,8 @@ class RequestPipeline:
 
         **Raises.** `RateLimited`.
         """
-        if not race.caller.is_limited:
+        caller = race.caller
+        if caller.requests_per_minute is None and caller.tokens_per_minute is None:
             yield
             return
         await self.limits.admit(race, request)
@@ -223,9 +224,10 @@ async def _wait_for(flight: Flight, race: RaceRecord) -> CachedAnswer | None:
 
     **Raises.** `TotalTimeoutExceeded`.
     """
-    if race.plan.commit_deadline < race.plan.total_deadline:
+    deadline = race.plan.answer_deadline
+    if race.plan.commit_deadline < deadline:
         return None
-    with trio.move_on_at(race.plan.total_deadline):
+    with trio.move_on_at(deadline):
         await flight.wait()
         return flight.answer
     raise TotalTimeoutExceeded("the total timeout has passed, waiting for an identical request")

@@ -16,7 +16,7 @@ from omen.providers.messages.errors import ANTHROPIC_ERRORS
 from omen.providers.messages.passthrough import own_words
 from omen.providers.messages.request import count_body, messages_body
 from omen.providers.shared.failures import classify_answer
-from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, without
 from omen.providers.shared.listing import read_ids
 from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms, TokenCounter
@@ -30,8 +30,9 @@ _TOOLS = ToolRules()
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a Messages request; `base_url` is the bare origin."""
-    forms = ToolForms(request, _TOOLS)
-    body = json_bytes(messages_body(forms.request, candidate.model))
+    request = ToolForms(request, _TOOLS).request
+    written = messages_body(request, candidate.model, candidate.card.max_output)
+    body = json_bytes(without(written, candidate.quirks.drop))
     return _post(request, candidate, "/v1/messages", body)
 
 

@@ -22,7 +22,7 @@ from omen.providers.ollama_chat.listing import (
 )
 from omen.providers.ollama_chat.request import api_chat_body
 from omen.providers.shared.failures import classify_answer
-from omen.providers.shared.json import json_bytes
+from omen.providers.shared.json import json_bytes, without
 from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import (
     Decoder,
@@ -45,7 +45,8 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     abilities = candidate.card.abilities
     thinks = abilities is None or "reasoning" in abilities
     request = ToolForms(request, _TOOLS).request
-    body = json_bytes(api_chat_body(request, candidate.model, thinks=thinks))
+    written = api_chat_body(request, candidate.model, thinks=thinks)
+    body = json_bytes(without(written, candidate.quirks.drop))
     return WireRequest("POST", f"{candidate.endpoint.base_url}/api/chat", headers, body)
 
 

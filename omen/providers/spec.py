@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from omen.core.candidates import Candidate, Endpoint, Quirks
 from omen.core.cards import ModelCard
@@ -38,6 +38,19 @@ class Decoder(Protocol):
         """Return what the end of the bytes means: the `AnswerEnd` still owed, or nothing.
 
         **Raises.** `UpstreamFailure` (`TRUNCATED`) when the answer was not complete.
+        """
+        ...
+
+
+@runtime_checkable
+class WorkingDecoder(Decoder, Protocol):
+    """A decoder of a format whose upstreams announce what they work at, beside generated tokens."""
+
+    @property
+    def is_working(self) -> bool | None:
+        """Whether announced work is under way: an open block of thinking, a tool or a search.
+
+        None: the events tell.
         """
         ...
 

@@ -32,12 +32,15 @@ from omen.core.plan import OpenAttempt, Output, Strategy
 from omen.core.records import RaceRecord
 
 _Answer = TypeVar("_Answer")
+_RACE = Path(__file__).parent
 
 
 async def run_race(
     race: RaceRecord, strategy: Strategy, open_attempt: OpenAttempt, output: Output
 ) -> None:
     """Run one race to its end; when it returns, the whole answer has been sent to `output`.
+
+    Until the answer begins the plan's `begin_deadline` applies as well as its `total_deadline`.
 
     If the plan allows a restart and a committed stream breaks, a new race runs among the candidates
     that have not failed. A `Restart` announces its answer.
@@ -47,10 +50,10 @@ async def run_race(
     **Cancellation.** No attempt outlives the call, however it ends.
     """
     try:
-        with trio.move_on_at(race.plan.total_deadline) as total:
+        with trio.move_on_at(race.plan.answer_deadline) as total:
             while True:
                 try:
-                    await run_strategy(race, strategy, open_attempt, output)
+                    await run_strategy(race, strategy, open_attempt, output, total)
                     break
                 except UpstreamFailure as failure:
                     if not _plan_restart(race, failure):
@@ -74,7 +77,7 @@ async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_An
     """
     failed: list[FailedAttempt] = []
     try:
-        with trio.move_on_at(race.plan.total_deadline):
+        with trio.move_on_at(race.plan.answer_deadline):
             for candidate in race.plan.candidates:
                 try:
                     return await ask(candidate)
@@ -94,8 +97,8 @@ def _plan_restart(race: RaceRecord, failure: UpstreamFailure) -> bool:
     left = tuple(c for c in race.plan.candidates if c not in failed)
     if not (race.plan.restart and race.winner is not None and failure.failover and left):
         return False
-    # The commit deadline is for the first useful token of the request, which has been sent.
-    race.plan = replace(race.plan, candidates=left, commit_deadline=inf)
+    # Both are for the first useful token of the request, which has been sent.
+    race.plan = replace(race.plan, candidates=left, commit_deadline=inf, begin_deadline=inf)
     race.winner = None
     race.restarts += 1
     return True
@@ -126,10 +129,18 @@ logger = logging.getLogger(__name__)
 
 
 async def run_strategy(
-    race: RaceRecord, strategy: Strategy, open_attempt: OpenAttempt, output: Output
+    race: RaceRecord,
+    strategy: Strategy,
+    open_attempt: OpenAttempt,
+    output: Output,
+    scope: trio.CancelScope,
 ) -> None:
-    """Run a race's strategy once. **Raises.** The strategy's `OmenError`, or `StrategyFault`."""
-    observed = _ObservedOutput(output)
+    """Run a race's strategy once, inside `scope`, whose deadline changes when the answer begins.
+
+    **Raises.** The strategy's `OmenError`; `StrategyFault`; and as they are, errors of the output
+    and of what an attempt calls, which are not the strategy's fault.
+    """
+    observed = _ObservedOutput(output, scope, race.plan.total_deadline)
     try:
         await strategy(race.plan, open_attempt, observed)
     except OmenError:
@@ -138,6 +149,8 @@ async def run_strategy(
         if observed.has_failed:
             raise
         leaf = _first_leaf(error)
+        if _is_beyond_the_race(leaf.__traceback__):
+            raise
         place = _place(strategy, leaf.__traceback__)
         fault = StrategyFault(race.plan.strategy, f"{type(leaf).__name__} at {place}")
         # No traceback in the log: the error's text may hold a prompt.
@@ -150,13 +163,21 @@ async def run_strategy(
 
 
 class _ObservedOutput:
-    """An output that records whether a send failed."""
+    """An output that records whether a send failed.
 
-    def __init__(self, output: Output) -> None:
+    With the first send the answer has begun, and only the total deadline is left. There is no await
+    between a commit and its first send, so no deadline passes in between.
+    """
+
+    def __init__(self, output: Output, scope: trio.CancelScope, total_deadline: float) -> None:
         self._output = output
+        self._scope = scope
+        self._total_deadline = total_deadline
         self.has_failed = False
 
     async def send(self, events: Sequence[Event]) -> None:
+        if self._scope.deadline != self._total_deadline:
+            self._scope.deadline = self._total_deadline
         try:
             await self._output.send(events)
         except Exception:
@@ -169,6 +190,16 @@ def _first_leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _is_beyond_the_race(trace: TracebackType | None) -> bool:
+    """Return whether the error comes from what an attempt calls: an observer, or a decoder.
+
+    The race's own code raises errors too, when a strategy uses an attempt wrongly.
+    """
+    files = [Path(frame.filename) for frame in traceback.extract_tb(trace)]
+    ours = [file for file in files if file.is_relative_to(_RACE.parent)]
+    return bool(ours) and not ours[-1].is_relative_to(_RACE)
 
 
 def _innermost(error: BaseException) -> str:

@@ -11,8 +11,9 @@ from omen.routing.decide.score import Score, Scores
 from omen.routing.models.cards import Cards
 from omen.routing.models.catalog import Catalog, CatalogProvider
 from omen.routing.observe.concurrency import ConcurrencyLimits
+from omen.routing.observe.endpoint import EndpointHealth
 from omen.routing.observe.first_tokens import FirstTokens
-from omen.routing.observe.health import EndpointHealth, Health
+from omen.routing.observe.health import Health
 from omen.routing.observe.outcomes import Outcomes
 from omen.routing.observe.survival import Survival, estimate
 

@@ -16,6 +16,7 @@ import trio
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import WireRequest
 from omen.wire._http1 import IncompleteResponse
+from omen.wire._reasons import connect_hint, own_shortage, shortage
 
 CLOSE_TIMEOUT = 1.0
 """The timeout in seconds for closing a foreign transport's response. `Transport` closes at once."""
@@ -24,7 +25,6 @@ _Names = tuple[tuple[type[Exception], FailureKind, str], ...]
 
 _BEFORE_BODY: _Names = (
     (httpx.ConnectTimeout, FailureKind.TIMEOUT, "could not connect in time"),
-    (httpx.PoolTimeout, FailureKind.TIMEOUT, "too many requests to it were under way"),
     (httpx.TimeoutException, FailureKind.TIMEOUT, "did not answer in time"),
     (httpx.ConnectError, FailureKind.CONNECTION, "could not connect"),
     (httpx.ProxyError, FailureKind.CONNECTION, "could not connect through the proxy"),
@@ -57,6 +57,7 @@ class UpstreamResponse:
         self.headers: Mapping[str, str] = dict(response.headers.items())
         self._stream = response.stream
         self._iterator: AsyncIterator[bytes] = aiter(response.stream)
+        self._unread = b""
 
     def __repr__(self) -> str:
         return f"<UpstreamResponse {self.status}>"
@@ -70,6 +71,9 @@ class UpstreamResponse:
         **Cancellation.** It may be called again and loses nothing, if that holds for the stream of
         the transport. It holds for `Transport`.
         """
+        if self._unread:
+            piece, self._unread = self._unread, b""
+            return piece
         try:
             # Some streams give empty pieces. Only the end of the iterator is the end of the body.
             async for piece in self._iterator:
@@ -78,6 +82,10 @@ class UpstreamResponse:
         except httpx.RequestError as error:
             raise _renamed(error, _IN_BODY) from error
         return b""
+
+    def unread(self, data: bytes) -> None:
+        """Put bytes back: the next `receive` returns them."""
+        self._unread = data + self._unread
 
     async def read_body(self, limit: int = 1024 * 1024) -> bytes:
         """Return the whole body, or its first `limit` bytes. **Raises.** As `receive`."""
@@ -119,7 +127,7 @@ async def open_response(
             )
         )
     except (httpx.RequestError, httpx.InvalidURL, UnicodeError) as error:
-        raise _renamed(error, _BEFORE_BODY) from error
+        raise _not_opened(error) from error
     upstream = UpstreamResponse(response)
     try:
         yield upstream
@@ -132,6 +140,16 @@ async def open_response(
 def _url(text: str) -> httpx.URL:
     """Return a parsed URL. It is cached: an upstream has few URLs, and httpx parses slowly."""
     return httpx.URL(text)
+
+
+def _not_opened(error: Exception) -> UpstreamFailure:
+    """Return the failure of an exchange without a response."""
+    if isinstance(error, httpx.PoolTimeout):
+        return own_shortage("too many requests to it were under way here")
+    failure = shortage(error) or _renamed(error, _BEFORE_BODY)
+    if failure.kind is FailureKind.CONNECTION:
+        failure.hint = connect_hint(error)
+    return failure
 
 
 def _renamed(error: Exception, names: _Names) -> UpstreamFailure:

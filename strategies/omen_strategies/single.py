@@ -1,8 +1,12 @@
 """Single: one candidate at a time.
 
 The plan's first candidate starts. If it fails before its commit and another candidate may help, the
-next candidate starts. A fatal failure (the request itself is at fault) ends the run, because the
-next candidate would fail in the same way, only later.
+next candidate starts. When no candidate is left, one whose failure is temporary is repeated once,
+after the pause that it asked for: so a single provider's hiccup is cured here, as its vendor's own
+SDK would have cured it. The retry draws from the budget of extra starts.
+
+A fatal failure (the request itself is at fault) ends the run, because the next candidate would fail
+in the same way, only later.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from omen_strategies.kit import Field
 
 async def single(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
     """Run one candidate after the other until one commits; return the winner."""
-    field = Field(plan, open_attempt, output)
+    field = Field(plan, open_attempt, output, retries=1)
     async with field.open() as nursery:
         field.start(nursery, 1)
     return field.conclude()

@@ -18,8 +18,8 @@ requests and cuts the latency tail: a stall then costs the delay plus one ordina
 - A hedge is extra load and draws from the hedge budget (Dean and Barroso, *The Tail at Scale*,
   2013; gRFC A6). If the budget is empty no hedge starts, and the hedger asks again with exponential
   back-off: a request that still waits then needs a hedge more than most.
-- A failed candidate is repeated once if no other candidate is left and its failure is temporary,
-  after the pause that the upstream asked for. A retry draws from the same budget.
+- When no candidate is left, one whose failure is temporary is repeated once, after the pause that
+  it asked for. A retry draws from the same budget.
 
 The plan carries the delays. Another module estimates them.
 """

@@ -67,7 +67,6 @@ def test_the_published_example_loads_as_it_stands(folder: Folder) -> None:
             kind="ollama",
             base_urls=("http://localhost:11434", "http://ollama-3070:11434"),
             models=("deepseek-coder:6.7b", "llama3.1:8b-instruct"),
-            first_token_timeout_seconds=300.0,
         )
     }
     assert loaded.settings.routing.prefer_local_for == ("code", "regex", "tests")
@@ -124,6 +123,33 @@ def test_money_is_the_decimal_that_was_written(folder: Folder) -> None:
     assert loaded.settings.providers["ollama"].prices == {
         "llama3.1:8b": Price(input=Decimal("0.1"), output=Decimal(3))
     }
+
+
+def test_env_is_read_beside_the_file_and_here_and_here_counts_more(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, text in ((here, "OMEN_PORT=1\n"), (there, "OMEN_PORT=2\nOMEN_BIND=there\n")):
+        folder.mkdir()
+        (folder / ".env").write_text(text)
+    (there / "omen.toml").write_text("[race]\nk = 3\n")
+    server = Folder(here).load(path=Path("../there/omen.toml")).settings.server
+    assert (server.port, server.bind) == (1, "there")
+    assert Folder(there).load().settings.server.port == 2
+
+
+def test_one_beside_the_file_that_is_written_for_somebody_else_is_a_warning(
+    tmp_path: Path,
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (there / "omen.toml").write_text("")
+    (there / ".env").write_text("not ours\nOMEN_PORT=2\n")
+    loaded = Folder(here).load(path=there / "omen.toml")
+    assert loaded.settings.server.port == 2
+    (warning,) = loaded.warnings
+    assert warning.startswith(f"{there / '.env'}: line 1: found a line that is not NAME=value")
+    (there / ".env").write_bytes(b"\xff")
+    assert len(Folder(here).load(path=there / "omen.toml").warnings) == 1
 
 
 class TestWhichFile:

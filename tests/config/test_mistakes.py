@@ -12,7 +12,8 @@ INTENTS = "code, tests, regex, analysis, explanation, general"
 URL = "an http:// or https:// URL without credentials, query or fragment"
 PROVIDER_KEYS = (
     "enabled, kind, api_key, models, base_url, endpoint, endpoints, domain, timeout_seconds, "
-    "first_token_timeout_seconds, stall_timeout_seconds, max_concurrency, prices, cards, "
+    "first_token_timeout_seconds, stall_timeout_seconds, working_timeout_seconds, "
+    "max_concurrency, prices, cards, "
     "base_models, api_version, quirks"
 )
 
@@ -111,12 +112,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "limits.max_k: found 2.0; allowed: an integer of at least 1",
     ),
     "a duration of nothing": (
-        "[server]\ntimeout_seconds = 0",
-        "server.timeout_seconds: found 0; allowed: a number of seconds above 0",
+        "[server]\nkeepalive_after_seconds = 0",
+        "server.keepalive_after_seconds: found 0; allowed: a number of seconds above 0",
     ),
     "a duration without end": (
         "[server]\ntimeout_seconds = inf",
-        "server.timeout_seconds: found inf; allowed: a number of seconds above 0",
+        "server.timeout_seconds: found inf; allowed: a number of seconds, at least 0",
     ),
     "a deadline that is no number": (
         "[race]\nmax_latency_ms = nan",
@@ -128,7 +129,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a boolean in words": (
         "[race]\nreasoning_counts = 'yes'",
-        "race.reasoning_counts: found 'yes'; allowed: true or false",
+        "race.reasoning_counts: found 'yes'; allowed: \"auto\", true or false",
     ),
     "a number for a boolean": (
         "[cache]\nenabled = 1",

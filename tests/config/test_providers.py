@@ -33,12 +33,14 @@ def test_a_section_named_after_a_kind_is_of_that_kind(folder: Folder, kind: str)
         api_key="k" if "api_key" in written else None,
         models=(),
         domain=kind,
-        timeout_seconds=600.0,
-        first_token_timeout_seconds=first_token,
+        timeout_seconds=None,
+        first_token_timeout_seconds=None,
         stall_timeout_seconds=60.0,
+        working_timeout_seconds=600.0,
         max_concurrency=256,
         prices={},
     )
+    assert KINDS[kind].setup.first_token_timeout_seconds == first_token
 
 
 def test_several_of_one_kind_keep_their_order_and_their_names(folder: Folder) -> None:

@@ -113,7 +113,7 @@ def test_every_response_header_is_shown_and_no_other() -> None:
     sent = [
         *race_headers(bounded),
         *cost_headers(a_race()),
-        *error_headers(AllAttemptsFailed([failed])),
+        *error_headers(AllAttemptsFailed([failed] * 3)),
     ]
     shown = {code(row[0]) for row in rows(page(PAGE), "response header")}
     assert shown == {"x-request-id", *(name.decode() for name, _ in sent)}

@@ -119,11 +119,8 @@ class TestPromises:
         async with open_world(upstream("a"), upstream("b"), settings=AUTO) as world:
             await self.half_in_time(world)
             (_, b) = world.gateway.health
-            b.breaker.fail(
-                UpstreamFailure(FailureKind.RATE_LIMIT, "busy", retry_after=60.0),
-                trio.current_time(),
-                "m",
-            )
+            busy = UpstreamFailure(FailureKind.RATE_LIMIT, "busy", retry_after=60.0)
+            b.fail(busy, "m", trio.current_time())
             expected = (await self.plan(world)).expected
             assert expected is not None
             assert expected.probability == pytest.approx(0.5)

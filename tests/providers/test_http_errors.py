@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from omen.core.errors import FailureKind, UpstreamFailure
@@ -9,6 +11,12 @@ from omen.providers import KINDS
 from tests.providers.fixtures import Fixture, fixtures
 
 # The fixtures' classes know no candidate that cannot do what another one can.
+MAY_HELP = {
+    FailureKind.NOT_FOUND,
+    FailureKind.CONTEXT_LENGTH,
+    FailureKind.TOO_LARGE,
+    FailureKind.UNSUPPORTED,
+}
 CLASSES = {FailureKind.UNSUPPORTED: "invalid_request"}
 
 
@@ -24,9 +32,10 @@ def test_an_error_answer_is_classified(fixture: Fixture) -> None:
 
     assert CLASSES.get(failure.kind, failure.kind.value) == expected["class"]
     assert failure.retryable == expected["retryable"]
-    # The fixtures say that another provider helps with a missing model only if it has it. The
-    # candidates of a plan are those that have it, or that the caller named in its stead.
-    helps = True if failure.kind is FailureKind.NOT_FOUND else expected["failover"]
+    # The fixtures say that another provider helps with a missing model only if it has it, and not
+    # with a prompt that is too long. The candidates of a plan are those that have the model, or
+    # that the caller named in its stead, and some of them may read more.
+    helps = failure.kind in MAY_HELP or expected["failover"]
     assert failure.failover == helps
     assert failure.retry_after == pytest.approx(expected["retry_after_s"])
     assert failure.status == expected["suggested_client_status"]
@@ -152,8 +161,8 @@ def test_a_body_that_is_no_error_object_leaves_the_status_to_decide(
             "xai",
             429,
             '{"code":"Some resource has been exhausted","error":"The model is at capacity"}',
-            FailureKind.OVERLOADED,
-            id="a 429 of xai can be overload",
+            FailureKind.RATE_LIMIT,
+            id="a 429 is a rate limit, whatever its words",
         ),
         pytest.param(
             "azure",
@@ -197,6 +206,109 @@ def test_where_a_status_alone_would_mislead(
     provider: str, status: int, body: str, kind: FailureKind
 ) -> None:
     assert classify(provider, status, body).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("provider", "message", "window"),
+    [
+        (
+            "openai",
+            "This model's maximum context length is 8192 tokens. However, your messages are 9000.",
+            8192,
+        ),
+        (
+            "openai_compatible",
+            "The input (70000 tokens) is longer than the model's context length (32768 tokens).",
+            32768,
+        ),
+        ("anthropic", "prompt is too long: 210000 tokens > 200,000 maximum", 200_000),
+        ("xai", "This model's maximum prompt length is 131072 but it has 140001 tokens.", 131_072),
+        ("ollama", "input length exceeds maximum context length", None),
+    ],
+)
+def test_the_window_that_a_refusal_states_is_known(
+    provider: str, message: str, window: int | None
+) -> None:
+    body = json.dumps({"error": {"type": "invalid_request_error", "message": message}})
+    failure = classify(provider, 400, body)
+    assert (failure.kind, failure.window) == (FailureKind.CONTEXT_LENGTH, window)
+
+
+REFUSED_ACCOUNTS = [
+    "API key not valid. Please pass a valid API key.",
+    "API key expired. Please renew the API key.",
+    "User location is not supported for the API use.",
+    "Gemini API free tier is not available in your country. Please enable billing.",
+    "Country, region, or territory not supported",
+    "This organization has been disabled.",
+    "Your account has been temporarily suspended due to unusual activity.",
+    "Consumer 'api_key:x' has been suspended.",
+    "Invalid API Key",
+]
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai_compatible", "xai", "anthropic"])
+@pytest.mark.parametrize("message", REFUSED_ACCOUNTS)
+def test_an_account_refused_with_a_400_is_the_operators_fault_and_moves_on(
+    provider: str, message: str
+) -> None:
+    body = json.dumps({"error": {"type": "invalid_request_error", "message": message}})
+    for text in (body, f"[{body}]"):
+        failure = classify(provider, 400, text)
+        assert (failure.kind, failure.status) == (FailureKind.UPSTREAM_AUTH, 502)
+        assert failure.failover
+        assert message not in failure.message
+
+
+UNKNOWN_MODELS = [
+    "Invalid model name passed in model=gpt-x. Call `/v1/models` to view available models.",
+    "model 'qwen-x' not found",
+    "model name=qwen-x is not found",
+    "The model `llama3-8b` has been decommissioned and is no longer supported.",
+    "Invalid model: mistral-x",
+    "Model Not Exist",
+    "vendor/thing is not a valid model ID",
+    "The provided model identifier is invalid.",
+    "The requested model 'x' does not exist",
+]
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai_compatible", "xai", "azure", "anthropic"])
+@pytest.mark.parametrize("message", UNKNOWN_MODELS)
+def test_a_model_that_is_unknown_by_a_400_is_not_found_and_moves_on(
+    provider: str, message: str
+) -> None:
+    body = json.dumps({"error": {"type": "invalid_request_error", "message": message}})
+    failure = classify(provider, 400, body)
+    assert failure.kind is FailureKind.NOT_FOUND
+    assert failure.failover
+
+
+@pytest.mark.parametrize("provider", sorted(KINDS))
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.0.content: the field is required",
+        "temperature must be between 0 and 2",
+        "This model does not support the parameter 'top_k'.",
+        "tools.0.function.name: invalid name",
+        "Invalid value for 'model_parameters'",
+        "tool_call_id 'x' not found in messages",
+    ],
+)
+def test_a_fault_of_the_request_is_neither_the_accounts_nor_the_models(
+    provider: str, message: str
+) -> None:
+    body = json.dumps({"error": {"type": "invalid_request_error", "message": message}})
+    kind = classify(provider, 400, body).kind
+    assert kind not in (FailureKind.UPSTREAM_AUTH, FailureKind.NOT_FOUND)
+
+
+@pytest.mark.parametrize("provider", sorted(KINDS))
+@pytest.mark.parametrize("message", ["slow down", "The engine is overloaded", "at capacity"])
+def test_a_429_is_a_rate_limit_whatever_its_words(provider: str, message: str) -> None:
+    body = json.dumps({"error": {"message": message, "type": "whatever"}})
+    assert classify(provider, 429, body).kind is FailureKind.RATE_LIMIT
 
 
 def test_an_upstreams_sentence_is_one_line_of_at_most_500_characters() -> None:

@@ -70,6 +70,58 @@ async def test_a_race_that_ends_in_time_says_when(autojump_clock: MockClock) -> 
     assert race.ended_at == 1.5
 
 
+async def test_the_servers_timeout_bounds_the_beginning_of_an_answer_not_the_answer(
+    autojump_clock: MockClock,
+) -> None:
+    """A stream that flows for hours is not cut out of habit."""
+    race = race_until(inf)
+    race.plan = replace(race.plan, begin_deadline=2.0)
+
+    async def flowing(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+        race.winner = AttemptRecord(0, CANDIDATE, 0.0)
+        for _ in range(4):
+            await trio.sleep(1.5)
+            await output.send([TextDelta("more ")])
+        return CANDIDATE
+
+    sent = Sent()
+    await run_race(race, flowing, no_attempt, sent)  # type: ignore[arg-type]
+    assert (len(sent.events), race.ended_at) == (4, 6.0)
+
+
+async def test_an_answer_that_does_not_begin_in_the_servers_time_is_a_504(
+    autojump_clock: MockClock,
+) -> None:
+    race = race_until(inf)
+    race.plan = replace(race.plan, begin_deadline=2.0)
+
+    async def silent(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+        await trio.sleep(2.5)
+        await output.send([TextDelta("late")])
+        return CANDIDATE
+
+    with pytest.raises(TotalTimeoutExceeded):
+        await run_race(race, silent, no_attempt, Nowhere())  # type: ignore[arg-type]
+    assert race.ended_at == 2.0
+
+
+async def test_a_callers_own_timeout_cuts_an_answer_that_has_begun(
+    autojump_clock: MockClock,
+) -> None:
+    race = race_until(4.0)
+    race.plan = replace(race.plan, begin_deadline=2.0)
+
+    async def flowing(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+        while True:
+            await trio.sleep(1.5)
+            await output.send([TextDelta("more ")])
+
+    sent = Sent()
+    with pytest.raises(TotalTimeoutExceeded):
+        await run_race(race, flowing, no_attempt, sent)  # type: ignore[arg-type]
+    assert (len(sent.events), race.ended_at) == (2, 4.0)
+
+
 class Sent:
     def __init__(self) -> None:
         self.events: list[Event] = []

@@ -7,7 +7,7 @@ when, and how it ended.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import repeat
@@ -16,9 +16,17 @@ from math import inf
 import trio
 
 from omen.core.candidates import Candidate, Endpoint
+from omen.core.cards import ModelCard
 from omen.core.chat import ChatRequest, Message, TextPart
-from omen.core.errors import AttemptDenied, FailureKind, OmenError, UpstreamFailure
+from omen.core.errors import (
+    FAILOVER_KINDS,
+    AttemptDenied,
+    FailureKind,
+    OmenError,
+    UpstreamFailure,
+)
 from omen.core.events import AnswerEnd, Event, FinishReason, TextDelta
+from omen.core.hints import ReasoningCounts
 from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
@@ -163,7 +171,7 @@ async def run_scenario(
     k: int = 2,
     max_latency: float = inf,
     min_useful_tokens: int = 5,
-    reasoning_counts: bool = False,
+    reasoning_counts: ReasoningCounts = False,
     scores: Mapping[str, float] | None = None,
     client_leaves: float = inf,
     slow_client: float = 0.0,
@@ -174,21 +182,30 @@ async def run_scenario(
     full_until: Mapping[str, float] | None = None,
     expected: bool = False,
     domains: Mapping[str, str] | None = None,
+    again: Mapping[str, Sequence[Step]] | None = None,
+    windows: Mapping[str, int] | None = None,
+    failover_on: Collection[FailureKind] = FAILOVER_KINDS,
     merge: Merge | None = None,
     judge: str | None = None,
 ) -> Happened:
     """Run the strategy over the scripts, in their order, and return a record of the run.
 
     `extra_starts`: for each extra start in turn, whether the budget allows it; by default it always
-    does. `full_until`: candidates that deny every start until a time. `expected`: OMEN chose the
-    plan, so all entrants but the first are extra starts. `drain`: the seconds until a response ends
-    after its complete answer.
+    does. `again`: the scripts of repeated attempts. `windows`: the context length of candidates,
+    where it is known. `full_until`: candidates that deny every start until a time. `expected`: OMEN
+    chose the plan, so all entrants but the first are extra starts. `drain`: the seconds until a
+    response ends after its complete answer.
     """
     start = trio.current_time()
     happened = Happened()
     permits = iter(repeat(True) if extra_starts is None else extra_starts)
     candidates = {
-        name: _candidate(name, (scores or {}).get(name, 50.0), (domains or {}).get(name, name))
+        name: _candidate(
+            name,
+            (scores or {}).get(name, 50.0),
+            (domains or {}).get(name, name),
+            (windows or {}).get(name),
+        )
         for name in scripts
     }
     judging = None if judge is None else candidates.pop(judge)
@@ -205,6 +222,7 @@ async def run_scenario(
         min_useful_tokens=min_useful_tokens,
         reasoning_counts=reasoning_counts,
         commit_deadline=start + max_latency,
+        failover_on=frozenset(failover_on),
     )
 
     def open_attempt(
@@ -228,9 +246,15 @@ async def run_scenario(
         admit(candidate, role)
         happened.opened[name] = trio.current_time() - start
         try:
-            attempt = ScriptedAttempt(name, scripts[name], happened, start, drain)
+            steps = (
+                (again or scripts).get(name, scripts[name]) if role == "retry" else scripts[name]
+            )
+            attempt = ScriptedAttempt(name, steps, happened, start, drain)
             await attempt.step()
             yield attempt
+        except UpstreamFailure as failure:
+            failure.failover = failure.kind in plan.failover_on
+            raise
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + slow_close):
                 await trio.sleep_forever()
@@ -247,5 +271,7 @@ async def run_scenario(
     return happened
 
 
-def _candidate(name: str, score: float, domain: str) -> Candidate:
-    return Candidate(name, "scripted", "m", Endpoint("http://scripted.invalid"), domain, score)
+def _candidate(name: str, score: float, domain: str, window: int | None) -> Candidate:
+    endpoint = Endpoint("http://scripted.invalid")
+    card = ModelCard(context=window)
+    return Candidate(name, "scripted", "m", endpoint, domain, score, card=card)

@@ -45,7 +45,7 @@ class RequestBudget:
         worst = self._worst.of_next(race, candidate, role)
         if worst is not None and self._worst.reserved(race, strict=True) + worst <= self._budget:
             return None
-        return Denial("the budget (omen.budget_usd) does not pay for it")
+        return Denial("the budget (omen.budget_usd) does not pay for it", retryable=False)
 
     def _fits(self, candidate: Candidate) -> bool:
         worst = self._worst.of(candidate)

@@ -25,17 +25,17 @@ def parts_of(block: BlockIn) -> Iterator[Part]:
     """Yield the parts of a block of the user's, of the system text or of a tool's result."""
     match block:
         case TextIn(text=text):
-            yield TextPart(text, _mark(block))
+            yield TextPart(text, cache_mark(block))
         case ImageIn(source=source):
             url = _url(source)
-            yield _opaque(block) if url is None else ImagePart(url, extras=_mark(block))
+            yield _opaque(block) if url is None else ImagePart(url, extras=cache_mark(block))
         case DocumentIn():
             yield from _document(block)
         case OtherBlockIn(type="tool_reference"):
             name = (block.model_extra or {}).get("tool_name")
             yield TextPart(f"The tool {name} can be called now.")
         case OtherBlockIn(type="search_result"):
-            yield TextPart(_search_result(block.model_extra or {}), _mark(block))
+            yield TextPart(_search_result(block.model_extra or {}), cache_mark(block))
         case _:
             yield _opaque(block)
 
@@ -56,14 +56,14 @@ def _document(block: DocumentIn) -> Iterator[Part]:
     source, about = block.source, _paragraphs(block.title, (block.model_extra or {}).get("context"))
     content = (source.model_extra or {}).get("content")
     if source.type == "text" and source.data is not None:
-        yield TextPart(_paragraphs(about, source.data), _mark(block))
+        yield TextPart(_paragraphs(about, source.data), cache_mark(block))
     elif source.type == "content" and isinstance(content, str):
-        yield TextPart(_paragraphs(about, content), _mark(block))
+        yield TextPart(_paragraphs(about, content), cache_mark(block))
     elif source.type == "content" and isinstance(content, list):
-        yield TextPart(_paragraphs(about, *_texts(content)), _mark(block))
+        yield TextPart(_paragraphs(about, *_texts(content)), cache_mark(block))
         yield from (part for inner in content for part in _picture(inner))
     elif (url := _url(source)) is not None:
-        yield FilePart(url, block.title, _mark(block))
+        yield FilePart(url, block.title, cache_mark(block))
     else:
         yield _opaque(block)
 
@@ -96,7 +96,7 @@ def _url(source: SourceIn) -> str | None:
     return None
 
 
-def _mark(block: BlockIn) -> Mapping[str, Any]:
+def cache_mark(block: BlockIn) -> Mapping[str, Any]:
     """Return the mark for the cache of a prompt, for providers that take it."""
     mark = (block.model_extra or {}).get("cache_control")
     return {} if mark is None else {"cache_control": mark}

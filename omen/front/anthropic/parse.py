@@ -103,8 +103,10 @@ def _finds_tools(tool: ToolIn) -> bool:
 def _tool(tool: ToolIn) -> Tool | Opaque:
     if tool.type not in (None, "custom"):
         return Opaque(tool.model_dump(exclude_unset=True), dialect=DIALECT)
+    mark = (tool.model_extra or {}).get("cache_control")
+    extras = {} if mark is None else {"cache_control": mark}
     strict = tool.strict if is_strict(tool.input_schema) else None
-    return Tool(tool.name, tool.description, tool.input_schema, strict)
+    return Tool(tool.name, tool.description, tool.input_schema, strict, extras)
 
 
 def _choice(choice: ChoiceIn) -> ToolChoice:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pydantic_core import to_json
 
 from omen.core.chat import Message, Part, Role, TextPart, ToolCall
-from omen.front.anthropic.block_parts import own_parts_of, parts_of
+from omen.front.anthropic.block_parts import cache_mark, own_parts_of, parts_of
 from omen.front.anthropic.schema import BlockIn, ToolResultIn, ToolUseIn, TurnIn
 from omen.front.http.tool_results import SHOWN_NEXT
 
@@ -49,6 +49,7 @@ def turn_messages(turn: TurnIn) -> Iterable[Message]:
                 (text,),
                 tool_call_id=block.tool_use_id,
                 is_error=bool(block.is_error),
+                extras=cache_mark(block),
             )
     yield from _said(turn.role, shown, blocks)
 
@@ -97,7 +98,15 @@ def _said(role: Role, shown: list[Part], blocks: Sequence[BlockIn]) -> Iterable[
     )
     if parts or calls:
         single = len(parts) == 1 and isinstance(parts[0], TextPart)
-        yield Message(role, tuple(parts), tool_calls=calls, single_text=single)
+        thoughts = _thoughts(blocks) if role == "assistant" else ""
+        extras = {"reasoning_content": thoughts} if thoughts else {}
+        yield Message(role, tuple(parts), tool_calls=calls, single_text=single, extras=extras)
+
+
+def _thoughts(blocks: Sequence[BlockIn]) -> str:
+    """Return what can be read of the reasoning that comes back; some vendors demand it."""
+    texts = (getattr(block, "thinking", "") for block in blocks if block.type == "thinking")
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _result(block: ToolResultIn) -> tuple[TextPart, list[Part]]:

@@ -23,6 +23,7 @@ from omen.core.events import (
     ChoiceSwitch,
     Event,
     FinishReason,
+    MessageFields,
     ReasoningEnd,
     Restart,
     Usage,
@@ -41,6 +42,7 @@ _STOP_REASONS: Mapping[FinishReason, str] = MappingProxyType(
         "content_filter": "refusal",
     }
 )
+_TOO_LONG = "prompt is too long"
 _ERROR_TYPES: Mapping[int, str] = MappingProxyType(
     {
         400: "invalid_request_error",
@@ -94,13 +96,13 @@ class Translator:
         if not self._started:
             yield self._start(event)
         match event:
-            case AnswerStart() | ReasoningEnd() | WireEvent():
+            case AnswerStart() | MessageFields() | ReasoningEnd() | WireEvent():
                 return
             case ChoiceSwitch() | ChoiceEnd() | Restart():
                 return  # not to be had in this dialect: its requests for them are refused
-            case AnswerEnd(reason=reason, usage=usage):
+            case AnswerEnd(usage=usage):
                 yield from self._blocks.end()
-                stop = {"stop_reason": _STOP_REASONS[reason], "stop_sequence": None}
+                stop = _stop(event)
                 yield {"type": "message_delta", "delta": stop, "usage": usage_object(usage)}
                 yield {"type": "message_stop"}
             case _:
@@ -120,6 +122,13 @@ class Translator:
             "usage": {"input_tokens": self._named.input_tokens, "output_tokens": 0},
         }
         return {"type": "message_start", "message": message}
+
+
+def _stop(end: AnswerEnd) -> WireObject:
+    """Say why an answer stopped; a stop sequence has a reason of its own here."""
+    matched = end.stop_sequence
+    reason = _STOP_REASONS[end.reason] if matched is None else "stop_sequence"
+    return {"stop_reason": reason, "stop_sequence": matched}
 
 
 class MessagesWriter:
@@ -171,8 +180,19 @@ def error_body(error: OmenError, request_id: str) -> WireObject:
     kind = _ERROR_TYPES.get(status_of(error))
     if kind is None:
         kind = "invalid_request_error" if error.status < 500 else "api_error"
-    told = {"type": kind, "message": error.message}
+    told = {"type": kind, "message": _message(error)}
     return {"type": "error", "error": told, "request_id": request_id}
+
+
+def _message(error: OmenError) -> str:
+    """Return the message; of a prompt that does not fit, in the words of the vendor.
+
+    Clients of this API shorten a conversation when they read these words, and by nothing else.
+
+    **Source.** docs.anthropic.com/en/api/errors, and Claude Code's behaviour, 2026-11-30.
+    """
+    fits = error.code != "context_length_exceeded" or _TOO_LONG in error.message.lower()
+    return error.message if fits else f"{_TOO_LONG}: {error.message}"
 
 
 def error_event(error: OmenError, request_id: str) -> bytes:

@@ -85,16 +85,16 @@ def own_fault(bug: Exception, where: str) -> OmenError:
 
 
 def error_headers(error: OmenError) -> Headers:
-    """Say when to come back, and that trying again at once would not help.
+    """Return the headers that tell an SDK when to repeat its request, and when not to.
 
-    The official SDKs retry 408, 409, 429 and 5xx twice on their own; when OMEN has already tried
-    every candidate of the plan, that only multiplies the load.
+    The official SDKs repeat 408, 409, 429 and 5xx twice on their own. `x-should-retry: false` stops
+    them where that only multiplies the load; everywhere else their repetitions are a cure.
     """
     told: Headers = []
     if error.status in (429, 503):
         wait = ESTIMATED_RETRY_AFTER if error.retry_after is None else error.retry_after
         told.append((b"retry-after", b"%d" % max(1, ceil(wait))))
-    if isinstance(error, RaceError):
+    if isinstance(error, RaceError) and error.is_final:
         told.append((b"x-should-retry", b"false"))
     if isinstance(error, MethodNotAllowed):
         told.append((b"allow", error.allowed.encode()))

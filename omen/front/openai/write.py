@@ -22,6 +22,7 @@ from omen.core.events import (
     ChoiceEnd,
     ChoiceSwitch,
     Event,
+    MessageFields,
     ReasoningDelta,
     ReasoningEnd,
     RefusalDelta,
@@ -42,10 +43,18 @@ class ChunkWriter:
     """Writes one streamed answer.
 
     `created` is a Unix time in whole seconds; `model` is what answers until the upstream says it
-    more exactly.
+    more exactly. `vendor_fields`: write what the provider has beside OpenAI's schema, too.
     """
 
-    def __init__(self, completion_id: str, created: int, model: str, include_usage: bool) -> None:
+    def __init__(
+        self,
+        completion_id: str,
+        created: int,
+        model: str,
+        include_usage: bool,
+        *,
+        vendor_fields: bool = False,
+    ) -> None:
         self._base: dict[str, Any] = {
             "id": completion_id,
             "object": "chat.completion.chunk",
@@ -54,6 +63,7 @@ class ChunkWriter:
         }
         self._first = dict(self._base)
         self._include_usage = include_usage
+        self._vendor_fields = vendor_fields
         self._choice_index = 0
         self._spoken: set[int] = set()
         """The choices that have their role."""
@@ -82,6 +92,8 @@ class ChunkWriter:
                 return self._delta({"refusal": text})
             case ToolCallDelta():
                 return self._delta({"tool_calls": [_fragment(event)]})
+            case MessageFields(fields=fields):
+                return self._delta(dict(fields))
             case ChoiceSwitch() | ChoiceEnd() | Restart():
                 return self._turn(event)
             case ReasoningEnd() | WireEvent():
@@ -130,10 +142,13 @@ class ChunkWriter:
             chunks.append(self._chunk({"choices": [self._choice({}, end.reason)]}))
         if self._include_usage and end.usage is not None:
             chunks.append(self._chunk({"choices": [], "usage": usage_object(end.usage)}))
+        beside = dict(end.extras) if self._vendor_fields else {}
         if omen is not None:
-            if not chunks:
-                chunks.append(self._chunk({"choices": []}))
-            chunks[-1]["omen"] = omen
+            beside["omen"] = omen
+        if beside and not chunks:
+            chunks.append(self._chunk({"choices": []}))
+        if beside:
+            chunks[-1].update(beside)
         return chunks
 
     def _chunk(self, rest: Mapping[str, Any]) -> Chunk:
@@ -177,11 +192,9 @@ def error_event(error: OmenError) -> bytes:
 
 
 def _fragment(delta: ToolCallDelta) -> dict[str, Any]:
+    kind, text = ("custom", "input") if delta.custom else ("function", "arguments")
     if delta.id is None and delta.name is None:
-        return {"index": delta.index, "function": {"arguments": delta.arguments}}
-    return {
-        "index": delta.index,
-        "id": delta.id,
-        "type": "function",
-        "function": {"name": delta.name, "arguments": delta.arguments},
-    }
+        return {**delta.extras, "index": delta.index, kind: {text: delta.arguments}}
+    called = {"name": delta.name, text: delta.arguments}
+    head = {**delta.extras, "index": delta.index, "id": delta.id, "type": kind}
+    return {**head, kind: called}

@@ -108,6 +108,7 @@ def _add_health(
         away = {
             "shared_state": describe_store(gateway)["away"],
             "ledger": gateway.books is not None and gateway.books.ledger.is_away,
+            "spending": gateway.books is not None and not gateway.months.is_known,
         }
         told = {"away": [name for name, is_away in away.items() if is_away]}
         return {"status": "ready", **(told if told["away"] else {})}, 200

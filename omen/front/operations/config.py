@@ -9,7 +9,7 @@ from math import isinf
 from typing import Any
 from urllib.parse import urlsplit
 
-from omen.config import Settings
+from omen.config import ProviderSettings, Settings
 
 MASK = "********"
 _SECRETS = frozenset({"api_key"})
@@ -27,7 +27,9 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, str) and name in _URLS:
         return _masked(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(item.name, getattr(value, item.name)) for item in fields(value)}
+        shown = {item.name: _plain(item.name, getattr(value, item.name)) for item in fields(value)}
+        # What a provider leaves open is decided by its kind and its models, so no value is true.
+        return _set_keys(shown) if isinstance(value, ProviderSettings) else shown
     if isinstance(value, Mapping):
         return {str(key): _plain("", inner) for key, inner in value.items()}
     if isinstance(value, tuple | list | frozenset | set):
@@ -35,6 +37,10 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     return None if isinstance(value, float) and isinf(value) else value
+
+
+def _set_keys(shown: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _masked(url: str) -> str:

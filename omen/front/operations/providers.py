@@ -51,6 +51,7 @@ def describe_provider(
         "state": gateway.health.state(provider.name),
         "models": list(provider.listed),
         "prompt_cache": {m: _by_prompt_cache(gateway, provider.name, m) for m in provider.listed},
+        "learned_quirks": dict(gateway.attempts.learned.of(provider.name)),
         "endpoints": [_endpoint(one, local=local) for one in gateway.health.of(provider.name)],
     }
 
@@ -83,7 +84,7 @@ def _endpoint(endpoint: EndpointHealth, *, local: bool) -> dict[str, Any]:
         "reason": failure.kind.value if failure and breaker.failures else None,
         "upstream_status": failure.upstream_status if failure and breaker.failures else None,
         "hint": endpoint.hint,
-        "cooling_for_seconds": round(max(0.0, breaker.cooling_until - now), 3),
+        "cooling_for_seconds": round(max(0.0, endpoint.cooling_until - now), 3),
         "last_probe_ms": _milliseconds(endpoint.probe_seconds),
     }
     return {"url": endpoint.url, **told} if local else told

@@ -38,6 +38,7 @@ async def describe_status(
             "month": current_month(),
             "limit_usd": dollars(budget.limit_usd),
             "spent_usd": dollars(budget.spent_usd),
+            "known": gateway.months.is_known,
             "providers_beyond_soft_limit": gateway.beyond_soft_limit,
         },
         "providers": {one.name: gateway.health.state(one.name) for one in gateway.providers},
@@ -90,6 +91,7 @@ def describe_ledger(books: Books | None) -> dict[str, Any] | None:
         "rows_waiting": ledger.waiting,
         "rows_written": ledger.written,
         "rows_spooled": ledger.spooled,
+        "rows_refused": ledger.refused,
         "rows_lost": ledger.lost,
     }
 

@@ -1,7 +1,13 @@
 """The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
 
+from omen.ledger.database._migrations import SchemaTooNewError
 from omen.ledger.database._sql import GROUPS, Database, Spending, Usage
-from omen.ledger.database._worker import DatabaseAwayError, DatabaseWorker
+from omen.ledger.database._worker import (
+    DatabaseAwayError,
+    DatabaseRefusedError,
+    DatabaseTooNewError,
+    DatabaseWorker,
+)
 from omen.ledger.database.opening import ERRORS, UrlError, check_url, open_database, shown_url
 
 __all__ = [
@@ -9,7 +15,10 @@ __all__ = [
     "GROUPS",
     "Database",
     "DatabaseAwayError",
+    "DatabaseRefusedError",
+    "DatabaseTooNewError",
     "DatabaseWorker",
+    "SchemaTooNewError",
     "Spending",
     "UrlError",
     "Usage",

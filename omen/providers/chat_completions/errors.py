@@ -10,18 +10,26 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from omen.core.errors import FailureKind
-from omen.providers.shared.error_table import STATUSES, ErrorTable, text_rule
+from omen.providers.shared.error_table import (
+    ACCOUNT_REFUSED,
+    MODEL_REFUSALS,
+    NO_SUCH_MODEL,
+    STATUSES,
+    TOO_LONG,
+    ErrorTable,
+    text_rule,
+)
 
 _TEXTS = (
     text_rule(
         FailureKind.CONTEXT_LENGTH,
-        r"maximum (?:context|prompt) length|context (?:window|length|size)|prompt is too long",
+        TOO_LONG,
         400,
         413,
         422,
         500,
     ),
-    text_rule(FailureKind.UPSTREAM_AUTH, r"(?:incorrect|invalid) api[ _-]?key", 400, 401, 403),
+    ACCOUNT_REFUSED,
     text_rule(
         FailureKind.QUOTA,
         r"used all available credits|spending limit|exceeded your current quota"
@@ -31,23 +39,15 @@ _TEXTS = (
         403,
         429,
     ),
-    text_rule(FailureKind.OVERLOADED, r"at capacity|overloaded|slow down", 429, 500, 502, 503),
+    text_rule(FailureKind.OVERLOADED, r"at capacity|overloaded|slow down", 500, 502, 503),
     text_rule(
         FailureKind.CONTENT_FILTER,
         r"content (?:management )?policy|usage (?:guidelines|policies)|content violates",
         400,
         403,
     ),
-    # What the caller asked is fine, only not here: another candidate can do it.
-    text_rule(
-        FailureKind.UNSUPPORTED,
-        r"does not support (?:tool|function|image|vision|audio)"
-        r"|only supported by certain models|no endpoints found that support"
-        r"|function tools with reasoning_effort are not supported",
-        400,
-        404,
-        422,
-    ),
+    NO_SUCH_MODEL,
+    *MODEL_REFUSALS,
     # The words of a web server, not of the API: the path is wrong. The API names the model.
     text_rule(FailureKind.UPSTREAM_MISCONFIGURED, r"^(?:resource )?not found\.?$", 404),
 )
@@ -56,6 +56,13 @@ _CODES: Mapping[str, FailureKind] = MappingProxyType(
     {
         "context_length_exceeded": FailureKind.CONTEXT_LENGTH,
         "exceed_context_size_error": FailureKind.CONTEXT_LENGTH,
+        "unsupported_value": FailureKind.UNSUPPORTED,
+        "unsupported_parameter": FailureKind.UNSUPPORTED,
+        "unknown_parameter": FailureKind.UNSUPPORTED,
+        "unsupported_model": FailureKind.UNSUPPORTED,
+        "operationnotsupported": FailureKind.UNSUPPORTED,
+        "not_supported_error": FailureKind.UNSUPPORTED,
+        "extra_forbidden": FailureKind.UNSUPPORTED,
         "content_filter": FailureKind.CONTENT_FILTER,
         "content_policy_violation": FailureKind.CONTENT_FILTER,
         "invalid_api_key": FailureKind.UPSTREAM_AUTH,

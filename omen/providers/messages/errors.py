@@ -8,13 +8,18 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from omen.core.errors import FailureKind
-from omen.providers.shared.error_table import ErrorTable, text_rule
+from omen.providers.shared.error_table import (
+    ACCOUNT_REFUSED,
+    MODEL_REFUSALS,
+    NO_SUCH_MODEL,
+    TOO_LONG,
+    ErrorTable,
+    text_rule,
+)
 
 ANTHROPIC_ERRORS = ErrorTable(
     texts=(
-        text_rule(
-            FailureKind.CONTEXT_LENGTH, r"prompt is too long|exceeds? (?:the )?context", 400, 413
-        ),
+        text_rule(FailureKind.CONTEXT_LENGTH, rf"{TOO_LONG}|exceeds? (?:the )?context", 400, 413),
         # Both come as an ordinary invalid_request_error or rate_limit_error; waiting cures neither.
         text_rule(
             FailureKind.QUOTA,
@@ -23,6 +28,9 @@ ANTHROPIC_ERRORS = ErrorTable(
             403,
             429,
         ),
+        ACCOUNT_REFUSED,
+        NO_SUCH_MODEL,
+        *MODEL_REFUSALS,
     ),
     words=MappingProxyType(
         {

@@ -26,8 +26,9 @@ from omen.core.events import (
 from omen.core.frames import Frame
 from omen.providers.chat_completions.errors import OPENAI_ERRORS
 from omen.providers.responses.calls import CallReader
+from omen.providers.responses.whole import stream_of
 from omen.providers.shared.failures import classify_frame, truncated
-from omen.providers.shared.json import frame_object, not_the_wire_format, text_of
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
 _TEXTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]] = (
     MappingProxyType(
@@ -80,6 +81,7 @@ class ResponsesDecoder:
         "_started",
         "_texts",
         "_verbatim",
+        "_working",
     )
 
     def __init__(self, model: str, *, verbatim: bool = False) -> None:
@@ -93,12 +95,22 @@ class ResponsesDecoder:
         """Whether the vendor did something itself, which only a client of this API can see."""
         self._started = False
         self._ended = False
+        self._working: set[int] = set()
+        """The places of open items that are no message: reasoning, calls, searches."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an item is open in which the model or the server works, perhaps in silence."""
+        return bool(self._working)
 
     def feed(self, frame: Frame) -> Sequence[Event]:
         """Translate one event."""
         if self._ended or frame.data.startswith(b"[DONE]"):
             return ()
         event = frame_object(frame)
+        if event.get("object") == "response":
+            whole = [Frame(json_bytes(one)) for one in stream_of(event)]
+            return [read for one in whole for read in self.feed(one)]
         kind = text_of(event.get("type"))
         events = self._read(kind, event)
         return [WireEvent("responses", kind, frame.data), *events] if self._verbatim else events
@@ -121,6 +133,8 @@ class ResponsesDecoder:
             case "response.failed":
                 raise self._failure(event.get("response"))
             case "error":
+                raise self._failure(event)
+            case "" if event.get("error"):
                 raise self._failure(event)
         return ()
 
@@ -155,6 +169,10 @@ class ResponsesDecoder:
         if not isinstance(item, dict):
             return ()
         kind = item.get("type")
+        if done:
+            self._working.discard(_place(event))
+        elif kind != "message":
+            self._working.add(_place(event))
         self._has_own_items |= done and kind not in ("message", "reasoning")
         given = self._calls.item(_place(event), item, done=done)
         if not done or kind not in ("message", "reasoning"):

@@ -11,8 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from omen.core.chat import ChatRequest, Verbatim
-from omen.providers.chat_completions.request import effort_for, samples
-from omen.providers.chat_completions.traits import ChatTraits
+from omen.providers.chat_completions.traits import ChatTraits, effort_for, samples
 
 Json = dict[str, Any]
 _SAMPLING = ("temperature", "top_p")
@@ -45,7 +44,7 @@ def _fit_reasoning(body: Json, traits: ChatTraits) -> str | None:
     """Ask for no more reasoning than the model has; return the effort that is asked for."""
     reasoning = body.get("reasoning")
     wanted = reasoning.get("effort") if isinstance(reasoning, dict) else None
-    if not traits.effort:
+    if traits.efforts is not None and not traits.efforts:
         _drop_reasoning(body)
         return None
     effort = effort_for(wanted, traits) if isinstance(wanted, str) else None

@@ -28,8 +28,7 @@ from omen.core.chat import (
     ToolCall,
     ToolChoice,
 )
-from omen.providers.chat_completions.request import effort_for, samples
-from omen.providers.chat_completions.traits import ChatTraits
+from omen.providers.chat_completions.traits import ChatTraits, effort_for, samples
 from omen.providers.responses.passthrough import fitted, own_words
 from omen.providers.shared.failures import unsupported
 

@@ -62,6 +62,67 @@ def text_rule(kind: FailureKind, pattern: str, *statuses: int) -> TextRule:
     return TextRule(kind, re.compile(pattern, re.IGNORECASE), frozenset(statuses))
 
 
+ACCOUNT_REFUSED = text_rule(
+    FailureKind.UPSTREAM_AUTH,
+    r"(?:incorrect|invalid|expired|unknown) (?:x-)?api[ _-]?key"
+    r"|api[ _-]?key (?:is |was |has )?(?:not valid|not found|invalid|expired|revoked|disabled)"
+    r"|(?:organi[sz]ation|account|project|workspace|subscription|consumer)\b.{0,80}?"
+    r" (?:has been|have been|is|was) (?:temporarily |currently )?"
+    r"(?:disabled|deactivated|suspended|blocked|banned|closed|inactive)"
+    r"|(?:country|region|location|territory)\b.{0,40}? (?:is |are )?not (?:supported|available)"
+    r"|not available in your (?:country|region|location)",
+    400,
+    401,
+    403,
+)
+"""The gateway's own account is refused, with a 400 as well (Gemini, Anthropic, xAI). Nothing that
+the caller sent is at fault, so another candidate may help."""
+
+NO_SUCH_MODEL = text_rule(
+    FailureKind.NOT_FOUND,
+    r"\bmodels?\b.{0,200}? (?:does not exist|not exist|is not found|not found|"
+    r"has been decommissioned|has been deprecated|is not a valid model)"
+    r"|is not a valid model|(?:invalid|unknown|no such) model(?: name| id|:|$)"
+    r"|model identifier is invalid",
+    400,
+    404,
+    422,
+)
+"""The server does not have the model, and says so with a 400 (llama.cpp's router, LiteLLM, Groq,
+Mistral, DeepSeek, OpenRouter, Bedrock)."""
+MODEL_REFUSALS = (
+    # What the caller wants is fine, only not here: another candidate can do it.
+    text_rule(
+        FailureKind.UNSUPPORTED,
+        r"(?:does|do|did) not support|not supported|unsupported (?:parameter|value|field|model)"
+        r"|is unsupported|only support(?:s|ed)|cannot both be specified|(?:is|are) deprecated for"
+        r"|(?:incompatible|unrecognized) request argument|unknown (?:parameter|variant|field)"
+        r"|extra_forbidden"
+        r"|extra (?:inputs|fields) (?:are )?not permitted|max_tokens is too large"
+        r"|supports at most|maximum allowed number of output tokens|must be verified"
+        r"|no endpoints found that support|not (?:available|enabled) for (?:this|the) model"
+        r"|failed to (?:parse|initialize|compile)[\w ]* (?:grammar|template|schema|samplers)",
+        400,
+        404,
+        422,
+        500,
+        501,
+    ),
+)
+"""A model, or a server, that refuses one part of a request in words.
+
+**Source.** The errors of OpenAI, Azure, Anthropic, xAI, Groq, Mistral, vLLM and llama.cpp, which
+answers some of them with a 500 or a 501, read 2026-11-30."""
+TOO_LONG = (
+    r"maximum (?:context|prompt|sequence|input) length|context (?:window|length|size|limit)"
+    r"|prompt is too long|(?:input|prompt) (?:is )?too (?:long|large)|too many (?:input )?tokens"
+    r"|input token count|reduce the length of (?:the|your) (?:messages|prompt|input)"
+    r"|too large to process|longer than the (?:model|maximum)"
+    r"|exceeds? the (?:available|maximum) (?:context|number of tokens)"
+)
+"""A prompt that does not fit, in the words of many servers."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
     """One dialect's table. A variant of it is another table.

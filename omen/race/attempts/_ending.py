@@ -43,8 +43,9 @@ def _reason(
         return "lost", "lost", winner.committed_at
     if race.client_left_at is not None:
         return "client_cancelled", "client_left", race.client_left_at
-    if now >= plan.total_deadline:
-        return "timed_out", "total_timeout", plan.total_deadline
+    deadline = plan.answer_deadline if winner is None else plan.total_deadline
+    if now >= deadline:
+        return "timed_out", "total_timeout", deadline
     undecided = winner is None or (is_shared and record.committed_at is None)
     if undecided and now >= plan.commit_deadline:
         return "timed_out", "max_latency", plan.commit_deadline

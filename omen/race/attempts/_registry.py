@@ -65,7 +65,7 @@ class AttemptRegistry:
             self._deny(await reserve(race, candidate, role), race, candidate, role)
         for admission in self._admissions:
             self._deny(admission(race, candidate, role), race, candidate, role)
-        if race.plan.is_extra(role):
+        if role != "primary" and race.plan.is_extra(role):
             for admission in self._extra_admissions:
                 self._deny(admission(race, candidate, role), race, candidate, role)
 
@@ -80,7 +80,7 @@ class AttemptRegistry:
         record.outcome, record.denied = "denied", denial.reason
         race.attempts.append(record)
         self.notify("denied", race, record)
-        raise AttemptDenied(denial.reason, failover=denial.failover)
+        raise AttemptDenied(denial.reason, failover=denial.failover, retryable=denial.retryable)
 
     @contextmanager
     def recorded(
@@ -97,6 +97,8 @@ class AttemptRegistry:
             record.cut_at = trio.current_time()
             raise
         except UpstreamFailure as failure:
+            # Here, because every failure passes here, also one that the strategy's gate raises.
+            failure.failover = failure.kind in race.plan.failover_on
             record.failure = failure.without_traceback()
             record.outcome = "timed_out" if failure.kind is FailureKind.TIMEOUT else "failed"
             raise

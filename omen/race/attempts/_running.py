@@ -40,7 +40,9 @@ from omen.core.records import AttemptRecord
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder
 from omen.race.attempts._faults import unreadable
+from omen.race.attempts._halves import HalfJoiner
 from omen.race.attempts._patience import Patience
+from omen.race.attempts._work import AnnouncedWork
 from omen.wire.framing import FrameReader
 from omen.wire.upstream import UpstreamResponse
 
@@ -63,12 +65,16 @@ class RunningAttempt:
         meter: UsefulMeter,
         on_commit: Callable[..., None],
         on_moment: Callable[[Literal["progressed", "useful"]], None],
+        is_only_candidate: bool = False,
     ) -> None:
         self._record = record
         self._response = response
         self._reader = reader
         self._decoder = decoder
+        self._joiner = HalfJoiner()
         self._patience = patience
+        self._work = AnnouncedWork(decoder)
+        self._is_only_candidate = is_only_candidate
         self._meter = meter
         self._on_commit = on_commit
         self._on_moment = on_moment
@@ -111,13 +117,28 @@ class RunningAttempt:
                 raise self._failure
             try:
                 # `_decode` appends, so that the events before a failure are still there after it.
-                self._decode(await self._read(), events)
+                data = await self._read()
+                self._decode(data, events)
+                self._note_work(data, events)
             except UpstreamFailure as failure:
                 if not self._is_whole(events):
                     self._keep_or_raise(failure, events)
         # After `_keep_or_raise`: events of an attempt that fails here are not recorded as progress.
         self._record_events(events)
         return events
+
+    def _note_work(self, data: bytes, events: Sequence[Event]) -> None:
+        """Tell the timeouts whether the upstream works, before the next read.
+
+        A comment before the first token says that the request waits in a queue (DeepSeek,
+        OpenRouter). With another candidate in the plan it is no reason to wait. Without one giving
+        up helps nobody, and a client that asks the provider directly waits as well.
+        """
+        self._work.take(events)
+        self._patience.set_working(self._work.is_going_on)
+        is_queued = self._is_only_candidate and self._record.first_token_at is None
+        if is_queued and data.lstrip()[:1] == b":":
+            self._patience.extend()
 
     async def _read(self) -> bytes:
         with self._patience.spend():
@@ -126,7 +147,7 @@ class RunningAttempt:
     def _decode(self, data: bytes, events: list[Event]) -> None:
         try:
             for frame in self._reader.feed(data) if data else self._reader.end():
-                events += self._decoder.feed(frame)
+                events += self._joiner.join(self._decoder.feed(frame))
         except UpstreamFailure:
             raise
         except Exception as error:
@@ -137,7 +158,7 @@ class RunningAttempt:
     def _end(self) -> Sequence[Event]:
         """Return the events that the decoder makes of the end of the stream."""
         try:
-            return self._decoder.end()
+            return self._joiner.join(self._decoder.end())
         except UpstreamFailure:
             raise
         except Exception as error:

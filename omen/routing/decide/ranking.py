@@ -113,8 +113,12 @@ class Ranking:
 
         Return None if the caller may use no candidate of this name.
         """
-        allows = _allowed_by(hints, caller)
-        usable = [candidate for candidate in self.names.find(name) if allows(candidate)]
+        usable = [
+            candidate
+            for candidate in self.names.find(name)
+            if (hints.providers is None or candidate.provider in hints.providers)
+            and caller.may_use(candidate.provider, candidate.model)
+        ]
         assessments = _by_endpoint(self._assess(usable, NO_NEEDS, hints))
         return next((item.candidate for item in assessments), None)
 
@@ -123,10 +127,17 @@ class Ranking:
     ) -> Sequence[Group]:
         # In two steps, because the errors differ: 404 if no provider of the hints serves the
         # model, 403 if one does and only the key forbids it.
-        listed = _only(groups, _allowed_by(hints, ANYBODY))
+        providers = hints.providers
+        listed = groups
+        if providers is not None:
+            listed = _only(groups, lambda candidate: candidate.provider in providers)
         if not any(group.candidates for group in listed):
-            raise _not_found(model, hints.providers)
-        permitted = _only(listed, _allowed_by(hints, caller))
+            raise _not_found(model, providers)
+        if not caller.models:
+            return listed
+        permitted = _only(
+            listed, lambda candidate: caller.may_use(candidate.provider, candidate.model)
+        )
         if not any(group.candidates for group in permitted):
             raise RequestError(
                 f"this key may not use the model {quoted(model)}",
@@ -141,14 +152,6 @@ class Ranking:
     ) -> Sequence[Assessment]:
         weights = hints.priority_weights
         return [self.assessor.assess(candidate, needs, weights) for candidate in candidates]
-
-
-def _allowed_by(hints: RaceHints, caller: Caller) -> _Allows:
-    """Return a test for candidates: the hints list the provider, the key may use the model."""
-    providers = hints.providers
-    return lambda c: (
-        (providers is None or c.provider in providers) and (caller.may_use(c.provider, c.model))
-    )
 
 
 def _only(groups: Sequence[Group], allows: _Allows) -> Sequence[Group]:

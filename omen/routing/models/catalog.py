@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from omen.core.candidates import PLAIN, Candidate, Endpoint, Quirks
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.routing.models.cards import Cards
+
+MAX_REMEMBERED = 256
+"""The number of models whose candidates a provider remembers. Callers choose the names."""
+MAX_REMEMBERED_NAME = 200
+"""The longest name that is remembered, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +28,27 @@ class CatalogProvider:
     endpoints: tuple[Endpoint, ...]
     models: tuple[str, ...] = ()
     domain: str = ""
-    timeout: float = 600.0
+    timeout: float = inf
     first_token_timeout: float = 60.0
     stall_timeout: float = 60.0
+    working_timeout: float = 600.0
+    waits_for_thinking: bool = True
+    """Whether a model that thinks has the working timeout until its first token."""
     cards: Cards | None = None
     quirks: Quirks = PLAIN
     default_tag: str = ""
     """The tag that a model's name without a tag stands for, where names have tags."""
     discovered: dict[str, Mapping[str, ModelCard]] = field(default_factory=dict, compare=False)
-    """The models that probes discovered, by the URL of the endpoint that has them. Probes add to
-    it while the gateway serves."""
+    """The models that probes discovered, by the URL of the endpoint that has them. Only `discover`
+    changes it."""
+    _remembered: dict[str, tuple[Candidate, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def discover(self, base_url: str, cards: Mapping[str, ModelCard]) -> None:
+        """Replace the models of an endpoint, while the gateway serves."""
+        self.discovered[base_url] = cards
+        self._remembered.clear()
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -78,8 +95,28 @@ class CatalogProvider:
         )
         return eligible or self.endpoints
 
+    def _first_token_timeout(self, card: ModelCard) -> float:
+        """Return the timeout of a model's first token; a model that thinks may think in silence."""
+        if self.waits_for_thinking and "reasoning" in (card.abilities or ()):
+            return max(self.first_token_timeout, self.working_timeout)
+        return self.first_token_timeout
+
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """Return one candidate per endpoint, in the configured order."""
+        """Return one candidate per endpoint, in the configured order.
+
+        They are remembered, because every request asks for them and they seldom change.
+        """
+        remembered = self._remembered.get(model)
+        if remembered is not None:
+            return remembered
+        candidates = self._make_candidates(model)
+        if len(model) <= MAX_REMEMBERED_NAME:
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[model] = candidates
+        return candidates
+
+    def _make_candidates(self, model: str) -> tuple[Candidate, ...]:
         base_model = model if self.cards is None else self.cards.base_model(model)
         card = self.card(model)
         return tuple(
@@ -90,8 +127,9 @@ class CatalogProvider:
                 endpoint=endpoint,
                 domain=self.domain or self.name,
                 timeout=self.timeout,
-                first_token_timeout=self.first_token_timeout,
+                first_token_timeout=self._first_token_timeout(card),
                 stall_timeout=self.stall_timeout,
+                working_timeout=self.working_timeout,
                 base_model=base_model,
                 card=card,
                 quirks=self.quirks,
@@ -112,8 +150,9 @@ class Catalog:
             before = self._providers.get(provider.name)
             if before is not None and before.kind == provider.kind:
                 urls = {endpoint.base_url for endpoint in provider.endpoints}
-                discovered = before.discovered.items()
-                provider.discovered.update({url: cards for url, cards in discovered if url in urls})
+                for url, cards in before.discovered.items():
+                    if url in urls:
+                        provider.discover(url, cards)
         self._providers = {provider.name: provider for provider in providers}
 
     def __contains__(self, name: object) -> bool:

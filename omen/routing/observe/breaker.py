@@ -1,13 +1,13 @@
-"""The circuit breaker of one endpoint, fed by attempts and by probes. No I/O, no clock of its own.
+"""The circuit breaker of what may fail: an endpoint, or one model there. No I/O, no clock.
 
 A failed attempt counts if the failure is the upstream's fault. Several in a row open the breaker;
-some kinds (a refused key) open it at once. A failed probe opens it at once, too, because a probe
-tests nothing but the endpoint.
+of the kinds that the next request would meet again (a refused key) two are enough, one of which may
+be a caller's own doing (a 403 for its content).
 
-While the breaker is open the endpoint is *down*. After a pause, which doubles with each opening in
-a row, the endpoint is *recovering*, and the first successful attempt closes the breaker. A
-successful probe closes the breaker if a probe has failed since it opened. If only attempts have
-failed, it just ends the pause: a server can list its models and still fail to answer.
+While the breaker is open its subject is *down*. After a pause, which doubles with each opening in a
+row, it is *recovering*, and the first successful attempt closes the breaker. A successful probe
+closes the breaker if a probe has failed since it opened. If only attempts have failed, it just ends
+the pause: a server can list its models and still fail to answer.
 
 A client's fault does not count: a bad request would have got no answer anywhere. A rate limit does
 not count either; it only sets a pause.
@@ -16,7 +16,7 @@ not count either; it only sets a pause.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
@@ -25,12 +25,11 @@ from omen.core.errors import FailureKind, UpstreamFailure
 State = Literal["unknown", "healthy", "recovering", "down"]
 
 FAILURES_IN_A_ROW = 3
+LASTING_IN_A_ROW = 2
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 300.0
 DEFAULT_COOLING = 2.0
-"""Seconds for which an endpoint ranks last after a rate limit without a `Retry-After`."""
-MISSING_SECONDS = 60.0
-"""Seconds for which a model that an endpoint did not have ranks last there."""
+"""Seconds for which a model ranks last after a rate limit without a `Retry-After`."""
 
 _K = FailureKind
 UPSTREAM_FAULTS = frozenset(
@@ -38,7 +37,7 @@ UPSTREAM_FAULTS = frozenset(
 )
 """Kinds that open the breaker after `FAILURES_IN_A_ROW` of them."""
 LASTING_FAULTS = frozenset({_K.UPSTREAM_AUTH, _K.UPSTREAM_MISCONFIGURED, _K.QUOTA})
-"""Kinds that open the breaker at once, because the next request would fail in the same way."""
+"""Kinds that open the breaker after `LASTING_IN_A_ROW`: the next request would fail alike."""
 CLIENT_FAULTS = frozenset({_K.INVALID_REQUEST, _K.CONTEXT_LENGTH, _K.TOO_LARGE, _K.CONTENT_FILTER})
 """Kinds that the request has caused. They say nothing about the upstream."""
 
@@ -54,14 +53,20 @@ HINTS: Mapping[FailureKind, str] = MappingProxyType(
         _K.TRUNCATED: "its answers break off: look at its log, and at proxies in between",
         _K.PROTOCOL: "another server than the configured one seems to answer: check its base URL",
         _K.NOT_FOUND: "check its base URL and the names of its models",
+        _K.RATE_LIMIT: "it asks for fewer requests: wait, or raise its limits",
     }
 )
 """What an operator can do about each kind of failure."""
 
 
+def hint_of(failure: UpstreamFailure) -> str:
+    """Return what an operator can do about a failure."""
+    return failure.hint or HINTS.get(failure.kind, "see its log")
+
+
 @dataclass(slots=True)
 class Breaker:
-    """The circuit breaker of one endpoint. Times are on trio's clock; the caller passes `now`."""
+    """One circuit breaker. Times are on trio's clock; the caller passes `now`."""
 
     failures: int = 0
     """Failures in a row."""
@@ -78,46 +83,48 @@ class Breaker:
     """How often it opened without a success in between."""
     _by_probe: bool = False
     """Whether a probe has failed since the breaker opened."""
-    _missing: dict[str, float] = field(default_factory=dict)
-    """For each missing model, the time until which it counts as missing."""
 
     def state(self, now: float) -> State:
-        """Return the endpoint's state."""
+        """Return the subject's state."""
         if self._retry_at is not None:
             return "down" if now < self._retry_at else "recovering"
         return "unknown" if self.last_success_at is None else "healthy"
 
-    def is_missing(self, model: str, now: float) -> bool:
-        """Return whether the endpoint lately did not have a model."""
-        return self._missing.get(model, 0.0) > now
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the latest attempt failed in a way that the next one would meet again."""
+        failure = self.last_failure
+        return self.failures > 0 and failure is not None and failure.kind in LASTING_FAULTS
 
-    def succeed(self, now: float, model: str | None = None) -> None:
+    @property
+    def fails_slowly(self) -> bool:
+        """Whether a trial of it would cost a request its time, not just an attempt."""
+        return self.last_failure is not None and self.last_failure.kind is _K.TIMEOUT
+
+    def succeed(self, now: float) -> None:
         """Record an attempt that got its whole answer, and close the breaker."""
-        self._missing.pop(model or "", None)
         if self._retry_at is not None or self.last_success_at is None:
             self.since = now
         self.failures, self._opened, self._retry_at, self._by_probe = 0, 0, None, False
         self.last_success_at = now
 
-    def fail(self, failure: UpstreamFailure, now: float, model: str = "") -> None:
+    def fail(self, failure: UpstreamFailure, now: float) -> None:
         """Record a failed attempt."""
         kind = failure.kind
-        if kind in CLIENT_FAULTS:
-            # The endpoint has the model, or it would have answered 404. This is no success: we do
-            # not know whether a good request would have been answered, and a caller's bad requests
-            # must not reset the count of failed good ones.
-            self._missing.pop(model, None)
-        elif kind is _K.NOT_FOUND:
-            self._missing[model] = now + MISSING_SECONDS
-        elif kind is _K.RATE_LIMIT:
+        if kind is _K.RATE_LIMIT:
             # A 429 without `Retry-After` must not shorten the pause that an earlier 429 has set.
             pause = failure.retry_after or DEFAULT_COOLING
             self.cooling_until = max(self.cooling_until, now + pause)
         elif kind in UPSTREAM_FAULTS or kind in LASTING_FAULTS:
             self._count(failure, now)
-            is_lasting = kind in LASTING_FAULTS
-            if is_lasting or self.failures >= FAILURES_IN_A_ROW or self._retry_at is not None:
+            enough = LASTING_IN_A_ROW if kind in LASTING_FAULTS else FAILURES_IN_A_ROW
+            if self.failures >= enough or self._retry_at is not None:
                 self._open(now, by_probe=False)
+
+    def condemn(self, failure: UpstreamFailure, now: float) -> None:
+        """Record a failed attempt and open at once, because other evidence agrees with it."""
+        self._count(failure, now)
+        self._open(now, by_probe=False)
 
     def probed(self, failure: UpstreamFailure | None, now: float) -> None:
         """Record a probe, which succeeded if `failure` is None."""
@@ -130,6 +137,11 @@ class Breaker:
             # Listing models is not answering a chat, so the failures in a row are not reset.
             self.last_success_at = now
         else:
+            self.end_pause(now)
+
+    def end_pause(self, now: float) -> None:
+        """Let the next attempt show whether it answers again."""
+        if self._retry_at is not None:
             self._retry_at = min(self._retry_at, now)
 
     def _count(self, failure: UpstreamFailure, now: float) -> None:

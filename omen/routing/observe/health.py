@@ -6,10 +6,9 @@ that its client or a deadline of OMEN's own cut off, counts neither as a success
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 
 import trio
 
@@ -17,63 +16,13 @@ from omen.core.candidates import Candidate, Rank
 from omen.core.errors import UpstreamFailure
 from omen.core.plan import Role
 from omen.core.records import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord
-from omen.routing.observe.breaker import HINTS, Breaker, State
-
-logger = logging.getLogger(__name__)
+from omen.routing.observe.breaker import State
+from omen.routing.observe.endpoint import EndpointHealth
 
 _ORDER: tuple[State, ...] = ("down", "recovering", "unknown", "healthy")
 """From the worst to the best."""
-_RANKS: dict[State, Rank] = {
-    "healthy": Rank.READY,
-    "unknown": Rank.READY,
-    "recovering": Rank.DOUBTFUL,
-    "down": Rank.DOWN,
-}
 _FRESH_SECONDS = 5.0
 """For how long a success here overrides another replica's report that the endpoint is down."""
-
-
-@dataclass(slots=True)
-class EndpointHealth:
-    """The health of one endpoint. `url` is its base URL."""
-
-    provider: str
-    url: str
-    breaker: Breaker = field(default_factory=Breaker)
-    live: int = 0
-    """The number of attempts that run there now, of every kind."""
-    probe_seconds: float | None = None
-    """The duration of the last successful probe, in seconds."""
-    _logged: State = "unknown"
-
-    @property
-    def state(self) -> State:
-        """The state of the endpoint now."""
-        return self.breaker.state(trio.current_time())
-
-    @property
-    def hint(self) -> str | None:
-        """What an operator can do about its failure; None while the endpoint is not failing."""
-        failure = self.breaker.last_failure
-        return HINTS.get(failure.kind) if failure and self.state in ("down", "recovering") else None
-
-    def log_change(self) -> None:
-        """Log that the endpoint went down or came up again, once per change."""
-        state = self.state
-        if state == "down" and self._logged != "down" and self.breaker.last_failure is not None:
-            failure = self.breaker.last_failure
-            logger.warning(
-                "provider %s is down at %s: %s (%s); %s",
-                self.provider,
-                self.url,
-                _describe(failure),
-                failure.kind.value,
-                HINTS.get(failure.kind, "see its log"),
-            )
-            self._logged = "down"
-        elif state == "healthy" and self._logged == "down":
-            logger.warning("provider %s is up again at %s", self.provider, self.url)
-            self._logged = "healthy"
 
 
 class Health:
@@ -81,22 +30,34 @@ class Health:
 
     moments = frozenset({"started", "ended"})
 
-    def __init__(self, endpoints: Iterable[tuple[str, str]]) -> None:
-        self._endpoints = {key: EndpointHealth(*key) for key in endpoints}
+    def __init__(
+        self,
+        endpoints: Iterable[tuple[str, str]],
+        listed: Callable[[str], Collection[str]] = lambda provider: (),
+    ) -> None:
+        self._listed = listed
+        self._endpoints: dict[tuple[str, str], EndpointHealth] = {}
         self._live: Counter[tuple[str, str]] = Counter()
+        self._chats: Counter[tuple[str, str, str]] = Counter()
+        """The chats that run now, by provider, URL and model."""
         self._down_elsewhere: frozenset[tuple[str, str]] = frozenset()
+        self.replace(endpoints)
 
     def replace(self, endpoints: Iterable[tuple[str, str]]) -> None:
         """Replace the endpoints. An endpoint that remains keeps its state."""
         before = self._endpoints
-        self._endpoints = {key: before.get(key) or EndpointHealth(*key) for key in endpoints}
+        self._endpoints = {
+            (provider, url): before.get((provider, url))
+            or EndpointHealth(provider, url, partial(self._listed, provider))
+            for provider, url in endpoints
+        }
         for endpoint in self:
             # A reload may remove an endpoint and a later one add it again, while attempts that
             # started before the first reload still run there.
             endpoint.live = self._live[endpoint.provider, endpoint.url]
 
     def __repr__(self) -> str:
-        failures = ", ".join(f"{e.provider}: {e.breaker.failures} failures in a row" for e in self)
+        failures = ", ".join(f"{e.provider}: {e.failures} failures in a row" for e in self)
         return f"<Health {failures}>"
 
     def __iter__(self) -> Iterator[EndpointHealth]:
@@ -111,21 +72,26 @@ class Health:
         return max((e.state for e in self.of(provider)), key=_ORDER.index, default="unknown")
 
     def state_at(self, candidate: Candidate) -> State:
-        """Return the state of a candidate's own endpoint."""
+        """Return the state of a candidate's model at its own endpoint."""
         endpoint = self._find(candidate)
-        return "unknown" if endpoint is None else endpoint.state
+        if endpoint is None:
+            return "unknown"
+        now = trio.current_time()
+        host, model = endpoint.host.state(now), endpoint.models.get(candidate.model)
+        if model is None or model.breaker.state(now) == "unknown":
+            return host
+        return min(
+            model.breaker.state(now), "healthy" if host == "unknown" else host, key=_ORDER.index
+        )
 
     def rank(self, candidate: Candidate) -> Rank:
-        """Return the rank of a candidate by the health of its endpoint alone."""
+        """Return the rank of a candidate by the health of its model at its endpoint alone."""
         endpoint = self._find(candidate)
         if endpoint is None:
             return Rank.READY
         now = trio.current_time()
-        rank = _RANKS[endpoint.breaker.state(now)]
-        if endpoint.breaker.is_missing(candidate.model, now):
-            rank = max(rank, Rank.MISSING)
-        if endpoint.breaker.cooling_until > now:
-            rank = max(rank, Rank.WAITING)
+        chats = self._chats[(*_key(candidate), candidate.model)]
+        rank = endpoint.rank(candidate.model, chats, now)
         if self._is_down_elsewhere(endpoint, now):
             rank = max(rank, Rank.DOUBTFUL)
         return rank
@@ -150,15 +116,15 @@ class Health:
         """
         if (endpoint.provider, endpoint.url) not in self._down_elsewhere:
             return False
-        success_at = endpoint.breaker.last_success_at
+        success_at = endpoint.host.last_success_at
         return success_at is None or now - success_at > _FRESH_SECONDS
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Observe an attempt. Every attempt counts for the load, only chats for the health."""
         if moment == "started":
-            self._count(attempt.candidate, +1)
+            self._count(attempt, +1)
         elif moment == "ended":
-            self._count(attempt.candidate, -1)
+            self._count(attempt, -1)
             endpoint = self._find(attempt.candidate)
             if endpoint is not None and attempt.role not in NO_CHAT:
                 self._judge(endpoint, attempt)
@@ -179,18 +145,19 @@ class Health:
 
     def _is_refusing(self, candidate: Candidate) -> bool:
         """Return whether a candidate is down, pauses after a rate limit, or lacks the model."""
-        endpoint, now = self._find(candidate), trio.current_time()
-        return endpoint is not None and (
-            endpoint.breaker.state(now) == "down"
-            or endpoint.breaker.cooling_until > now
-            or endpoint.breaker.is_missing(candidate.model, now)
-        )
+        endpoint = self._find(candidate)
+        return endpoint is not None and endpoint.is_refusing(candidate.model, trio.current_time())
 
-    def _count(self, candidate: Candidate, change: int) -> None:
-        key = candidate.provider, candidate.endpoint.base_url
+    def _count(self, attempt: AttemptRecord, change: int) -> None:
+        key = _key(attempt.candidate)
         self._live[key] += change
         if not self._live[key]:
             del self._live[key]
+        if attempt.role not in NO_CHAT:
+            chats = *key, attempt.candidate.model
+            self._chats[chats] += change
+            if not self._chats[chats]:
+                del self._chats[chats]
         if key in self._endpoints:
             self._endpoints[key].live = self._live[key]
 
@@ -202,22 +169,25 @@ class Health:
         if endpoint is not None:
             if failure is None:
                 endpoint.probe_seconds = seconds
-            endpoint.breaker.probed(failure, trio.current_time())
+            endpoint.probed(failure, trio.current_time())
             endpoint.log_change()
+
+    def wants_probe(self, provider: str, url: str) -> bool:
+        """Return whether a probe of an endpoint may soon show that it is back."""
+        endpoint = self._endpoints.get((provider, url))
+        return endpoint is not None and endpoint.wants_probe
 
     def _judge(self, endpoint: EndpointHealth, attempt: AttemptRecord) -> None:
         now, model = trio.current_time(), attempt.candidate.model
         if attempt.failure is not None:
-            endpoint.breaker.fail(attempt.failure, now, model)
+            endpoint.fail(attempt.failure, model, now)
         elif attempt.complete:
-            endpoint.breaker.succeed(now, model)
-        endpoint.log_change()
+            endpoint.succeed(model, now)
+        endpoint.log_change(model)
 
     def _find(self, candidate: Candidate) -> EndpointHealth | None:
-        return self._endpoints.get((candidate.provider, candidate.endpoint.base_url))
+        return self._endpoints.get(_key(candidate))
 
 
-def _describe(failure: UpstreamFailure) -> str:
-    """Describe a failure in OMEN's words: an upstream's may contain a key or part of a prompt."""
-    status = failure.upstream_status
-    return f"it answered with status {status}" if status else "it gave no usable answer"
+def _key(candidate: Candidate) -> tuple[str, str]:
+    return candidate.provider, candidate.endpoint.base_url

@@ -23,6 +23,11 @@ from omen.wire.upstream import open_response
 _NO_SUCH_LIST = frozenset({404, 405, 501})
 """Statuses of a server that has no list of models. Such an answer still shows that it runs."""
 _MAX_BYTES = 16 * 1024 * 1024
+RETURN_SECONDS = 1.0
+"""Seconds between two probes of a target that is down, so that its return is soon known."""
+QUICK_PROBES = 60
+LATER_RETURN_SECONDS = 5.0
+"""Seconds between them after the first `QUICK_PROBES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Report(Protocol):
 
     def probed(self, target: Target, failure: UpstreamFailure | None, seconds: float) -> None:
         """Record a finished probe. It succeeded if `failure` is None, and took `seconds`."""
+        ...
+
+    def wants_probe(self, target: Target) -> bool:
+        """Return whether a probe may soon show that the target is back."""
         ...
 
     def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
@@ -86,6 +95,7 @@ async def _keep_probing(
     within: float,
 ) -> None:
     known: dict[str, ModelCard] = {}
+    quick = 0
     while True:
         began = trio.current_time()
         names, failure = await _probe(transport, target, within)
@@ -98,7 +108,24 @@ async def _keep_probing(
                 selected = list(filter(target.wants, names))
                 await _describe_new(transport, target, selected, known, within)
                 report.found(target, _cards(names, known))
-        await trio.sleep_until(began + interval)
+        was_quick = await _sleep_until_due(target, report, began, interval, quick)
+        quick = quick + 1 if was_quick else 0
+
+
+async def _sleep_until_due(
+    target: Target, report: Report, began: float, interval: float, quick: int
+) -> bool:
+    """Wait `interval`, or less while a probe may show a return; return whether it was less.
+
+    `quick`: how many probes in a row were quick ones. After a minute they are rarer, because the
+    upstream is no more likely to be back than before.
+    """
+    pause = RETURN_SECONDS if quick < QUICK_PROBES else LATER_RETURN_SECONDS
+    while trio.current_time() < began + interval:
+        await trio.sleep_until(min(trio.current_time() + pause, began + interval))
+        if report.wants_probe(target):
+            return True
+    return False
 
 
 async def _probe(

@@ -1,18 +1,21 @@
 """Who takes the place of a failed or denied attempt: the policy that the field asks. No I/O.
 
-`Untried` are the candidates of a plan without an attempt. `Retries` says whether a candidate that
-failed is repeated: only if no other candidate is left (the field checks that), and only if its
-failure is of a temporary kind.
+`Untried` are the candidates of a plan without an attempt. After a prompt that was too long for one
+candidate, those that are known to read no more than it are not tried.
+
+`Retries` says which of the failed candidates is repeated, and when: only if no other candidate is
+left (the field checks that), and only if its failure is of a temporary kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from math import inf
 
 import trio
 
 from omen.core.candidates import Candidate
-from omen.core.errors import UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.plan import Plan
 from omen_strategies.kit.entrant import Entrant
 
@@ -47,13 +50,26 @@ class Untried:
             self._left.remove(chosen)
         return chosen
 
+    def drop_unable(self, failed: Candidate, failure: UpstreamFailure) -> None:
+        """Remove the candidates that must fail as `failed` did: the prompt is too long for them.
+
+        The window that the upstream states precedes the one on the card: a server may have been
+        started with less than its model can read. A candidate of unknown window stays.
+        """
+        if failure.kind is not FailureKind.CONTEXT_LENGTH:
+            return
+        window = failure.window or _window(failed)
+        if window is not None:
+            self._left = [c for c in self._left if (_window(c) or inf) > window]
+
     def put_back(self, candidate: Candidate) -> None:
         """Put a candidate that was taken but not started back to its place in the plan's order."""
         self._left = [c for c in self._plan.candidates if c in self._left or c == candidate]
 
 
 FIRST_PAUSE = 0.25
-"""Seconds before a repeated attempt, if the upstream sent no `Retry-After`."""
+"""Seconds before a repeated attempt, if the upstream sent no `Retry-After`. The vendors' own SDKs
+wait at least 0.375 s, so a caller gets its answer no later than without OMEN."""
 LONGEST_PAUSE = 5.0
 """Seconds. If the upstream asks for a longer pause there is no retry: the caller gets the error and
 decides whether to wait."""
@@ -63,16 +79,31 @@ class Retries:
     """The retries of one run of a plan, at most `count` in total."""
 
     def __init__(self, plan: Plan, count: int) -> None:
-        self._plan = plan
+        self._latest_start = min(plan.commit_deadline, plan.answer_deadline)
         self._left = count
+        self._ready_at: dict[Candidate, float] = {}
 
-    def grant(self, failure: UpstreamFailure) -> float | None:
-        """Return the pause before a retry, in seconds, and count the retry; None denies it."""
-        if not self._left or not failure.retryable:
-            return None
+    def add(self, failed: Candidate, failure: UpstreamFailure) -> None:
+        """Take a failure, from which on the upstream's pause runs."""
+        self._ready_at.pop(failed, None)
         pause = FIRST_PAUSE if failure.retry_after is None else failure.retry_after
-        # A retry that would start at the commit deadline or after it could not commit any more.
-        if pause > LONGEST_PAUSE or trio.current_time() + pause >= self._plan.commit_deadline:
+        if failure.retryable and pause <= LONGEST_PAUSE:
+            self._ready_at[failed] = trio.current_time() + pause
+
+    def take(self) -> tuple[Candidate, float] | None:
+        """Return the candidate to repeat and when it may start, and count the retry; None denies.
+
+        Of several candidates it is the one that may start first.
+        """
+        if not self._left or not self._ready_at:
+            return None
+        candidate, ready_at = min(self._ready_at.items(), key=lambda item: item[1])
+        # A retry that would start at a deadline or after it could not commit any more.
+        if ready_at >= self._latest_start:
             return None
         self._left -= 1
-        return pause
+        return candidate, ready_at
+
+
+def _window(candidate: Candidate) -> int | None:
+    return candidate.card.max_input or candidate.card.context

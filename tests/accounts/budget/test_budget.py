@@ -203,6 +203,8 @@ class TestMonthShare:
 class SlowMonths:
     """A month's budget whose store takes a while, as a remote one does."""
 
+    limit_usd = Decimal(1)
+
     def __init__(self) -> None:
         self.raised: list[Decimal] = []
 

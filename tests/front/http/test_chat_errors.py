@@ -34,7 +34,7 @@ def failure(kind: FailureKind, **facts: Any) -> UpstreamFailure:
 
 
 def all_failed(*failures: UpstreamFailure) -> AllAttemptsFailed:
-    who = [ALPHA, BETA]
+    who = [ALPHA, BETA, ALPHA]
     return AllAttemptsFailed(
         [FailedAttempt(w, failed) for w, failed in zip(who, failures, strict=False)]
     )
@@ -60,14 +60,15 @@ CASES: list[tuple[OmenError, tuple[int, str, str, str | None, str | None]]] = [
     (failure(FailureKind.QUOTA), (429, "upstream_error", "quota", "2", None)),
     (BUSY, (503, "upstream_error", "overloaded", "2", None)),
     (BUSY_LONG, (503, "upstream_error", "overloaded", "120", None)),
-    (all_failed(RATE), (429, "upstream_error", "rate_limit", "8", "false")),
-    (all_failed(LATE, RATE), (429, "upstream_error", "rate_limit", "8", "false")),
-    (all_failed(BUSY, LATE), (503, "upstream_error", "overloaded", "2", "false")),
-    (all_failed(RATE, TOO_LONG), (400, "invalid_request_error", "context_length", None, "false")),
-    (NO_TOKEN, (504, "timeout_error", "max_latency_exceeded", None, "false")),
+    (all_failed(RATE), (429, "upstream_error", "rate_limit", "8", None)),
+    (all_failed(LATE, RATE), (429, "upstream_error", "rate_limit", "8", None)),
+    (all_failed(BUSY, LATE, BUSY), (503, "upstream_error", "overloaded", "2", "false")),
+    (all_failed(RATE, TOO_LONG), (429, "upstream_error", "rate_limit", "8", None)),
+    (all_failed(TOO_LONG), (400, "invalid_request_error", "context_length", None, "false")),
+    (NO_TOKEN, (504, "timeout_error", "max_latency_exceeded", None, None)),
     (
         TotalTimeoutExceeded("time is up"),
-        (504, "timeout_error", "total_timeout_exceeded", None, "false"),
+        (504, "timeout_error", "total_timeout_exceeded", None, None),
     ),
 ]
 

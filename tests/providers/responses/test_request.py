@@ -243,4 +243,4 @@ def read_item(item: dict[str, Any]) -> Message:
 
 def test_a_family_is_known_by_its_whole_name() -> None:
     assert openai_traits("gpt-5.40").api == "chat"
-    assert openai_traits("my-gpt-5.4").token_limit == "max_tokens"
+    assert openai_traits("my-gpt-5.4").token_limit is None

@@ -17,7 +17,7 @@ from omen.race.attempts import Attempts
 
 CANDIDATE = Candidate(
     "p", "openai", "m", Endpoint("http://p.invalid/v1"), "p",
-    timeout=100.0, first_token_timeout=5.0, stall_timeout=2.0,
+    timeout=100.0, first_token_timeout=5.0, stall_timeout=2.0, working_timeout=30.0,
 )  # fmt: skip
 REQUEST = ChatRequest(messages=(Message("user", (TextPart("secret prompt"),)),))
 SSE = {"content-type": "text/event-stream; charset=utf-8"}
@@ -88,17 +88,20 @@ class Scripted(httpx.AsyncBaseTransport):
 class Opened:
     """An `Attempts` over one transport, one race, and the moments that its observer received."""
 
-    def __init__(self, transport: Scripted, plan: Plan | None = None) -> None:
+    def __init__(
+        self, transport: Scripted, plan: Plan | None = None, candidate: Candidate = CANDIDATE
+    ) -> None:
         self.transport = transport
+        self.candidate = candidate
         self.heard: list[Moment] = []
-        self.race = RaceRecord("r", plan or Plan("s", (CANDIDATE,)), trio.current_time())
+        self.race = RaceRecord("r", plan or Plan("s", (candidate,)), trio.current_time())
         self.attempts = Attempts(transport, KINDS, [self._observe])
 
     def _observe(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         self.heard.append(moment)
 
     def open(self) -> AbstractAsyncContextManager[Attempt]:
-        return self.attempts.opener(self.race, REQUEST)(CANDIDATE)
+        return self.attempts.opener(self.race, REQUEST)(self.candidate)
 
     @property
     def record(self) -> AttemptRecord:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import TextDelta
+from omen.core.plan import Plan
 from tests.race.attempts.scripted import (
+    CANDIDATE,
     DONE,
     FINISH,
     ROLE,
@@ -23,7 +27,8 @@ from tests.race.attempts.scripted import (
 async def test_only_generated_tokens_renew_patience(
     autojump_clock: MockClock, piece: bytes
 ) -> None:
-    opened = Opened(Scripted(*[(1.0, piece)] * 20))
+    plan = Plan("s", (CANDIDATE, replace(CANDIDATE, provider="another")))
+    opened = Opened(Scripted(*[(1.0, piece)] * 20), plan)
     with pytest.raises(UpstreamFailure, match="no token within 5 s") as caught:
         async with opened.open() as attempt:
             while True:

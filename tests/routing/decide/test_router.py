@@ -102,23 +102,25 @@ def test_what_cannot_be_planned_is_refused_by_name(
 
 
 def test_hints_win_over_defaults_and_defaults_fill_the_rest() -> None:
-    made = plan("gpt", strategy="race", k=3, max_latency=2.0, total_timeout=60.0)
+    made = plan("gpt", strategy="race", k=3, max_latency=2.0, timeout=60.0)
     assert (made.strategy, made.k) == ("race", 3)
-    assert (made.commit_deadline, made.total_deadline) == (102.0, 160.0)
+    assert (made.commit_deadline, made.begin_deadline, made.total_deadline) == (102.0, 160.0, inf)
     hints = RaceHints(strategy="single", k=4, max_latency=0.5, total_timeout=5.0)
-    made = plan("gpt", hints, strategy="race", k=3, max_latency=2.0, total_timeout=60.0)
+    made = plan("gpt", hints, strategy="race", k=3, max_latency=2.0, timeout=60.0)
     assert (made.strategy, made.k) == ("single", 4)
     assert (made.commit_deadline, made.total_deadline) == (100.5, 105.0)
 
 
 def test_without_a_deadline_there_is_none_but_the_servers_own() -> None:
     made = plan("gpt")
-    assert made.commit_deadline == inf
-    assert made.total_deadline == 700.0
+    assert (made.commit_deadline, made.total_deadline) == (inf, inf)
+    assert made.begin_deadline == 3700.0
 
 
-def test_the_servers_bound_holds_whatever_a_caller_asks_for() -> None:
-    assert plan("gpt", RaceHints(total_timeout=9e9), total_timeout=60.0).total_deadline == 160.0
+def test_the_servers_bound_of_the_beginning_holds_whatever_a_caller_asks_for() -> None:
+    made = plan("gpt", RaceHints(total_timeout=9e9), timeout=60.0)
+    assert made.answer_deadline == 160.0
+    assert plan("gpt", RaceHints(total_timeout=5.0), timeout=60.0).answer_deadline == 105.0
 
 
 def test_the_tag_low_latency_means_a_race_unless_a_strategy_is_given() -> None:

@@ -68,7 +68,7 @@ async def test_a_provider_is_scored_by_what_was_seen_of_it(autojump_clock: MockC
 async def test_lost_races_and_clients_that_left_are_neither_good_nor_bad(
     autojump_clock: MockClock,
 ) -> None:
-    failing = upstream("failing", fault=Status(1.0, status=500))
+    failing = upstream("failing", fault=Status(1.0, status=401))
     async with open_world(upstream("fast", first_token=0.1), upstream("slow"), failing) as world:
         for _ in range(4):
             await world.ask(model="fast/m,slow/m", k=2)

@@ -39,10 +39,12 @@ def test_three_failures_in_a_row_open_it_and_a_success_in_between_does_not_count
 
 
 @pytest.mark.parametrize("kind", sorted(LASTING_FAULTS, key=lambda kind: kind.value))
-def test_what_the_next_request_would_meet_again_opens_it_at_once(kind: FailureKind) -> None:
+def test_what_the_next_request_would_meet_again_opens_it_when_seen_twice(kind: FailureKind) -> None:
     breaker = Breaker()
     breaker.fail(failure(kind), 1)
-    assert breaker.state(1) == "down"
+    assert breaker.state(1) == "unknown"
+    breaker.fail(failure(kind), 2)
+    assert breaker.state(2) == "down"
     assert HINTS[kind]
 
 
@@ -67,7 +69,7 @@ def test_a_list_of_models_between_failed_answers_does_not_hide_them() -> None:
 
 def test_it_is_down_for_twice_as_long_each_time_and_at_most_five_minutes() -> None:
     breaker, now, pauses = Breaker(), 0.0, []
-    breaker.fail(failure(FailureKind.QUOTA), now)
+    breaker.condemn(failure(FailureKind.QUOTA), now)
     for _ in range(9):
         began = now
         while breaker.state(now) == "down":
@@ -80,7 +82,7 @@ def test_it_is_down_for_twice_as_long_each_time_and_at_most_five_minutes() -> No
     assert breaker.state(now) == "recovering"  # it lists its models; does it answer?
     breaker.succeed(now)
     assert breaker.state(now) == "healthy"
-    breaker.fail(failure(FailureKind.QUOTA), now)
+    breaker.condemn(failure(FailureKind.QUOTA), now)
     assert breaker.state(now + 5) == "recovering"
 
 
@@ -102,7 +104,7 @@ def test_a_probe_that_fails_opens_it_and_one_that_succeeds_closes_what_a_probe_o
 
 def test_what_attempts_and_then_a_probe_have_seen_a_probe_closes() -> None:
     breaker = Breaker()
-    breaker.fail(failure(FailureKind.QUOTA), 1)
+    breaker.condemn(failure(FailureKind.QUOTA), 1)
     breaker.probed(None, 2)
     assert breaker.state(2) == "recovering"
     breaker.probed(failure(FailureKind.CONNECTION), 3)
@@ -126,19 +128,6 @@ def test_a_bare_rate_limit_does_not_shorten_the_pause_that_another_one_asked_for
     breaker.fail(failure(FailureKind.RATE_LIMIT, retry_after=130), 0)
     breaker.fail(failure(FailureKind.RATE_LIMIT), 100)
     assert breaker.cooling_until == 130
-
-
-def test_a_model_that_is_not_there_takes_nothing_else_down() -> None:
-    breaker = Breaker()
-    for _ in range(5):
-        breaker.fail(failure(FailureKind.NOT_FOUND), 1, "gone")
-    assert breaker.state(1) == "unknown"
-    assert breaker.is_missing("gone", 60)
-    assert not breaker.is_missing("gone", 61)
-    assert not breaker.is_missing("other", 1)
-    breaker.fail(failure(FailureKind.NOT_FOUND), 100, "gone")
-    breaker.succeed(101, "gone")
-    assert not breaker.is_missing("gone", 101)
 
 
 def test_every_kind_of_failure_is_thought_of() -> None:

@@ -1,0 +1,290 @@
+"""The health of one endpoint: its host and account, and each of its models apart.
+
+What one model does says nothing of the others: a key may lack one model, one model's limit may be
+used up, one model may fail. Only what concerns the host (no connection) or the account (a key that
+every model refuses, or a model and the list) concerns all.
+
+An attempt outweighs a probe. A list of models that is refused, limited or broken shows that the
+host is there; whether it answers chats is what chats show. Such a list is a hint for the operator.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from math import inf
+
+import trio
+
+from omen.core.candidates import Rank
+from omen.core.errors import FailureKind, UpstreamFailure
+from omen.routing.observe.breaker import (
+    CLIENT_FAULTS,
+    LASTING_FAULTS,
+    Breaker,
+    State,
+    hint_of,
+)
+
+logger = logging.getLogger(__name__)
+
+MISSING_SECONDS = 60.0
+"""Seconds for which a model that an endpoint did not have ranks last there."""
+OUTWEIGHED_SECONDS = 600.0
+"""For how long a chat's success outweighs what probes say of the account."""
+MAX_MODELS = 400
+"""The number of models that are remembered, those with the latest attempts: callers name them."""
+
+_ORDER: tuple[State, ...] = ("down", "recovering", "unknown", "healthy")
+"""From the worst to the best."""
+_RANKS: dict[State, Rank] = {
+    "healthy": Rank.READY,
+    "unknown": Rank.READY,
+    "recovering": Rank.DOUBTFUL,
+    "down": Rank.DOWN,
+}
+_HOST_FAULTS = frozenset({FailureKind.CONNECTION})
+_UNREACHABLE = frozenset({FailureKind.CONNECTION, FailureKind.TIMEOUT})
+"""Kinds of a failed probe that say that the host does not answer. A status says that it does."""
+
+
+@dataclass(slots=True)
+class ModelHealth:
+    """The health of one model at one endpoint."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    missing_until: float = -inf
+    """Until when the endpoint counts as not having the model."""
+    logged: State = "unknown"
+
+
+@dataclass(slots=True)
+class EndpointHealth:
+    """The health of one endpoint. `url` is its base URL; `listed` returns the models it lists."""
+
+    provider: str
+    url: str
+    listed: Callable[[], Collection[str]] = tuple
+    host: Breaker = field(default_factory=Breaker)
+    """Of the host and the account, that is of all models at once."""
+    models: OrderedDict[str, ModelHealth] = field(default_factory=OrderedDict)
+    live: int = 0
+    """The number of attempts that run there now, of every kind."""
+    probe_seconds: float | None = None
+    """The duration of the last successful probe, in seconds."""
+    probe_failure: UpstreamFailure | None = None
+    """The failure of the last probe; None if it succeeded."""
+    _logged: State = "unknown"
+
+    @property
+    def state(self) -> State:
+        """The state of the endpoint now: that of its host, else of the best of its models."""
+        now = trio.current_time()
+        host = self.host.state(now)
+        if host in ("down", "recovering"):
+            return host
+        states: list[State] = [*self._model_states(now)] or ["unknown"]
+        best = max(states, key=_ORDER.index)
+        if best in ("down", "recovering") or host == "unknown":
+            return best
+        return "healthy"
+
+    def _model_states(self, now: float) -> Iterator[State]:
+        """Yield the states that count: of every listed model, and of others that answer.
+
+        Other models that fail do not count beside listed ones: callers choose their names.
+        """
+        listed = self.listed()
+        for name in listed:
+            yield self.models[name].breaker.state(now) if name in self.models else "unknown"
+        for model in self.models.values():
+            state = model.breaker.state(now)
+            if not listed or state == "healthy":
+                yield state
+
+    @property
+    def breaker(self) -> Breaker:
+        """The breaker with the latest evidence, for operators; the host's if it is not closed."""
+        if self.host.state(trio.current_time()) in ("down", "recovering"):
+            return self.host
+        breakers = [*(model.breaker for model in self.models.values()), self.host]
+        return max(
+            breakers, key=lambda one: max(_at(one.last_success_at), _at(one.last_failure_at))
+        )
+
+    @property
+    def failures(self) -> int:
+        """The most failures in a row of the host or of one model."""
+        models = (model.breaker.failures for model in self.models.values())
+        return max((self.host.failures, *models))
+
+    @property
+    def cooling_until(self) -> float:
+        """Until when the model with the longest rate limit has to wait."""
+        return max((model.breaker.cooling_until for model in self.models.values()), default=0.0)
+
+    @property
+    def hint(self) -> str | None:
+        """What an operator can do about its failure; None while nothing fails."""
+        failure = self.breaker.last_failure
+        if failure is not None and self.state in ("down", "recovering"):
+            return hint_of(failure)
+        if self.probe_failure is not None:
+            reason = hint_of(self.probe_failure)
+            return f"its list of models could not be read, which stops no chat: {reason}"
+        return None
+
+    @property
+    def wants_probe(self) -> bool:
+        """Whether a probe may soon show that it is back: it is down, or a model refuses the key."""
+        now = trio.current_time()
+        return self.state == "down" or any(
+            model.breaker.is_lasting and model.breaker.state(now) == "down"
+            for model in self.models.values()
+        )
+
+    def rank(self, name: str, live: int, now: float) -> Rank:
+        """Return the rank of one of its models, at which `live` chats run now.
+
+        A recovering model gets one attempt at a time before others: without it nobody would notice
+        that it is back while another candidate answers.
+        """
+        host = _rank(self.host, self.live, now)
+        model = self.models.get(name)
+        if model is None:
+            return host
+        rank = max(host, _rank(model.breaker, live, now))
+        if model.missing_until > now:
+            rank = max(rank, Rank.MISSING)
+        if model.breaker.cooling_until > now:
+            rank = max(rank, Rank.WAITING)
+        return rank
+
+    def is_refusing(self, name: str, now: float) -> bool:
+        """Return whether a model is down, pauses after a rate limit, or is missing."""
+        model = self.models.get(name) or ModelHealth()
+        return (
+            "down" in (self.host.state(now), model.breaker.state(now))
+            or model.breaker.cooling_until > now
+            or model.missing_until > now
+        )
+
+    def model(self, name: str) -> ModelHealth:
+        """Return the health of one of its models, as the one with the latest attempt."""
+        model = self.models.setdefault(name, ModelHealth())
+        self.models.move_to_end(name)
+        if len(self.models) > MAX_MODELS:
+            self.models.popitem(last=False)
+        return model
+
+    def succeed(self, name: str, now: float) -> None:
+        """Record a complete answer of one of its models."""
+        model = self.model(name)
+        model.missing_until = -inf
+        model.breaker.succeed(now)
+        self.host.succeed(now)
+
+    def fail(self, failure: UpstreamFailure, name: str, now: float) -> None:
+        """Record a failed attempt at one of its models."""
+        model, kind = self.model(name), failure.kind
+        if kind in _HOST_FAULTS:
+            self.host.fail(failure, now)
+        elif kind in CLIENT_FAULTS:
+            # The endpoint has the model, or it would have answered 404. This is no success: we do
+            # not know whether a good request would have been answered, and a caller's bad requests
+            # must not reset the count of failed good ones.
+            model.missing_until = -inf
+        elif kind is FailureKind.NOT_FOUND:
+            model.missing_until = now + MISSING_SECONDS
+        else:
+            model.breaker.fail(failure, now)
+            if kind in LASTING_FAULTS and self._is_refused_as_a_whole(now):
+                self.host.condemn(failure, now)
+
+    def _is_refused_as_a_whole(self, now: float) -> bool:
+        """Return whether the account is refused, not one model: all models agree, or the list."""
+        breakers = [model.breaker for model in self.models.values()]
+        known = [one for one in breakers if one.failures or one.last_success_at is not None]
+        if not all(one.is_lasting for one in known):
+            return False
+        success = max((_at(one.last_success_at) for one in known), default=-inf)
+        probe_agrees = (
+            self.probe_failure is not None
+            and self.probe_failure.kind in LASTING_FAULTS
+            and now - success > OUTWEIGHED_SECONDS
+        )
+        return len(known) > 1 or probe_agrees
+
+    def probed(self, failure: UpstreamFailure | None, now: float) -> None:
+        """Record a finished probe, which succeeded if `failure` is None."""
+        self.probe_failure = failure
+        if failure is None:
+            self.host.probed(None, now)
+            for model in self.models.values():
+                model.breaker.end_pause(now)
+        elif self.host.state(now) in ("down", "recovering"):
+            # It agrees with what attempts have shown: no attempt needs to try.
+            self.host.probed(failure, now)
+        elif failure.kind in _UNREACHABLE and not self._answered_lately(now):
+            self.host.probed(failure, now)
+
+    def _answered_lately(self, now: float) -> bool:
+        """Return whether a chat has succeeded here, so that it outweighs a probe."""
+        breakers = (model.breaker for model in self.models.values())
+        return any(
+            not one.failures and now - _at(one.last_success_at) <= OUTWEIGHED_SECONDS
+            for one in breakers
+        )
+
+    def log_change(self, name: str | None = None) -> None:
+        """Log that the endpoint, or one of its models, went down or came up, once per change."""
+        state, failure = self.state, self.breaker.last_failure
+        model = None if name is None else self.models.get(name)
+        if state == "down" and self._logged != "down" and failure is not None:
+            self._warn(f"provider {self.provider} is down", failure)
+            self._logged = "down"
+        elif state == "healthy" and self._logged == "down":
+            logger.warning("provider %s is up again at %s", self.provider, self.url)
+            self._logged = "healthy"
+        elif model is not None and state != "down":
+            self._log_model(str(name), model)
+
+    def _log_model(self, name: str, model: ModelHealth) -> None:
+        state, failure = model.breaker.state(trio.current_time()), model.breaker.last_failure
+        if state == "down" and model.logged != "down" and failure is not None:
+            self._warn(f"provider {self.provider}: model {name[:100]!r} is down", failure)
+            model.logged = "down"
+        elif state == "healthy" and model.logged == "down":
+            logger.warning(
+                "provider %s: model %r is up again at %s", self.provider, name[:100], self.url
+            )
+            model.logged = "healthy"
+
+    def _warn(self, what: str, failure: UpstreamFailure) -> None:
+        logger.warning(
+            "%s at %s: %s (%s); %s",
+            what,
+            self.url,
+            _describe(failure),
+            failure.kind.value,
+            hint_of(failure),
+        )
+
+
+def _rank(breaker: Breaker, live: int, now: float) -> Rank:
+    state = breaker.state(now)
+    if state == "recovering" and not live and not breaker.fails_slowly:
+        return Rank.READY
+    return _RANKS[state]
+
+
+def _at(time: float | None) -> float:
+    return -inf if time is None else time
+
+
+def _describe(failure: UpstreamFailure) -> str:
+    """Describe a failure in OMEN's words: an upstream's may contain a key or part of a prompt."""
+    status = failure.upstream_status
+    return f"it answered with status {status}" if status else "it gave no usable answer"
