@@ -88,7 +88,11 @@ def _answer(said: Json) -> AnswerMessage:
 
 def _calls(calls: Iterable[Json]) -> Iterable[ToolCall]:
     for place, call in enumerate(calls):
-        function = call["function"]
+        # A custom tool has an input of any text in place of arguments. No request of this API has
+        # custom tools, but an answer is read as it is.
+        custom = call.get("custom") or {}
+        called = {"name": custom.get("name"), "arguments": custom.get("input")}
+        function = call.get("function") or called
         yield ToolCall(
             index=call.get("index", place),
             id=call.get("id") or "",
