@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from omen.config import load_settings
 from omen.gateway import resolved_url
-from omen.ledger.database import ERRORS, Database, open_database, shown_url
+from omen.ledger.database import ERRORS, Database, open_database, reason_of, shown_url
 from omen.race.installed import load_strategies
 
 _T = TypeVar("_T")
@@ -36,5 +36,5 @@ def ask(args: argparse.Namespace, work: Callable[[Database], _T]) -> _T | None:
             database.close()
     except ERRORS as error:
         where = shown_url(url)
-        print(f"omen: the database {where} fails: {type(error).__name__}", file=sys.stderr)
+        print(f"omen: the database {where} fails: {reason_of(error)}", file=sys.stderr)
         return None

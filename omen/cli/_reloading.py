@@ -1,4 +1,8 @@
-"""SIGHUP: the configuration is read again, and what can take effect does."""
+"""SIGHUP: the configuration is read again, and what can take effect does.
+
+A file that is empty or gone is one that is being replaced at this moment, or lost. Taken for a
+configuration, it would lift budgets and limits without a word; so it changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,33 +20,50 @@ from omen.gateway import Gateway
 async def heed_reloads(
     gateway: Gateway,
     load: Callable[[], Loaded],
+    in_force: Loaded,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Reload at every SIGHUP, until cancelled."""
+    """Reload at every SIGHUP, until cancelled. `in_force` is the configuration of the start."""
     with trio.open_signal_receiver(signal.SIGHUP) as signals:
         task_status.started()
         async for _ in signals:
-            for line in reload(gateway, load):
+            in_force, lines = reload(gateway, load, in_force)
+            for line in lines:
                 print(f"omen: reload: {line}", file=sys.stderr, flush=True)
 
 
-def reload(gateway: Gateway, load: Callable[[], Loaded]) -> list[str]:
-    """Read the configuration and go by it; say what came of that.
+def reload(
+    gateway: Gateway, load: Callable[[], Loaded], in_force: Loaded
+) -> tuple[Loaded, list[str]]:
+    """Read the configuration and apply it; return what is in force now, and lines for the operator.
 
-    One with mistakes changes nothing.
+    A configuration with mistakes changes nothing.
     """
     try:
         loaded = load()
     except ConfigError as error:
-        told = [f"mistake: {problem}" for problem in error.problems]
-        return [*told, "nothing was changed"]
+        mistakes = [f"mistake: {problem}" for problem in error.problems]
+        return in_force, [*mistakes, "nothing was changed"]
+    if mistake := _find_loss(loaded, in_force):
+        return in_force, [f"mistake: {mistake}", "nothing was changed"]
     settings = loaded.settings
     if not (settings.providers or loaded.declared):
-        # Nobody is configured: the simulated ones that serve go on serving.
+        # No provider is configured: the simulated ones that serve go on serving.
         settings = replace(settings, providers=gateway.settings.providers)
     done = gateway.reload(settings)
-    told = [f"warning: {warning}" for warning in loaded.warnings]
-    told.append(f"in effect: {', '.join(done.applied) or 'nothing has changed'}")
+    lines = [f"warning: {warning}" for warning in loaded.warnings]
+    lines.append(f"in effect: {', '.join(done.applied) or 'nothing has changed'}")
     if done.kept:
-        told.append(f"needs a restart: {', '.join(done.kept)}")
-    return told
+        lines.append(f"needs a restart: {', '.join(done.kept)}")
+    return loaded, lines
+
+
+def _find_loss(loaded: Loaded, in_force: Loaded) -> str | None:
+    """Return why a configuration looks lost; None if it may be meant."""
+    if loaded.is_empty and not in_force.is_empty:
+        state = "is empty" if loaded.source is not None and loaded.source.exists() else "is gone"
+        name = "omen.toml" if in_force.source is None else in_force.source.name
+        return f"{name} {state}; to serve without it, restart"
+    if in_force.declared and not loaded.declared:
+        return "it names no provider any more; to serve without one, restart"
+    return None

@@ -25,7 +25,12 @@ from omen.cli._signals import heed_signals
 from omen.config import Loaded, ServerSettings, Settings, load_settings
 from omen.core.records import Observer
 from omen.front.app import make_app
-from omen.gateway import make_books, open_gateway
+from omen.gateway import (
+    find_file_of_old_url,
+    find_unusable_file,
+    make_books,
+    open_gateway,
+)
 from omen.race.installed import load_strategies
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve, server_context
 from omen.sim import open_fleet
@@ -70,6 +75,13 @@ def run(args: argparse.Namespace) -> int:
     loaded = load()
     for warning in loaded.warnings:
         print(f"omen: warning: {warning}", file=sys.stderr)
+    ledger, here = loaded.settings.ledger, Path.cwd()
+    if moved := find_file_of_old_url(ledger, here):
+        print(f"omen: warning: {moved}", file=sys.stderr)
+    if unusable := find_unusable_file(ledger, here):
+        # Keys are in it, so nobody could be served. It is a mistake like one in omen.toml.
+        print(f"omen: cannot start: {unusable}", file=sys.stderr)
+        return 1
     return trio.run(_serve, loaded, load, None if args.record is None else Journal(args.record))
 
 
@@ -92,7 +104,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                 serve, app, _serving(settings), shutdown=shutdown, connections=connections
             )
             async with trio.open_nursery() as background:
-                await background.start(heed_reloads, gateway, load)
+                await background.start(heed_reloads, gateway, load, loaded)
                 background.start_soon(gateway.keep_up)
                 if journal is not None:
                     background.start_soon(journal.run)

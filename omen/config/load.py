@@ -38,6 +38,8 @@ class Loaded:
     """The file they came from; None when there was none."""
     declared: bool = False
     """Whether any provider was named at all, even one that is disabled."""
+    is_empty: bool = False
+    """Whether there was no file, or no key in it."""
 
 
 def load_settings(
@@ -57,6 +59,7 @@ def load_settings(
     """
     source = _source(path, cwd)
     draft, environment = _read(source, str(path) if path else FILE_NAME, environ, cwd)
+    is_empty = not draft.table
     apply_variables(draft, environment, referenced_names(draft.table))
     draft.declared = draft.provider_names()
     resolve_references(draft, environment)
@@ -70,7 +73,7 @@ def load_settings(
     if draft.problems:
         raise ConfigError(draft.problems)
     settings = _settings(draft, document, providers)
-    return Loaded(settings, tuple(draft.warnings), source, declared=bool(draft.declared))
+    return Loaded(settings, tuple(draft.warnings), source, bool(draft.declared), is_empty)
 
 
 def _source(path: Path | None, cwd: Path) -> Path | None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import trio
 
+from omen.ledger.database._reasons import reason_of
 from omen.ledger.database._sql import Database
 from omen.ledger.database.opening import ERRORS
 
@@ -26,7 +27,8 @@ class _Failed:
 class DatabaseAwayError(Exception):
     """The database cannot be reached, did not answer in time, or refused.
 
-    Its text names the kind of error, and not its words, which may quote a URL or a row.
+    Its text names the kind of error and what to do about it, and not the driver's words, which may
+    quote a URL or a row.
     """
 
 
@@ -60,7 +62,7 @@ class DatabaseWorker:
                     watch.cancel()
             if isinstance(answer, _Failed):
                 self._drop()
-                raise DatabaseAwayError(type(answer.error).__name__) from answer.error
+                raise DatabaseAwayError(reason_of(answer.error)) from answer.error
             return answer
 
     async def aclose(self) -> None:

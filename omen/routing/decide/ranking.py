@@ -113,8 +113,9 @@ class Ranking:
 
         Return None if the caller may use no candidate of this name.
         """
-        allows = _allowed_by(hints, caller)
-        usable = [candidate for candidate in self.names.find(name) if allows(candidate)]
+        group = Group(name, self.names.find(name))
+        (permitted,) = self._only_allowed([group], hints, caller)
+        usable = permitted.candidates
         assessments = _by_endpoint(self._assess(usable, NO_NEEDS, hints))
         return next((item.candidate for item in assessments), None)
 
@@ -126,7 +127,7 @@ class Ranking:
         listed = _only(groups, _allowed_by(hints, ANYBODY))
         if not any(group.candidates for group in listed):
             raise _not_found(model, hints.providers)
-        permitted = _only(listed, _allowed_by(hints, caller))
+        permitted = self._only_allowed(listed, hints, caller)
         if not any(group.candidates for group in permitted):
             raise RequestError(
                 f"this key may not use the model {quoted(model)}",
@@ -135,6 +136,23 @@ class Ranking:
                 code="model_not_allowed",
             )
         return permitted
+
+    def _only_allowed(
+        self, groups: Sequence[Group], hints: RaceHints, caller: Caller
+    ) -> Sequence[Group]:
+        """Return the groups with the candidates that a caller may use.
+
+        A key for an alias may use every model of it by that name, whatever the alias stands for.
+        """
+        by_name, by_model = _allowed_by(hints, ANYBODY), _allowed_by(hints, caller)
+        return [
+            group
+            for one in groups
+            for group in _only([one], by_name if self._is_alias_of(caller, one.name) else by_model)
+        ]
+
+    def _is_alias_of(self, caller: Caller, name: str) -> bool:
+        return name in self.names.aliases and caller.may_use_alias(name)
 
     def _assess(
         self, candidates: Sequence[Candidate], needs: Needs, hints: RaceHints

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from omen.core.callers import ANYBODY, Caller
 from omen.core.candidates import Endpoint
 from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.core.plan import Plan
-from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
+from omen.routing import Catalog, CatalogProvider, PlanDefaults, RequestContext, Router
 
 PROVIDERS = [
     CatalogProvider("openai", "openai", (Endpoint("http://o/v1"),), ("gpt", "shared")),
@@ -23,9 +24,11 @@ PROVIDERS = [
 ]
 
 
-def plan(model: str, hints: RaceHints | None = None, **defaults: Any) -> Plan:
+def plan(
+    model: str, hints: RaceHints | None = None, *, caller: Caller = ANYBODY, **defaults: Any
+) -> Plan:
     router = Router(Catalog(PROVIDERS), PlanDefaults(**defaults), ["single", "race"])
-    return router.plan(model, hints or RaceHints(), 100.0)
+    return router.plan(model, hints or RaceHints(), 100.0, RequestContext(caller=caller))
 
 
 def names(model: str, hints: RaceHints | None = None, **defaults: Any) -> list[str]:
@@ -127,3 +130,23 @@ def test_the_tag_low_latency_means_a_race_unless_a_strategy_is_given() -> None:
     tags = {"priority": "low-latency"}
     assert plan("gpt", RaceHints(tags=tags)).strategy == "race"
     assert plan("gpt", RaceHints(tags=tags, strategy="single")).strategy == "single"
+
+
+ALIASES = {"fast": ["claude/sonnet", "openai/gpt"], "slow": ["openai/gpt"]}
+
+
+def test_a_key_for_an_alias_may_use_what_it_stands_for_by_that_name_only() -> None:
+    caller = Caller(models=("fast",))
+    made = plan("fast", caller=caller, aliases=ALIASES)
+    assert [candidate.name for candidate in made.candidates] == ["claude/sonnet", "openai/gpt"]
+    for other in ("claude/sonnet", "gpt", "slow"):
+        with pytest.raises(RequestError) as caught:
+            plan(other, caller=caller, aliases=ALIASES)
+        assert caught.value.status == 403
+    mixed = plan("slow,fast", caller=Caller(models=("fast",)), aliases=ALIASES)
+    assert [candidate.name for candidate in mixed.candidates] == ["claude/sonnet", "openai/gpt"]
+
+
+def test_a_pattern_hands_out_no_alias_that_happens_to_match() -> None:
+    with pytest.raises(RequestError):
+        plan("fast", caller=Caller(models=("f*",)), aliases=ALIASES)
