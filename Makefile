@@ -9,9 +9,9 @@ CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # async function may have no await because its caller wants an async one), ASYNC127 (the owner
 # chose httpx; docs/decisions/2026-11-23-own-transport-under-httpx.md).
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
-	--startable-in-context-manager heed_signals,heed_reloads,stay_idle,never_read,keep_reading
+	--startable-in-context-manager heed_signals,heed_reloads,stay,stay_idle,never_read,keep_reading
 
-.PHONY: setup run quick test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets clean
+.PHONY: setup run quick test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas clean
 
 setup: $(STAMP)
 
@@ -45,9 +45,9 @@ proto: $(STAMP)
 	cp build/proto/omen/v1/omen_pb2.py omen/front/grpc/_omen_pb2.py
 	cp build/proto/omen/v1/omen_pb2.pyi omen/front/grpc/_omen_pb2.pyi
 
-bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets
+bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas
 
-bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets: bench-%: $(STAMP)
+bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas: bench-%: $(STAMP)
 	$(BIN)/python -m bench.$*
 
 clean:

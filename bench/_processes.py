@@ -24,6 +24,8 @@ from omen.sim import SimulatedUpstream
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
+_DRAIN_SECONDS = 30.0
+"""How long a replica may take to answer what it has accepted, and to write its last rows."""
 _SIMULATED = re.compile(r"^(?P<name>\S+) \(\w+\): http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
 _SERVING = re.compile(r"^omen: serving on http://(?P<host>[\d.]+):(?P<port>\d+)$", re.M)
 _PROPER_ENDS = (0, -signal.SIGTERM)
@@ -78,7 +80,7 @@ async def open_gateway_process(
     runs.
     """
     config = folder / "bench.toml"
-    await trio.Path(config).write_text(_configuration(upstreams, addresses), encoding="utf-8")
+    await trio.Path(config).write_text(configuration(upstreams, addresses), encoding="utf-8")
     command = (*(through or _COMMAND_LINE), "serve", "--config", str(config), "--port", "0")
     async with _running("omen serve", command, folder, _SERVING, announcements=1) as server:
         yield server
@@ -92,7 +94,33 @@ async def open_stand_in(module: str, *arguments: str, folder: Path) -> AsyncIter
         yield server
 
 
-def _configuration(upstreams: Sequence[SimulatedUpstream], addresses: Mapping[str, Address]) -> str:
+@asynccontextmanager
+async def open_replica(folder: Path, number: int) -> AsyncIterator[Server]:
+    """Run `omen serve` as one of several, with the `omen.toml` of a folder."""
+    title, command = f"omen serve {number}", (*_COMMAND_LINE, "serve", "--port", "0")
+    async with _running(
+        title, command, folder, _SERVING, announcements=1, stop_seconds=_DRAIN_SECONDS
+    ) as server:
+        yield server
+
+
+async def create_key(folder: Path, *options: str) -> str:
+    """Return a new key, made by `omen keys create` in a folder. **Raises.** `BenchError`."""
+    done = await trio.run_process(
+        [sys.executable, "-m", *_COMMAND_LINE, "keys", "create", "bench", *options],
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+        cwd=folder,
+        env=_environment(),
+    )
+    if done.returncode:
+        raise BenchError(f"omen keys create: {done.stderr.decode('utf-8', 'replace').strip()}")
+    return done.stdout.decode().strip()
+
+
+def configuration(upstreams: Sequence[SimulatedUpstream], addresses: Mapping[str, Address]) -> str:
+    """Return the `omen.toml` of a gateway on simulated upstreams."""
     sections = ['[server]\nbind = "127.0.0.1"\n']
     for upstream in upstreams:
         url = addresses[upstream.name].url + _PATHS[upstream.kind]
@@ -112,6 +140,7 @@ async def _running(
     announcement: re.Pattern[str],
     *,
     announcements: int,
+    stop_seconds: float = _STOP_SECONDS,
 ) -> AsyncIterator[Server]:
     """Run a module, with its arguments, for as long as the block lasts.
 
@@ -136,8 +165,8 @@ async def _running(
             raise BenchError(f"{title}: {error}") from None
         yield Server(process.pid, dict(map(_address, said)))
     finally:
-        with trio.move_on_after(2 * _STOP_SECONDS, shield=True):
-            await _stop(process)
+        with trio.move_on_after(stop_seconds + _STOP_SECONDS, shield=True):
+            await _stop(process, stop_seconds)
         if process.returncode not in _PROPER_ENDS:
             sys.stderr.write(complaints.read_text(encoding="utf-8", errors="replace"))
 
@@ -176,9 +205,9 @@ def _address(said: re.Match[str]) -> tuple[str, Address]:
     return named.get("name", "gateway"), Address(named["host"], int(named["port"]))
 
 
-async def _stop(process: trio.Process) -> None:
+async def _stop(process: trio.Process, seconds: float) -> None:
     process.terminate()
-    with trio.move_on_after(_STOP_SECONDS):
+    with trio.move_on_after(seconds):
         await process.wait()
     if process.returncode is None:
         process.kill()

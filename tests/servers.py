@@ -1,6 +1,6 @@
-"""Real servers for tests: a redis-server and a PostgreSQL of their own, on free ports.
+"""Real servers for tests: a redis-server, a PostgreSQL and an nginx of their own, on free ports.
 
-Both are Debian packages, which `.ci/run` installs. Where one is missing its tests are skipped, and
+They are Debian packages, which `.ci/run` installs. Where one is missing its tests are skipped, and
 say so.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -182,17 +183,73 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(directory: Path) -> Iterator[PostgresServer]:
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL in a folder of its own.
+
+    Not in one of pytest's: PostgreSQL is another user than root, and the next pytest that starts on
+    this machine would take the way to its files from it.
+    """
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
-    directory.chmod(0o755)
-    for above in directory.parents[:-2]:
-        above.chmod(above.stat().st_mode | 0o011)
-    server = PostgresServer(directory, programs)
-    server.create()
-    server.start()
+    with TemporaryDirectory(prefix="omen-postgres-", ignore_cleanup_errors=True) as folder:
+        directory = Path(folder)
+        directory.chmod(0o755)
+        server = PostgresServer(directory, programs)
+        server.create()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+_NGINX = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location /admin {{ deny all; }}
+        location / {{
+            proxy_pass http://127.0.0.1:{upstream};
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        }}
+    }}
+}}
+"""
+"""The lines that nginx's own guide gives for websockets ("WebSocket proxying", nginx.org, read
+2026-11-30), and a part of the site that nobody outside may see."""
+
+
+@contextmanager
+def running_nginx(folder: Path, upstream: int) -> Iterator[int]:
+    """Run an nginx in front of a local port; give its own."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        pytest.skip("nginx is not installed (Debian package nginx)")
+    port = free_port()
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, port=port, upstream=upstream))
+    command = [program, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield server
+        wait_for_port(port)
+        yield port
     finally:
-        server.stop()
+        process.kill()
+        process.wait()

@@ -23,7 +23,7 @@ from omen.core.errors import OmenError
 from omen.core.events import Event, TextDelta
 from omen.core.hints import RaceHints
 from omen.core.records import AttemptRecord, Moment, RaceRecord
-from omen.gateway import Gateway, open_gateway
+from omen.gateway import Books, Gateway, open_gateway
 from omen.sim import Fixed, Profile, SimulatedUpstream, StreamStats
 from omen.sim.faults import Fault
 from omen.sim.text import answer_text
@@ -139,6 +139,7 @@ async def open_world(
     price: Price | None = None,
     quirks: Mapping[str, Quirks] | None = None,
     max_concurrency: int = 256,
+    books: Books | None = None,
 ) -> AsyncIterator[World]:
     """Open a gateway over these upstreams, which are its providers in this order.
 
@@ -179,7 +180,8 @@ async def open_world(
 
         feed = LiveFeed()
         observers = [book, feed]
-        async with open_gateway(chosen, transport=transport, observers=observers) as gateway:
+        opened = open_gateway(chosen, transport=transport, observers=observers, books=books)
+        async with opened as gateway:
             yield World(gateway, transport, stats, rows, feed)
         nursery.cancel_scope.cancel()
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from bench._hedge.naive import Naive
 from bench._hedge.profiles import Scene
-from omen.replay import Outcome, Play, Policy, replay
+from omen.replay import Outcome, Play, Policy, nearest_rank, replay
 
 WINDOW_SECONDS = 600.0
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
@@ -71,7 +71,7 @@ def tally(task: Task, outcomes: Sequence[Outcome]) -> Row:
         policy=task.policy,
         estimator=task.estimator,
         requests=count,
-        quantiles={name: times[int(share * count)] for name, share in QUANTILES.items()},
+        quantiles={name: nearest_rank(times, share) for name, share in QUANTILES.items()},
         failed=sum(o.seconds is None for o in outcomes) / count,
         extra=sum(len(o.extra_at) for o in outcomes) / count,
         worst_extra=worst_share(outcomes),

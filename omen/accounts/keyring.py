@@ -1,14 +1,16 @@
 """Who a caller is, by the key it shows. Keys are read from the database, and known in memory.
 
 The ring is read again every few seconds, so that a key that was revoked somewhere opens nothing
-any more here; a key that is not known is looked for at once, so that a new one opens at once. While
-the database is away the keys last read hold. Without any key the gateway is for this machine alone.
+any more here. A key that is not known, or whose secret is another one, is looked for at once: it
+may be new, or may have been rotated, which also ends the secret it had. While the database is away
+the keys last read hold. A key whose row cannot be read opens nothing, and the others hold. Without
+any key the gateway is for this machine alone.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import trio
 
@@ -21,8 +23,9 @@ logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.5
-"""How soon the database is asked again for a key that is not known. Whoever shows one waits for
-that, so nobody can have it asked for every guess."""
+"""How soon the database is asked again for a key that is not known, or for another secret of a
+known one. Whoever shows one waits for that, and all who wait share one answer, so guesses cannot
+have it asked more than twice a second."""
 
 _HOW = "create one with `omen keys create NAME` and send it as `Authorization: Bearer sk-omen-…`"
 
@@ -46,6 +49,7 @@ class KeyRing:
         self._read_at = -1e9
         self._reads = 0
         self._away = False
+        self._unreadable: frozenset[str] = frozenset()
         self._turn = trio.Lock()
         self.allow_anonymous = allow_anonymous
 
@@ -55,7 +59,10 @@ class KeyRing:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no key at all, so that callers on this machine need none."""
+        """Whether there is no key at all, so that callers on this machine need none.
+
+        A key whose row cannot be read is a key: it opens nothing, and ends the time without keys.
+        """
         return self._keys is not None and not self._keys
 
     @property
@@ -89,8 +96,11 @@ class KeyRing:
         given = read_key(shown) if shown is not None else None
         if given is None:
             return await self._nobody(shown, local=local)
-        record = await self._find(given[0])
-        if record is None or record.revoked_at is not None or not record.is_opened_by(given[1]):
+        key_id, secret = given
+        record = (self._keys or {}).get(key_id)
+        if record is None or not record.is_opened_by(secret):
+            record = await self._look_again(key_id)
+        if record is None or record.revoked_at is not None or not record.is_opened_by(secret):
             raise _refusal("this key is not known, or revoked")
         return record.caller
 
@@ -123,10 +133,10 @@ class KeyRing:
             raise KeysUnknownError
         raise _refusal("this gateway serves callers with a key of its own")
 
-    async def _find(self, key_id: str) -> KeyRecord | None:
-        found = (self._keys or {}).get(key_id)
-        if found is not None or self._worker is None:
-            return found
+    async def _look_again(self, key_id: str) -> KeyRecord | None:
+        """Return this key, from keys that are read after the call began. None: there is no such."""
+        if self._worker is None:
+            return None
         reads = self._reads
         async with self._turn:
             if self._reads == reads:  # nobody has begun to look since
@@ -148,6 +158,16 @@ class KeyRing:
             return
         self._away = False
         self._keys = {record.key_id: record for record in records}
+        self._complain(records)
+
+    def _complain(self, records: Iterable[KeyRecord]) -> None:
+        """Name the keys whose rows cannot be read, each time that others are among them."""
+        why = {record.key_id: record.unreadable for record in records if record.unreadable}
+        for key_id in sorted(why.keys() - self._unreadable):
+            logger.warning(
+                "the row of key %s cannot be read (%s): that key opens nothing", key_id, why[key_id]
+            )
+        self._unreadable = frozenset(why)
 
     def _what_holds(self) -> str:
         if self._keys is None and not self.allow_anonymous:

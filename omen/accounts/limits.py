@@ -2,7 +2,8 @@
 
 A request counts when it is let in, with the tokens that its prompt probably has; when it has ended
 that is corrected to what all its attempts used. So one long answer may go beyond the limit, and the
-next request then waits for it.
+next request then waits for it. What was counted too much is taken back from the second in which it
+was counted: given back any later it would make room that there never was, a minute long.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from collections.abc import Sequence
 
 from omen.core.callers import Caller, LimitState, Quota
 from omen.core.chat import ChatRequest
-from omen.core.costs import measure_prompt
 from omen.core.errors import RateLimited
+from omen.core.prompt_size import measure_prompt
 from omen.core.records import RaceRecord
-from omen.state import Store, Window, WindowState
+from omen.state import Counted, Store, Window, WindowState
+
+MOST_TOKENS = 10**12
+"""No request uses more; the largest limit of a key is far below."""
 
 
 class Limits:
@@ -22,6 +26,8 @@ class Limits:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._counted: dict[str, tuple[int, Counted | None]] = {}
+        """How many tokens were counted for a race, and where, until it is settled."""
 
     async def admit(self, race: RaceRecord, request: ChatRequest | None) -> None:
         """Let a request in. **Raises.** `RateLimited`. `race.quota` tells how things stand."""
@@ -33,19 +39,24 @@ class Limits:
             states = await self._store.take(windows)
             race.quota = _quota(caller, states)
             _refuse(windows, states)
+            if caller.tokens_per_minute is not None:
+                self._counted[race.race_id] = (windows[-1].amount, states[-1].counted)
 
     async def settle(self, race: RaceRecord) -> None:
         """Count what a request that has ended did use."""
-        if race.caller.tokens_per_minute is None or race.quota is None:
+        counted, at = self._counted.pop(race.race_id, (0, None))
+        limit = race.caller.tokens_per_minute
+        if limit is None or race.quota is None:
             return
         used = sum(
             a.usage.total_tokens if a.usage is not None else a.tokens + _likely_tokens(race)
             for a in race.attempts
             if a.outcome != "denied"
         )
-        difference = used - _likely_tokens(race)
+        # An upstream may claim anything: no claim makes room, or is more than a store can count.
+        difference = max(0, min(used, MOST_TOKENS)) - counted
         if difference:
-            window = Window(_tokens(race.caller), race.caller.tokens_per_minute, difference)
+            window = Window(_tokens(race.caller), limit, difference, at if difference < 0 else None)
             await self._store.count([window])
 
     async def standing(self, caller: Caller) -> Quota:

@@ -14,5 +14,7 @@ def check_pictures(paths: Sequence[Path]) -> None:
     for path in paths:
         if path.suffix.lower() not in FORMATS:
             raise ValueError(f"--plot {path}: a picture is {' or '.join(FORMATS)}")
+        if not path.parent.is_dir():
+            raise ValueError(f"--plot {path}: there is no folder {path.parent}")
     if paths and find_spec("matplotlib") is None:
         raise ValueError("--plot needs matplotlib: pip install 'omen-gateway[plot]'")

@@ -20,9 +20,8 @@ from omen.core.errors import OmenError
 from omen.sim import DEMO_MODEL
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser("race", help="run one race and watch it")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     parser.add_argument("prompt")
     parser.add_argument("--strategy", default="race", help="default: race")
     parser.add_argument("--k", type=int, default=3, help="how many candidates (default 3)")

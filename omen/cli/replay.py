@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from math import isinf
 from pathlib import Path
-from typing import Any
 
 from omen.cli._pictures import check_pictures
 from omen.ledger.entries import Entry, read_entry
@@ -18,13 +17,11 @@ from omen.replay import FORMS, QUANTILES, Comparison, Policy, Recording, compare
 DEFAULT = ("single", "race2", "hedge@2%", "hedge@5%", "hedge@10%")
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser(
-        "replay",
-        help="say what another policy would have done",
-        description="Plays recorded requests again, in no time and without asking anybody, by "
-        "OMEN's own engine and strategies. Record with: omen serve --record FILE",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
+    parser.description = (
+        "Plays recorded requests again, in no time and without asking anybody, by "
+        "OMEN's own engine and strategies. Record with: omen serve --record FILE"
     )
     parser.add_argument("file", type=Path, help="recorded attempts, as JSON lines")
     parser.add_argument(
@@ -68,14 +65,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_entries(path: Path) -> Iterator[Entry]:
-    """Read rows. **Raises.** `OSError`, or `ValueError` that names the line."""
-    with path.open(encoding="utf-8") as lines:
+    """Read rows. **Raises.** `OSError`, or `ValueError` that names the line.
+
+    A gateway that was killed leaves half a row. It is left out, and said.
+    """
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    yield read_entry(json.loads(line))
-                except (ValueError, TypeError, AttributeError) as error:
+            if not line.strip():
+                continue
+            try:
+                yield read_entry(json.loads(line))
+            except (ValueError, TypeError, AttributeError) as error:
+                if not _is_cut_off(line):
                     raise ValueError(f"{path}:{number} is no recorded attempt: {error}") from None
+                print(f"omen replay: {path}:{number} is cut off, and left out", file=sys.stderr)
+
+
+def _is_cut_off(line: bytes) -> bool:
+    """Return whether this is the beginning of a row, and not the rest of it."""
+    start, row = b'{"race_id":', line.rstrip()
+    return start.startswith(row[: len(start)]) and not row.endswith(b"}")
 
 
 def table(compared: Sequence[Comparison], requests: int) -> str:

@@ -13,33 +13,29 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import trio
 
+from omen.cli._certificate import Certificate
+from omen.cli._database import left_behind
 from omen.cli._demo import with_prices, with_simulated
 from omen.cli._memory import freeze_what_is_built
 from omen.cli._reloading import heed_reloads
 from omen.cli._retiring import retirement_warnings
 from omen.cli._signals import heed_signals
-from omen.config import Loaded, ServerSettings, Settings, load_settings
+from omen.config import Loaded, Settings, load_settings
 from omen.core.records import Observer
 from omen.front.app import make_app
-from omen.gateway import (
-    find_file_of_old_url,
-    find_unusable_file,
-    make_books,
-    open_gateway,
-)
+from omen.gateway import find_unusable_file, make_books, open_gateway
+from omen.ledger.database import DatabaseTooNewError, shown_url
 from omen.race.installed import load_strategies
-from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve, server_context
+from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
 from omen.sim import open_fleet
 from omen.telemetry import Journal, LiveFeed, log_attempts
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser("serve", help="run the gateway")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     parser.add_argument("--config", type=Path, help="a configuration file (else ./omen.toml)")
     parser.add_argument("--bind", help="address to listen on, over the configuration's")
     parser.add_argument("--port", type=int, help="port to listen on, over the configuration's")
@@ -73,38 +69,54 @@ def run(args: argparse.Namespace) -> int:
         return replace(loaded, settings=replace(loaded.settings, server=server))
 
     loaded = load()
-    for warning in loaded.warnings:
+    if args.record is not None and (why_not := _unwritable(args.record)):
+        print(f"omen: --record {args.record} cannot be written: {why_not}", file=sys.stderr)
+        return 2
+    for warning in filter(None, (*loaded.warnings, left_behind(loaded, Path.cwd()))):
         print(f"omen: warning: {warning}", file=sys.stderr)
-    ledger, here = loaded.settings.ledger, Path.cwd()
-    if moved := find_file_of_old_url(ledger, here):
-        print(f"omen: warning: {moved}", file=sys.stderr)
-    if unusable := find_unusable_file(ledger, here):
+    if unusable := find_unusable_file(loaded.settings.ledger, loaded.folder):
         # Keys are in it, so nobody could be served. It is a mistake like one in omen.toml.
         print(f"omen: cannot start: {unusable}", file=sys.stderr)
         return 1
     return trio.run(_serve, loaded, load, None if args.record is None else Journal(args.record))
 
 
+def _unwritable(path: Path) -> str:
+    try:
+        with path.open("ab"):
+            return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
 async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | None) -> int:
     """Serve until told to stop; return the exit status."""
-    status = 0
+    status, books = 0, make_books(loaded.settings.ledger, loaded.folder)
+    try:
+        await books.check()
+    except DatabaseTooNewError as error:
+        print(f"omen: {shown_url(books.url)}: {error}", file=sys.stderr)
+        return 1
     async with _providers(loaded) as settings, trio.open_nursery() as nursery:
-        shutdown, shutdown = trio.Event(), trio.Event()
-        await nursery.start(heed_signals, shutdown, nursery.cancel_scope)
+        stop_signal, shutdown = trio.Event(), trio.Event()
+        await nursery.start(heed_signals, stop_signal, nursery.cancel_scope)
+        certificate = Certificate(loaded)
         feed, connections = LiveFeed(), LiveConnections()
         observers: list[Observer] = [feed, log_attempts, *([] if journal is None else [journal])]
-        books = make_books(settings.ledger, Path.cwd())
         async with open_gateway(settings, observers=observers, books=books) as gateway:
             await gateway.prepare()
-            app = make_app(gateway, feed, settings.server, shutdown, connections)
+            app = make_app(gateway, feed, settings.server, stop_signal, connections)
             for warning in retirement_warnings(gateway.models, date.today()):
                 print(f"omen: warning: {warning}", file=sys.stderr)
             freeze_what_is_built()
             server = partial(
-                serve, app, _serving(settings), shutdown=shutdown, connections=connections
+                serve,
+                app,
+                _serving(settings, certificate.context),
+                shutdown=shutdown,
+                connections=connections,
             )
             async with trio.open_nursery() as background:
-                await background.start(heed_reloads, gateway, load, loaded)
                 background.start_soon(gateway.keep_up)
                 if journal is not None:
                     background.start_soon(journal.run)
@@ -116,8 +128,10 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                         shutdown.set()
                         status = 1
                     else:
-                        _announce(handle, settings, loaded)
-                        await shutdown.wait()
+                        renew = partial(certificate.renew, handle=handle)
+                        await background.start(heed_reloads, gateway, load, loaded, renew)
+                        _announce(handle, settings, loaded, shown_url(books.url))
+                        await stop_signal.wait()
                         await trio.sleep(settings.server.drain_delay_seconds)
                         feed.close()
                         shutdown.set()
@@ -136,7 +150,7 @@ async def _providers(loaded: Loaded) -> AsyncIterator[Settings]:
         yield with_prices(with_simulated(loaded.settings, fleet))
 
 
-def _serving(settings: Settings) -> ServingSettings:
+def _serving(settings: Settings, tls: ssl.SSLContext | None) -> ServingSettings:
     server = settings.server
     return ServingSettings(
         bind=server.bind,
@@ -148,20 +162,15 @@ def _serving(settings: Settings) -> ServingSettings:
         max_connections=server.max_connections,
         max_message=server.max_body_bytes,
         max_streams=server.max_streams_per_connection,
-        tls=_tls(server),
+        tls=tls,
         plain_beside_tls=not server.tls_only,
     )
 
 
-def _tls(server: ServerSettings) -> ssl.SSLContext | None:
-    if server.tls_certificate is None or server.tls_key is None:
-        return None
-    return server_context(server.tls_certificate, server.tls_key)
-
-
-def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded) -> None:
+def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded, books: str) -> None:
     simulated = not (loaded.settings.providers or loaded.declared)
     print(f"omen: configuration from {loaded.source or 'defaults and environment'}")
+    print(f"omen: books and keys in {books}")
     if simulated:
         print("omen: no provider is configured; running on the built-in simulated ones:")
     for provider in settings.providers.values():

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import trio
 
@@ -24,13 +23,11 @@ from omen.sim import (
 )
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser(
-        "sim",
-        help="run simulated providers",
-        description="Simulated providers on ports PORT, PORT+1 and so on: OpenAI, Anthropic and "
-        "Ollama, or others.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
+    parser.description = (
+        "Simulated providers on ports PORT, PORT+1 and so on: OpenAI, Anthropic and "
+        "Ollama, or others."
     )
     parser.add_argument("--bind", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100, help="the first one (default 9100)")

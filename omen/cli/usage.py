@@ -9,17 +9,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from omen.cli._database import add_config_option, ask
+from omen.cli._database import Books, add_config_option
 from omen.cli._pictures import check_pictures
 from omen.cli._table import print_table
 from omen.ledger.database import GROUPS, Usage
 
 
-def add_to(commands: Any) -> None:
-    """Add the command's own arguments."""
-    parser = commands.add_parser("usage", help="what was used, and what it cost")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
     add_config_option(parser)
     parser.add_argument("--by", choices=GROUPS, default="provider", help="what to add up by")
     parser.add_argument("--since", type=_day, help="first day (UTC); by default of this month")
@@ -37,14 +35,15 @@ def run(args: argparse.Namespace) -> int:
         return 2
     today = datetime.now(UTC).date()
     since, until = args.since or today.replace(day=1), args.until or today
-    found = ask(args, lambda db: db.usage(args.by, since.isoformat(), until.isoformat()))
+    books = Books(args)
+    found = books.ask(lambda db: db.usage(args.by, since.isoformat(), until.isoformat()))
     if found is None:
         return 1
     head = (args.by, "requests", "attempts", "cached", "tokens in", "tokens out", "usd", "premium")
     # One request may have asked several, so requests do not add up over the groups.
     total = ["total", "", *_row(_total(found))[2:]]
     rows = [*map(_row, found), total]
-    print(f"{since} to {until}, UTC")
+    print(f"{since} to {until}, UTC, in {books.name}")
     print_table(head, rows, right=range(1, len(head)))
     inexact = sum(one.inexact_attempts for one in found)
     if inexact:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import trio
 
-from omen.client._errors import AnswerFailed, ConnectFailed
+from omen.client._errors import UNREADABLE, AnswerFailed, ConnectFailed
 from omen.client._link import Link
 from omen.client._stream import Stream
 
 WINDOW = 64
 """Chunks of a stream that may come before they are read."""
 END_SECONDS = 2.0
-"""How long leaving a stream may take: for one frame, on a socket that is perhaps full."""
+"""How long leaving a stream may wait for its last frame, on a socket that is perhaps full. Then the
+frame is written later."""
+
+_KEY = re.compile(r"[!-~]+")
 
 Messages = str | Sequence[Mapping[str, Any]]
 
@@ -74,18 +79,23 @@ class Client:
 
     async def models(self) -> list[dict[str, Any]]:
         """List what can be asked for. **Raises.** `AnswerFailed`, `ConnectFailed`."""
-        listed: list[dict[str, Any]] = (await self.get("/v1/models"))["data"]
+        answered = await self.get("/v1/models")
+        listed = answered.get("data") if isinstance(answered, dict) else None
+        if not isinstance(listed, list):
+            raise AnswerFailed(UNREADABLE)
         return listed
 
     async def get(self, path: str, **params: Any) -> Any:
         """Ask one of the gateway's JSON routes. **Raises.** `AnswerFailed`, `ConnectFailed`."""
         try:
             response = await self._http.get(path, params=params)
-        except httpx.TransportError as failure:
+        except (httpx.HTTPError, httpx.InvalidURL) as failure:
             raise ConnectFailed(f"cannot connect: {failure or type(failure).__name__}") from failure
         try:
             body = response.json()
         except ValueError:
+            if response.is_success:
+                raise AnswerFailed(UNREADABLE, response.status_code) from None
             body = {}
         if response.is_error:
             error = body.get("error") if isinstance(body, dict) else None
@@ -101,10 +111,13 @@ async def connect(
 
     `window` is how many chunks of a stream may come before they are read.
 
-    **Raises.** `ConnectFailed`, at once if the gateway cannot be reached or does not know the key.
+    **Raises.** `ConnectFailed`, at once if the gateway cannot be reached, is no gateway, shows a
+    certificate that is not trusted, or does not know the key.
     **Cancellation.** Every stream is cancelled and the connection closed.
     """
-    base = url.rstrip("/")
+    base = _base(url)
+    if key is not None and not _KEY.fullmatch(key):
+        raise ConnectFailed("the key has a space, a line end or another character that no key has")
     shown = {} if key is None else {"authorization": f"Bearer {key}"}
     headers = [(name.encode(), value.encode()) for name, value in shown.items()]
     link = Link(f"{base}/omen/ws", headers, window)
@@ -121,6 +134,19 @@ async def connect(
     if failed is not None:
         # Here no group of the nursery's is around it.
         raise failed
+
+
+def _base(url: str) -> str:
+    """Check a URL before anything is opened, so that what is wrong with it is said in our words."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.hostname and parts.port != 0 and url.isprintable()
+    except ValueError:
+        usable = False
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme) if usable else ""
+    if scheme not in ("http", "https"):
+        raise ConnectFailed("the URL of a gateway is http://HOST:PORT or https://HOST:PORT")
+    return parts._replace(scheme=scheme).geturl().rstrip("/")
 
 
 def _messages(messages: Messages) -> list[Mapping[str, Any]]:

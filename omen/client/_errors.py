@@ -9,7 +9,13 @@ ClientError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
+
+UNREADABLE: Mapping[str, Any] = MappingProxyType(
+    {"message": "the gateway's answer cannot be read", "code": "unreadable_answer"}
+)
+"""What is raised, as an `AnswerFailed`, over an answer of what is perhaps no gateway."""
 
 
 class ClientError(Exception):

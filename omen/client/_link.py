@@ -9,14 +9,14 @@ from typing import Any
 
 import trio
 import trio_websocket
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from omen.client._dial import CONNECT_SECONDS, Headers, WebSocket, with_socket
 from omen.client._errors import ClientError, ConnectFailed, ConnectionLost
+from omen.client._frames import read_frame
+from omen.client._outbox import Outbox, Posted
 from omen.client._stream import Stream
 
-WRITE_SECONDS = 10.0
-"""How long a frame may take to be written, once it was begun."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two attempts to connect; each pause is twice the one before."""
 PING_SECONDS = 20.0
@@ -36,6 +36,7 @@ class Link:
         self._headers = headers
         self._window = window
         self._socket: WebSocket | None = None
+        self._outbox = Outbox()
         self._streams: dict[str, Stream] = {}
         self._ids = count(1)
         self._wanted = trio.Event()
@@ -73,19 +74,26 @@ class Link:
         try:
             await self._send({**frame, "progress": True} if progress else frame)
         except BaseException:
-            self._streams.pop(stream.id, None)
+            self._leave(stream)
             raise
         return stream
 
     async def end(self, stream: Stream) -> None:
-        """Be done with a stream. One that runs is cancelled; nobody waits for the word of that."""
+        """Be done with a stream. One that runs is cancelled, and that is waited for.
+
+        **Cancellation.** Its race is cancelled all the same.
+        """
+        posted = self._leave(stream)
+        if posted is not None:
+            await posted.over.wait()
+
+    def _leave(self, stream: Stream) -> Posted | None:
+        """Have a stream's race cancelled; None when there is nothing to be cancelled."""
         self._streams.pop(stream.id, None)
-        if not stream.ended and self._socket is not None:
-            stream.fail(ConnectionLost("this stream was left"))
-            try:
-                await self._send({"type": "cancel", "id": stream.id})
-            except ConnectionLost:
-                logger.debug("the connection went before the cancel did; that cancels, too")
+        if stream.ended or self._socket is None:
+            return None
+        stream.fail(ConnectionLost("this stream was left"))
+        return self._outbox.post(_text({"type": "cancel", "id": stream.id}))
 
     async def connected(self) -> None:
         """Wait for a socket. **Raises.** `ConnectFailed`, when one attempt to have one failed."""
@@ -104,23 +112,37 @@ class Link:
         news.set()
 
     async def _use(self, socket: WebSocket) -> None:
-        self._socket, self._complaint = socket, None
+        self._socket, self._complaint, self._outbox = socket, None, Outbox()
         self._tell()
         lost = ConnectionLost("the gateway does not answer any more")
+
+        async def write(whole: trio.CancelScope) -> None:
+            nonlocal lost
+            try:
+                lost = await self._outbox.run(socket.send_message)
+            except trio_websocket.ConnectionClosed:
+                return  # whoever reads knows
+            whole.cancel()
+
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_ping, socket, nursery.cancel_scope)
+                nursery.start_soon(write, nursery.cancel_scope)
                 lost = await self._read(socket)
                 nursery.cancel_scope.cancel()
         finally:
             self._socket = None
             self._wanted = trio.Event()
+            self._outbox.close(lost)
             self._fail(lost)
 
     async def _read(self, socket: WebSocket) -> ConnectionLost:
         try:
             while True:
-                self._take(from_json(await socket.get_message()))
+                frame = read_frame(await socket.get_message())
+                if frame is None:
+                    return ConnectionLost("what answers is no gateway: it sent what is no frame")
+                self._take(frame)
         except trio_websocket.ConnectionClosed as closed:
             return _lost(closed.reason, self._complaint)
 
@@ -144,18 +166,14 @@ class Link:
             logger.debug("the connection went before the credit did")
 
     async def _send(self, frame: Mapping[str, Any]) -> None:
-        """Write a frame, whole. **Raises.** `ConnectionLost`."""
-        socket = self._socket
-        await trio.lowlevel.checkpoint()
-        if socket is None:
+        """Write a frame, whole. **Raises.** `ConnectionLost`.
+
+        **Cancellation.** It is written all the same.
+        """
+        if self._socket is None:
+            await trio.lowlevel.checkpoint()
             raise ConnectionLost("the connection was lost")
-        with trio.move_on_after(WRITE_SECONDS, shield=True) as patience:
-            try:
-                await socket.send_message(to_json(frame).decode())
-            except trio_websocket.ConnectionClosed:
-                raise ConnectionLost("the connection was lost") from None
-        if patience.cancelled_caught:
-            raise ConnectionLost(f"the gateway did not take a frame within {WRITE_SECONDS:g} s")
+        await self._outbox.send(_text(frame))
 
 
 async def _ping(socket: WebSocket, whole: trio.CancelScope) -> None:
@@ -169,6 +187,10 @@ async def _ping(socket: WebSocket, whole: trio.CancelScope) -> None:
                 whole.cancel()
     except trio_websocket.ConnectionClosed:
         logger.debug("closed while it was pinged; whoever reads it knows")
+
+
+def _text(frame: Mapping[str, Any]) -> str:
+    return to_json(frame).decode()
 
 
 def _lost(reason: trio_websocket.CloseReason | None, complaint: str | None) -> ConnectionLost:

@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from omen.client._errors import AnswerFailed, ClientError
+from omen.client._errors import UNREADABLE, AnswerFailed, ClientError
 from omen.client._events import Attempt, ChunkReader, StreamEvent
 from omen.core.events import AnswerEnd, ChoiceSwitch, Restart, TextDelta
 
@@ -84,6 +84,13 @@ class Stream:
         if isinstance(frame, ClientError):
             self._over = True
             raise frame
+        try:
+            await self._read(frame)
+        except (LookupError, TypeError, ValueError, AttributeError) as fault:
+            self._over = True
+            raise AnswerFailed(UNREADABLE) from fault
+
+    async def _read(self, frame: Frame) -> None:
         match frame["type"]:
             case "chunk":
                 self._ready += self._reader.read(frame["chunk"])
@@ -105,6 +112,6 @@ class Stream:
         """Let more come when half of the window has been read."""
         self._taken += 1
         if self._taken * 2 >= self._window and not self.ended:
-            taken = self._taken
-            await self._give_credit(self.id, taken)  # if that is cancelled, it is owed still
-            self._taken -= taken
+            # Given even if the wait for it to be written is cancelled.
+            taken, self._taken = self._taken, 0
+            await self._give_credit(self.id, taken)

@@ -4,6 +4,7 @@
 file or a variable to learn how it should behave.
 """
 
+from omen.config._paths import locate
 from omen.config.load import Loaded, load_settings
 from omen.config.problems import ConfigError, Problem
 from omen.config.settings import (
@@ -38,4 +39,5 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "load_settings",
+    "locate",
 ]

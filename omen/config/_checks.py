@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from omen.config._document import Document
 from omen.config._draft import Draft
+from omen.config._store_urls import POSTGRES, REDIS, is_postgres, is_redis
 from omen.config._wording import KeyPath
 from omen.providers import load_kinds
 
@@ -20,7 +21,9 @@ def check_race(draft: Draft, document: Document, strategies: Collection[str]) ->
         allowed = "one of " + ", ".join(known)
         draft.problem(path, draft.shown(strategy, path), allowed, word=strategy, words=known)
     if k > max_k and draft.is_set(("race", "k")) and ("limits", "max_k") not in draft.at_fault:
-        draft.problem(("race", "k"), str(k), f"at most limits.max_k, which is {max_k}")
+        draft.problem(
+            ("race", "k"), draft.shown(k, ("race", "k")), f"at most limits.max_k, which is {max_k}"
+        )
 
 
 def check_routing(draft: Draft, document: Document) -> None:
@@ -62,6 +65,16 @@ def check_stores(draft: Draft, document: Document) -> None:
         if is_needed and find_spec(module) is None:
             found = f"a store that needs {module}, which is not installed"
             draft.problem(path, found, f"pip install 'omen-gateway[{extra}]'")
+
+
+def check_store_urls(draft: Draft, document: Document) -> None:
+    """What a store's own library would not read is said here, in the words for a key."""
+    url, redis = document.ledger.url, document.cache.redis_url
+    if url is not None and not url.startswith("sqlite:") and not is_postgres(url):
+        draft.problem(("ledger", "url"), draft.shown(url, ("ledger", "url")), POSTGRES)
+    if redis is not None and not is_redis(redis):
+        path: KeyPath = ("cache", "redis_url")
+        draft.problem(path, draft.shown(redis, path), REDIS)
 
 
 def _check_alias(draft: Draft, name: str, targets: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from omen.config._values import BaseUrl, BaseUrls, Count, Flag, Key, Names, Seconds, Text
 from omen.config._wording import KeyPath
+from omen.config.quirk_settings import QuirkSettings
 from omen.config.settings import (
     AuthSettings,
     CacheSettings,
@@ -18,7 +19,6 @@ from omen.config.settings import (
     LedgerSettings,
     LimitsSettings,
     Price,
-    QuirkSettings,
     RaceSettings,
     RoutingSettings,
     Section,

@@ -11,6 +11,9 @@ from omen.config._wording import looks_secret
 from omen.config.dotenv import parse_dotenv
 from omen.config.problems import Problem
 
+MOST_LEVELS = 20
+"""Of tables and lists within each other. No key is below the fifth."""
+
 _PLACE = re.compile(r"\s*\(at (line \d+, column \d+|end of document)\)$")
 
 
@@ -18,7 +21,9 @@ def read_toml(path: Path, name: str, problems: list[Problem]) -> dict[str, Any]:
     """Read `omen.toml`; `name` is what messages call it. Empty when it cannot be read."""
     text = _read_text(path, name, problems, wanted="a TOML file, in UTF-8")
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
+    except RecursionError:
+        table = None
     except tomllib.TOMLDecodeError as error:
         place = _PLACE.search(str(error))
         where = place[1] if place else ""
@@ -26,6 +31,27 @@ def read_toml(path: Path, name: str, problems: list[Problem]) -> dict[str, Any]:
         detail = "" if looks_secret(reason) else f" ({reason})"
         problems.append(Problem(name, where, f"a syntax error{detail}", "TOML 1.0"))
         return {}
+    except ValueError:  # Python does not read one of more than 4300 digits.
+        problems.append(Problem(name, "", "a number of thousands of digits", "shorter numbers"))
+        return {}
+    if table is None or _is_deeper(table, MOST_LEVELS):
+        found, allowed = "tables or lists within each other", f"at most {MOST_LEVELS} levels"
+        problems.append(Problem(name, "", found, allowed))
+        return {}
+    return table
+
+
+def _is_deeper(table: Any, levels: int) -> bool:
+    """Return whether there is anything below so many levels. Does not go down itself."""
+    level = [table]
+    for _ in range(levels):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, dict | list)
+        ]
+    return bool(level)
 
 
 def read_dotenv(path: Path, name: str, problems: list[Problem]) -> dict[str, str]:

@@ -10,7 +10,8 @@ from omen.config._document import ProviderTable
 from omen.config._draft import Draft
 from omen.config._environment import variable_of
 from omen.config._wording import KeyPath, dotted
-from omen.config.settings import ProviderSettings, QuirkSettings
+from omen.config.quirk_settings import QuirkSettings
+from omen.config.settings import ProviderSettings
 from omen.core.candidates import Quirks
 from omen.providers import ProviderSpec, load_kinds
 from omen.providers.spec import UrlKey
@@ -60,15 +61,7 @@ def _quirks(draft: Draft, name: str, kind: ProviderSpec, table: ProviderTable) -
     if said != QuirkSettings() and not kind.setup.has_quirks:
         allowed = f"none with {kind.name}, which has one way to be spoken to"
         draft.problem(("providers", name, "quirks"), "a table of quirks", allowed)
-    return Quirks(
-        api_version=table.api_version,
-        token_limit=said.token_limit,
-        stream_usage=said.stream_usage,
-        developer_role=said.developer_role,
-        think_tags=said.think_tags,
-        cancel_stops_billing=said.cancel_stops_billing,
-        drop=frozenset(said.drop),
-    )
+    return said.quirks(table.api_version)
 
 
 def _check_name(draft: Draft, name: str) -> None:

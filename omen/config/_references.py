@@ -48,7 +48,7 @@ def resolve_references(draft: Draft, environment: Environment) -> None:
 
 def _shown(name: str) -> str:
     """Name a variable, unless it is more likely the key itself, pasted in its place."""
-    return "(not shown)" if looks_secret(name) else name
+    return "(not shown)" if looks_secret(name) or len(name) > 60 else name
 
 
 def _references(value: Any, path: KeyPath) -> Iterator[_Reference]:

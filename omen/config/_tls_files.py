@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
 from omen.config._document import Document
 from omen.config._draft import Draft
+from omen.config._paths import locate
 from omen.config._wording import KeyPath
 from omen.serving import server_context
 
 TLS_FILES = ("tls_certificate", "tls_key")
 
 
-def check_tls(draft: Draft, document: Document, cwd: Path) -> None:
+def check_tls(draft: Draft, document: Document, folder: Path) -> None:
     """Certificate and key are both given or neither, can be read, and belong together."""
     given = {key: getattr(document.server, key) for key in TLS_FILES}
     named = {key: name for key, name in given.items() if name is not None}
@@ -25,11 +25,11 @@ def check_tls(draft: Draft, document: Document, cwd: Path) -> None:
         if key not in named:
             other = next(iter(named))
             draft.problem(("server", key), "nothing", f"a PEM file, because of server.{other}")
-        elif why := _unreadable(cwd / named[key]):
+        elif why := _unreadable(locate(folder, named[key])):
             path: KeyPath = ("server", key)
             draft.problem(path, draft.shown(named[key], path), f"a PEM file ({why})")
     if not any(("server", key) in draft.at_fault for key in TLS_FILES):
-        _check_pair(draft, cwd, named)
+        _check_pair(draft, folder, named)
 
 
 def _unreadable(file: Path) -> str:
@@ -40,13 +40,13 @@ def _unreadable(file: Path) -> str:
         return error.strerror or type(error).__name__
 
 
-def _check_pair(draft: Draft, cwd: Path, named: Mapping[str, str]) -> None:
-    certificate, key = (str(cwd / named[name]) for name in TLS_FILES)
+def _check_pair(draft: Draft, folder: Path, named: Mapping[str, str]) -> None:
+    certificate, key = (str(locate(folder, named[name])) for name in TLS_FILES)
     try:
         server_context(certificate, key)
-    except ssl.SSLError as error:
+    except OSError as error:  # An `ssl.SSLError` is one, too.
         path: KeyPath = ("server", "tls_key")
-        if error.reason == "KEY_VALUES_MISMATCH":
+        if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
             allowed = "the key of the certificate in server.tls_certificate"
         else:
             path = ("server", "tls_certificate")

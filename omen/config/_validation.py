@@ -5,9 +5,9 @@ from __future__ import annotations
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from omen.config._demands import NOT_ALLOWED
 from omen.config._document import DOCUMENT, Document, keys_at
 from omen.config._draft import Draft
-from omen.config._values import NOT_ALLOWED
 from omen.config._wording import KeyPath
 
 

@@ -9,13 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+)
 from pydantic import WrapValidator as _Wrap
 from pydantic_core import PydanticCustomError
 
+from omen.config._demands import (
+    MOST,
+    NOT_ALLOWED,
+    check,
+    is_countable,
+    is_host,
+    is_path,
+    is_payable,
+    is_plain,
+    is_soon,
+    is_soon_ms,
+    nearer,
+)
+from omen.config._paths import locate
 from omen.config._wording import EnvText
 from omen.core.errors import FailureKind
 from omen.core.intents import INTENTS
@@ -32,9 +52,6 @@ ABILITIES = (
     "embeddings",
 )
 
-NOT_ALLOWED = "not_allowed"
-"""The type of every error made here; its `ctx` has `allowed` and `words` (to suggest from)."""
-
 
 def _allowed(
     sentence: str, from_text: Callable[[EnvText], object] = str, words: tuple[str, ...] = ()
@@ -48,11 +65,26 @@ def _allowed(
         except ValidationError as error:
             if any(item["loc"] for item in error.errors(include_url=False)):
                 raise  # an element of the list is at fault and has said so itself
-            raise complaint from None
+            raise nearer(error) or complaint from None
         except ValueError:
             raise complaint from None
 
     return _Wrap(validate)
+
+
+def _integer(text: str) -> int:
+    return int(_number(text))
+
+
+def _number(text: str) -> str:
+    """Refuse what only Python takes for a number: other digits, `1_000`."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return text
+
+
+def _float(text: str) -> float:
+    return float(_number(text))
 
 
 def _boolean(text: str) -> bool:
@@ -62,9 +94,13 @@ def _boolean(text: str) -> bool:
     return words[text.lower()]
 
 
+def _boolean_or(word: str) -> Callable[[EnvText], object]:
+    return lambda text: word if text.lower() == word else _boolean(text)
+
+
 def _decimal(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        return Decimal(_number(text))
     except InvalidOperation:
         raise ValueError(text) from None
 
@@ -105,37 +141,52 @@ def _base_url(text: str) -> str:
 
 
 Flag = Annotated[bool, Field(strict=True), _allowed("true or false", _boolean)]
-Port = Annotated[
-    int, Field(strict=True, ge=0, le=65535), _allowed("an integer from 0 to 65535", int)
+FlagOrOpened = Annotated[
+    Literal[True, False, "opened"],
+    _allowed('true, false or "opened"', _boolean_or("opened"), ("opened",)),
 ]
-Count = Annotated[int, Field(strict=True, ge=1), _allowed("an integer of at least 1", int)]
+FlagOrAuto = Annotated[
+    Literal[True, False, "auto"],
+    _allowed('"auto", true or false', _boolean_or("auto"), ("auto",)),
+]
+Port = Annotated[
+    int, Field(strict=True, ge=0, le=65535), _allowed("an integer from 0 to 65535", _integer)
+]
+Count = Annotated[
+    int, Field(strict=True, ge=1), is_countable, _allowed("an integer of at least 1", _integer)
+]
+Streams = Annotated[Count, check(lambda count: count <= MOST, f"at most {MOST}")]
 Single = Annotated[
     int,
     Field(strict=True, ge=1, le=1),
-    _allowed("1, because this version runs as one process, not yet as several", int),
+    _allowed("1, because this version runs as one process, not yet as several", _integer),
 ]
 Seconds = Annotated[
     float,
     Field(strict=True, gt=0, allow_inf_nan=False),
-    _allowed("a number of seconds above 0", float),
+    is_soon,
+    _allowed("a number of seconds above 0", _float),
 ]
 Delay = Annotated[
     float,
     Field(strict=True, ge=0, allow_inf_nan=False),
-    _allowed("a number of seconds, at least 0", float),
+    is_soon,
+    _allowed("a number of seconds, at least 0", _float),
 ]
 Milliseconds = Annotated[
     float,
     Field(strict=True, gt=0, allow_inf_nan=False),
-    _allowed("a number of milliseconds above 0", float),
+    is_soon_ms,
+    _allowed("a number of milliseconds above 0", _float),
 ]
 Share = Annotated[
-    float, Field(strict=True, ge=0, le=1), _allowed("a number from 0 to 1, as 0.05", float)
+    float, Field(strict=True, ge=0, le=1), _allowed("a number from 0 to 1, as 0.05", _float)
 ]
 Usd = Annotated[
     Decimal,
     Field(strict=True, ge=0),
     BeforeValidator(_exact),
+    is_payable,
     _allowed("a number of US dollars, at least 0", _decimal),
 ]
 Percent = Annotated[
@@ -144,7 +195,11 @@ Percent = Annotated[
     BeforeValidator(_exact),
     _allowed("a percentage from 0 to 100", _decimal),
 ]
-Text = Annotated[str, Field(strict=True, min_length=1), _allowed("a string that is not empty")]
+Text = Annotated[
+    str, Field(strict=True, min_length=1), is_plain, _allowed("a string that is not empty")
+]
+Host = Annotated[Text, is_host, _allowed("a string that is not empty")]
+FilePath = Annotated[Text, is_path, _allowed("a string that is not empty")]
 Names = Annotated[tuple[Text, ...], _allowed("a list of strings", _split)]
 Key = Annotated[
     str,
@@ -167,7 +222,8 @@ RedisUrl = Annotated[
 ]
 DatabaseUrl = Annotated[
     str,
-    Field(strict=True, pattern=r"^sqlite:[^:]+$|^(postgresql|postgres)://[!-~]+$"),
+    Field(strict=True, pattern=r"^sqlite:[^:\x00-\x1f]+$|^(postgresql|postgres)://[!-~]+$"),
+    check(lambda url: url[:7] != "sqlite:" or bool(locate(Path(), url[7:])), "sqlite:PATH"),
     _allowed("sqlite:PATH, or a postgresql:// URL"),
 ]
 IntentName = Annotated[
@@ -196,6 +252,10 @@ FailureKinds = Annotated[
 TokenLimit = Annotated[
     Literal["max_tokens", "max_completion_tokens"],
     _allowed("max_tokens or max_completion_tokens", words=("max_tokens", "max_completion_tokens")),
+]
+ReasoningBack = Annotated[
+    Literal["with_calls", "always", "never"],
+    _allowed("with_calls, always or never", words=("with_calls", "always", "never")),
 ]
 Intents = Annotated[
     tuple[IntentName, ...], _allowed("a list of intents: " + ", ".join(INTENTS), _split)

@@ -16,6 +16,9 @@ KeyPath = tuple[str | int, ...]
 
 _SECRET_KEYS = frozenset({"api_key", "redis_url", "url"})
 _LONGEST = 60
+_LOOKED_AT = 1000
+"""Characters in which a secret is sought: the time grows with their square, and of a value at most
+`_LONGEST` are shown."""
 
 # A key is known by its vendor's prefix, by a run of letters and digits that no model name or
 # host name has, or by being a UUID; a URL may carry credentials before its host or in its query.
@@ -61,16 +64,26 @@ def shown(value: object, path: KeyPath, *, hidden: bool = False) -> str:
         if looks_secret(value):
             return f"{kind} that is not shown"
         return repr(str(value)) if len(value) <= _LONGEST else f"{str(value)[:_LONGEST]!r}…"
-    return json.dumps(value) if isinstance(value, bool) else str(value)
+    return json.dumps(value) if isinstance(value, bool) else _written(value, kind)
+
+
+def _written(value: object, kind: str) -> str:
+    try:
+        text = str(value)
+    except ValueError:  # Python does not write an integer of more than 4300 digits.
+        return f"{kind} of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{kind} of {len(text)} characters"
 
 
 def looks_secret(text: str) -> bool:
-    """Whether text might be a key, or a URL with credentials in it."""
-    return _SECRET_LOOK.search(text) is not None
+    """Whether text might be a key, or a URL with credentials in it, as far as it could be shown."""
+    return _SECRET_LOOK.search(text[:_LOOKED_AT]) is not None
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Find the known word that was probably meant."""
+    if len(word) > _LONGEST:
+        return None
     spelling = {name.lower(): name for name in known}
     matches = get_close_matches(word.lower(), list(spelling), n=1, cutoff=0.65)
     return spelling[matches[0]] if matches else None
@@ -79,6 +92,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def _component(name: str) -> str:
     if looks_secret(name):
         return "(not shown)"
+    if len(name) > _LONGEST:
+        name = f"{name[:_LONGEST]}…"
     return name if _BARE_KEY.fullmatch(name) else json.dumps(name)
 
 

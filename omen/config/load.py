@@ -10,7 +10,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omen.config._checks import check_race, check_routing, check_soft_limits, check_stores
+from omen.config._checks import (
+    check_race,
+    check_routing,
+    check_soft_limits,
+    check_store_urls,
+    check_stores,
+)
 from omen.config._document import Document
 from omen.config._draft import Draft
 from omen.config._environment import Environment, apply_variables
@@ -40,6 +46,8 @@ class Loaded:
     """Whether any provider was named at all, even one that is disabled."""
     is_empty: bool = False
     """Whether there was no file, or no key in it."""
+    folder: Path = Path()
+    """What relative paths count from: the folder of the file, or without one the current one."""
 
 
 def load_settings(
@@ -52,28 +60,38 @@ def load_settings(
     """Read the configuration.
 
     `path` is a file that must exist; without one, `omen.toml` in `cwd` is read if it is there.
-    `.env` is read from `cwd`. `strategies` are the names `race.strategy` may have.
+    `.env` is read from `cwd` and from the folder of the file; what both say counts as `cwd` has it.
+    `strategies` are the names `race.strategy` may have.
 
     **Raises.** `ConfigError` with every mistake. A provider that lacks an environment variable is
     none: it is disabled, and a warning says so.
     """
     source = _source(path, cwd)
+    folder = cwd if source is None else source.parent.resolve()
     draft, environment = _read(source, str(path) if path else FILE_NAME, environ, cwd)
     is_empty = not draft.table
     apply_variables(draft, environment, referenced_names(draft.table))
     draft.declared = draft.provider_names()
     resolve_references(draft, environment)
     document = validate(draft)
-    check_tls(draft, document, cwd)
+    check_tls(draft, document, folder)
     check_race(draft, document, strategies)
     check_routing(draft, document)
     check_soft_limits(draft, document)
     check_stores(draft, document)
+    check_store_urls(draft, document)
     providers = _providers(draft, document)
     if draft.problems:
         raise ConfigError(draft.problems)
     settings = _settings(draft, document, providers)
-    return Loaded(settings, tuple(draft.warnings), source, bool(draft.declared), is_empty)
+    return Loaded(
+        settings,
+        tuple(draft.warnings),
+        source,
+        declared=bool(draft.declared),
+        is_empty=is_empty,
+        folder=folder,
+    )
 
 
 def _source(path: Path | None, cwd: Path) -> Path | None:
@@ -87,9 +105,22 @@ def _read(
     source: Path | None, name: str, environ: Mapping[str, str], cwd: Path
 ) -> tuple[Draft, Environment]:
     problems: list[Problem] = []
+    others: list[Problem] = []
     table = read_toml(source, name, problems) if source else {}
-    variables = read_dotenv(cwd / DOTENV_NAME, DOTENV_NAME, problems)
-    return Draft(table, name, problems=problems), Environment(environ, variables)
+    variables: dict[str, str] = {}
+    if source is not None and not _is_same(source.parent, cwd):
+        # It may be there for somebody else, in another form or for other eyes only.
+        beside = source.parent / DOTENV_NAME
+        variables |= read_dotenv(beside, str(beside), others)
+    variables |= read_dotenv(cwd / DOTENV_NAME, DOTENV_NAME, problems)
+    draft = Draft(
+        table, name, problems=problems, warnings=[f"{other}; left out" for other in others]
+    )
+    return draft, Environment(environ, variables)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def _providers(draft: Draft, document: Document) -> dict[str, ProviderSettings]:

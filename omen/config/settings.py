@@ -23,7 +23,10 @@ from omen.config._values import (
     DatabaseUrl,
     Delay,
     FailureKinds,
+    FilePath,
     Flag,
+    FlagOrAuto,
+    Host,
     IntentName,
     Intents,
     Milliseconds,
@@ -34,8 +37,8 @@ from omen.config._values import (
     Seconds,
     Share,
     Single,
+    Streams,
     Text,
-    TokenLimit,
     Usd,
 )
 from omen.core.candidates import PLAIN, Quirks
@@ -67,7 +70,7 @@ class Section:
 class ServerSettings(Section):
     """`[server]`: where OMEN listens, and what a connection may cost it."""
 
-    bind: Text = "127.0.0.1"
+    bind: Host = "127.0.0.1"
     """Address to listen on. `0.0.0.0` lets other machines in."""
     port: Port = 8080
     """TCP port of every door; 0 lets the system choose one."""
@@ -79,8 +82,7 @@ class ServerSettings(Section):
     drain_seconds: Seconds = 30.0
     """How long running requests may take to finish once OMEN was told to stop."""
     drain_delay_seconds: Delay = 0.0
-    """How long OMEN goes on as before when it was told to stop, but for `/ready`, so that a
-    balancer can look elsewhere first."""
+    """How long only `/ready` has changed once OMEN was told to stop, for a balancer to notice."""
     write_timeout_seconds: Seconds = 30.0
     """How long one write may wait for a client that does not read before its connection closes."""
     max_body_bytes: Count = 32 * 1024 * 1024
@@ -93,12 +95,11 @@ class ServerSettings(Section):
     """How long a connection without a request stays open."""
     max_connections: Count = 10_000
     """Connections open at once; further ones are answered 503 and closed."""
-    max_streams_per_connection: Count = 1000
+    max_streams_per_connection: Streams = 1000
     """Requests running at once on one HTTP/2 connection; further ones are refused."""
-    tls_certificate: Text | None = None
-    """PEM file of the certificate chain, OMEN's own first. With it and `tls_key` the port speaks
-    TLS."""
-    tls_key: Text | None = None
+    tls_certificate: FilePath | None = None
+    """PEM file of the certificate chain, OMEN's own first. With `tls_key` the port speaks TLS."""
+    tls_key: FilePath | None = None
     """PEM file of the certificate's key, without a password."""
     tls_only: Flag = True
     """Whether a port that speaks TLS refuses what is not TLS, instead of serving it too."""
@@ -126,8 +127,9 @@ class RaceSettings(Section):
     """Default of `omen.k`."""
     min_useful_tokens: Count = 5
     """Default of `omen.min_useful_tokens`: visible tokens before an attempt commits."""
-    reasoning_counts: Flag = False
-    """Whether reasoning counts towards the commit."""
+    reasoning_counts: FlagOrAuto = "auto"
+    """Whether reasoning counts towards the commit. `"auto"`: while no other attempt of the race
+    runs, and for requests that ask for thinking."""
     max_latency_ms: Milliseconds | None = None
     """Default of `omen.max_latency_ms`: deadline of the first useful token. None: no deadline."""
     max_extra_load: Share = 0.05
@@ -177,8 +179,7 @@ class CacheSettings(Section):
     max_bytes: Count = 64 * 1024 * 1024
     """What answers and the like may take in memory; the least used go first."""
     redis_url: RedisUrl | None = field(default=None, repr=False)
-    """Redis that replicas share: answers, budgets, limits, stickiness, what was learnt. None: they
-    are kept in memory."""
+    """Redis that replicas share: answers, budgets, limits, what was learnt. None: memory."""
     redis_timeout_seconds: Seconds = 0.5
     """How long a call to it may take before each replica goes on alone."""
 
@@ -203,7 +204,7 @@ class LedgerSettings(Section):
     """Database of the books and keys, `sqlite:PATH` or `postgresql://…`. None: `sqlite:omen.db`."""
     timeout_seconds: Seconds = 5.0
     """How long it may take to answer before rows go to the disk."""
-    spool_path: Text = "omen.spool"
+    spool_path: FilePath = "omen.spool"
     """Directory for rows that wait while the database is away."""
     spool_max_bytes: Count = 64 * 1024 * 1024
     """What they may take there. Further rows are lost, and counted."""
@@ -245,24 +246,6 @@ class Card(Section):
     """Tokens of an answer."""
     abilities: Abilities | None = None
     """All that it can do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuirkSettings(Section):
-    """In what a server departs from the API it speaks."""
-
-    token_limit: TokenLimit | None = None
-    """What the limit of generated tokens is called. None: as the model is known to want it."""
-    stream_usage: Flag = True
-    """Whether it takes `stream_options.include_usage`."""
-    developer_role: Flag = True
-    """Whether it knows the role `developer`; else such messages are sent as `system`."""
-    think_tags: Flag = False
-    """Whether its reasoning comes inside the text, between `<think>` and `</think>`."""
-    cancel_stops_billing: Flag | None = None
-    """Whether it stops generating, and billing, when its client leaves. None: as its kind does."""
-    drop: Names = ()
-    """Fields of a request that it refuses, and that are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,6 @@ class Caller:
     """Shell-style patterns of `provider/model` or of bare model names; exact names of aliases."""
     strategies: tuple[str, ...] = ()
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether the caller has a limit per minute."""
-        return self.requests_per_minute is not None or self.tokens_per_minute is not None
-
     def may_use(self, provider: str, model: str) -> bool:
         """Return whether the caller may use a model at a provider.
 

@@ -31,12 +31,23 @@ class Quirks:
     """Azure: use the dated API of this version, with the deployment in the path, instead of v1."""
     token_limit: Literal["max_tokens", "max_completion_tokens"] | None = None
     """The name of the field that limits generated tokens. None: as in the model's traits."""
+    stream: bool = True
+    """Whether a stream may be requested; otherwise each answer comes whole."""
     stream_usage: bool = True
     """Whether `stream_options.include_usage` may be sent."""
-    developer_role: bool = True
-    """Whether the provider has a `developer` role; otherwise such messages are sent as `system`."""
-    think_tags: bool = False
-    """Whether reasoning arrives inside the text, between `<think>` and `</think>`."""
+    developer_role: bool | None = None
+    """Whether the provider has a `developer` role; otherwise such messages are sent as `system`.
+    None: as its kind."""
+    think_tags: bool | Literal["opened"] = False
+    """Whether reasoning arrives inside the text, between `<think>` and `</think>`. `opened`: the
+    opening tag is in the prompt."""
+    reasoning_back: Literal["with_calls", "always", "never"] | None = None
+    """When visible reasoning is sent back with the assistant's messages. None: as its kind."""
+    vendor_fields: bool | None = None
+    """Whether a message may have fields that only some vendors know (signatures, details of
+    reasoning). None: as its kind."""
+    cache_control: bool | None = None
+    """Whether `cache_control` may be sent. None: unless it is known to be rejected."""
     cancel_stops_billing: bool | None = None
     """Whether the provider stops generating and billing when its client disconnects. None in a
     configuration: as its kind does. A candidate of the catalog always has a value."""

@@ -76,6 +76,8 @@ class ReasoningBlock:
     kind: str
     model: str
     value: Mapping[str, Any] = field(repr=False)
+    before: str | None = field(default=None, compare=False)
+    """The id of the call that it directly preceded; empty: it preceded text. None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,12 @@ class ToolCall:
     name: str
     arguments: str
     extras: Extras = field(default_factory=dict)
+    custom: bool = False
+    """Whether a custom tool was called: then `arguments` are its input, any text."""
+
+
+REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+"""What servers and clients call the visible reasoning of an assistant's message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,12 @@ class Message:
         """Texts and refusals, joined without a separator; other parts are left out."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart | RefusalPart))
 
+    @property
+    def thoughts(self) -> str:
+        """The visible reasoning that came back with an assistant's message; empty for none."""
+        named = (self.extras.get(name) for name in REASONING_FIELDS)
+        return next((text for text in named if isinstance(text, str) and text), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -136,7 +150,11 @@ ToolChoice = Literal["none", "auto", "required"] | NamedTool | Opaque
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """The shape the answer must have. `schema` is set for `json_schema` only."""
+    """The shape the answer must have.
+
+    `schema` is set for `json_schema`, and for a `json_object` whose client gave one beside it, as
+    llama.cpp takes it.
+    """
 
     kind: Literal["text", "json_object", "json_schema"]
     name: str = "answer"
@@ -172,6 +190,8 @@ class ChatRequest:
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     max_tokens: int | None = None
+    token_limit_name: str | None = None
+    """What the client called `max_tokens`, if it was another name."""
     temperature: float | None = None
     top_p: float | None = None
     presence_penalty: float | None = None
@@ -187,3 +207,20 @@ class ChatRequest:
     extras_dialect: str | None = None
     """The dialect of the extras; None: OpenAI's. Extras of another dialect are not passed on to
     upstreams of OpenAI's dialect, which would reject them."""
+
+
+def asks_for_reasoning(request: ChatRequest) -> bool:
+    """Return whether a request asks for reasoning, in whichever of the usual ways."""
+    if request.reasoning_effort is not None:
+        return request.reasoning_effort != "none"
+    said = request.verbatim.body if request.verbatim is not None else request.extras
+    asked = (said.get(name) for name in ("thinking", "reasoning", "think", "enable_thinking"))
+    return any(_is_on(value) for value in asked)
+
+
+def _is_on(value: object) -> bool:
+    """Whether a switch in a vendor's words is on: a flag, an effort, or an object with a type."""
+    if not isinstance(value, Mapping):
+        return value not in (None, False, "none", "disabled")
+    off = value.get("type") == "disabled" or value.get("enabled") is False
+    return not off and value.get("effort") != "none"

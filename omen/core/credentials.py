@@ -28,6 +28,8 @@ class KeyRecord:
     digest: str
     created_at: datetime
     revoked_at: datetime | None = None
+    unreadable: str | None = None
+    """What kind of error its row is, where it cannot be read. Such a key opens nothing."""
 
     @property
     def key_id(self) -> str:
@@ -37,6 +39,8 @@ class KeyRecord:
 
     def is_opened_by(self, secret: str) -> bool:
         """Return whether this is the secret of the key, in constant time."""
+        if self.unreadable is not None:
+            return False
         return hmac.compare_digest(self.digest, digest_of(secret))
 
 

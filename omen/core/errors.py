@@ -253,6 +253,11 @@ class AllAttemptsFailed(RaceError):
         is_spent = best in started and len(started) >= ENOUGH_ATTEMPTS
         self.is_final = is_spent or not best.retryable
 
+    @property
+    def is_fault_of_request(self) -> bool:
+        """Whether an upstream said that the request itself is wrong."""
+        return any(a.failure.kind is FailureKind.INVALID_REQUEST for a in self.attempts)
+
 
 class MaxLatencyExceeded(RaceError):
     """`max_latency_ms` passed without visible output. The message names every attempt."""

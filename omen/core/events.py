@@ -16,6 +16,7 @@ from typing import Any, Literal
 from omen.core.chat import ReasoningBlock
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+Extras = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Usage:
     completion_tokens: int
     prompt_details: Mapping[str, int] = field(default_factory=dict)
     completion_details: Mapping[str, int] = field(default_factory=dict)
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    extras: Extras = field(default_factory=dict)
     cache_write_1h_tokens: int = 0
     """The part of `cache_write_tokens` that the cache keeps for an hour."""
     billed_usd: Decimal | None = None
@@ -81,13 +82,29 @@ class ToolCallDelta:
     """A fragment of a tool call.
 
     `index` is dense from 0 in order of appearance. The first fragment of an index carries `id`
-    and `name`, later ones only `arguments` (JSON text, cut anywhere).
+    and `name`, later ones only `arguments` (JSON text, cut anywhere) and `extras`.
     """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    custom: bool = False
+    """Whether a custom tool is called, whose input is free text: then `arguments` are that text."""
+    extras: Extras = field(default_factory=dict)
+    """Fields of the call that its vendor wants back with it, unchanged (Gemini's `extra_content`
+    with a thought signature)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFields:
+    """Further fields of the assistant's message, in OpenAI's words and shapes.
+
+    `annotations` (citations), `images`, `reasoning_details`. Each is a list; the lists of one
+    answer are joined in the order in which they came.
+    """
+
+    fields: Extras
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +154,31 @@ class Restart:
 class AnswerEnd:
     """The answer is complete. `usage` is None when the provider reported none.
 
-    `meant`: the answer counts as complete even without visible content. After a tool result a model
-    may have nothing to add, and some clients need that answer.
+    `meant`: the answer counts as complete even without visible content: the turn was paused, a stop
+    sequence matched at once, or there was nothing to add to a tool's result.
     """
 
     reason: FinishReason
     usage: Usage | None = None
     meant: bool = False
+    stop_sequence: str | None = None
+    """The stop sequence that ended the answer, where the provider names it."""
+    extras: Extras = field(default_factory=dict)
+    """What the provider wrote beside the answer and OpenAI's schema has no field for (Perplexity's
+    `citations` and `search_results`). Shown to callers that ask for it."""
 
 
 Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
 Event = (
-    AnswerStart | Delta | ReasoningEnd | WireEvent | ChoiceSwitch | ChoiceEnd | Restart | AnswerEnd
+    AnswerStart
+    | Delta
+    | MessageFields
+    | ReasoningEnd
+    | WireEvent
+    | ChoiceSwitch
+    | ChoiceEnd
+    | Restart
+    | AnswerEnd
 )
 
 

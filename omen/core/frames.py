@@ -11,12 +11,16 @@ Framing = Literal["sse", "ndjson"]
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """A request that is ready to send. Headers may hold a key, so a `repr` never shows them."""
+    """A request that is ready to send. Headers may hold a key, so a `repr` never shows them.
+
+    `streams`: whether a stream is requested. If not, the whole answer arrives at once.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+    streams: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from typing import Literal
 
 MergeMethod = Literal["synthesize", "vote", "choices"]
 Stickiness = Literal["none", "turn", "session"]
+ReasoningCounts = bool | Literal["auto"]
+"""Whether reasoning counts towards the commit. `auto`: while no other attempt of the race runs, and
+for requests that ask for thinking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class RaceHints:
     max_latency: float | None = None
     total_timeout: float | None = None
     min_useful_tokens: int | None = None
+    reasoning_counts: ReasoningCounts | None = None
     priority_weights: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
     hedge_delay: float | None = None
@@ -39,3 +43,5 @@ class RaceHints:
     """The caller's name for its session, from whichever field or header carried it."""
     cache: bool | None = None
     explain: bool = False
+    vendor_fields: bool = False
+    """Whether the answer may have fields that OpenAI's has not, as the provider wrote them."""

@@ -17,7 +17,7 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import FAILOVER_KINDS, FailureKind
 from omen.core.events import Event
-from omen.core.hints import MergeMethod
+from omen.core.hints import MergeMethod, ReasoningCounts
 
 Role = Literal[
     "primary", "entrant", "failover", "hedge", "retry", "draft", "judge", "cache", "embed", "count"
@@ -67,7 +67,7 @@ class Plan:
     candidates: tuple[Candidate, ...]
     k: int = 2
     min_useful_tokens: int = 5
-    reasoning_counts: bool = False
+    reasoning_counts: ReasoningCounts = False
     intent: str | None = None
     commit_deadline: float = inf
     """For the first useful token, as the caller or the operator wants it."""

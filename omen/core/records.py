@@ -13,12 +13,13 @@ from typing import Literal, Protocol, get_args
 
 from omen.core.callers import ANYBODY, Caller, Quota
 from omen.core.candidates import Candidate
-from omen.core.costs import NOTHING, Cost, PromptSize, cost_from_usage, partial_cost
+from omen.core.costs import NOTHING, Cost, cost_from_usage, partial_cost
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.frames import RateLimits
 from omen.core.hints import RaceHints
 from omen.core.plan import Plan, Role
+from omen.core.prompt_size import PromptSize
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
 """The outcome of an attempt. `denied`: the attempt never started."""

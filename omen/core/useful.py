@@ -15,6 +15,10 @@ framing cannot influence it, because the number of deltas and the cuts between t
 The rule has two users with different purposes. A strategy's gate applies it with the caller's
 threshold, to decide a race. An attempt applies it with the configured threshold, to measure the
 provider's latency: statistics that serve all callers must not depend on the hint of one caller.
+
+An answer that ends without visible content is never useful. Most such answers are answers
+nevertheless (`is_answer`): the limit ended the reasoning, a filter stopped it, there was nothing to
+add. The caller gets it if no other candidate has more.
 """
 
 from __future__ import annotations
@@ -22,65 +26,101 @@ from __future__ import annotations
 from omen.core.events import (
     AnswerEnd,
     Event,
+    MessageFields,
     ReasoningDelta,
+    ReasoningEnd,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
 )
 
 CHARACTERS_PER_TOKEN = 4
+_CUT_SHORT = frozenset({"length", "content_filter"})
 
 
 class UsefulMeter:
     """The meter of one attempt: takes its events in order and reports when they are useful.
 
-    `reasoning_counts`: whether visible reasoning counts like text.
+    `reasoning_counts`: whether visible reasoning counts like text. If it changes while the answer
+    arrives, the events before the change count by the new rule, too.
     """
 
-    __slots__ = ("_called", "_enough", "_open_call", "_reasoning_counts", "characters", "visible")
+    __slots__ = (
+        "_called",
+        "_enough",
+        "_has_reasoned",
+        "_open_call",
+        "_shown",
+        "_text",
+        "_thoughts",
+        "_useful",
+        "reasoning_counts",
+    )
 
     def __init__(self, min_useful_tokens: int, reasoning_counts: bool) -> None:
         # ⌈n / 4⌉ ≥ m, written so that no division is needed per delta.
         self._enough = CHARACTERS_PER_TOKEN * (min_useful_tokens - 1) + 1
-        self._reasoning_counts = reasoning_counts
-        self.characters = 0
-        """Characters of the text that counts, without whitespace."""
-        self.visible = 0
-        """The same plus refusals and tool calls: the characters that a client could see by now."""
+        self.reasoning_counts = reasoning_counts
+        self._text = 0
+        self._thoughts = 0
+        self._shown = 0
+        self._has_reasoned = False
         self._called = False
         self._open_call: int | None = None
+        self._useful = False
+
+    @property
+    def visible(self) -> int:
+        """Characters a client could be shown by now, whitespace left out."""
+        thoughts = self._thoughts if self.reasoning_counts else 0
+        return self._text + self._shown + thoughts
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether what was read so far is a useful answer."""
+        thoughts = self._thoughts if self.reasoning_counts else 0
+        return self._useful or self._text + thoughts >= self._enough
 
     def take(self, event: Event) -> bool:
         """Take the next event; return whether the answer is useful including this event."""
         match event:
             case TextDelta(text=text):
-                return self._count(text)
+                self._text += _length(text)
             case ReasoningDelta(text=text):
-                return self._reasoning_counts and self._count(text)
+                self._thoughts += _length(text)
+            case ReasoningEnd():
+                self._has_reasoned = True
             case RefusalDelta(text=text):
-                self.visible += _length(text)
+                self._shown += _length(text)
+            case MessageFields(fields=fields) if fields.get("images"):
+                self._shown += 1
             case ToolCallDelta():
-                return self._call(event)
-            case AnswerEnd(meant=meant):
-                return self.visible > 0 or meant
-        return False
+                self._call(event)
+            case AnswerEnd():
+                self._useful = self._useful or self.visible > 0
+        return self.is_useful
 
-    def _count(self, text: str) -> bool:
-        length = _length(text)
-        self.characters += length
-        self.visible += length
-        return self.characters >= self._enough
+    def is_answer(self, end: AnswerEnd) -> bool:
+        """Return whether an answer that ended so, with nothing visible, is an answer all the same.
 
-    def _call(self, fragment: ToolCallDelta) -> bool:
+        It is none if nothing was generated and nothing says why: some servers end like that when
+        they could not read the prompt.
+        """
+        generated = end.usage is not None and end.usage.completion_tokens > 0
+        reasoned = self._has_reasoned or self._thoughts > 0
+        return end.meant or end.reason in _CUT_SHORT or generated or reasoned
+
+    def _call(self, fragment: ToolCallDelta) -> None:
         previous, self._open_call = self._open_call, fragment.index
         if fragment.name:
             self._called = True
-            self.visible += len(fragment.name)
+            self._shown += len(fragment.name)
         if self._called:
-            self.visible += len(fragment.arguments)
+            self._shown += len(fragment.arguments)
         # The start of the next call is the end of the previous one.
         ended = previous is not None and previous != fragment.index
-        return self._called and (bool(fragment.arguments) or ended)
+        if self._called and (bool(fragment.arguments) or ended):
+            self._useful = True
 
 
 def _length(text: str) -> int:

@@ -10,6 +10,7 @@ import trio
 from omen.config import ServerSettings
 from omen.front.anthropic.api import Messages
 from omen.front.anthropic.count_tokens import CountTokens
+from omen.front.azure_paths import for_deployment, openai_path
 from omen.front.grpc import GrpcRoute, is_grpc
 from omen.front.http.asgi import App, Receive, Scope, Send
 from omen.front.http.audited import Audited
@@ -85,8 +86,12 @@ def make_app(
         if scope["type"] == "http":
             path: str = scope["path"]
             path = _UNNORMALISED.get(path, path)
+            at_azure = openai_path(path)
+            path, deployment = (path, None) if at_azure is None else at_azure
             route = hot.get(path)
             if route is not None:
+                if deployment is not None:
+                    route = for_deployment(route, deployment)
                 await route(scope, receive, send)
                 return
             if is_grpc(scope):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import secrets
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from omen.config import LedgerSettings
+from omen.config import LedgerSettings, locate
 from omen.ledger import Ledger, Spool
 from omen.ledger.database import (
     ERRORS,
+    Database,
+    DatabaseAwayError,
+    DatabaseTooNewError,
     DatabaseWorker,
+    SchemaTooNewError,
     open_database,
     reason_of,
     shown_url,
@@ -20,51 +26,99 @@ from omen.ledger.database import (
 )
 
 EMBEDDED = "sqlite:omen.db"
+REPORT_SECONDS = 60.0
+"""A report looks at every row of its days. Nobody waits for it but who has asked."""
+FILL_SECONDS = 300.0
+"""To add up one day of books that are older than the totals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """`worker` answers questions. The ledger has its own: no question waits for its batches."""
+    """The books, asked in several places, so that no question waits for one of another kind."""
 
     url: str
     worker: DatabaseWorker
+    """For what is answered at once: keys, and what a month has cost."""
+    reports: DatabaseWorker
+    """For what looks at rows."""
+    filling: DatabaseWorker
+    """For adding up what is older than the totals."""
     ledger: Ledger
+    """It has a worker of its own."""
+    replica: str
+    """Whose spending the rows are that this gateway writes."""
+
+    async def check(self) -> None:
+        """Find out whether the database is one for this version, if it can be reached now.
+
+        **Raises.** `DatabaseTooNewError`.
+        """
+        try:
+            await self.worker.ask(_nothing)
+        except DatabaseTooNewError:
+            raise
+        except DatabaseAwayError:
+            return
+
+    async def aclose(self) -> None:
+        """Let go of the connections, but for the ledger's."""
+        for worker in (self.worker, self.reports, self.filling):
+            await worker.aclose()
 
 
-def make_books(settings: LedgerSettings, directory: Path) -> Books:
-    """Make the books that are configured; nothing is opened yet. Paths are below `directory`."""
-    url = resolved_url(settings, directory)
-    open_ = partial(open_database, url, settings.timeout_seconds)
-    spool = Spool(directory / settings.spool_path, settings.spool_max_bytes)
+def make_books(settings: LedgerSettings, folder: Path) -> Books:
+    """Make the books that are configured; nothing is opened yet.
+
+    Relative paths count from `folder`, which is `Loaded.folder`.
+    """
+    url, replica = resolved_url(settings, folder), secrets.token_hex(8)
+    spool = Spool(locate(folder, settings.spool_path), settings.spool_max_bytes)
     seconds = settings.timeout_seconds
-    return Books(url, DatabaseWorker(open_, seconds), Ledger(DatabaseWorker(open_, seconds), spool))
+    open_: Callable[[], Database] = partial(open_database, url, seconds)
+    return Books(
+        url=url,
+        worker=DatabaseWorker(open_, seconds),
+        reports=DatabaseWorker(open_, max(seconds, REPORT_SECONDS), breaks_off=True),
+        filling=DatabaseWorker(open_, max(seconds, FILL_SECONDS), breaks_off=True),
+        ledger=Ledger(DatabaseWorker(open_, seconds), spool, replica),
+        replica=replica,
+    )
 
 
-def find_unusable_file(settings: LedgerSettings, directory: Path) -> str | None:
+def find_unusable_file(settings: LedgerSettings, folder: Path) -> str | None:
     """Return why the ledger's SQLite file can never be used, and what to do; None if it can.
 
     It is opened once, before anything is served. A fault that may pass (a lock, a full disk) and a
     database on a server are not waited for: they may come back while OMEN serves.
     """
-    url = resolved_url(settings, directory)
+    url = resolved_url(settings, folder)
     if not url.startswith("sqlite:"):
         return None
     try:
-        with closing(open_database(url, settings.timeout_seconds)) as database:
-            database.migrate()
+        # `Books.check` reports a schema that is too new.
+        with (
+            closing(open_database(url, settings.timeout_seconds)) as db,
+            suppress(SchemaTooNewError),
+        ):
+            db.migrate()
     except ERRORS as error:
         if not will_pass(error):
             return f"{shown_url(url)} cannot be used: {reason_of(error)}"
     return None
 
 
-def resolved_url(settings: LedgerSettings, directory: Path) -> str:
-    """Return the database's URL. The path of a file is absolute in it."""
+def resolved_url(settings: LedgerSettings, folder: Path) -> str:
+    """Return the database's URL, with an absolute path; a relative one counts from `folder`.
+
+    `sqlite:a.db` is relative; `sqlite:///a.db` is absolute, as in any URL.
+    """
     url = settings.url or EMBEDDED
-    return f"sqlite:{directory / sqlite_path(url)}" if url.startswith("sqlite:") else url
+    if not url.startswith("sqlite:"):
+        return url
+    return f"sqlite:{locate(folder.absolute(), sqlite_path(url))}"
 
 
-def find_file_of_old_url(settings: LedgerSettings, directory: Path) -> str | None:
+def find_file_of_old_url(settings: LedgerSettings, folder: Path) -> str | None:
     """Return a warning if `sqlite:///PATH` named another file in earlier versions, which is there.
 
     Such a path was read as a relative one.
@@ -73,10 +127,14 @@ def find_file_of_old_url(settings: LedgerSettings, directory: Path) -> str | Non
     if not url.startswith("sqlite:///") or url.startswith("sqlite:////"):
         return None
     now = sqlite_path(url)
-    old = directory / now.removeprefix("/")
+    old = folder / now.removeprefix("/")
     if Path(now).exists() or not old.is_file():
         return None
     return (
         f"the ledger is at {now}, which does not exist yet; {old}, which the same URL named in"
         f" earlier versions, is not used: to use it write sqlite:{now.removeprefix('/')}"
     )
+
+
+def _nothing(database: Database) -> None:
+    """Ask for nothing: to be connected says enough."""

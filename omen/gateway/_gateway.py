@@ -19,12 +19,12 @@ from omen.core.callers import ANYBODY, Caller
 from omen.core.candidates import Candidate
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.core.chat import ChatRequest
-from omen.core.costs import measure_texts
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
-from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.errors import AllAttemptsFailed, FailureKind, RaceError, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.hints import RaceHints
 from omen.core.plan import Output
+from omen.core.prompt_size import measure_texts
 from omen.core.records import RaceRecord
 from omen.gateway._parts import Parts
 from omen.gateway._pipeline import Counts
@@ -223,10 +223,11 @@ class Gateway:
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Return the number of tokens of a prompt, from the first candidate that succeeds.
 
-        Return None if the first candidate's provider has no token counting.
+        Return None if the first candidate's provider has no token counting, or if no candidate
+        could count. Many servers that speak Anthropic's API have no such route.
 
-        **Raises.** `RateLimited`, and `RaceError` when every candidate failed. A candidate without
-        token counting counts as failed.
+        **Raises.** `RateLimited`, and `AllAttemptsFailed` if an upstream finds a fault in the
+        request. A candidate without token counting counts as failed.
 
         **Cancellation.** The upstream socket is closed.
         """
@@ -246,4 +247,9 @@ class Gateway:
             return await self.attempts.call(race, candidate, "count", write, read)
 
         async with self._pipeline.counting(race):
-            return await ask_in_turn(race, ask)
+            try:
+                return await ask_in_turn(race, ask)
+            except RaceError as error:
+                if isinstance(error, AllAttemptsFailed) and error.is_fault_of_request:
+                    raise
+                return None

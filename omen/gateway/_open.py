@@ -32,7 +32,10 @@ async def open_gateway(
     cache = settings.cache
     async with (
         open_state(
-            cache.redis_url, patience=cache.redis_timeout_seconds, most_bytes=cache.max_bytes
+            cache.redis_url,
+            patience=cache.redis_timeout_seconds,
+            most_bytes=cache.max_bytes,
+            replica=None if books is None else books.replica,
         ) as store,
         transport or Transport() as upstream,
     ):

@@ -9,7 +9,7 @@ from math import inf
 
 import httpx
 
-from omen.accounts.budget import Budgets, MonthlyBudgets
+from omen.accounts.budget import Budgets, KnownMonths, MonthlyBudgets
 from omen.accounts.keyring import KeyRing
 from omen.accounts.limits import Limits
 from omen.cache import AnswerCache
@@ -23,6 +23,7 @@ from omen.core.records import Admission, Observer
 from omen.gateway._books import Books
 from omen.gateway._pipeline import RequestPipeline
 from omen.gateway._sockets import owners
+from omen.gateway._spending import SpendingOfBooks
 from omen.gateway._upkeep import Upkeep
 from omen.providers import load_kinds
 from omen.race.attempts import Attempts, Threshold
@@ -47,7 +48,7 @@ from omen.routing import (
 )
 from omen.routing.decide.affinity import Affinity
 from omen.routing.observe.replicas import ReplicaExchange
-from omen.state import Store
+from omen.state import SharedStore, Store
 from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
 
 
@@ -126,7 +127,11 @@ def make_parts(
     health = Health(_endpoints(catalog), listed=partial(_listed, catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
     routing = settings.routing
-    months = MonthlyBudgets(store, routing.budget_monthly_usd, routing.provider_soft_limits)
+    known = KnownMonths(store, everything=books is None)
+    months = MonthlyBudgets(known, routing.budget_monthly_usd, routing.provider_soft_limits)
+    spending = None if books is None else SpendingOfBooks(books, store, months, known)
+    if isinstance(store, SharedStore) and spending is not None:
+        store.books = spending.spent
     hedge_budget, budgets = HedgeBudget(settings.race.max_extra_load), Budgets(months)
     slots = ConcurrencyLimits(_slot_limits(settings))
     cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
@@ -167,10 +172,10 @@ def make_parts(
         transport,
         health,
         settings.health,
-        store=store,
         months=months,
         exchange=ReplicaExchange(store, first_tokens, health),
         books=books,
+        spending=spending,
     )
     worker = None if books is None else books.worker
     return Parts(
@@ -213,7 +218,9 @@ def _slot_limits(settings: Settings) -> dict[str, int]:
 
 
 def _threshold(settings: Settings) -> Threshold:
-    return Threshold(settings.race.min_useful_tokens, settings.race.reasoning_counts)
+    # An attempt that is asked alone commits with its reasoning, and alone is what hedges wait for.
+    reasoning_counts = settings.race.reasoning_counts is not False
+    return Threshold(settings.race.min_useful_tokens, reasoning_counts)
 
 
 def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:

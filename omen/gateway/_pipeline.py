@@ -22,10 +22,10 @@ from omen.accounts.limits import Limits
 from omen.cache import AnswerCache, CachedAnswer, Flight, Recorder, cache_key, wants_cache
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.chat import ChatRequest
-from omen.core.costs import PromptSize
 from omen.core.errors import TotalTimeoutExceeded
 from omen.core.events import Event
 from omen.core.plan import Output, Plan, Strategy
+from omen.core.prompt_size import PromptSize
 from omen.core.records import AttemptRecord, Observer, RaceRecord
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
@@ -78,7 +78,8 @@ class RequestPipeline:
 
         **Raises.** `RateLimited`.
         """
-        if not race.caller.is_limited:
+        caller = race.caller
+        if caller.requests_per_minute is None and caller.tokens_per_minute is None:
             yield
             return
         await self.limits.admit(race, request)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
 import httpx
 import trio
 
-from omen.accounts.budget import MonthlyBudgets, current_month
+from omen.accounts.budget import MonthlyBudgets
 from omen.config import HealthSettings
 from omen.core.cards import ModelCard
 from omen.core.errors import UpstreamFailure
 from omen.gateway._books import Books
-from omen.ledger.database import DatabaseAwayError
+from omen.gateway._spending import SpendingOfBooks
 from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
 from omen.routing.observe.probes import Target, keep_probing
 from omen.routing.observe.replicas import ReplicaExchange
-from omen.state import Store, StoreAwayError
-
-logger = logging.getLogger(__name__)
+from omen.state import StoreAwayError
 
 LOOK_SECONDS = 2.0
-COMPARE_EVERY = 30
-"""Looks at the budgets between two at the ledger."""
+CLOSE_SECONDS = 5.0
+"""How long letting go of the books may take, at the end."""
 
 
 class Upkeep:
@@ -38,29 +35,37 @@ class Upkeep:
         health: Health,
         settings: HealthSettings,
         *,
-        store: Store,
         months: MonthlyBudgets,
         exchange: ReplicaExchange,
         books: Books | None,
+        spending: SpendingOfBooks | None,
     ) -> None:
         self._catalog = catalog
         self._transport = transport
         self._health = health
         self._settings = settings
-        self._store = store
         self._months = months
         self._exchange = exchange
         self._books = books
+        self._spending = spending
         self._providers_changed = trio.Event()
 
     async def run(self) -> None:
-        """Do all of it, until cancelled."""
-        async with trio.open_nursery() as nursery:
+        """Do all of it, until cancelled; then write the books' last rows."""
+        try:
+            async with trio.open_nursery() as nursery:
+                if self._books is not None:
+                    nursery.start_soon(self._books.ledger.run)
+                if self._spending is not None:
+                    nursery.start_soon(self._spending.run)
+                nursery.start_soon(self.keep_probing)
+                nursery.start_soon(self._exchange.run)
+                nursery.start_soon(self._look_at_budgets)
+        finally:
             if self._books is not None:
-                nursery.start_soon(self._books.ledger.run)
-            nursery.start_soon(self.keep_probing)
-            nursery.start_soon(self._exchange.run)
-            nursery.start_soon(self._keep_budgets)
+                limit = trio.current_time() + CLOSE_SECONDS
+                with trio.CancelScope(shield=True, deadline=limit):
+                    await self._books.aclose()
 
     async def keep_probing(self) -> None:
         """Look at every endpoint now and then, until cancelled; returns at once if switched off."""
@@ -101,38 +106,19 @@ class Upkeep:
     def found(self, target: Target, models: Mapping[str, ModelCard]) -> None:
         """Hear which models an endpoint has."""
         if target.provider in self._catalog:
-            self._catalog[target.provider].discovered[target.endpoint.base_url] = models
+            self._catalog[target.provider].discover(target.endpoint.base_url, models)
 
     async def restore_spending(self) -> None:
-        """Tell the budgets what the ledger says this month has cost.
+        """Tell the budgets what the ledger says this month has cost, if that can be read soon."""
+        if self._spending is not None:
+            await self._spending.prepare()
 
-        Of the two the ledger is the older one; what it has is never more than was spent. It tells
-        a store that has forgotten: memory, or Redis after a restart.
-        """
-        if self._books is None:
-            return
-        month = current_month()
-        try:
-            rows = await self._books.worker.ask(lambda database: database.spending(month))
-        except DatabaseAwayError as error:
-            logger.warning("what this month has cost could not be read (%s)", error)
-            return
-        await self._months.raise_to(month, [(r.key_id, r.provider, r.cost_usd) for r in rows])
-
-    async def _keep_budgets(self) -> None:
-        """Look at what was spent, and at what the ledger says of it.
-
-        At that now and then, and at once when the store may have forgotten.
-        """
-        looks, epoch = 0, self._store.epoch
+    async def _look_at_budgets(self) -> None:
+        """Find out now and then what was spent, here and elsewhere."""
         while True:
             with suppress(StoreAwayError):
                 await self._months.look(self._catalog.names)
             await trio.sleep(LOOK_SECONDS)
-            looks += 1
-            if looks % COMPARE_EVERY == 0 or self._store.epoch != epoch:
-                epoch = self._store.epoch
-                await self.restore_spending()
 
 
 def _discovers(provider: CatalogProvider) -> bool:

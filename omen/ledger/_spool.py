@@ -5,7 +5,11 @@ file at a time, the first one first; a file is taken away when its rows are in t
 process that was killed leaves a last line that may be broken off: it is left out.
 
 Several gateways may be told the same directory: each takes a folder in it for itself, under a lock
-that ends with its process, and what it finds in folders that nobody has it takes over.
+that ends with its process, and what it finds in folders that nobody has it takes over. A line says
+which replica's spending its row is, so that a row counts as its own whoever writes it.
+
+Rows that the database will not have, whatever becomes of it, are put aside in `refused.jsonl`, for
+an operator to look at. Nothing reads them again.
 """
 
 from __future__ import annotations
@@ -15,17 +19,22 @@ import json
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import IO
-
-from pydantic_core import to_json
+from typing import IO, Any
 
 from omen.ledger.entries import Entry, read_entry
 
 FILE_BYTES = 1024 * 1024
+ASIDE = "refused.jsonl"
+MOST_ASIDE = 4 * FILE_BYTES
+_LARGEST = 10**15
+"""No count is larger; JSON would carry one of a million digits."""
+
+Row = tuple[Entry, str]
+"""An entry, and the replica whose spending it is."""
 
 
 class Spool:
-    """`most_bytes` bounds all files together."""
+    """`most_bytes` bounds all files together, those of `ASIDE` apart."""
 
     def __init__(self, directory: Path, most_bytes: int) -> None:
         self._base = directory
@@ -40,17 +49,17 @@ class Spool:
     @property
     def size(self) -> int:
         """What it takes on disk."""
-        return sum(path.stat().st_size for path in self._files())
+        return sum(path.stat().st_size for path in _files(self._directory))
 
-    def add(self, entries: Sequence[Entry]) -> int:
-        """Keep rows; give how many of them, the first ones, there was room for.
+    def add(self, entries: Sequence[Entry], replica: str = "") -> int:
+        """Keep rows; return how many of them, the first ones, there was room for.
 
         **Raises.** `OSError`.
         """
         room = self._most_bytes - self.size
         lines: list[bytes] = []
         for entry in entries:
-            line = to_json(entry.to_json()) + b"\n"
+            line = _line(entry, replica)
             room -= len(line)
             if room < 0:
                 break
@@ -60,9 +69,22 @@ class Spool:
                 file.write(b"".join(lines))
         return len(lines)
 
-    def oldest(self) -> tuple[Path, list[Entry]] | None:
-        """Give the oldest file and its rows; None when there is none. **Raises.** `OSError`."""
-        path = next(iter(self._files()), None)
+    def put_aside(self, entry: Entry, replica: str = "") -> bool:
+        """Keep a row that the database will not have; False when there is no room for it.
+
+        **Raises.** `OSError`.
+        """
+        self._base.mkdir(parents=True, exist_ok=True)
+        with (self._base / ASIDE).open("ab") as file:
+            line = _line(entry, replica)
+            if file.tell() + len(line) > MOST_ASIDE:
+                return False
+            file.write(line)
+        return True
+
+    def oldest(self) -> tuple[Path, list[Row]] | None:
+        """Return the oldest file and its rows; None when there is none. **Raises.** `OSError`."""
+        path = next(iter(_files(self._directory)), None)
         return None if path is None else (path, self._read(path))
 
     def done(self, path: Path) -> None:
@@ -75,21 +97,19 @@ class Spool:
             self._own[1].close()
             self._own = None
 
-    def _read(self, path: Path) -> list[Entry]:
-        found: list[Entry] = []
+    def _read(self, path: Path) -> list[Row]:
+        found: list[Row] = []
         for line in path.read_bytes().splitlines():
             try:
-                found.append(read_entry(json.loads(line)))
-            except (ValueError, TypeError):
+                told = json.loads(line)
+                found.append((read_entry(told), str(told.get("replica", ""))))
+            except (ValueError, TypeError, AttributeError, RecursionError):
                 self.broken += 1
         return found
 
-    def _files(self) -> list[Path]:
-        return sorted(self._directory.glob("*.jsonl"))
-
     @property
     def _directory(self) -> Path:
-        """Give this process's own folder; the first time, take one."""
+        """Return this process's own folder; the first time, take one."""
         if self._own is None:
             self._own = self._take()
         return self._own[0]
@@ -109,20 +129,36 @@ class Spool:
                 others.append(locked)
         assert own is not None
         for folder, lock in others:
-            for path in sorted(folder.glob("*.jsonl")):
+            for path in _files(folder):
                 path.rename(own[0] / f"{_number(own[0]) + 1:08}.jsonl")
             lock.close()
         return own
 
     def _last(self) -> Path:
-        files = self._files()
+        files = _files(self._directory)
         if files and files[-1].stat().st_size < FILE_BYTES and _ends_well(files[-1]):
             return files[-1]
         return self._directory / f"{_number(self._directory) + 1:08}.jsonl"
 
 
+def _line(entry: Entry, replica: str) -> bytes:
+    """Write a row as a line of ASCII: names may hold what no encoding has."""
+    told = {name: _bounded(value) for name, value in entry.to_json().items()}
+    return json.dumps({**told, "replica": replica}).encode() + b"\n"
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-_LARGEST, min(value, _LARGEST))
+    return value
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdecimal())
+
+
 def _number(folder: Path) -> int:
-    return max((int(path.stem) for path in folder.glob("*.jsonl")), default=0)
+    return max((int(path.stem) for path in _files(folder)), default=0)
 
 
 def _lock(folder: Path) -> tuple[Path, IO[bytes]] | None:

@@ -16,18 +16,23 @@ from omen.providers.messages.errors import ANTHROPIC_ERRORS
 from omen.providers.messages.passthrough import own_words
 from omen.providers.messages.request import count_body, messages_body
 from omen.providers.shared.failures import classify_answer
-from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, without
 from omen.providers.shared.listing import read_ids
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms, TokenCounter
 
 _API_VERSION = "2023-06-01"
 """The newer one refuses sampling parameters from every model, and streams nothing differently. A
 client that speaks this API itself says which one it means."""
 
+_TOOLS = ToolRules()
+
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a Messages request; `base_url` is the bare origin."""
-    body = json_bytes(messages_body(request, candidate.model))
+    request = ToolForms(request, _TOOLS).request
+    written = messages_body(request, candidate.model, candidate.card.max_output)
+    body = json_bytes(without(written, candidate.quirks.drop))
     return _post(request, candidate, "/v1/messages", body)
 
 
@@ -35,9 +40,10 @@ def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
     verbatim = own_words(request) is not None
     after_a_result = bool(request.messages) and request.messages[-1].role == "tool"
-    return MessagesDecoder(
+    decoder = MessagesDecoder(
         candidate.model, verbatim=verbatim, may_be_empty=verbatim and after_a_result
     )
+    return ToolForms(request, _TOOLS).decoder(decoder)
 
 
 def encode_count(request: ChatRequest, candidate: Candidate) -> WireRequest:
@@ -45,7 +51,8 @@ def encode_count(request: ChatRequest, candidate: Candidate) -> WireRequest:
 
     **Raises.** `UpstreamFailure` (`UNSUPPORTED`) when this wire format cannot say the prompt.
     """
-    body = json_bytes(count_body(request, candidate.model))
+    forms = ToolForms(request, _TOOLS)
+    body = json_bytes(count_body(forms.request, candidate.model))
     return _post(request, candidate, "/v1/messages/count_tokens", body)
 
 

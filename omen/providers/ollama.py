@@ -22,7 +22,8 @@ from omen.providers.ollama_chat.listing import (
 )
 from omen.providers.ollama_chat.request import api_chat_body
 from omen.providers.shared.failures import classify_answer
-from omen.providers.shared.json import json_bytes
+from omen.providers.shared.json import json_bytes, without
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import (
     Decoder,
     Embedder,
@@ -33,6 +34,8 @@ from omen.providers.spec import (
     Terms,
 )
 
+_TOOLS = ToolRules(strict_names=False)
+
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write an /api/chat request; `base_url` is the bare origin."""
@@ -41,13 +44,15 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
         headers["authorization"] = f"Bearer {candidate.endpoint.api_key}"
     abilities = candidate.card.abilities
     thinks = abilities is None or "reasoning" in abilities
-    body = json_bytes(api_chat_body(request, candidate.model, thinks=thinks))
+    request = ToolForms(request, _TOOLS).request
+    written = api_chat_body(request, candidate.model, thinks=thinks)
+    body = json_bytes(without(written, candidate.quirks.drop))
     return WireRequest("POST", f"{candidate.endpoint.base_url}/api/chat", headers, body)
 
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
-    return ApiChatDecoder()
+    return ToolForms(request, _TOOLS).decoder(ApiChatDecoder())
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

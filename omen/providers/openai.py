@@ -1,6 +1,7 @@
 """OpenAI: by chat completions, and by Responses what chat completions refuse.
 
-Which of both is decided by the model and the request, and no caller can tell.
+A request in the words of Responses goes by Responses, word for word. Which of both another goes by
+is decided by the model and the request, and no caller can tell.
 
 **Source.** platform.openai.com/docs/api-reference/chat and /responses, read 2026-11-22.
 """
@@ -8,52 +9,42 @@ Which of both is decided by the model and the request, and no caller can tell.
 from __future__ import annotations
 
 from omen.core.candidates import Candidate
-from omen.core.chat import ChatRequest, Tool
+from omen.core.chat import ChatRequest
 from omen.core.frames import WireRequest
-from omen.providers.chat_completions.api import STREAM_HEADERS, bearer, chat_request, classify
-from omen.providers.chat_completions.api import decoder as chat_decoder
+from omen.providers.chat_completions.api import bearer, chat_decoder, chat_request, classify
 from omen.providers.chat_completions.embeddings import OPENAI_EMBEDDINGS
 from omen.providers.chat_completions.listing import list_request, read_list
-from omen.providers.chat_completions.traits import ChatTraits, openai_traits
-from omen.providers.responses.decoder import ResponsesDecoder
-from omen.providers.responses.request import responses_body
-from omen.providers.shared.json import json_bytes
+from omen.providers.chat_completions.traits import openai_traits
+from omen.providers.responses.api import responses_decoder, responses_request, speaks_responses
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
+
+_TOOLS = ToolRules(custom=True)
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a request by one of the two APIs; `base_url` ends in /v1."""
+    request = ToolForms(request, _TOOLS).request
     traits = openai_traits(candidate.base_model)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
     if speaks_responses(request, traits):
-        body = json_bytes(responses_body(request, candidate.model, traits))
-        return WireRequest("POST", f"{base_url}/responses", {**STREAM_HEADERS, **auth}, body)
+        url = f"{base_url}/responses"
+        return responses_request(request, candidate, url=url, auth=auth, traits=traits)
     return chat_request(
         request,
-        candidate.model,
+        candidate,
         url=f"{base_url}/chat/completions",
         auth=auth,
         traits=traits,
-        quirks=candidate.quirks,
     )
 
 
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
+    forms = ToolForms(request, _TOOLS)
     if speaks_responses(request, openai_traits(candidate.base_model)):
-        return ResponsesDecoder(candidate.model)
-    return chat_decoder(request, candidate)
-
-
-def speaks_responses(request: ChatRequest, traits: ChatTraits) -> bool:
-    """Whether a request has to go by Responses.
-
-    An effort that was not asked for counts too: the model has a default, and it is not none.
-    """
-    if traits.api != "responses_for_tools":
-        return traits.api == "responses"
-    calls = any(isinstance(tool, Tool) for tool in request.tools)
-    return calls and request.reasoning_effort != "none"
+        return forms.decoder(responses_decoder(request, candidate))
+    return forms.decoder(chat_decoder(request, candidate))
 
 
 SPEC = ProviderSpec(

@@ -12,44 +12,37 @@ model that is not listed is sent what the caller wants.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.frames import WireRequest
-from omen.providers.chat_completions.api import bearer, chat_request, classify, decoder
+from omen.providers.chat_completions.api import bearer, chat_decoder, chat_request, classify
 from omen.providers.chat_completions.listing import list_request, read_list
-from omen.providers.chat_completions.traits import CLASSIC, ChatTraits
-from omen.providers.spec import Listing, ProviderSpec, Setup, Terms
+from omen.providers.chat_completions.traits import CLASSIC, UNKNOWN, ChatTraits
+from omen.providers.shared.tool_forms import ToolForms, ToolRules
+from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
 
-_PLAIN = replace(CLASSIC, effort=False)
+_TOOLS = ToolRules()
+_PLAIN = replace(CLASSIC, efforts=())
 _REASONING = ChatTraits(
-    refused=frozenset({"presence_penalty", "frequency_penalty"}), stop=False, effort=False
+    refused=frozenset({"presence_penalty", "frequency_penalty"}), stop=False, efforts=()
 )
 
-
-def _nearest(**efforts: str) -> Mapping[str, str]:
-    return MappingProxyType(efforts)
-
-
-_TWO = _nearest(none="low", minimal="low", medium="high", xhigh="high", max="high")
-_THREE = _nearest(none="low", minimal="low", xhigh="high", max="high")
-_TO_XHIGH = _nearest(none="low", minimal="low", max="xhigh")
-_FROM_NONE = _nearest(minimal="low", max="xhigh")
+_LOW_TO_HIGH = ("low", "medium", "high")
+_TO_XHIGH = (*_LOW_TO_HIGH, "xhigh")
 
 # The first match counts, and it is of the whole name.
 _FAMILIES: tuple[tuple[re.Pattern[str], ChatTraits], ...] = tuple(
     (re.compile(pattern), traits)
     for pattern, traits in (
         (r".*-non-reasoning(?:-.*)?", _PLAIN),
-        (r"grok-3-mini(?:-.*)?", replace(_REASONING, effort=True, efforts=_TWO)),
+        (r"grok-3-mini(?:-.*)?", replace(_REASONING, efforts=("low", "high"))),
         (r"grok-(?:2|3|beta|vision)(?:-.*)?", _PLAIN),
-        (r"grok-4\.3(?:-.*)?", replace(_REASONING, effort=True, efforts=_FROM_NONE)),
-        (r"grok-4\.5(?:-.*)?", replace(_REASONING, effort=True, efforts=_THREE)),
-        (r"grok-4\.[67](?:-.*)?", replace(_REASONING, effort=True, efforts=_TO_XHIGH)),
-        (r"grok-4\.20(?:-.*)?", replace(_REASONING, effort=True, efforts=_THREE)),
+        (r"grok-4\.3(?:-.*)?", replace(_REASONING, efforts=("none", *_TO_XHIGH))),
+        (r"grok-4\.5(?:-.*)?", replace(_REASONING, efforts=_LOW_TO_HIGH)),
+        (r"grok-4\.[67](?:-.*)?", replace(_REASONING, efforts=_TO_XHIGH)),
+        (r"grok-4\.20(?:-.*)?", replace(_REASONING, efforts=_LOW_TO_HIGH)),
         (r"grok-(?:4|build|code)(?:-.*)?", _REASONING),
     )
 )
@@ -58,19 +51,23 @@ _FAMILIES: tuple[tuple[re.Pattern[str], ChatTraits], ...] = tuple(
 def xai_traits(model: str) -> ChatTraits:
     """Look up a model of xAI's; one that is not listed is asked the classic way."""
     matches = (traits for pattern, traits in _FAMILIES if pattern.fullmatch(model))
-    return next(matches, CLASSIC)
+    return next(matches, UNKNOWN)
 
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a chat-completions request; `base_url` ends in /v1."""
     return chat_request(
-        request,
-        candidate.model,
+        ToolForms(request, _TOOLS).request,
+        candidate,
         url=f"{candidate.endpoint.base_url}/chat/completions",
         auth=bearer(candidate.endpoint.api_key),
         traits=xai_traits(candidate.base_model),
-        quirks=candidate.quirks,
     )
+
+
+def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
+    """Make a decoder for one answer."""
+    return ToolForms(request, _TOOLS).decoder(chat_decoder(request, candidate))
 
 
 SPEC = ProviderSpec(

@@ -32,6 +32,7 @@ from omen.core.plan import OpenAttempt, Output, Strategy
 from omen.core.records import RaceRecord
 
 _Answer = TypeVar("_Answer")
+_RACE = Path(__file__).parent
 
 
 async def run_race(
@@ -136,7 +137,8 @@ async def run_strategy(
 ) -> None:
     """Run a race's strategy once, inside `scope`, whose deadline changes when the answer begins.
 
-    **Raises.** The strategy's `OmenError`, or `StrategyFault`.
+    **Raises.** The strategy's `OmenError`; `StrategyFault`; and as they are, errors of the output
+    and of what an attempt calls, which are not the strategy's fault.
     """
     observed = _ObservedOutput(output, scope, race.plan.total_deadline)
     try:
@@ -147,6 +149,8 @@ async def run_strategy(
         if observed.has_failed:
             raise
         leaf = _first_leaf(error)
+        if _is_beyond_the_race(leaf.__traceback__):
+            raise
         place = _place(strategy, leaf.__traceback__)
         fault = StrategyFault(race.plan.strategy, f"{type(leaf).__name__} at {place}")
         # No traceback in the log: the error's text may hold a prompt.
@@ -186,6 +190,16 @@ def _first_leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _is_beyond_the_race(trace: TracebackType | None) -> bool:
+    """Return whether the error comes from what an attempt calls: an observer, or a decoder.
+
+    The race's own code raises errors too, when a strategy uses an attempt wrongly.
+    """
+    files = [Path(frame.filename) for frame in traceback.extract_tb(trace)]
+    ours = [file for file in files if file.is_relative_to(_RACE.parent)]
+    return bool(ours) and not ours[-1].is_relative_to(_RACE)
 
 
 def _innermost(error: BaseException) -> str:

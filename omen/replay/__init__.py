@@ -5,7 +5,7 @@ with invented ones. No provider is called.
 """
 
 from omen.replay._attempts import GivenAttempts, Latencies
-from omen.replay._compare import QUANTILES, Comparison, compare
+from omen.replay._compare import QUANTILES, Comparison, compare, nearest_rank
 from omen.replay._policy import FORMS, Policy
 from omen.replay._recorded import Recording
 from omen.replay._run import HistogramLearning, Learning, Outcome, Play, RecordedRequest, replay
@@ -24,5 +24,6 @@ __all__ = [
     "RecordedRequest",
     "Recording",
     "compare",
+    "nearest_rank",
     "replay",
 ]

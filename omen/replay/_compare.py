@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from math import inf
+from math import ceil, inf
 
 from omen.replay._policy import Policy
 from omen.replay._recorded import Recording
 from omen.replay._run import Play, replay
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+
+
+def nearest_rank(ascending: Sequence[float], share: float) -> float:
+    """Return the nearest-rank percentile, which is always one of the values; `share` is 0 to 1."""
+    # 0.07 * 100 is 7.000000000000001 in floating point, which `ceil` alone would round up to 8.
+    rank = ceil(round(share * len(ascending), 9))
+    return ascending[max(rank, 1) - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Comparison:
 
     def quantile(self, share: float) -> float:
         """Return the time by which this share of the requests has a useful token."""
-        return self.times[min(int(share * len(self.times)), len(self.times) - 1)]
+        return nearest_rank(self.times, share)
 
 
 def compare(recording: Recording, policy: Policy) -> Comparison:

@@ -52,7 +52,7 @@ class Recording:
         """Return the recording of these rows, which may come in any order."""
         races: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
-            if entry.outcome != "denied" and entry.role not in _NO_CANDIDATES:
+            if _is_of_a_chat(entry):
                 races[entry.race_id].append(entry)
         ordered = [
             sorted(rows, key=lambda row: (row.role != "primary", row.index))
@@ -133,6 +133,17 @@ def draw(survival: Survival, uniform: float, beyond: float) -> float:
         if share <= threshold:
             return time
     return max([beyond, *survival.times[-1:]])
+
+
+def _is_of_a_chat(row: Entry) -> bool:
+    """Return whether a row is evidence of how a candidate answers a chat.
+
+    Answers from OMEN's own cache, embeddings and counts of tokens are not. Older recordings have no
+    role for the latter two; there such a row committed without a token of text.
+    """
+    if row.outcome == "denied" or row.from_cache or row.role in _NO_CANDIDATES:
+        return False
+    return row.committed is None or row.first_token is not None or row.tokens > 0
 
 
 def _name(row: Entry) -> Name:

@@ -10,9 +10,11 @@ Inside, arrows go down:
     _wire, _tls   its bytes: reading, writing with a deadline
     _switch       which protocol a connection speaks
     _h1, _h2      hypercorn's protocols, cured
+    _h1_framing, _h1_target, _h1_upgrade, _authority    what an HTTP/1.1 request is
+    _h2_connection, _h2_frames, _h2_refusal             what an HTTP/2 one is, and may cost
     _exchange     one request, one websocket
     _tasks        running the application
-    _receive_queue        what a request's handler has not read yet
+    _receive_queue    what a request's handler has not read yet; _unread counts all of it
 """
 
 from omen.serving._asgi import ASGIApp, Message, Receive, Scope, Send

@@ -6,7 +6,7 @@ import trio
 
 
 class Allowance:
-    """So many at once, and in the long run so many a second.
+    """So much at once, and in the long run so much a second.
 
     **Units.** Seconds on trio's clock.
     """
@@ -17,10 +17,10 @@ class Allowance:
         self._left = burst
         self._as_of = trio.current_time()
 
-    def spend(self) -> bool:
-        """Take one; say whether there was one."""
+    def spend(self, amount: float = 1) -> bool:
+        """Take some; return whether there was as much. A negative amount is given back."""
         now = trio.current_time()
-        self._left = min(self._burst, self._left + (now - self._as_of) * self._per_second)
+        self._left += (now - self._as_of) * self._per_second
         self._as_of = now
-        self._left -= 1
+        self._left = min(self._burst, self._left - amount)
         return self._left >= 0

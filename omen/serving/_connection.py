@@ -20,7 +20,8 @@ from omen.serving._live import LiveConnections
 from omen.serving._settings import ServingSettings
 from omen.serving._switch import Switch
 from omen.serving._tasks import ConnectionTasks
-from omen.serving._tls import is_tls
+from omen.serving._tls import CurrentTLS, is_tls
+from omen.serving._unread import UnreadPool
 from omen.serving._wire import Wire
 
 _NOT_PLAIN = (
@@ -42,6 +43,8 @@ class Service:
     state: dict[str, Any]
     """What the application's lifespan put aside; every request gets a copy."""
     live: LiveConnections
+    unread: UnreadPool
+    tls: CurrentTLS
 
 
 class Connection:
@@ -107,6 +110,11 @@ class Connection:
         """
         return self._protocol is not None and self._protocol.name == "http/1.1"
 
+    async def announce_end(self) -> None:
+        """Tell the client, if its protocol can, to ask for nothing more on this connection."""
+        if self._protocol is not None and not self.idle:
+            await self._protocol.announce_end()
+
     def end_if_idle(self) -> None:
         """Close the connection in good order, unless a request runs."""
         if self.idle:
@@ -122,7 +130,7 @@ class Connection:
 
     async def _open(self, nursery: trio.Nursery) -> Switch | None:
         """Find out what the client speaks; None when it is nothing that can be answered."""
-        tls = self._settings.tls
+        tls = self._service.tls.context
         if tls is None:
             return self._speak(nursery)
         first = await self._receive()
@@ -161,7 +169,7 @@ class Connection:
             shared.app,
             shared.config,
             shared.context,
-            ConnectionTasks(nursery, self._settings.max_unread),
+            ConnectionTasks(nursery, self._settings.max_unread, shared.unread),
             ConnectionState(shared.state),
             self._wire.is_tls,
             client,
@@ -175,6 +183,7 @@ class Connection:
             if self._resume:
                 self._resume = False
                 await protocol.handle(Resume())
+                self._time_head(protocol)
                 continue
             data = await self._receive()
             if data:

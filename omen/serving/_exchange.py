@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import trio
-from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, StreamClosed
+from hypercorn.protocol.events import (
+    Body,
+    Data,
+    EndBody,
+    Event,
+    Request,
+    Response,
+    StreamClosed,
+)
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
-from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WSStream
 from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
-from wsproto.events import Ping
+from wsproto.connection import ConnectionState
+from wsproto.events import CloseConnection, Message, Ping
+from wsproto.frame_protocol import CloseReason
+from wsproto.handshake import WEBSOCKET_VERSION
 
 from omen.serving._receive_queue import ReceiveQueue
 from omen.serving._settings import ProtocolConfig
@@ -79,7 +90,9 @@ class Websocket(WSStream):
         if self.closed:
             return
         self._heard_at = trio.current_time()
-        if isinstance(event, (Body, Data)) and not self.handshake.accepted:
+        if isinstance(event, Request) and _is_another_version(event):
+            await self._refuse_version(event)
+        elif isinstance(event, (Body, Data)) and not self.handshake.accepted:
             await self._refuse_early_bytes()
         elif isinstance(event, EndBody):
             # On HTTP/2 this is how a client drops a websocket without a word.
@@ -109,6 +122,52 @@ class Websocket(WSStream):
             await self._send_error_response(400)
         await self._end()
 
+    async def _refuse_version(self, request: Request) -> None:
+        """Answer 426 with the version that is spoken, as RFC 6455 section 4.4 has it."""
+        self.closed = True
+        headers = [(b"content-length", b"0"), (b"sec-websocket-version", WEBSOCKET_VERSION)]
+        if request.http_version == "1.1":
+            headers += [(b"upgrade", b"websocket"), (b"connection", b"upgrade, close")]
+        await self.send(Response(stream_id=self.stream_id, status_code=426, headers=headers))
+        await self.send(EndBody(stream_id=self.stream_id))
+        await self._end()
+
+    async def _handle_events(self) -> None:
+        """Take what the client has sent; say why the socket ends when a frame breaks the protocol.
+
+        wsproto reports such a frame as a close, which hypercorn takes for the client's own: the
+        client would see 1006, as if the network had failed, and connect again.
+        """
+        for event in self.connection.events():
+            match event:
+                case CloseConnection():
+                    await self._answer_close(event)
+                case Ping():
+                    await self._send_wsproto_event(event.response())
+                case Message() if not await self._take(event):
+                    return
+
+    async def _answer_close(self, event: CloseConnection) -> None:
+        match self.connection.state:
+            case ConnectionState.REMOTE_CLOSING:
+                await self._send_wsproto_event(event.response())
+            case ConnectionState.OPEN:  # nobody closes it but us: 1002, or 1007 for what is no text
+                await self._send_wsproto_event(CloseConnection(code=event.code))
+        await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _take(self, message: Message[Any]) -> bool:
+        """Take a piece of a message; return False if the message is too large by now."""
+        try:
+            self.buffer.extend(message)
+        except FrameTooLargeError:
+            too_large = CloseConnection(code=CloseReason.MESSAGE_TOO_BIG)
+            await self._send_wsproto_event(too_large)
+            return False
+        if message.message_finished and self.app_put is not None:
+            await self.app_put(self.buffer.to_message())
+            self.buffer.clear()
+        return True
+
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         await super()._accept(message)
         self.task_group.spawn(self._watch)
@@ -130,3 +189,8 @@ class Websocket(WSStream):
     async def _end(self) -> None:
         self._over.set()
         await self.send(StreamClosed(stream_id=self.stream_id))
+
+
+def _is_another_version(request: Request) -> bool:
+    given = [value for name, value in request.headers if name == b"sec-websocket-version"]
+    return bool(given) and given != [WEBSOCKET_VERSION]

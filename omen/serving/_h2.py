@@ -1,33 +1,34 @@
 """HTTP/2: hypercorn's protocol over h2, cured. This is what it receives; see `_h2_sending`.
 
 A client can make work for us that costs it next to nothing: streams that it opens and resets, or
-that it has us reset because they are malformed. What is normal for clients that hedge and cancel is
-allowed; beyond it the connection ends with ENHANCE_YOUR_CALM.
+that it has us reset because they are malformed, and frames that serve no request. What is normal
+for clients that hedge and cancel, measure and prioritise is allowed; beyond it the connection ends
+with ENHANCE_YOUR_CALM.
 
-**Source.** RFC 9113 sections 4.2, 5.1.2, 5.3.2, 6.8, 6.9, 10.5, read 2026-11-22 and 2026-11-26.
+**Source.** RFC 9113 sections 4.2, 5.1.2, 5.3.2, 6.8, 6.9, 10.5, read 2026-11-22 and 2026-11-30.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import h2.events
 import h2.exceptions
 from h2.errors import ErrorCodes
-from h2.settings import SettingCodes, Settings
-from hypercorn.events import Closed, Event, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, Request
 from hypercorn.utils import filter_pseudo_headers
 
 from omen.serving._allowance import Allowance
 from omen.serving._exchange import Exchange, Websocket
-from omen.serving._frames import MAX_FRAME, has_begun_a_head, is_greeted, is_oversized
+from omen.serving._h2_connection import MAX_HEAD
+from omen.serving._h2_frames import REQUEST_EARNS, Frames, Work
 from omen.serving._h2_refusal import NOT_NOW, Refusal, refusal_of
 from omen.serving._h2_sending import SendingSide
-from omen.serving._round_robin import RoundRobin
 from omen.serving._send_buffer import SendBuffer
+from omen.serving._tasks import ConnectionTasks
 
 MAX_OUTGOING = 64 * 1024
 """Frames that may wait to be written before the connection is no longer read: a client that makes
@@ -38,10 +39,8 @@ RESETS_PER_SECOND = 50
 """How many streams of a connection may end by a reset. An editor that cancels with every key
 pressed resets a few a second; a proxy may bring many of them over one connection."""
 
-_NO_LIMIT = 2**31 - 1
 
-
-class _TooManyResetsError(Exception):
+class _TooMuchWorkError(Exception):
     """The client has spent its allowance."""
 
 
@@ -50,38 +49,37 @@ class H2(SendingSide):
 
     **Shape.** A malformed request costs its stream, an unknown or finished stream's data is
     dropped and its flow control acknowledged, priorities are ignored. A body is acknowledged as
-    its handler reads it, so that what one client may have waiting here is bounded by its windows.
+    its handler reads it, so what one client may have waiting here is bounded by its windows.
     """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._owed: dict[int, int] = {}
         self._begun: set[int] = set()
+        self._frames = Frames()
         self._greeted = False
         self._resets = Allowance(RESETS_AT_ONCE, RESETS_PER_SECOND)
-        self.connection.max_inbound_frame_size = MAX_FRAME
-        self.priority = RoundRobin()
+        self._unread = cast(ConnectionTasks, self.task_group).unread
 
     @property
     def head_begun(self) -> bool:
         """Whether the client has begun to greet, or a request, and does not go on."""
-        return not self._greeted or has_begun_a_head(self.connection)
+        return not self._frames.greeted or self._frames.head_begun
 
     async def initiate(
         self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None
     ) -> None:
-        """Greet, and begin the request that an upgrade brought along."""
+        """Greet. There is no upgrade, so nothing that one would have brought along."""
         await super().initiate(headers, settings)
-        # The limit of streams has been told. h2 would end the connection, and every stream on it,
-        # over one too many, which any client may send before it has read what we allow.
-        kept = {SettingCodes(key): value for key, value in self.connection.local_settings.items()}
-        kept[SettingCodes.MAX_CONCURRENT_STREAMS] = _NO_LIMIT
-        self.connection.local_settings = Settings(client=False, initial_values=kept)
+        self.connection.open_window()
+        await self._flush()
 
     async def handle(self, event: Event) -> None:
         try:
+            if isinstance(event, RawData):
+                self._charge(self._frames.follow(event.data))
             await super().handle(event)
-        except _TooManyResetsError:
+        except _TooMuchWorkError:
             await self._give_up(ErrorCodes.ENHANCE_YOUR_CALM)
             return
         if isinstance(event, Closed):
@@ -90,18 +88,14 @@ class H2(SendingSide):
                 await buffer.close()
         if self.closed:
             return
-        if is_oversized(self.connection):
+        if self._frames.oversized:
             await self._give_up(ErrorCodes.FRAME_SIZE_ERROR)
-        elif not self._greeted and is_greeted(self.connection):
+        elif not self._greeted and self._frames.greeted:
             self._greeted = True
             await self.send(Updated(idle=self.idle))
         if len(self._outgoing) > MAX_OUTGOING:
             await self.flush()
-
-    async def expire(self) -> None:
-        """Tell the client which of its streams were seen, so that it can safely repeat the rest."""
-        self.connection.close_connection()
-        await self._flush()
+        await self._unread.room()
 
     async def _give_up(self, why: ErrorCodes) -> None:
         """End the connection, and say why."""
@@ -118,6 +112,10 @@ class H2(SendingSide):
             elif isinstance(event, h2.events.StreamReset):
                 await self._drop(event.stream_id)
                 self._count_reset()
+            elif isinstance(event, h2.events.ConnectionTerminated) and not event.error_code:
+                # The client opens no more streams, and waits for those that run.
+                self._client_leaves = True
+                await self._note_idle()
             else:
                 await super()._handle_events([event])
         await self._flush()
@@ -137,12 +135,17 @@ class H2(SendingSide):
                 self.connection.send_headers(event.stream_id, status, end_stream=True)
             else:
                 self.connection.reset_stream(event.stream_id, refusal.reset)
-        self._count_reset()
+        if not self._is_ending:  # Then it is we who end, and the client may not have heard yet.
+            self._count_reset()
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._client_leaves or self.context.terminated.is_set()
 
     def _refusal_of(self, event: h2.events.RequestReceived) -> Refusal | None:
-        if self.context.terminated.is_set() or self._is_full():
+        if self._is_ending or self._is_full():
             return NOT_NOW
-        return refusal_of({k: v for k, v in event.headers if k.startswith(b":")})
+        return refusal_of(event.headers, MAX_HEAD)
 
     def _is_full(self) -> bool:
         """Whether as many streams are open as may be.
@@ -158,7 +161,13 @@ class H2(SendingSide):
 
     def _count_reset(self) -> None:
         if not self._resets.spend():
-            raise _TooManyResetsError
+            raise _TooMuchWorkError
+
+    def _charge(self, work: Work) -> None:
+        """Charge the client for its frames; a request that is not refused anyway earns some."""
+        per_request = 1 if self._is_ending else -REQUEST_EARNS
+        if not self._frames_left.spend(work.cost + work.requests * per_request):
+            raise _TooMuchWorkError
 
     async def _create_stream(self, request: h2.events.RequestReceived) -> None:
         pseudo = dict(request.headers)
@@ -185,13 +194,13 @@ class H2(SendingSide):
                 stream_id=stream_id,
                 headers=filter_pseudo_headers(request.headers),
                 http_version="2",
-                method=pseudo[b":method"].decode("ascii").upper(),
+                method=pseudo[b":method"].decode("ascii"),
                 raw_path=pseudo[b":path"],
                 state=self.connection_state,
             )
         )
         if stream.inbox is not None:
-            stream.inbox.on_taken = partial(self._taken, stream_id)
+            stream.inbox.on_taken = partial(self._repay, stream_id)
 
     async def _receive_body(self, event: h2.events.DataReceived) -> None:
         stream_id = event.stream_id
@@ -199,18 +208,21 @@ class H2(SendingSide):
         stream = self.streams.get(stream_id)
         if stream is not None:
             await stream.handle(Body(stream_id=stream_id, data=event.data))
-        await self._taken(stream_id)
-
-    async def _taken(self, stream_id: int) -> None:
-        stream = self.streams.get(stream_id)
-        if stream is None or stream.inbox is None or not stream.inbox.full:
-            await self._repay(stream_id)
+        await self._repay(stream_id)
 
     async def _repay(self, stream_id: int) -> None:
+        """Give back the window of what is read, or will not be."""
         owed = self._owed.pop(stream_id, 0)
+        stream = self.streams.get(stream_id)
+        if stream is not None and stream.inbox is not None:
+            # Many small messages weigh more than what the window counts of them.
+            unread = owed if stream.inbox.full else min(owed, stream.inbox.payload)
+            if unread:
+                self._owed[stream_id] = unread
+                owed -= unread
         if owed:
             with suppress(h2.exceptions.ProtocolError):  # The connection is closing.
-                self.connection.acknowledge_received_data(owed, stream_id)
+                self.connection.give_back(owed, stream_id)
             await self._flush()
 
     async def _close_stream(self, stream_id: int) -> None:
@@ -240,7 +252,7 @@ class H2(SendingSide):
     async def _drop(self, stream_id: int) -> None:
         await self._close_stream(stream_id)
         await self._forget(stream_id)
-        await self.send(Updated(idle=self.idle))
+        await self._note_idle()
 
     async def _priority_updated(self, event: h2.events.PriorityUpdated) -> None:
         """Ignore it: priorities are deprecated, and 1000 of them used to end the process."""

@@ -1,15 +1,28 @@
 """Which HTTP/2 requests are not served, and how their clients are told. Pure.
 
-**Source.** RFC 9113 sections 5.1.2 (more streams than allowed), 8.1.1 (malformed), 8.5 (CONNECT),
-8.7 (which requests are safe to repeat), read 2026-11-26.
+h2 has checked the rules of HTTP/2 by then: which fields there are, their letters, pseudo fields.
+Here is what HTTP itself demands, as `_h1_target` does it for HTTP/1.1.
+
+**Source.** RFC 9113 sections 5.1.2 (more streams than allowed), 8.1.1 (malformed), 8.3.1 (pseudo
+fields), 8.5 (CONNECT), 8.7 (which requests are safe to repeat), 10.5.1 (field blocks too large),
+RFC 9110 sections 8.6 (one length) and 9.1 (methods are case-sensitive), read 2026-11-30.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from h2.errors import ErrorCodes
+
+from omen.serving._authority import names_a_host
+
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PATH = re.compile(rb"/[\x21-\x7e]*")
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*")
+_FIELD_OVERHEAD = 32
+"""What a field counts beside its bytes: RFC 9113, section 6.5.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +36,33 @@ class Refusal:
 NOT_NOW = Refusal(reset=ErrorCodes.REFUSED_STREAM)
 """Nothing was done with it: the client may repeat it at once, on another connection."""
 _MALFORMED = Refusal(reset=ErrorCodes.PROTOCOL_ERROR)
-_NO_TUNNELS = Refusal(status=b"501")
+_NOT_IMPLEMENTED = Refusal(status=b"501")
+_TOO_LARGE = Refusal(status=b"431")
 
 
-def refusal_of(pseudo: Mapping[bytes, bytes]) -> Refusal | None:
-    """Judge a request by its pseudo headers; None when it can be served.
+def refusal_of(headers: Sequence[tuple[bytes, bytes]], max_head: int) -> Refusal | None:
+    """Judge a request by its fields; None when it can be served. `max_head` is in bytes."""
+    if sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers) > max_head:
+        return _TOO_LARGE
+    fields = dict(headers)
+    method = fields.get(b":method", b"")
+    if not _METHOD.fullmatch(method) or _is_malformed(headers, fields):
+        return _MALFORMED
+    is_tunnel = method == b"CONNECT" and fields.get(b":protocol") != b"websocket"
+    # No method that we know has small letters.
+    return _NOT_IMPLEMENTED if is_tunnel or not method.isupper() else None
 
-    h2 lets bytes through that are not text, and that an application cannot be asked for.
-    """
-    method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
-    if method == b"CONNECT" and pseudo.get(b":protocol") != b"websocket":
-        return _NO_TUNNELS
-    sound = method.isascii() and path.isascii() and (path.startswith(b"/") or path == b"*")
-    return None if sound else _MALFORMED
+
+def _is_malformed(headers: Sequence[tuple[bytes, bytes]], fields: dict[bytes, bytes]) -> bool:
+    authority = fields.get(b":authority", fields.get(b"host", b""))
+    path, scheme = fields.get(b":path"), fields.get(b":scheme")
+    return (
+        not names_a_host(authority)
+        or sum(name == b"content-length" for name, _ in headers) > 1
+        or (scheme is not None and not _SCHEME.fullmatch(scheme))
+        or (path is not None and not _is_path(path, fields[b":method"]))
+    )
+
+
+def _is_path(path: bytes, method: bytes) -> bool:
+    return _PATH.fullmatch(path) is not None or (path == b"*" and method == b"OPTIONS")

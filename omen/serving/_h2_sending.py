@@ -5,7 +5,7 @@ leaves them in `_outgoing` and wakes that task, so frames keep the order in whic
 its header compression depends on that order), a cancelled handler never takes half of them away
 with it, and the task that reads the socket does not wait for one that cannot write.
 
-**Source.** RFC 9113 sections 5.1, 6.9, read 2026-11-22.
+**Source.** RFC 9113 sections 5.1, 6.8 (the two GOAWAYs of a graceful end), 6.9, read 2026-11-30.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from typing import Any
 import h2.exceptions
 import trio
 from h2.errors import ErrorCodes
-from hypercorn.events import RawData, Updated
+from hypercorn.events import Closed, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
+from hyperframe.frame import GoAwayFrame
 from priority.priority import DeadlockError, MissingStreamError
 
+from omen.serving._allowance import Allowance
 from omen.serving._exchange import Exchange, Websocket
+from omen.serving._h2_connection import Connection
+from omen.serving._h2_frames import ANSWER_EARNS
 from omen.serving._round_robin import RoundRobin
 from omen.serving._send_buffer import SendBuffer
 from omen.serving._settings import ProtocolConfig
@@ -30,18 +34,31 @@ from omen.serving._settings import ProtocolConfig
 LAST_BYTES = 1.0
 """How long a client may take to accept what a handler sent before it failed."""
 
+FRAMES_AT_ONCE = 3000
+FRAMES_PER_SECOND = 300
+"""How many frames that serve no request a client may send; see `_h2_frames`. At 30 µs each the
+second is 1 % of a core."""
+
+_EVERY_STREAM = 2**31 - 1
+_SIZEABLE = 1024
+
 
 class SendingSide(H2Protocol):
     """What handlers send, on its way to the client."""
 
     config: ProtocolConfig
+    connection: Connection
     streams: dict[int, Exchange | Websocket]  # type: ignore[assignment]
     stream_buffers: dict[int, SendBuffer]  # type: ignore[assignment]
     priority: RoundRobin  # type: ignore[assignment]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self.connection = Connection(self.config.h2_max_concurrent_streams)
+        self.priority = RoundRobin()
         self._outgoing = bytearray()
+        self._frames_left = Allowance(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
+        self._client_leaves = False
 
     async def flush(self) -> None:
         """Write what waits to be written."""
@@ -52,6 +69,31 @@ class SendingSide(H2Protocol):
     async def _flush(self) -> None:
         self._outgoing += self.connection.data_to_send()
         await self.has_data.set()
+
+    async def expire(self) -> None:
+        """Tell the client which of its streams were seen, so that it can safely repeat the rest."""
+        self.connection.close_connection()
+        await self._flush()
+
+    async def announce_end(self) -> None:
+        """Tell the client to open no more streams here. Those that run go on to their end.
+
+        h2 cannot send anything after a GOAWAY, so this one passes it by. The last one, with the
+        last stream that was seen, is `expire`'s.
+        """
+        if self.closed:
+            return
+        await self._flush()
+        self._outgoing += GoAwayFrame(0, last_stream_id=_EVERY_STREAM).serialize()
+        await self.has_data.set()
+
+    async def _note_idle(self) -> None:
+        """Say whether a request runs. When none does and the client leaves, that is the end."""
+        idle = self.idle
+        await self.send(Updated(idle=idle))
+        if idle and self._client_leaves:
+            await self.expire()
+            await self.send(Closed())
 
     async def send_task(self) -> None:
         while not self.closed:
@@ -64,6 +106,19 @@ class SendingSide(H2Protocol):
             else:
                 await self._send_data(stream_id)
 
+    async def _send_data(self, stream_id: int) -> None:
+        """Send a frame of a stream; it earns the client the frames that answer it.
+
+        A frame that is small because the client keeps its window nearly shut earns nothing, or it
+        could have us send an answer byte by byte.
+        """
+        window = self.connection.outbound_flow_control_window
+        await super()._send_data(stream_id)
+        sent = window - self.connection.outbound_flow_control_window
+        buffer = self.stream_buffers.get(stream_id)
+        if sent >= _SIZEABLE or (sent and (buffer is None or not buffer.buffer)):
+            self._frames_left.spend(-ANSWER_EARNS)
+
     async def stream_send(self, event: StreamEvent) -> None:
         if not isinstance(event, StreamClosed):
             await super().stream_send(event)
@@ -73,7 +128,7 @@ class SendingSide(H2Protocol):
             return
         await self._end_unfinished(event.stream_id)
         await self._close_stream(event.stream_id)
-        await self.send(Updated(idle=self.idle))
+        await self._note_idle()
 
     async def _end_unfinished(self, stream_id: int) -> None:
         """Tell the client that no more comes on a stream whose handler ended before its response.

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import trio
 
 from omen.serving._asgi import Message
+from omen.serving._unread import Unread, UnreadPool
 
 _OVERHEAD = 256
 """What a message costs beside its payload, so that many empty ones do not count as nothing."""
+_MANY = 64
+"""Messages that may wait before small parts of a body are put together."""
+_MERGED = 16 * 1024
+"""What they are put together to, so that a body that comes byte by byte does not cost a message for
+each byte."""
 
 _LAST = frozenset({"http.disconnect", "websocket.disconnect"})
+
+
+@dataclass(slots=True)
+class _Waiting:
+    message: dict[str, Any]
+    payload: int
+
+    @property
+    def cost(self) -> int:
+        return _OVERHEAD + self.payload
 
 
 class ReceiveQueue:
@@ -24,42 +41,65 @@ class ReceiveQueue:
     reads the socket looks at `full` or waits for `room` *before* it reads more.
 
     **Shape.** Messages come out in order, the disconnect last, and then again for every further
-    `receive`, so a handler cannot hang by asking twice.
+    `receive`, so a handler cannot hang by asking twice. Parts of a body may come out as one.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, unread: Unread | None = None) -> None:
+        """Count as full beyond `limit` bytes; `unread` is what the connection has waiting."""
         self.on_taken: Callable[[], Awaitable[None]] | None = None
         """Called after each message taken. Must not wait, or a cancel would lose the message."""
+        self.on_wanted: Callable[[], Awaitable[None]] | None = None
+        """Called once, the first time that the handler has to wait for a message."""
+        self.payload = 0
+        """Bytes of bodies and messages in here."""
         self._limit = limit
-        self._messages: deque[tuple[Mapping[str, Any], int]] = deque()
-        self._unread = 0
+        self._unread = Unread(UnreadPool()) if unread is None else unread
+        self._messages: deque[_Waiting] = deque()
+        self._cost = 0
         self._last: Mapping[str, Any] | None = None
+        self._abandoned = False
         self._arrivals = trio.lowlevel.ParkingLot()
         self._departures = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
         ended = ", disconnected" if self._last is not None else ""
         return (
-            f"<ReceiveQueue {len(self._messages)} messages, {self._unread} of {self._limit}{ended}>"
+            f"<ReceiveQueue {len(self._messages)} messages, {self._cost} of {self._limit}{ended}>"
         )
 
     @property
     def full(self) -> bool:
-        return self._unread > self._limit and self._last is None
+        return self._cost > self._limit and self._last is None
 
     async def __call__(self, message: Mapping[str, Any]) -> None:
         """Put a message in. Without a checkpoint; awaitable because hypercorn awaits it."""
-        if self._last is not None:
+        if self._last is not None or self._abandoned:
             return
         if message["type"] in _LAST:
             self._last = message
             self._departures.unpark_all()
-        else:
-            cost = _OVERHEAD + len(message.get("body") or message.get("bytes") or b"")
-            cost += len(message.get("text") or "")
-            self._messages.append((message, cost))
-            self._unread += cost
+        elif not self._merge(message):
+            payload = len(message.get("body") or message.get("bytes") or b"")
+            payload += len(message.get("text") or "")
+            waiting = _Waiting(dict(message), payload)
+            self._messages.append(waiting)
+            self._count(payload, waiting.cost)
         self._arrivals.unpark_all()
+
+    def _merge(self, message: Mapping[str, Any]) -> bool:
+        """Add a small part of a body to the part that waits last, when many wait."""
+        body = message.get("body")
+        if not body or not message["more_body"] or len(self._messages) < _MANY:
+            return False
+        last = self._messages[-1]
+        if len(body) >= _OVERHEAD or last.payload + len(body) > _MERGED:
+            return False
+        if not isinstance(last.message["body"], bytearray):
+            last.message["body"] = bytearray(last.message["body"])
+        last.message["body"] += body
+        last.payload += len(body)
+        self._count(len(body), len(body))
+        return True
 
     async def room(self) -> None:
         """Wait until the handler has read enough, or is owed no more."""
@@ -76,10 +116,27 @@ class ReceiveQueue:
         while not self._messages:
             if self._last is not None:
                 return dict(self._last)
-            await self._arrivals.park()
-        message, cost = self._messages.popleft()
-        self._unread -= cost
+            if self.on_wanted is not None:
+                wanted, self.on_wanted = self.on_wanted, None
+                await wanted()
+            else:
+                await self._arrivals.park()
+        taken = self._messages.popleft()
+        self._count(-taken.payload, -taken.cost)
         self._departures.unpark_all()
         if self.on_taken is not None:
             await self.on_taken()
-        return dict(message)
+        if isinstance(taken.message.get("body"), bytearray):
+            taken.message["body"] = bytes(taken.message["body"])
+        return taken.message
+
+    def discard(self) -> None:
+        """Forget what nobody will read, because the handler has ended, and take no more."""
+        self._abandoned = True
+        self._messages.clear()
+        self._count(-self.payload, -self._cost)
+
+    def _count(self, payload: int, cost: int) -> None:
+        self.payload += payload
+        self._cost += cost
+        self._unread.count(cost)

@@ -16,11 +16,16 @@ from omen.serving._handle import ServerHandle
 from omen.serving._lifespan import Lifespan
 from omen.serving._live import LiveConnections
 from omen.serving._settings import BACKLOG, ServingSettings, hypercorn_config
-from omen.serving._tls import is_tls
+from omen.serving._tls import CurrentTLS, is_tls
+from omen.serving._unread import UnreadPool
 from omen.serving._wire import Wire
 
 MAX_REFUSING = 100
 """How many connections are turned away with an answer at the same time; more just get closed."""
+
+UNTIL_ANNOUNCED = 0.5
+"""How long after the shutdown HTTP/2 clients are told to open no more streams. Python's h2, and so
+httpx, gives up every running answer when it is told; most answers that end soon are spared."""
 
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -69,8 +74,9 @@ async def serve(
     end, and each connection is closed when its last one has. Connections without a request are
     closed when no request runs any more: until then one that comes on HTTP/1.1 is still served,
     because its client could not know better, and told `Connection: close`. On HTTP/2 it is refused
-    in the way that lets a client safely repeat it. Then everything left is cancelled, the
-    application is asked to shut down, and the function returns.
+    in the way that lets a client safely repeat it, and after half a second clients are told, by a
+    first GOAWAY, to open no more streams. Then everything left is cancelled, the application is
+    asked to shut down, and the function returns.
 
     **Cancellation.** Cancelling it is a shutdown with no drain: sockets are closed and handlers
     cancelled at once, and the application's lifespan is cancelled, not asked.
@@ -112,11 +118,13 @@ class _Server:
             context=self._context,
             state=lifespan.state,
             live=self._live,
+            unread=UnreadPool(settings.max_unread_in_all),
+            tls=CurrentTLS(settings.tls),
         )
         self._refusing = 0
 
     def handle(self, listeners: Listeners) -> ServerHandle:
-        return ServerHandle(_addresses(listeners), self._live)
+        return ServerHandle(_addresses(listeners), self._live, self._service.tls)
 
     @asynccontextmanager
     async def accepting(self, listeners: Listeners) -> AsyncIterator[None]:
@@ -141,6 +149,10 @@ class _Server:
         for connection in self._live:
             if not connection.outlasts_a_drain:
                 connection.end_if_idle()
+        with trio.move_on_after(UNTIL_ANNOUNCED):
+            await self._live.wait_until_none_is_busy()
+        for connection in list(self._live):
+            await connection.announce_end()
         await self._live.wait_until_none_is_busy()
         for connection in self._live:
             connection.end_if_idle()
@@ -163,8 +175,8 @@ class _Server:
         self._refusing += 1
         try:
             with trio.move_on_after(self._settings.linger):
-                if self._settings.tls is not None:
-                    await self._greet(wire, self._settings.tls)
+                if self._service.tls.context is not None:
+                    await self._greet(wire, self._service.tls.context)
                 await wire.write(_BUSY)
                 await wire.finish()
         except trio.BrokenResourceError:

@@ -58,7 +58,10 @@ class ServingSettings:
     """The longest message that a websocket takes; a longer one closes it with 1009."""
     max_unread: int = 1024 * 1024
     """How much of a request's body, or of a websocket's messages, may wait for its handler before
-    HTTP/1.1 is no longer read. (HTTP/2 has its windows.)"""
+    HTTP/1.1 is no longer read. (HTTP/2 has its windows: `_h2_connection`.)"""
+    max_unread_in_all: int = 256 * 1024 * 1024
+    """How much may wait on all connections together. Beyond it a connection with more than 64 KiB
+    waiting is not read until its handlers have read, whichever protocol it speaks."""
 
 
 class ProtocolConfig(Config):

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypercorn.events import Event, RawData, Updated
-from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError
+from hypercorn.events import Event, RawData
+from hypercorn.protocol.h11 import H2ProtocolAssumedError
 
 from omen.serving._h1 import H1
 from omen.serving._h2 import H2
 
 
 class Switch:
-    """HTTP/1.1 until the client shows that it wants HTTP/2, by its preface or by an upgrade.
+    """HTTP/1.1, unless the connection begins with HTTP/2's preface or TLS agreed on HTTP/2.
 
-    `arguments` are those of hypercorn's protocol classes, in their order; the last is `send`.
+    `arguments` are those of hypercorn's protocol classes, in their order.
     """
 
     def __init__(self, *arguments: Any) -> None:
         self._arguments = arguments
-        self._send = arguments[-1]
         self._protocol: H1 | H2 = H1(*arguments)
 
     @property
@@ -34,28 +33,24 @@ class Switch:
         try:
             await self._protocol.handle(event)
         except H2ProtocolAssumedError as wanted:
-            # What looked like a request to the HTTP/1.1 side was (part of) a greeting.
-            await self._send(Updated(idle=True))
             await self.speak_h2(wanted.data)
-        except H2CProtocolRequiredError as wanted:
-            await self.speak_h2(wanted.data, wanted.headers, wanted.settings)
 
     async def expire(self) -> None:
         """Say a last word before the connection is closed for being quiet or slow."""
         await self._protocol.expire()
 
+    async def announce_end(self) -> None:
+        """Tell the client, if the protocol can, that nothing new is taken on this connection."""
+        if isinstance(self._protocol, H2):
+            await self._protocol.announce_end()
+
     async def flush(self) -> None:
         """Write what waits to be written."""
         await self._protocol.flush()
 
-    async def speak_h2(
-        self,
-        data: bytes = b"",
-        headers: list[tuple[bytes, bytes]] | None = None,
-        settings: bytes | None = None,
-    ) -> None:
-        """Go over to HTTP/2: agreed on in TLS, or asked for by a preface or an upgrade."""
+    async def speak_h2(self, data: bytes = b"") -> None:
+        """Speak HTTP/2 from here on; `data` is what was received of it so far."""
         self._protocol = H2(*self._arguments)
-        await self._protocol.initiate(headers, settings)
+        await self._protocol.initiate()
         if data:
             await self._protocol.handle(RawData(data))

@@ -13,6 +13,7 @@ from hypercorn.typing import Scope as HypercornScope
 from omen.serving._asgi import ASGIApp, Scope, Send
 from omen.serving._failures import LOGGER, describe
 from omen.serving._receive_queue import ReceiveQueue
+from omen.serving._unread import Unread, UnreadPool
 
 
 class ConnectionTasks:
@@ -21,7 +22,9 @@ class ConnectionTasks:
     Its tasks live in the connection's nursery, so no request outlives its connection.
     """
 
-    def __init__(self, nursery: trio.Nursery, max_unread: int) -> None:
+    def __init__(self, nursery: trio.Nursery, max_unread: int, pool: UnreadPool) -> None:
+        self.unread = Unread(pool)
+        """What this connection has received and its handlers have not read."""
         self._nursery = nursery
         self._max_unread = max_unread
 
@@ -36,7 +39,7 @@ class ConnectionTasks:
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
     ) -> ReceiveQueue:
         """Start the application on one request, and return where its messages go."""
-        inbox = ReceiveQueue(self._max_unread)
+        inbox = ReceiveQueue(self._max_unread, self.unread)
         # The protocols carry the application about without calling it: it is not wrapped, though
         # their types say so. Scope and messages are the same dictionaries under two names.
         handler = cast(ASGIApp, app)
@@ -60,4 +63,6 @@ async def _run(
         await app(scope, inbox.receive, cast(Send, send))
     except* Exception as failure:  # noqa: BLE001  (whatever an application may raise)
         LOGGER.error("%s handler failed: %s", scope["type"], describe(failure))
+    finally:
+        inbox.discard()
     await send(None)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 import trio
@@ -46,6 +47,13 @@ def server_context(certificate: str, key: str) -> ssl.SSLContext:
     # Without a password of ours OpenSSL would ask for one on the terminal, and wait.
     context.load_cert_chain(certificate, key, password="")
     return context
+
+
+@dataclass(slots=True)
+class CurrentTLS:
+    """The context of the connections that will be made; those that are there keep theirs."""
+
+    context: ssl.SSLContext | None
 
 
 def is_tls(first: bytes) -> bool:

@@ -146,6 +146,28 @@ class Empty(Fault):
     kind: ClassVar[str] = "empty"
 
 
+@dataclass(frozen=True, slots=True)
+class Spent(Fault):
+    """A proper answer without text whose limit has ended its reasoning: it finishes by length."""
+
+    kind: ClassVar[str] = "spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Unstreamed(Fault):
+    """A good answer in one JSON body although a stream was requested."""
+
+    kind: ClassVar[str] = "unstreamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mislabeled(Fault):
+    """A good stream under another content type than its own."""
+
+    kind: ClassVar[str] = "mislabeled"
+    content_type: str = "text/plain; charset=utf-8"
+
+
 FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
     {
         fault.kind: fault
@@ -160,6 +182,9 @@ FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
             ErrorIn200,
             Empty,
             Truncated,
+            Spent,
+            Unstreamed,
+            Mislabeled,
         )
     }
 )

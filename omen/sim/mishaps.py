@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 
 from omen.sim.dialect import Dialect
@@ -12,10 +13,13 @@ from omen.sim.faults import (
     ErrorIn200,
     Fault,
     MidstreamError,
+    Mislabeled,
     PingsOnly,
     RoleOnly,
+    Spent,
     Status,
     Truncated,
+    Unstreamed,
     WhitespaceOnly,
 )
 from omen.sim.http import HttpReply
@@ -29,11 +33,43 @@ def faulty(performance: Performance, fault: Fault) -> Iterator[Step]:
     """Give the answer with this fault in it."""
     if isinstance(fault, Status):
         return reply(status_reply(performance.dialect, fault, performance.number))
+    if isinstance(fault, Spent | Unstreamed | Mislabeled):
+        return _odd(performance, fault)
     if not performance.call.stream:
         return _faulty_whole(performance, fault)
     if isinstance(fault, MidstreamError | ErrorIn200 | DeadConnection | Truncated):
         return _broken_stream(performance, fault)
     return _useless_stream(performance, fault)
+
+
+def _odd(performance: Performance, fault: Spent | Unstreamed | Mislabeled) -> Iterator[Step]:
+    """Answer well, and otherwise than most clients expect."""
+    streams = performance.call.stream
+    match fault:
+        case Spent() if streams:
+            yield from performance.begun(performance.call.reasoning)
+            yield Send(performance.answer.end("length", 0), performance.wait_before(0))
+        case Spent():
+            body = replace(performance, cut=True).body(())
+            yield from reply(body, after=performance.fate.first_token)
+        case Unstreamed() if streams:
+            whole = performance.body()
+            answer = replace(whole, headers=_labeled(whole.headers, "application/json"))
+            after = performance.time_of(len(performance.thoughts) + len(performance.words) - 1)
+            yield from reply(answer, after=after, tokens=len(performance.words))
+        case Mislabeled(content_type=label) if streams:
+            for step in performance.streamed():
+                if isinstance(step, Head):
+                    yield replace(step, headers=_labeled(step.headers, label))
+                else:
+                    yield step
+        case _:
+            yield from performance.whole()
+
+
+def _labeled(headers: Sequence[tuple[str, str]], label: str) -> Sequence[tuple[str, str]]:
+    others = [(name, value) for name, value in headers if name.lower() != "content-type"]
+    return (("content-type", label), *others)
 
 
 def _broken_stream(

@@ -3,12 +3,23 @@
 from omen.state.memory import MemoryStore
 from omen.state.opening import open_state
 from omen.state.shared import SharedStore
-from omen.state.store import Cap, Hold, Store, StoreAwayError, Window, WindowState
+from omen.state.store import (
+    Cap,
+    Counted,
+    Hold,
+    Money,
+    Store,
+    StoreAwayError,
+    Window,
+    WindowState,
+)
 
 __all__ = [
     "Cap",
+    "Counted",
     "Hold",
     "MemoryStore",
+    "Money",
     "SharedStore",
     "Store",
     "StoreAwayError",

@@ -1,112 +1,181 @@
 """The steps that must not be divided, as Redis runs them: plain Lua, one script a step.
 
-All keys carry the hash tag of one slot, so that the scripts run on a cluster as well. Amounts are
-below 2**53, where Lua's numbers are exact; they are written as integers.
+All keys carry the hash tag of one slot, so that the scripts run on a cluster as well. Numbers are
+exact below 2**53, where Lua's are; they are written as integers. Every script may be run again with
+the same arguments, and then changes nothing: an answer that comes too late is waited for no longer,
+and its call made once more.
+
+Of a budget, under the key of its scope: `:spent` is what was spent, the sum of `:by`, which has the
+number of each replica; `:held` what is held by hold, as `amount:sequence:replica`, `:leases` until
+when, `:sum` all of it, `:sums` the sum of each replica. What is empty is not kept.
 """
 
 from __future__ import annotations
 
 _HELPERS = """
 local function int(n) return string.format('%.0f', n) end
+local function num(text) return tonumber(text or '0') end
 local function now() local t = redis.call('TIME'); return tonumber(t[1]) + tonumber(t[2]) / 1e6 end
+local function held(base, id)
+  local text = redis.call('HGET', base .. ':held', id)
+  if not text then return '0', -1, '' end
+  local amount, sequence, by = string.match(text, '^(%d+):(%d+):(.*)$')
+  return amount, num(sequence), by
+end
 local function release(base, id)
-  local held = redis.call('HGET', base .. ':held', id)
-  if held then
-    redis.call('HDEL', base .. ':held', id)
-    redis.call('ZREM', base .. ':leases', id)
-    redis.call('DECRBY', base .. ':sum', held)
+  local amount, sequence, by = held(base, id)
+  if sequence < 0 then return end
+  redis.call('HDEL', base .. ':held', id)
+  redis.call('ZREM', base .. ':leases', id)
+  if num(amount) == 0 then return end
+  if redis.call('DECRBY', base .. ':sum', amount) <= 0 then
+    redis.call('DEL', base .. ':sum')
   end
+  if redis.call('HINCRBY', base .. ':sums', by, '-' .. amount) <= 0 then
+    redis.call('HDEL', base .. ':sums', by)
+  end
+end
+local function add(base, amount)
+  -- An upstream may claim anything: beyond 64 bits it would be an error, for ever.
+  local done = redis.pcall('INCRBY', base .. ':spent', int(amount))
+  if type(done) == 'table' then redis.call('SET', base .. ':spent', '9000000000000000000') end
+end
+local function count(base, by, total, ttl)
+  local more = num(total) - num(redis.call('HGET', base .. ':by', by))
+  if more > 0 then
+    redis.call('HSET', base .. ':by', by, total)
+    add(base, more)
+  end
+  redis.call('EXPIRE', base .. ':by', ttl)
+  redis.call('EXPIRE', base .. ':spent', ttl)
+end
+local function others(base, by)
+  local spent = num(redis.call('GET', base .. ':spent'))
+  local sum = num(redis.call('GET', base .. ':sum'))
+  return {
+    int(spent - num(redis.call('HGET', base .. ':by', by))),
+    int(sum - num(redis.call('HGET', base .. ':sums', by))),
+  }
 end
 """
 
 HOLD = (
     _HELPERS
     + """
--- KEYS: one base a cap. ARGV: hold id, lease, number of caps, their limits, then the amounts.
-local id, lease, n, at = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), now()
-local scarcest, least, known = 0, nil, {}
+-- KEYS: the mark that the id is settled; what this memory is called; one base a cap; then further
+-- bases under which the id may be held. ARGV: hold id, replica, sequence, lease, the name that the
+-- memory should have or '', number of caps, their limits, then the amounts.
+local id, by, sequence = ARGV[1], ARGV[2], num(ARGV[3])
+local lease, n, at = num(ARGV[4]), num(ARGV[6]), now()
+if ARGV[5] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[5] then return {'forgot'} end
+local void = redis.call('EXISTS', KEYS[1]) == 1
+local scarcest, least, stand = 0, nil, {}
 for i = 1, n do
-  local base = KEYS[i]
-  release(base, id) -- asked a second time, the first answer having come too late
+  local base = KEYS[2 + i]
   local ended = redis.call('ZRANGEBYSCORE', base .. ':leases', '-inf', at, 'LIMIT', 0, 64)
-  for _, old in ipairs(ended) do
-    release(base, old)
-  end
-  local spent = tonumber(redis.call('GET', base .. ':spent') or '0')
-  local sum = tonumber(redis.call('GET', base .. ':sum') or '0')
-  local left = tonumber(ARGV[3 + i]) - spent - sum
-  known[i] = int(spent + sum)
+  for _, old in ipairs(ended) do release(base, old) end
+  local mine, its = held(base, id)
+  void = void or its > sequence
+  local gone = num(redis.call('GET', base .. ':spent')) + num(redis.call('GET', base .. ':sum'))
+  local left = num(ARGV[6 + i]) - gone + num(mine)
+  stand[i] = others(base, by)
   if least == nil or left < least then least, scarcest = left, i end
 end
 local granted = false
-for j = 4 + n, #ARGV do
-  if tonumber(ARGV[j]) <= least then granted = ARGV[j]; break end
+for j = 7 + n, #ARGV do
+  if not void and num(ARGV[j]) <= least then granted = ARGV[j]; break end
 end
 if granted then
-  for i = 1, n do
-    redis.call('HSET', KEYS[i] .. ':held', id, granted)
+  for i = 3, #KEYS do release(KEYS[i], id) end
+  for i = 3, 2 + n do
+    redis.call('HSET', KEYS[i] .. ':held', id, granted .. ':' .. ARGV[3] .. ':' .. by)
     redis.call('ZADD', KEYS[i] .. ':leases', at + lease, id)
     redis.call('INCRBY', KEYS[i] .. ':sum', granted)
+    redis.call('HINCRBY', KEYS[i] .. ':sums', by, granted)
   end
 end
-return {granted or '', scarcest, int(least), known}
+return {granted or '', scarcest, int(least), stand}
 """
 )
 
 SETTLE = (
     _HELPERS
     + """
--- KEYS: a marker, n bases to release, then bases to add to. ARGV: hold id, ttl, n, amounts.
-if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', 900) then return 0 end
-local n = tonumber(ARGV[3])
+-- KEYS: the mark that the id is settled; n bases to release; then bases to count under. ARGV: hold
+-- id, replica, ttl, n, then what the replica has spent under each, from the beginning.
+redis.call('SET', KEYS[1], '1', 'EX', 900)
+local n, stand = num(ARGV[4]), {}
 for i = 2, 1 + n do release(KEYS[i], ARGV[1]) end
 for i = 2 + n, #KEYS do
-  redis.call('INCRBY', KEYS[i] .. ':spent', ARGV[2 - n + i])
-  redis.call('EXPIRE', KEYS[i] .. ':spent', ARGV[2])
+  count(KEYS[i], ARGV[2], ARGV[3 - n + i], ARGV[3])
+  stand[#stand + 1] = others(KEYS[i], ARGV[2])
+end
+return stand
+"""
+)
+
+RAISE = (
+    _HELPERS
+    + """
+-- KEYS: bases. ARGV: ttl, replica or '', then what it has spent under each.
+for i = 1, #KEYS do
+  local base, total = KEYS[i], ARGV[2 + i]
+  if ARGV[2] ~= '' then
+    count(base, ARGV[2], total, ARGV[1])
+  else
+    -- What cannot be named is what is left of the sum, without those that can.
+    local rest = num(redis.call('GET', base .. ':spent'))
+    for _, own in ipairs(redis.call('HVALS', base .. ':by')) do rest = rest - num(own) end
+    if num(total) > rest then add(base, num(total) - rest) end
+    redis.call('EXPIRE', base .. ':spent', ARGV[1])
+  end
 end
 return 1
 """
 )
 
-RAISE = """
-for i = 1, #KEYS do
-  local spent = tonumber(redis.call('GET', KEYS[i] .. ':spent') or '0')
-  if spent < tonumber(ARGV[i + 1]) then
-    redis.call('SET', KEYS[i] .. ':spent', ARGV[i + 1], 'EX', ARGV[1])
-  end
-end
-return 1
-"""
-
 TAKE = (
     _HELPERS
     + """
--- KEYS: one hash of seconds a window. ARGV: whether it may be refused, then limit and amount each.
-local at = now()
+-- KEYS: the mark of this call; then one hash of seconds a window. ARGV: whether it may be refused,
+-- then limit, amount and, for what is counted towards an earlier second, that second, else ''.
+local at, before = now(), redis.call('GET', KEYS[1])
 local second, room, states = math.floor(at), true, {}
-for i = 1, #KEYS do
-  local limit, amount = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+for i = 2, #KEYS do
+  local limit, amount, towards = num(ARGV[3 * i - 4]), num(ARGV[3 * i - 3]), ARGV[3 * i - 2]
   local fields, total, counts = redis.call('HGETALL', KEYS[i]), 0, {}
   for f = 1, #fields, 2 do
-    local when, count = tonumber(fields[f]), tonumber(fields[f + 1])
+    local when, n = num(fields[f]), num(fields[f + 1])
     if when <= second - 60 then redis.call('HDEL', KEYS[i], fields[f])
-    else total = total + count; counts[#counts + 1] = {when, count} end
+    else total = total + n; counts[#counts + 1] = {when, n} end
   end
   table.sort(counts, function(a, b) return a[1] < b[1] end)
   local fits = total + amount <= limit
   room = room and fits
-  states[i] = {total = total, counts = counts, fits = fits, limit = limit, amount = amount}
+  states[i] = {total = total, counts = counts, fits = fits, limit = limit, amount = amount,
+               towards = towards}
+end
+room = room or ARGV[1] == '0'
+if before then
+  -- It was counted, or refused, and its answer came too late.
+  room, second = string.sub(before, 1, 1) == '1', num(string.sub(before, 2))
+else
+  redis.call('SET', KEYS[1], (room and '1' or '0') .. int(second), 'EX', 120)
 end
 local answer = {}
-for i = 1, #KEYS do
+for i = 2, #KEYS do
   local s = states[i]
   local newest = #s.counts > 0 and s.counts[#s.counts][1] or nil
   local retry = -1
-  if room or ARGV[1] == '0' then
-    if s.amount ~= 0 then
-      redis.call('HINCRBY', KEYS[i], second, s.amount)
-      redis.call('EXPIRE', KEYS[i], 120)
-      s.total, newest = s.total + s.amount, second
+  if room then
+    if s.amount ~= 0 and not before then
+      if s.towards == '' then
+        redis.call('HINCRBY', KEYS[i], second, s.amount)
+        redis.call('EXPIRE', KEYS[i], 120)
+        s.total, newest = s.total + s.amount, second
+      elseif redis.call('HEXISTS', KEYS[i], s.towards) == 1 then
+        redis.call('HINCRBY', KEYS[i], s.towards, s.amount)
+      end
     end
   elseif not s.fits then
     local left = s.total
@@ -117,8 +186,27 @@ for i = 1, #KEYS do
     end
   end
   local resets = newest and newest + 60 - at or 0
-  answer[i] = {int(s.total), tostring(resets), tostring(retry)}
+  answer[i - 1] = {int(s.total), tostring(resets), tostring(retry), room and int(second) or ''}
 end
 return answer
+"""
+)
+
+COLLECT = (
+    _HELPERS
+    + """
+-- KEYS: a hash of what replicas said, each with until when. What is over is forgotten.
+local at, found = now(), {}
+local said = redis.call('HGETALL', KEYS[1])
+for f = 1, #said, 2 do
+  local till, value = string.match(said[f + 1], '^(%S+) (.*)$')
+  if num(till) > at then
+    found[#found + 1] = said[f]
+    found[#found + 1] = value
+  else
+    redis.call('HDEL', KEYS[1], said[f])
+  end
+end
+return found
 """
 )

@@ -2,82 +2,39 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 import trio
 
-from omen.state.store import WINDOW_SECONDS, Cap, Hold, Window, WindowState
+from omen.state._budget import Budget
+from omen.state._counts import Counts
+from omen.state.store import Cap, Counted, Hold, Window, WindowState
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of values that are kept; the ones that were used least lately go first."""
+MOST_SETTLED = 100_000
+"""Ids that are known to be settled. They are asked for again at once, or never."""
 _ENTRY_BYTES = 200
 """What a value costs beside its key and its bytes."""
-
-
-@dataclass(slots=True)
-class _Budget:
-    spent: int = 0
-    held: dict[str, tuple[float, int]] = field(default_factory=dict)
-    """By hold: until when, and how much."""
-    total_held: int = 0
-
-    def forget(self, now: float) -> None:
-        # Holds are made in the order in which their leases end, nearly: the oldest go first.
-        for hold_id, (until, _) in list(self.held.items())[:64]:
-            if until > now:
-                return
-            self.release(hold_id)
-
-    def release(self, hold_id: str) -> None:
-        _, amount = self.held.pop(hold_id, (0.0, 0))
-        self.total_held -= amount
-
-
-@dataclass(slots=True)
-class _Counts:
-    """What was counted in each of the last seconds."""
-
-    seconds: deque[list[int]] = field(default_factory=deque)
-    total: int = 0
-
-    def forget(self, now: float) -> None:
-        while self.seconds and self.seconds[0][0] <= int(now) - WINDOW_SECONDS:
-            self.total -= self.seconds.popleft()[1]
-
-    def add(self, now: float, amount: int) -> None:
-        self.forget(now)
-        if amount == 0:
-            return
-        if not self.seconds or self.seconds[-1][0] != int(now):
-            self.seconds.append([int(now), 0])
-        self.seconds[-1][1] += amount
-        self.total += amount
-
-    def until_room_for(self, window: Window, now: float) -> float:
-        """Say in how many seconds there is room, as far as that can be said."""
-        total = self.total
-        for second, amount in self.seconds:
-            total -= amount
-            if total + window.amount <= window.limit:
-                return second + WINDOW_SECONDS - now
-        return float(WINDOW_SECONDS)
-
-    def until_empty(self, now: float) -> float:
-        return self.seconds[-1][0] + WINDOW_SECONDS - now if self.seconds else 0.0
 
 
 class MemoryStore:
     """See `omen.state.store.Store`. Nothing in it waits, so every call is one step."""
 
-    replica = "self"
     epoch = 0
     replicas = 1
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._budgets: dict[str, _Budget] = {}
-        self._rates: dict[str, _Counts] = {}
+    def __init__(self, most_bytes: int = MOST_BYTES, replica: str | None = None) -> None:
+        self.replica = replica or secrets.token_hex(8)
+        self._budgets: dict[str, Budget] = {}
+        self._under: dict[str, list[str]] = {}
+        """Under which scopes an id holds something."""
+        self._settled: OrderedDict[str, None] = OrderedDict()
+        self._rates: dict[str, Counts] = {}
+        self._place = secrets.token_hex(4)
         self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._published: dict[str, tuple[float, bytes]] = {}
         self._most_bytes = most_bytes
@@ -96,35 +53,48 @@ class MemoryStore:
     ) -> Hold:
         """Set money aside."""
         now = trio.current_time()
-        left = {cap.scope: self._left(cap, now, hold_id) for cap in caps}
+        left = {cap.scope: self._left(cap, hold_id, now) for cap in caps}
         scarcest = min(left, key=lambda scope: left[scope])
-        granted = next((amount for amount in amounts if amount <= left[scarcest]), None)
+        fitting = (amount for amount in amounts if amount <= left[scarcest])
+        granted = None if hold_id in self._settled else next(fitting, None)
         if granted is None:
             return Hold(None, scarcest, left[scarcest])
-        for cap in caps:
-            budget = self._budgets[cap.scope]
-            budget.release(hold_id)
-            budget.held[hold_id] = (now + lease, granted)
-            budget.total_held += granted
+        self.keep(hold_id, list(left), granted, lease)
         return Hold(granted, None, left[scarcest])
+
+    def keep(self, hold_id: str, scopes: Sequence[str], amount: int, lease: float) -> None:
+        """Hold an amount under these scopes, whether it fits or not, in place of what was held."""
+        self._release(hold_id)
+        for scope in scopes:
+            self._budget(scope).hold(hold_id, amount, trio.current_time() + lease)
+        self._under[hold_id] = list(scopes)
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
         """Give back and add up."""
-        for scope in scopes:
-            if scope in self._budgets:
-                self._budgets[scope].release(hold_id)
+        self.book(hold_id, spent)
+
+    def book(self, hold_id: str, spent: Mapping[str, int]) -> None:
+        """Give back what an id holds and add what was spent, once."""
+        self._release(hold_id)
+        if hold_id in self._settled:
+            return
+        self._settled[hold_id] = None
+        if len(self._settled) > MOST_SETTLED:
+            self._settled.popitem(last=False)
         for scope, amount in spent.items():
-            self._budgets.setdefault(scope, _Budget()).spent += amount
+            self._budget(scope).spend(amount)
 
     async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Say what was spent."""
+        """Return what was spent."""
         return [self._budgets[s].spent if s in self._budgets else 0 for s in scopes]
 
-    async def raise_spent(self, spent: Mapping[str, int]) -> None:
+    async def raise_spent(self, spent: Mapping[str, int], by: str | None = None) -> None:
         """Raise what was spent."""
         for scope, amount in spent.items():
-            budget = self._budgets.setdefault(scope, _Budget())
-            budget.spent = max(budget.spent, amount)
+            if by is None or by == self.replica:
+                self._budget(scope).raise_own(amount)
+            else:
+                self._budget(scope).raise_other(by, amount)
 
     async def take(self, windows: Sequence[Window]) -> Sequence[WindowState]:
         """Count, if there is room."""
@@ -132,23 +102,21 @@ class MemoryStore:
         counted = [self._counts(window.scope, now) for window in windows]
         room = [c.total + w.amount <= w.limit for w, c in zip(windows, counted, strict=True)]
         if all(room):
-            for window, counts in zip(windows, counted, strict=True):
-                counts.add(now, window.amount)
+            self._count(windows, now)
         return [
             WindowState(
                 limit=window.limit,
                 left=max(0, window.limit - counts.total),
                 resets_in=counts.until_empty(now),
                 retry_in=None if has_room else counts.until_room_for(window, now),
+                counted=Counted(self._place, int(now)) if all(room) else None,
             )
             for window, counts, has_room in zip(windows, counted, room, strict=True)
         ]
 
     async def count(self, windows: Sequence[Window]) -> None:
         """Count in any case."""
-        now = trio.current_time()
-        for window in windows:
-            self._counts(window.scope, now).add(now, window.amount)
+        self._count(windows, trio.current_time())
 
     async def get(self, key: str) -> bytes | None:
         """Look a value up."""
@@ -192,18 +160,36 @@ class MemoryStore:
     def forget_budgets(self) -> None:
         """Begin anew with money and rates: what was kept here was for a time that is over."""
         self._budgets.clear()
+        self._under.clear()
+        self._settled.clear()
         self._rates.clear()
+        self._place = secrets.token_hex(4)
 
-    def _left(self, cap: Cap, now: float, hold_id: str) -> int:
-        budget = self._budgets.setdefault(cap.scope, _Budget())
+    def _budget(self, scope: str) -> Budget:
+        return self._budgets.setdefault(scope, Budget())
+
+    def _left(self, cap: Cap, hold_id: str, now: float) -> int:
+        budget = self._budget(cap.scope)
         budget.forget(now)
-        _, own = budget.held.get(hold_id, (0.0, 0))
+        _, own = budget.held.get(hold_id, (inf, 0))
         return cap.limit - budget.spent - budget.total_held + own
 
-    def _counts(self, scope: str, now: float) -> _Counts:
-        counts = self._rates.setdefault(scope, _Counts())
+    def _release(self, hold_id: str) -> None:
+        for scope in self._under.pop(hold_id, ()):
+            self._budgets[scope].release(hold_id)
+
+    def _counts(self, scope: str, now: float) -> Counts:
+        counts = self._rates.setdefault(scope, Counts())
         counts.forget(now)
         return counts
+
+    def _count(self, windows: Iterable[Window], now: float) -> None:
+        for window in windows:
+            counts = self._counts(window.scope, now)
+            if window.at is None:
+                counts.add(now, window.amount)
+            elif window.at.place == self._place:
+                counts.correct(now, window.amount, window.at.second)
 
     def _drop(self, key: str) -> None:
         entry = self._values.pop(key, None)

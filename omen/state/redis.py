@@ -5,27 +5,39 @@ Each step that must not be divided is a script; see `_scripts.py`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from secrets import token_bytes
-from typing import Any, TypeVar
+from itertools import count
+from secrets import token_hex
+from typing import Any
 
 import trio
 from coredis import PureToken, Redis
-from coredis.exceptions import RedisError
 from coredis.retry import NoRetryPolicy
 
 from omen.state import _scripts
+from omen.state._calls import MOST_CONNECTIONS, Calls
 from omen.state._patience import Patience
-from omen.state.store import Cap, Hold, StoreAwayError, Window, WindowState
-
-_T = TypeVar("_T")
+from omen.state.store import (
+    MOST_SPENT,
+    Cap,
+    Counted,
+    Hold,
+    Known,
+    StoreAwayError,
+    Window,
+    WindowState,
+)
 
 _TAG = "{omen}:"
 _KEPT_SECONDS = 70 * 24 * 3600
 """How long what was spent is known: for a month and the next one."""
-MOST_CONNECTIONS = 16
-"""Calls under way at once; others wait for a turn, and that is not held against Redis."""
+_PLACE = "redis"
+MOST_AT_ONCE = 500
+"""Scopes in one call: while a script runs Redis answers nobody else."""
+MOST_SETTLED = 200_000
+"""Ids that are known to be counted; more than `SharedStore` has notes of."""
 _BACKSTOP_SECONDS = 60.0
 """Bounds of the client's own, without which a stopped server hangs it. Ours are tighter."""
 
@@ -49,64 +61,90 @@ async def open_redis(url: str, replica: str, patience: float) -> AsyncIterator[R
 
 
 class RedisStore:
-    """See `omen.state.store.Store`. `replica` names this process among the others."""
+    """See `omen.state.store.Store`. `replica` names this process among the others.
+
+    What this replica has spent is added up here, by scope and from the beginning of the process,
+    and it is the sum that Redis is told. So telling it again, late or out of turn does no harm.
+    """
 
     def __init__(self, client: Redis[bytes], replica: str, patience: Patience) -> None:
         self._client = client
         self.replica = replica
-        self._patience = patience
-        self._turns = trio.CapacityLimiter(MOST_CONNECTIONS)
-        self._failures = 0
-        self._answers = 0
+        self._ask = Calls(patience)
         self._hold = client.register_script(_scripts.HOLD)
         self._settle = client.register_script(_scripts.SETTLE)
         self._raise = client.register_script(_scripts.RAISE)
         self._take = client.register_script(_scripts.TAKE)
+        self._collect = client.register_script(_scripts.COLLECT)
+        self._memory = ""
+        self._sequence = count(1)
+        self._under: dict[str, tuple[str, ...]] = {}
+        """Under which scopes an id may hold something."""
+        self._settled: OrderedDict[str, None] = OrderedDict()
         self.epoch = 0
         self.replicas = 1
-        self.known: dict[str, int] = {}
-        """What was spent or held by everybody, when this was last heard, by scope."""
+        self.own: dict[str, int] = {}
+        """What this replica has spent, by scope, since its process began."""
+        self.known: dict[str, Known] = {}
+        """What was heard last, by scope."""
 
     async def memory(self) -> bytes:
-        """Name what Redis remembers: another name means that it has forgotten all it knew."""
+        """Name what Redis remembers: another name means that it has forgotten all it knew.
+
+        From then on nothing is held in a memory of another name.
+        """
         name = f"{_TAG}memory"
-        await self._ask(lambda: self._client.set(name, token_bytes(16), condition=PureToken.NX))
-        return await self._ask(lambda: self._client.get(name)) or b""
+        await self._ask(lambda: self._client.set(name, token_hex(16), condition=PureToken.NX))
+        found = await self._ask(lambda: self._client.get(name)) or b""
+        self._memory = found.decode(errors="replace")
+        return found
 
     async def hold(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
         """Set money aside."""
-        keys = [_budget(cap.scope) for cap in caps]
-        limits = [cap.limit for cap in caps]
-        args: list[str | int | float] = [hold_id, lease, len(caps), *limits, *amounts]
+        scopes = tuple(cap.scope for cap in caps)
+        before = self._under.get(hold_id, ())
+        # Noted before it is asked: a call that is cancelled may be done all the same.
+        self._under[hold_id] = (*scopes, *(scope for scope in before if scope not in scopes))
+        limits = [min(cap.limit, MOST_SPENT // 2) for cap in caps]
+        keys = [_settled(hold_id), f"{_TAG}memory", *map(_budget, self._under[hold_id])]
+        whose: list[str | int | float] = [hold_id, self.replica, next(self._sequence), lease]
+        args = [*whose, self._memory, len(caps), *limits, *amounts]
         answer: Sequence[Any] = await self._ask(lambda: self._hold(keys, args))
-        granted, scarcest, left, known = answer
-        own = int(granted or 0)
-        self.known |= {cap.scope: int(sum_) + own for cap, sum_ in zip(caps, known, strict=True)}
+        if len(answer) < 2:
+            raise StoreAwayError("it has forgotten what it knew")
+        granted, scarcest, left, stand = answer
+        self._hear(scopes, stand)
         if not granted:
-            return Hold(None, caps[int(scarcest) - 1].scope, int(left))
+            return Hold(None, scopes[int(scarcest) - 1], int(left))
         return Hold(int(granted), None, int(left))
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
-        """Give back and add up; a second time does nothing."""
-        keys = [f"{_TAG}settled:{hold_id}", *map(_budget, scopes), *map(_budget, spent)]
-        args: list[str | int] = [hold_id, _KEPT_SECONDS, len(scopes), *spent.values()]
-        await self._ask(lambda: self._settle(keys, args))
+        """Give back and add up; a second time it only tells the sums again."""
+        self._add_up(hold_id, spent)
+        held = {*scopes, *self._under.pop(hold_id, ())}
+        keys = [_settled(hold_id), *map(_budget, held), *map(_budget, spent)]
+        totals = [self.own[scope] for scope in spent]
+        args: list[str | int] = [hold_id, self.replica, _KEPT_SECONDS, len(held), *totals]
+        self._hear(spent, await self._ask(lambda: self._settle(keys, args)))
 
     async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Say what was spent."""
+        """Return what was spent."""
         if not scopes:
             return []
         keys = [f"{_budget(scope)}:spent" for scope in scopes]
         found = await self._ask(lambda: self._client.mget(keys))
         return [int(value or 0) for value in found]
 
-    async def raise_spent(self, spent: Mapping[str, int]) -> None:
+    async def raise_spent(self, spent: Mapping[str, int], by: str | None = None) -> None:
         """Raise what was spent."""
-        if spent:
-            keys, args = [_budget(s) for s in spent], [_KEPT_SECONDS, *spent.values()]
-            await self._ask(lambda: self._raise(keys, args))
+        if by is None:
+            for scope, amount in spent.items():
+                self.own[scope] = max(self.own.get(scope, 0), min(amount, MOST_SPENT))
+        told = list(spent.items())
+        for start in range(0, len(told), MOST_AT_ONCE):
+            await self._raise_some(told[start : start + MOST_AT_ONCE], by)
 
     async def take(self, windows: Sequence[Window]) -> Sequence[WindowState]:
         """Count, if there is room."""
@@ -114,7 +152,9 @@ class RedisStore:
 
     async def count(self, windows: Sequence[Window]) -> None:
         """Count in any case."""
-        await self._counted(windows, may_refuse=False)
+        mine = [one for one in windows if one.at is None or one.at.place == _PLACE]
+        if mine:
+            await self._counted(mine, may_refuse=False)
 
     async def get(self, key: str) -> bytes | None:
         """Look a value up."""
@@ -144,14 +184,9 @@ class RedisStore:
 
     async def collect(self, topic: str) -> Mapping[str, bytes]:
         """Hear of all replicas."""
-        now = (await self._ask(self._client.time)).timestamp()
-        told = await self._ask(lambda: self._client.hgetall(f"{_TAG}told:{topic}"))
-        found: dict[str, bytes] = {}
-        for replica, said in told.items():
-            until, _, value = said.partition(b" ")
-            if float(until) > now:
-                found[replica.decode()] = value
-        return found
+        said: Sequence[bytes] = await self._ask(lambda: self._collect([f"{_TAG}told:{topic}"], []))
+        pairs = zip(said[::2], said[1::2], strict=True)
+        return {replica.decode(): value for replica, value in pairs}
 
     async def _scan(self, cursor: int, pattern: str) -> tuple[int, Sequence[bytes]]:
         return await self._ask(lambda: self._client.scan(cursor, match=pattern, count=1000))
@@ -162,49 +197,52 @@ class RedisStore:
     async def _counted(
         self, windows: Sequence[Window], *, may_refuse: bool
     ) -> Sequence[WindowState]:
-        keys = [f"{_TAG}rate:{window.scope}" for window in windows]
-        args = [int(may_refuse)]
-        for window in windows:
-            args += [window.limit, window.amount]
+        # The mark has whatever comes late counted once: a slow call is made again.
+        keys = [f"{_TAG}once:{token_hex(8)}", *(f"{_TAG}rate:{one.scope}" for one in windows)]
+        args: list[int | str] = [int(may_refuse)]
+        for one in windows:
+            args += [one.limit, one.amount, "" if one.at is None else one.at.second]
         states: Sequence[Any] = await self._ask(lambda: self._take(keys, args))
         return [_window_state(w, *state) for w, state in zip(windows, states, strict=True)]
 
-    async def _ask(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        """Make one call. **Raises.** `StoreAwayError`, whatever went wrong."""
-        failures = self._failures
-        async with self._turns:
-            if self._failures != failures:
-                raise StoreAwayError("another call failed")  # why wait for the same
-            while True:
-                answers = self._answers
-                try:
-                    with self._patience.bound():
-                        answer = await call()
-                except TimeoutError as error:
-                    if self._answers != answers:
-                        continue  # others were answered meanwhile: it is there, and has much to do
-                    self._failures += 1
-                    raise StoreAwayError("it does not answer") from error
-                except (RedisError, OSError, ExceptionGroup) as error:
-                    self._failures += 1
-                    raise StoreAwayError(type(error).__name__) from error
-                self._answers += 1
-                return answer
+    async def _raise_some(self, told: Sequence[tuple[str, int]], by: str | None) -> None:
+        keys = [_budget(scope) for scope, _ in told]
+        amounts = [min(amount, MOST_SPENT) for _, amount in told]
+        args: list[str | int] = [_KEPT_SECONDS, self.replica if by is None else by, *amounts]
+        await self._ask(lambda: self._raise(keys, args))
+
+    def _add_up(self, hold_id: str, spent: Mapping[str, int]) -> None:
+        if hold_id in self._settled:
+            return
+        self._settled[hold_id] = None
+        if len(self._settled) > MOST_SETTLED:
+            self._settled.popitem(last=False)
+        for scope, amount in spent.items():
+            self.own[scope] = min(self.own.get(scope, 0) + amount, MOST_SPENT)
+
+    def _hear(self, scopes: Iterable[str], stand: Sequence[Sequence[Any]]) -> None:
+        for scope, numbers in zip(scopes, stand, strict=True):
+            self.known[scope] = Known(*(max(0, int(number)) for number in numbers))
 
 
 def _budget(scope: str) -> str:
     return f"{_TAG}budget:{scope}"
 
 
+def _settled(hold_id: str) -> str:
+    return f"{_TAG}settled:{hold_id}"
+
+
 def _value(key: str) -> str:
     return f"{_TAG}value:{key}"
 
 
-def _window_state(window: Window, total: Any, resets: Any, retry: Any) -> WindowState:
+def _window_state(window: Window, total: Any, resets: Any, retry: Any, counted: Any) -> WindowState:
     wait = float(retry)
     return WindowState(
         limit=window.limit,
         left=max(0, window.limit - int(total)),
         resets_in=max(0.0, float(resets)),
         retry_in=None if wait < 0 else wait,
+        counted=Counted(_PLACE, int(counted)) if counted else None,
     )

@@ -3,79 +3,65 @@
 A call that finds Redis away says so once, and from then on nobody asks it but one task, twice a
 second: no request waits for a server that is known not to answer. Meanwhile the store in memory
 keeps the limits, each divided by the number of replicas that were last seen; of a budget, what is
-left of it is divided. What is spent in that time is written down, and told to Redis first when
-it is back, before anybody asks it again. Each of those notes counts once, however often it is told.
+left of it is divided. Redis counts as back once it has heard of everything: what was spent here,
+what is set aside for requests that still run, and, if it has forgotten, what the books say that
+everybody has spent. Whatever it is told counts once, however often it is told.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import trio
 
+from omen.state._alone import Alone
+from omen.state._arrears import Arrears, Running
+from omen.state._switched import Switched
 from omen.state.memory import MemoryStore
-from omen.state.store import Cap, Hold, StoreAwayError, Window, WindowState
+from omen.state.store import Cap, Hold, StoreAwayError
 
 if TYPE_CHECKING:
     from omen.state.redis import RedisStore
 
 logger = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-
 RETRY_SECONDS = 0.5
 HEARTBEAT_SECONDS = 2.0
-MOST_NOTES = 100_000
-"""Of what was spent while Redis was away; further ones are lost, and counted."""
+
+Books = Callable[[], Awaitable[Mapping[str, Mapping[str, int]] | None]]
+"""Returns what the books say was spent: by replica, by scope. None: they cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
-    hold_id: str
-    scopes: Sequence[str]
-    spent: Mapping[str, int]
-
-
-class SharedStore:
+class SharedStore(Switched):
     """See `omen.state.store.Store`. Its `run` belongs into a nursery."""
 
     def __init__(self, remote: RedisStore, local: MemoryStore) -> None:
-        self._remote = remote
-        self._local = local
-        self._notes: deque[_Note] = deque()
-        self.away_since: float | None = None
-        """On trio's clock; None while Redis answers."""
+        super().__init__(remote, local)
+        self._arrears = Arrears(remote)
+        self._alone = Alone(local, remote.known, self._arrears.spent)
+        self._switching: trio.Event | None = None
+        """Set once Redis is back, or is not after all, while that is being decided."""
         self._memory: bytes | None = None
         """What Redis remembered when it was asked last; None: it never was."""
+        self.books: Books | None = None
+        """Where to read what was spent, when Redis has forgotten."""
         self.epoch = 0
-        self.replicas = 1
-        """How many were seen last."""
-        self.outages = 0
-        self.lost_notes = 0
-        """Of what was spent and Redis will never hear of. The ledger has it."""
 
     def __repr__(self) -> str:
         how = "away" if self.is_away else "there"
-        return f"<SharedStore {how}, {self.replicas} replicas, {len(self._notes)} notes>"
-
-    @property
-    def replica(self) -> str:
-        """What this process is called among the others."""
-        return self._remote.replica
-
-    @property
-    def is_away(self) -> bool:
-        """Whether each replica is on its own now."""
-        return self.away_since is not None
+        return f"<SharedStore {how}, {self.replicas} replicas, {self.waiting_notes} notes>"
 
     @property
     def waiting_notes(self) -> int:
-        """How much spending Redis has not heard of yet."""
-        return len(self._notes)
+        """Of how many requests Redis has not heard that they ended."""
+        return len(self._arrears.notes)
+
+    @property
+    def lost_notes(self) -> int:
+        """Of how many requests it will not hear that they ended; what they spent it will."""
+        return self._arrears.lost_notes
 
     async def run(self) -> None:
         """Tell Redis that this replica lives, and find out whether Redis does, until cancelled."""
@@ -83,7 +69,6 @@ class SharedStore:
             if self.is_away:
                 await self._try_to_return()
             else:
-                await self._tell_what_is_left()
                 await self._beat()
             await trio.sleep(RETRY_SECONDS if self.is_away else HEARTBEAT_SECONDS)
 
@@ -91,167 +76,142 @@ class SharedStore:
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
         """Set money aside."""
-        return await self._either(
-            lambda: self._remote.hold(hold_id, caps, amounts, lease),
-            lambda: self._local.hold(hold_id, self._own_caps(caps), amounts, lease),
-        )
+        hold: Hold | None = None
+        while hold is None:
+            while self._switching is not None:
+                # Redis has just answered: this takes as long as a call, and is bounded likewise.
+                await self._switching.wait()
+            if self.is_away:
+                share = self._alone.caps(caps, self.replicas)
+                hold = await self._local.hold(hold_id, share, amounts, lease)
+            else:
+                hold = await self._hold_there(hold_id, caps, amounts, lease)
+        if hold.granted is not None:
+            scopes, until = tuple(cap.scope for cap in caps), trio.current_time() + lease
+            self._arrears.running[hold_id] = Running(scopes, hold.granted, until)
+        return hold
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
         """Give back and add up; if nobody can be told now, later."""
-        await self._local.settle(hold_id, scopes, spent if self.is_away else {})
+        self._arrears.settle(hold_id, spent)
         if not self.is_away:
             try:
                 await self._remote.settle(hold_id, scopes, spent)
             except StoreAwayError as error:
                 self._leave(error)
-                await self._local.settle(hold_id, (), spent)
             except trio.Cancelled:
                 # Whether it was done nobody knows; told twice it counts once.
-                self._note(_Note(hold_id, scopes, spent))
+                self._owe(hold_id, scopes, spent)
                 raise
             else:
                 return
-        self._note(_Note(hold_id, scopes, spent))
+        self._owe(hold_id, scopes, spent)
 
     async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Say what was spent; while cut off, what was known and what was spent here since."""
-        return await self._either(
-            lambda: self._remote.spent(scopes), lambda: self._own_spent(scopes)
-        )
-
-    async def raise_spent(self, spent: Mapping[str, int]) -> None:
-        """Raise what was spent."""
-        for scope, amount in spent.items():
-            self._remote.known[scope] = max(self._remote.known.get(scope, 0), amount)
-        await self._either(lambda: self._remote.raise_spent(spent), _nothing)
-
-    async def take(self, windows: Sequence[Window]) -> Sequence[WindowState]:
-        """Count, if there is room."""
-        return await self._either(
-            lambda: self._remote.take(windows), lambda: self._local.take(self._own(windows))
-        )
-
-    async def count(self, windows: Sequence[Window]) -> None:
-        """Count in any case."""
-        await self._either(
-            lambda: self._remote.count(windows), lambda: self._local.count(self._own(windows))
-        )
-
-    async def get(self, key: str) -> bytes | None:
-        """Look a value up."""
-        return await self._either(lambda: self._remote.get(key), lambda: self._local.get(key))
-
-    async def put(self, key: str, value: bytes, ttl: float) -> None:
-        """Keep a value."""
-        await self._either(
-            lambda: self._remote.put(key, value, ttl), lambda: self._local.put(key, value, ttl)
-        )
-
-    async def clear(self, prefix: str) -> int:
-        """Forget values, here as well: they may be older than what others said since."""
-        here = await self._local.clear(prefix)
-        return here + await self._either(lambda: self._remote.clear(prefix), _none_cleared)
-
-    async def publish(self, topic: str, value: bytes, ttl: float) -> None:
-        """Tell the other replicas, if they can be told."""
-        await self._either(lambda: self._remote.publish(topic, value, ttl), _nothing)
-
-    async def collect(self, topic: str) -> Mapping[str, bytes]:
-        """Hear of the other replicas; of nobody while cut off."""
-        return await self._either(lambda: self._remote.collect(topic), _nobody)
-
-    async def _either(
-        self, remote: Callable[[], Awaitable[_T]], local: Callable[[], Awaitable[_T]]
-    ) -> _T:
+        """Return what was spent; while cut off, what was known and what was spent here since."""
         if not self.is_away:
             try:
-                return await remote()
+                return await self._remote.spent(scopes)
             except StoreAwayError as error:
                 self._leave(error)
-        return await local()
+        return self._alone.spent(scopes)
 
-    def _leave(self, error: StoreAwayError) -> None:
-        if self.away_since is None:
-            self.away_since = trio.current_time()
-            self.outages += 1
-            share = f"one of {self.replicas}" if self.replicas > 1 else "all"
-            logger.warning("redis is away (%s): keeping limits alone, %s of each", error, share)
+    async def raise_spent(self, spent: Mapping[str, int], by: str | None = None) -> None:
+        """Raise what was spent."""
+        if not self.is_away:
+            try:
+                await self._remote.raise_spent(spent, *(() if by is None else (by,)))
+            except StoreAwayError as error:
+                self._leave(error)
+            else:
+                return
+        self._alone.raise_spent(spent, None if by == self.replica else by)
+
+    async def _hold_there(
+        self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
+    ) -> Hold | None:
+        """Ask Redis; None when it has been found away meanwhile, and so has to be asked anew.
+
+        What Redis grants then may be granted here to somebody else. Whatever it has done, it hears
+        what is held when it is back.
+        """
+        outages = self.outages
+        try:
+            hold = await self._remote.hold(hold_id, caps, amounts, lease)
+        except StoreAwayError as error:
+            self._leave(error)
+            return None
+        return hold if self.outages == outages else None
+
+    def _owe(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
+        self._local.book(hold_id, {})
+        self._arrears.note(hold_id, scopes, spent)
+
+    def _begin_alone(self) -> None:
+        self._alone.begin(self._arrears.running)
 
     async def _try_to_return(self) -> None:
-        """Come back once Redis has heard of everything that was spent.
+        """Come back once Redis has heard of everything.
 
-        If it has forgotten what was spent before, the ledger has to tell it all of that, and what
-        was spent meanwhile is in there, too: the notes are void. If it has not, the ledger must
-        not be asked: what other replicas have spent and not told yet would count twice.
+        New holds wait for the last of it: what is held here and not there would be granted to
+        others again. What is spent in these moments is told with the next heartbeat, and is held
+        until then.
         """
         try:
             memory = await self._remote.memory()
             forgot = memory != self._memory
-            if forgot and self._memory is not None:
-                self._notes.clear()
-            self._memory = memory
-            await self._tell()
+            if forgot and not await self._restore():
+                return
+            await self._tell_of_others(self._alone.heard)
+            held = await self._arrears.hold_again({})
+            await self._arrears.tell()
+            self._switching = trio.Event()
+            await self._arrears.hold_again(held)
+            await self._arrears.tell()
         except StoreAwayError:
             return
-        # From here to the end there is no await: nobody spends here unnoticed.
-        self._local.forget_budgets()
+        else:
+            # From here on there is no await: nothing is held here unnoticed.
+            self._return(memory, forgot=forgot)
+        finally:
+            if self._switching is not None:
+                self._switching.set()
+                self._switching = None
+
+    async def _restore(self) -> bool:
+        """Tell a Redis that has forgotten what was spent; False when that cannot be known now.
+
+        A replica that has never reached Redis knows nothing that Redis could have forgotten.
+        """
+        told = await self.books() if self.books is not None else {}
+        if told is None and self._memory is not None:
+            return False
+        await self._tell_of_others(told or {})
+        await self._arrears.tell_all()
+        return True
+
+    async def _tell_of_others(self, told: Mapping[str, Mapping[str, int]]) -> None:
+        for replica, spent in told.items():
+            await self._remote.raise_spent(spent, replica)
+
+    def _return(self, memory: bytes, *, forgot: bool) -> None:
+        self._alone.end()
         away = trio.current_time() - (self.away_since or 0.0)
-        self.away_since = None
-        if forgot:
-            self.epoch += 1
+        self.away_since, self._memory = None, memory
+        self.epoch += forgot
         logger.warning("redis is back after %.1f s", away)
 
-    async def _tell_what_is_left(self) -> None:
-        try:
-            await self._tell()
-        except StoreAwayError as error:
-            self._leave(error)
-
-    async def _tell(self) -> None:
-        while self._notes:
-            note = self._notes[0]
-            await self._remote.settle(note.hold_id, note.scopes, note.spent)
-            self._notes.popleft()
-
-    def _note(self, note: _Note) -> None:
-        if len(self._notes) >= MOST_NOTES:
-            self.lost_notes += 1
-        else:
-            self._notes.append(note)
-
     async def _beat(self) -> None:
+        self._arrears.drop_ended()
         try:
             memory = await self._remote.memory()
             if self._memory not in (None, memory):
-                self.epoch += 1  # it was restarted, and nobody happened to ask it meanwhile
+                # It was restarted, and nobody happened to ask it meanwhile.
+                self._leave(StoreAwayError("it has forgotten what it knew"))
+                return
             self._memory = memory
+            await self._arrears.tell()
             await self._remote.publish("replicas", b"", 5 * HEARTBEAT_SECONDS)
             self.replicas = max(1, len(await self._remote.collect("replicas")))
         except StoreAwayError as error:
             self._leave(error)
-
-    def _own_caps(self, caps: Sequence[Cap]) -> list[Cap]:
-        known = self._remote.known
-        return [
-            Cap(cap.scope, max(0, cap.limit - known.get(cap.scope, 0)) // self.replicas)
-            for cap in caps
-        ]
-
-    def _own(self, windows: Sequence[Window]) -> list[Window]:
-        return [Window(w.scope, max(1, w.limit // self.replicas), w.amount) for w in windows]
-
-    async def _own_spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        here = await self._local.spent(scopes)
-        return [self._remote.known.get(s, 0) + n for s, n in zip(scopes, here, strict=True)]
-
-
-async def _nothing() -> None:
-    return None
-
-
-async def _none_cleared() -> int:
-    return 0
-
-
-async def _nobody() -> Mapping[str, bytes]:
-    return {}

@@ -35,6 +35,8 @@ class HedgeCounts:
         # Attempt 0 stands for its request, and it is either started or denied, once.
         if moment in ("started", "denied") and attempt.index == 0:
             self._count(requests=True, extra=False)
+        if attempt.role == "primary":
+            return
         extra = race.plan.is_extra(attempt.role)
         if extra and moment == "started":
             self._count(requests=False, extra=True)

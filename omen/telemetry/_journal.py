@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from os import SEEK_END
 from pathlib import Path
 
 import trio
@@ -84,5 +85,10 @@ class Journal:
 
 
 def _append(path: Path, rows: list[bytes]) -> None:
-    with path.open("ab") as file:
-        file.write(b"".join(rows))
+    with path.open("a+b") as file:
+        end = file.seek(0, SEEK_END)
+        file.seek(max(0, end - 1))
+        # The file may end in half a row: a gateway was killed, or the disk was full. The next row
+        # begins on a line of its own.
+        is_open = end > 0 and file.read(1) != b"\n"
+        file.write((b"\n" if is_open else b"") + b"".join(rows))

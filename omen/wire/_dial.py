@@ -37,7 +37,7 @@ class Dialer:
 
     async def __call__(self, origin: Origin) -> trio.abc.Stream:
         """Return an open stream to the origin, including TLS and the tunnel through a proxy."""
-        proxy = self._proxies.find(origin)
+        proxy = None if self._proxies.is_empty else self._proxies.find(origin)
         first_hop = origin if proxy is None else proxy.origin
         socket = await self._connect(first_hop.host, first_hop.port)
         async with closed_on_failure(socket):
@@ -46,12 +46,13 @@ class Dialer:
     async def _set_up(
         self, stream: trio.abc.Stream, origin: Origin, proxy: Proxy | None
     ) -> trio.abc.Stream:
+        is_tls = origin.scheme == "https"
         if proxy is not None:
-            if proxy.origin.is_tls:
+            if proxy.origin.scheme == "https":
                 stream = await self._start_tls(stream, proxy.origin.host)
-            if origin.is_tls:
+            if is_tls:
                 await _open_tunnel(stream, origin, proxy)
-        if origin.is_tls:
+        if is_tls:
             stream = await self._start_tls(stream, origin.host)
         return stream
 

@@ -44,10 +44,6 @@ class Origin(NamedTuple):
         return cls(url.scheme, url.raw_host.decode("ascii"), port)
 
     @property
-    def is_tls(self) -> bool:
-        return self.scheme == "https"
-
-    @property
     def authority(self) -> str:
         """Host and port in the form of CONNECT and NO_PROXY, an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -78,11 +74,12 @@ class Proxies:
     """Finds the proxy for an origin.
 
     **Shape.** `settings` maps a scheme or `all` to a proxy's URL, and `no` to the list of
-    exceptions, as `getproxies_environment` gives them.
+    exceptions, as `getproxies_environment` gives them. `is_empty`: every connection is direct.
     """
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = dict(settings)
+        self.is_empty = not self._settings
 
     @classmethod
     def from_environment(cls) -> Proxies:

@@ -25,10 +25,7 @@ class Timeouts:
         """Return the timeouts for a request: these, replaced by those of its extension `timeout`.
 
         A None in the extension replaces nothing, so connecting and queueing always have a timeout.
-        OMEN's own requests have no such extension; their deadlines are scopes around the exchange.
         """
-        extension = request.extensions.get("timeout")
-        if extension is None:
-            return self
+        extension = request.extensions["timeout"]
         given = {name: extension.get(name) for name in ("connect", "pool", "read", "write")}
         return replace(self, **{name: s for name, s in given.items() if s is not None})

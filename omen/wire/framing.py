@@ -6,7 +6,7 @@ from typing import Protocol
 
 from omen.core.frames import Frame, Framing
 from omen.wire.ndjson import NDJSONReader
-from omen.wire.sse import SSEReader
+from omen.wire.whole import SSEOrObjectReader
 
 
 class FrameReader(Protocol):
@@ -27,8 +27,8 @@ class FrameReader(Protocol):
         ...
 
 
-_READERS: dict[Framing, type[SSEReader] | type[NDJSONReader]] = {
-    "sse": SSEReader,
+_READERS: dict[Framing, type[SSEOrObjectReader] | type[NDJSONReader]] = {
+    "sse": SSEOrObjectReader,
     "ndjson": NDJSONReader,
 }
 

@@ -132,7 +132,9 @@ class Transport(httpx.AsyncBaseTransport):
     async def _respond(self, request: httpx.Request, exchange: Exchange) -> httpx.Response:
         await request.aread()
         parts = self._write(request, exchange.origin)
-        timeouts = self._timeouts.of(request)
+        # OMEN's own requests have none: their deadlines are scopes around the exchange.
+        has_timeouts = request.extensions.get("timeout") is not None
+        timeouts = self._timeouts.of(request) if has_timeouts else self._timeouts
         await self._exchanges.acquire(exchange, within=timeouts.pool)
         kept = await self._reuse(exchange.origin)
         if kept is not None:
@@ -162,7 +164,11 @@ class Transport(httpx.AsyncBaseTransport):
         return not connection.answered and elapsed <= limit
 
     def _write(self, request: httpx.Request, origin: Origin) -> list[bytes]:
-        proxy = None if origin.is_tls else self._proxies.find(origin)
+        proxy = (
+            None
+            if origin.scheme == "https" or self._proxies.is_empty
+            else self._proxies.find(origin)
+        )
         if proxy is None:
             head = write_head(request, request.url.raw_path, ())
         else:  # a forwarding proxy needs the absolute URL

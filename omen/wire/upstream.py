@@ -57,6 +57,7 @@ class UpstreamResponse:
         self.headers: Mapping[str, str] = dict(response.headers.items())
         self._stream = response.stream
         self._iterator: AsyncIterator[bytes] = aiter(response.stream)
+        self._unread = b""
 
     def __repr__(self) -> str:
         return f"<UpstreamResponse {self.status}>"
@@ -70,6 +71,9 @@ class UpstreamResponse:
         **Cancellation.** It may be called again and loses nothing, if that holds for the stream of
         the transport. It holds for `Transport`.
         """
+        if self._unread:
+            piece, self._unread = self._unread, b""
+            return piece
         try:
             # Some streams give empty pieces. Only the end of the iterator is the end of the body.
             async for piece in self._iterator:
@@ -78,6 +82,10 @@ class UpstreamResponse:
         except httpx.RequestError as error:
             raise _renamed(error, _IN_BODY) from error
         return b""
+
+    def unread(self, data: bytes) -> None:
+        """Put bytes back: the next `receive` returns them."""
+        self._unread = data + self._unread
 
     async def read_body(self, limit: int = 1024 * 1024) -> bytes:
         """Return the whole body, or its first `limit` bytes. **Raises.** As `receive`."""

@@ -94,11 +94,13 @@ class _Choices:
     async def _prelude(self, attempt: Attempt) -> list[Event]:
         """Return the events up to the useful token, or up to the commit deadline.
 
-        Empty if the deadline passed without visible output.
+        Empty if the deadline passed without visible output. A choice takes nothing from the others,
+        so an answer that ends without visible content is a choice, too.
         """
-        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+        plan = self._plan
+        gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
         prelude: list[Event] = []
-        with trio.move_on_at(self._plan.commit_deadline) as deadline:
+        with trio.move_on_at(plan.commit_deadline) as deadline:
             await read_prelude(attempt, gate, prelude)
         return [] if deadline.cancelled_caught and not gate.visible else prelude
 

@@ -61,6 +61,8 @@ class Drafts:
         self._changed = trio.Event()
         self._scopes = {candidate: trio.CancelScope() for candidate in self._candidates}
         self.complete: list[Draft] = []
+        self.spent: list[Draft] = []
+        """Drafts that have ended without visible content, and are answers for the last resort."""
         self.failed: list[FailedAttempt] = []
         self.late = False
         """Whether the commit deadline has passed."""
@@ -68,12 +70,13 @@ class Drafts:
     @property
     def expected(self) -> int:
         """The number of drafts that are complete or may still become complete."""
-        return len(self._candidates) - len(self.failed)
+        return len(self._candidates) - len(self.failed) - len(self.spent)
 
     @property
     def running(self) -> list[Candidate]:
         """The candidates that have neither completed nor failed, in the plan's order."""
-        ended = {d.candidate for d in self.complete} | {f.candidate for f in self.failed}
+        ended = {draft.candidate for draft in (*self.complete, *self.spent)}
+        ended |= {failed.candidate for failed in self.failed}
         return [candidate for candidate in self._candidates if candidate not in ended]
 
     def start(self, nursery: trio.Nursery) -> None:
@@ -109,10 +112,10 @@ class Drafts:
             with self._scopes[candidate]:
                 async with self._open_attempt(candidate, "draft") as attempt:
                     draft = Draft(candidate, order, attempt)
-                    await self._read(draft)
+                    has_content = await self._read(draft)
                     # The draft is complete before its response has ended. The rest of the response
                     # is read only so that the connection can be reused, and must delay nothing.
-                    self.complete.append(draft)
+                    (self.complete if has_content else self.spent).append(draft)
                     self._notify()
                     await attempt.receive()
                     await trio.sleep_forever()
@@ -120,8 +123,10 @@ class Drafts:
             self.failed.append(FailedAttempt(candidate, failure))
             self._notify()
 
-    async def _read(self, draft: Draft) -> None:
-        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
+    async def _read(self, draft: Draft) -> bool:
+        """Read a draft to its end; return whether it has visible content."""
+        plan = self._plan
+        gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
         await read_prelude(draft.attempt, gate, draft.events)
         length = sum(map(_length, draft.events))
         while not isinstance(draft.events[-1], AnswerEnd):
@@ -132,6 +137,7 @@ class Drafts:
                 raise UpstreamFailure(
                     FailureKind.PROTOCOL, f"the draft is longer than {LONGEST_DRAFT} characters"
                 )
+        return not gate.is_last_resort
 
     def _notify(self) -> None:
         self._changed.set()

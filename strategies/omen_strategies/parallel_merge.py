@@ -75,7 +75,9 @@ class _Merging:
                 [ballot.canonical_answer(d.events) for d in drafts.complete], len(drafts.running)
             )
         )
-        if drafts.complete:
+        if not drafts.complete:
+            self._choose_last_resort()
+        else:
             agreeing = ballot.winners([ballot.canonical_answer(d.events) for d in drafts.complete])
             self._choose(min((drafts.complete[i] for i in agreeing), key=lambda d: d.rank))
 
@@ -88,6 +90,7 @@ class _Merging:
             lambda: len(drafts.complete) >= min(quorum or drafts.expected, drafts.expected)
         )
         if not drafts.complete:
+            self._choose_last_resort()
             return
         chosen = sorted(drafts.complete, key=lambda draft: draft.rank)
         await self._judge([draft.events for draft in chosen])
@@ -124,6 +127,11 @@ class _Merging:
             prelude += events
             useful = gate.add(events)
         return prelude
+
+    def _choose_last_resort(self) -> None:
+        """Take an answer with nothing visible, where no draft has more."""
+        if self.drafts.spent:
+            self._choose(self.drafts.spent[0])
 
     def _choose(self, draft: Draft) -> None:
         draft.attempt.commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -177,6 +178,46 @@ class TestTime:
         worker.records.append(record(new))
         assert (await keys.identify(new.text, local=False)).key_id == new.key_id
 
+    async def test_a_new_secret_opens_at_once_and_ends_the_old_one(
+        self, autojump_clock: MockClock
+    ) -> None:
+        old = make_key()
+        keys, desk = ring(record(old))
+        await keys.refresh()
+        assert (await keys.identify(old.text, local=False)).key_id == old.key_id
+        new = make_key(old.key_id)
+        desk.records[:] = [record(new)]
+        assert (await keys.identify(new.text, local=False)).key_id == old.key_id
+        assert (await refused(keys.identify(old.text, local=False))).status == 401
+        assert (await keys.identify(new.text, local=False)).key_id == old.key_id
+
+    async def test_wrong_secrets_do_not_have_the_database_asked_each_time(
+        self, autojump_clock: MockClock
+    ) -> None:
+        """Nor do they keep the right one waiting."""
+        key = make_key()
+        keys, desk = ring(record(key))
+        await keys.refresh()
+        await trio.sleep(LOOK_AGAIN_SECONDS)
+        began = trio.current_time()
+
+        async def guess() -> None:
+            await refused(keys.identify(make_key(key.key_id).text, local=False))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(guess)
+        assert desk.asked == 2
+        for _ in range(10):
+            await guess()
+        assert desk.asked == 12
+        assert trio.current_time() - began == pytest.approx(10 * LOOK_AGAIN_SECONDS)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guess)
+            now = trio.current_time()
+            assert (await keys.identify(key.text, local=False)).key_id == key.key_id
+            assert trio.current_time() == now
+
     async def test_while_the_database_is_away_the_keys_last_read_hold(
         self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -207,6 +248,40 @@ class TestTime:
         worker.away = False
         await trio.sleep(LOOK_AGAIN_SECONDS)
         assert (await keys.identify(key.text, local=False)).key_id == key.key_id
+
+
+class TestUnreadableRows:
+    """A row that somebody has edited by hand, or a later version has written."""
+
+    async def test_one_costs_its_own_key_and_nobody_else(
+        self, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sound, broken = make_key(), make_key()
+        keys, worker = ring(record(sound), record(broken))
+        await keys.refresh()
+        assert (await keys.identify(broken.text, local=False)).key_id == broken.key_id
+        worker.records[1] = replace(record(broken), unreadable="JSONDecodeError")
+        for _ in range(3):
+            await keys.refresh()
+        assert (await keys.identify(sound.text, local=False)).key_id == sound.key_id
+        assert (await refused(keys.identify(broken.text, local=True))).status == 401
+        (complaint,) = caplog.messages  # a night is long
+        assert broken.key_id in complaint
+        assert "JSONDecodeError" in complaint
+        worker.records[1] = record(broken)
+        await keys.refresh()
+        assert (await keys.identify(broken.text, local=False)).key_id == broken.key_id
+
+    async def test_the_only_key_being_one_does_not_open_the_gateway(
+        self, autojump_clock: MockClock
+    ) -> None:
+        broken = make_key()
+        keys, _ = ring(replace(record(broken, admin=True), unreadable="ValueError"))
+        await keys.refresh()
+        assert not keys.is_empty
+        for shown in (None, "any", broken.text):
+            assert (await refused(keys.identify(shown, local=True))).status == 401
+            assert (await refused(keys.admit_admin(shown, local=True))).status == 401
 
 
 async def test_without_a_database_there_are_no_keys() -> None:

@@ -191,7 +191,7 @@ class TestAtTheSameTime:
     async def test_nobody_waits_long_for_another_ones_client(
         self, autojump_clock: MockClock, slow: float
     ) -> None:
-        """Without a bound they would wait until their own deadline, ten minutes."""
+        """Core defect 15. Without a bound they would wait until their own deadline, ten minutes."""
         async with open_world(*FLEET, settings=ON) as world, trio.open_nursery() as nursery:
             race = world.gateway.plan("m", RaceHints(cache=True), trio.current_time())
             nursery.start_soon(lambda: world.run(race, into=Received(race, slow=slow)))

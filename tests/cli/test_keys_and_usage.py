@@ -43,14 +43,59 @@ def test_a_keys_whole_life(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--rpm", "0"], ["--rpm", "x"], ["--monthly-usd", "-1"], ["--monthly-usd", "NaN"],
-     ["--strategies", "sprint"]],
-)  # fmt: skip
+    [
+        ["--rpm", "0"],
+        ["--rpm", "x"],
+        ["--rpm", "3000000000"],
+        ["--tpm", "2147483648"],
+        ["--tpm", "9" * 5000],
+        ["--monthly-usd", "-1"],
+        ["--monthly-usd", "NaN"],
+        ["--monthly-usd", "1e999999"],
+        ["--monthly-usd", "1000000000.01"],
+        ["--strategies", "sprint"],
+    ],
+)
 def test_a_limit_that_makes_no_sense_is_refused(tmp_path: Path, options: list[str]) -> None:
     done = run(tmp_path, "keys", "create", "ci", *options)
     assert done.returncode == 2
-    assert options[0] in done.stderr
+    assert f"argument {options[0]}: must be " in done.stderr
+    assert len(done.stderr) < 1000
     assert not (tmp_path / "omen.db").exists()
+
+
+def test_the_largest_limits_there_are(tmp_path: Path) -> None:
+    options = ["--rpm", "2147483647", "--tpm", "2147483647", "--monthly-usd", "1000000000"]
+    assert run(tmp_path, "keys", "create", "ci", *options).returncode == 0
+    listed = run(tmp_path, "keys", "list").stdout
+    assert listed.count("2147483647") == 2
+    assert "1000000000" in listed
+
+
+def test_a_key_that_cannot_be_read_is_listed_as_one(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        run(tmp_path, "keys", "create", name)
+    books = sqlite3.connect(tmp_path / "omen.db")
+    books.execute("UPDATE keys SET models = 'gpt-*' WHERE name = 'first'")
+    books.commit()
+    books.close()
+    listed = run(tmp_path, "keys", "list")
+    assert listed.returncode == 0
+    broken, sound = sorted(listed.stdout.splitlines()[1:], key=lambda row: "second" in row)
+    assert "unreadable" in broken
+    assert "opens nothing" in broken
+    assert "second" in sound
+
+
+def test_a_database_of_a_later_version_is_said_to_be_one(tmp_path: Path) -> None:
+    run(tmp_path, "keys", "create", "ci")
+    books = sqlite3.connect(tmp_path / "omen.db")
+    books.execute("INSERT INTO omen_migrations VALUES (9999, 'tomorrow')")
+    books.commit()
+    books.close()
+    done = run(tmp_path, "keys", "list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "number 9999, of a later version of OMEN" in done.stderr
 
 
 def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
@@ -139,3 +184,67 @@ def test_a_race_is_watched_with_a_key(tmp_path: Path) -> None:
             assert "committed" in told.stdout
     checked = run(tmp_path, "keys", "list", OMEN_KEY=key)
     assert "OMEN_KEY" not in checked.stderr
+
+
+# Which database ---------------------------------------------------------------------------------
+
+
+def test_a_command_finds_the_database_of_the_gateway_from_any_folder(tmp_path: Path) -> None:
+    """Paths, and `.env`, count from the folder of the file that is named."""
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("[server]\nport = 0\n[health]\nprobe = false\n")
+    with running(elsewhere, "serve", "--config", "../srv/omen.toml", until="serving on") as started:
+        url = served_at(started[1])
+        assert httpx.get(f"{url}/v1/models", timeout=30).status_code == 200
+        made = run(elsewhere, "keys", "--config", str(home / "omen.toml"), "create", "bob")
+        assert str(home / "omen.db") in made.stderr
+        key = {"authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.get(f"{url}/v1/models", headers=key, timeout=30).status_code == 200
+    here = run(home, "keys", "list")
+    assert "bob" in here.stdout
+    assert str(home / "omen.db") in here.stderr
+    used = run(elsewhere, "usage", "--config", "../srv/omen.toml")
+    assert str(home / "omen.db") in used.stdout
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_database_named_in_the_env_file_beside_the_configuration_is_the_one(
+    tmp_path: Path,
+) -> None:
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("")
+    (home / ".env").write_text("OMEN_DB_URL=sqlite:books/mine.db\n")
+    run(elsewhere, "keys", "--config", "../srv/omen.toml", "create", "bob")
+    assert (home / "books" / "mine.db").exists()
+    (elsewhere / ".env").write_text("OMEN_DB_URL=sqlite:its.db\n")
+    made = run(elsewhere, "keys", "--config", "../srv/omen.toml", "create", "bob")
+    assert "its.db" in made.stderr
+    assert (home / "its.db").exists()
+
+
+def test_books_in_the_folder_that_paths_counted_from_once_are_not_passed_over_in_silence(
+    tmp_path: Path,
+) -> None:
+    home, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "omen.toml").write_text("[server]\nport = 0\n")
+    run(elsewhere, "keys", "create", "bob")
+    told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
+    assert f"{elsewhere / 'omen.db'} is not used: move it there" in told
+    told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
+    assert "is not used" not in told
+    (home / "omen.db").unlink()
+    with running(elsewhere, "serve", "--config", "../srv/omen.toml", until="serving on") as started:
+        assert "is not used: move it there" in started[1]
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path: Path) -> None:
+    done = run(tmp_path, "keys", "list", OMEN_DB_URL="sqlite:~/a.db", HOME=str(tmp_path / "me"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "me" / "a.db").exists()
+    assert not (tmp_path / "~").exists()

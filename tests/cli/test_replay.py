@@ -9,6 +9,7 @@ from signal import SIGINT
 
 import pytest
 
+from omen.telemetry._journal import _append
 from tests.cli.commands import BOUND, run, running
 
 
@@ -62,6 +63,31 @@ def test_policies_are_compared_in_a_table_and_two_pictures(recorded: Path, tmp_p
     assert "<svg" in (tmp_path / "it.svg").read_text()
 
 
+@pytest.mark.parametrize("kept", [1, 5, 20, 150, -1])
+def test_a_row_that_a_kill_cut_off_is_left_out_and_the_rest_replayed(
+    recorded: Path, tmp_path: Path, kept: int
+) -> None:
+    rows = recorded.read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut.jsonl").write_bytes(b"".join(rows) + rows[0].rstrip()[:kept])
+    done = run(tmp_path, "replay", "cut.jsonl", "single")
+    assert (done.returncode, done.stdout[:10]) == (0, "6 requests")
+    assert done.stderr == "omen replay: cut.jsonl:13 is cut off, and left out\n"
+
+
+def test_what_is_recorded_behind_a_row_that_was_cut_off_is_on_a_line_of_its_own(
+    recorded: Path, tmp_path: Path
+) -> None:
+    rows = recorded.read_bytes().splitlines(keepends=True)
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(rows[0][:50])
+    _append(path, rows[1:3])
+    _append(path, rows[3:])
+    assert path.read_bytes() == b"".join([rows[0][:50], b"\n", *rows[1:]])
+    done = run(tmp_path, "replay", "rows.jsonl", "single")
+    assert done.returncode == 0
+    assert done.stderr == "omen replay: rows.jsonl:1 is cut off, and left out\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -70,6 +96,7 @@ def test_policies_are_compared_in_a_table_and_two_pictures(recorded: Path, tmp_p
         (["empty.jsonl"], "there is no attempt"),
         (["empty.jsonl", "hedge"], "valid forms: single"),
         (["empty.jsonl", "--plot", "it.gif"], ".png or .svg"),
+        (["empty.jsonl", "--plot", "no/it.svg"], "there is no folder no"),
     ],
 )
 def test_a_mistake_says_what_it_is(tmp_path: Path, arguments: list[str], words: str) -> None:

@@ -9,7 +9,7 @@ import trio.testing
 import omen.client
 from omen.core.events import AnswerEnd, AnswerStart, TextDelta
 from omen.sim import Fixed, Profile, SimulatedUpstream
-from tests.e2e.served import open_served
+from tests.e2e.served import PATIENCE, open_served
 from tests.world import upstream, whole
 
 pytestmark = pytest.mark.slow
@@ -116,17 +116,79 @@ async def test_a_wrong_key_is_told_at_once() -> None:
     assert refused.value.status == 401
 
 
-async def test_what_is_no_gateway_is_told() -> None:
-    async def close_at_once(stream: trio.SocketStream) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"", "no handshake: the connection was closed at once"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "no handshake: what answers there does not speak HTTP"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "no handshake: what answers there does not speak HTTP"),
+        (b"HTTP/1.1 502 Bad\r\n\r\nto the end", "no handshake: .* an answer with status 502"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut", "no handshake: .* with status 200"),
+        (b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n", "refused with status 302"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "no handshake: .* with status 101"),
+    ],
+)
+async def test_what_is_no_gateway_is_told_at_once(
+    said: bytes, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omen.client._dial.CONNECT_SECONDS", 1e6)  # nothing is waited out
+    monkeypatch.setattr("omen.client._link.CONNECT_SECONDS", 1e6)
+
+    async def answer(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(said)
+
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(trio.serve_tcp, answer, 0)
+            port = listeners[0].socket.getsockname()[1]
+            with pytest.raises(omen.client.ConnectFailed, match=told) as failed:
+                async with omen.client.connect(f"http://127.0.0.1:{port}"):
+                    pass
+            assert "SSH" not in str(failed.value)
+            nursery.cancel_scope.cancel()
+
+
+async def test_nor_is_one_waited_for_that_closes_before_it_is_asked() -> None:
+    async def close(stream: trio.SocketStream) -> None:
+        await trio.lowlevel.checkpoint()
+
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(trio.serve_tcp, close, 0)
+            port = listeners[0].socket.getsockname()[1]
+            for _ in range(5):
+                with pytest.raises(omen.client.ConnectFailed, match="closed at once"):
+                    async with omen.client.connect(f"http://127.0.0.1:{port}"):
+                        pass
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_lost_gateway_is_asked_again_for_the_next_race_and_not_before() -> None:
+    """And a failure to have a connection is told to the race that wanted one."""
+    greeted = 0
+
+    async def count_and_close(stream: trio.SocketStream) -> None:
+        nonlocal greeted
+        greeted += 1
         await stream.receive_some()
 
-    async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(trio.serve_tcp, close_at_once, 0)
-        port = listeners[0].socket.getsockname()[1]
-        with pytest.raises(omen.client.ConnectFailed):
-            async with omen.client.connect(f"http://127.0.0.1:{port}"):
-                pass
-        nursery.cancel_scope.cancel()
+    async with open_served(*FLEET) as served, omen.client.connect(served.url) as gateway:
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(trio.serve_tcp, count_and_close, 0)
+            port = listeners[0].socket.getsockname()[1]
+            gateway._link._url = f"http://127.0.0.1:{port}/omen/ws"
+            socket = gateway._link._socket
+            assert socket is not None
+            await trio.aclose_forcefully(socket._stream)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert greeted == 0
+            for wanted in (1, 2):
+                with pytest.raises(omen.client.ConnectFailed, match="closed at once"):
+                    async with gateway.race("hi", model="m"):
+                        pass
+                assert greeted == wanted
+            nursery.cancel_scope.cancel()
 
 
 async def test_the_callers_own_errors_come_out_as_they_are() -> None:

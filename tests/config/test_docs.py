@@ -15,7 +15,7 @@ import pytest
 from omen.config import Card, Price, Settings
 from omen.config._document import Document, ProviderTable
 from omen.config._environment import variables
-from omen.config.settings import QuirkSettings
+from omen.config.quirk_settings import QuirkSettings
 from omen.providers import load_kinds
 from tests.config.written import Folder
 from tests.serving.tls import write_certificate

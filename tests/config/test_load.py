@@ -125,6 +125,33 @@ def test_money_is_the_decimal_that_was_written(folder: Folder) -> None:
     }
 
 
+def test_env_is_read_beside_the_file_and_here_and_here_counts_more(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, text in ((here, "OMEN_PORT=1\n"), (there, "OMEN_PORT=2\nOMEN_BIND=there\n")):
+        folder.mkdir()
+        (folder / ".env").write_text(text)
+    (there / "omen.toml").write_text("[race]\nk = 3\n")
+    server = Folder(here).load(path=Path("../there/omen.toml")).settings.server
+    assert (server.port, server.bind) == (1, "there")
+    assert Folder(there).load().settings.server.port == 2
+
+
+def test_one_beside_the_file_that_is_written_for_somebody_else_is_a_warning(
+    tmp_path: Path,
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (there / "omen.toml").write_text("")
+    (there / ".env").write_text("not ours\nOMEN_PORT=2\n")
+    loaded = Folder(here).load(path=there / "omen.toml")
+    assert loaded.settings.server.port == 2
+    (warning,) = loaded.warnings
+    assert warning.startswith(f"{there / '.env'}: line 1: found a line that is not NAME=value")
+    (there / ".env").write_bytes(b"\xff")
+    assert len(Folder(here).load(path=there / "omen.toml").warnings) == 1
+
+
 class TestWhichFile:
     def test_without_a_path_omen_toml_in_the_folder_is_read(self, folder: Folder) -> None:
         loaded = folder.write("[server]\nport = 1").load()

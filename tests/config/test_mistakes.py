@@ -129,7 +129,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a boolean in words": (
         "[race]\nreasoning_counts = 'yes'",
-        "race.reasoning_counts: found 'yes'; allowed: true or false",
+        "race.reasoning_counts: found 'yes'; allowed: \"auto\", true or false",
     ),
     "a number for a boolean": (
         "[cache]\nenabled = 1",

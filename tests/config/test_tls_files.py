@@ -72,9 +72,14 @@ def test_a_wrong_type_is_told_once_and_nothing_is_read(folder: Folder) -> None:
     assert told.startswith(f"{CERTIFICATE} 3")
 
 
-def test_a_path_counts_from_the_folder_omen_starts_in(folder: Folder, tmp_path: Path) -> None:
-    write_certificate(folder.path)
+def test_a_path_counts_from_the_folder_of_the_file_that_names_it(
+    folder: Folder, tmp_path: Path
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "its.toml").write_text(BOTH)
-    assert folder.load(path=Path("elsewhere/its.toml")).settings.server.tls_key == "key.pem"
+    assert len(folder.mistakes(path=Path("elsewhere/its.toml"))) == 2
+    write_certificate(elsewhere)
+    loaded = folder.load(path=Path("elsewhere/its.toml"))
+    assert loaded.settings.server.tls_key == "key.pem"
+    assert loaded.folder == elsewhere

@@ -19,9 +19,10 @@ from omen.core.chat import (
     TextPart,
     Tool,
 )
-from omen.core.costs import Cost, PromptSize, measure_prompt, measure_texts
+from omen.core.costs import Cost
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
+from omen.core.prompt_size import PromptSize, measure_prompt, measure_texts
 from omen.core.records import AttemptRecord
 from omen.providers import KINDS
 

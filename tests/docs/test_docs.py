@@ -77,7 +77,7 @@ def test_when_all_failed_the_statuses_rank_as_told() -> None:
 
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Every command of `omen`, with its own parser."""
-    for action in main._parser()._actions:
+    for action in main._parser(*main.COMMANDS)._actions:
         if isinstance(action, argparse._SubParsersAction):
             yield from action.choices.items()
 

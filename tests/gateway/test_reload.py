@@ -48,6 +48,37 @@ def test_what_can_be_applied_is_and_what_cannot_is_named() -> None:
     assert made.settings == replace(new, server=old.server, cache=CacheSettings(enabled=True))
 
 
+def test_providers_that_only_changed_places_have_changed() -> None:
+    """They are asked in the order of the file."""
+    one, two = (
+        ProviderSettings(name=name, kind="openai", base_urls=("http://h/v1",), models=("m",))
+        for name in ("one", "two")
+    )
+    old = Settings(providers={"one": one, "two": two})
+    new = Settings(providers={"two": two, "one": one})
+    made = plan_reload(old, new)
+    assert (made.applied, made.kept) == (("providers",), ())
+    assert list(made.settings.providers) == ["two", "one"]
+    assert plan_reload(old, Settings(providers={"one": one, "two": two})).applied == ()
+
+
+async def test_and_they_are_asked_in_their_new_order(autojump_clock: MockClock) -> None:
+    async with open_world(*FLEET) as world:
+        before = world.gateway.settings
+        assert [c.provider for c in world.plan().plan.candidates] == ["one", "two"]
+        turned = dict(reversed(before.providers.items()))
+        world.gateway.reload(replace(before, providers=turned))
+        assert [c.provider for c in world.plan().plan.candidates] == ["two", "one"]
+
+
+def test_another_file_of_tls_is_one_that_can_be_read_anew_but_not_none() -> None:
+    old = Settings(server=ServerSettings(tls_certificate="a.pem", tls_key="a.key"))
+    new = Settings(server=ServerSettings(tls_certificate="b.pem", tls_key="b.key"))
+    assert set(plan_reload(old, new).applied) == {"server.tls_certificate", "server.tls_key"}
+    for one, other in ((old, Settings()), (Settings(), old)):
+        assert set(plan_reload(one, other).kept) == {"server.tls_certificate", "server.tls_key"}
+
+
 async def test_providers_come_go_and_change_and_what_was_learnt_is_kept(
     autojump_clock: MockClock,
 ) -> None:

@@ -21,10 +21,10 @@ from trio.testing import MockClock
 
 from omen.core.candidates import Candidate, Endpoint, Quirks
 from omen.core.cards import ModelCard, Price, Rates
-from omen.core.costs import PromptSize
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.plan import Plan, Role
+from omen.core.prompt_size import PromptSize
 from omen.core.records import AttemptRecord, CutReason, Moment, Outcome, RaceRecord
 from omen.ledger.entries import entry_of
 from omen.routing import FirstTokens, Health, Outcomes

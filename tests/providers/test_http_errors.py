@@ -11,7 +11,12 @@ from omen.providers import KINDS
 from tests.providers.fixtures import Fixture, fixtures
 
 # The fixtures' classes know no candidate that cannot do what another one can.
-MAY_HELP = {FailureKind.NOT_FOUND, FailureKind.CONTEXT_LENGTH, FailureKind.TOO_LARGE}
+MAY_HELP = {
+    FailureKind.NOT_FOUND,
+    FailureKind.CONTEXT_LENGTH,
+    FailureKind.TOO_LARGE,
+    FailureKind.UNSUPPORTED,
+}
 CLASSES = {FailureKind.UNSUPPORTED: "invalid_request"}
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from omen.core.candidates import Quirks
-from omen.core.chat import ChatRequest
-from omen.core.frames import WireRequest
+from omen.core.chat import ChatRequest, Tool
+from omen.core.events import TextDelta
+from omen.core.frames import Frame, WireRequest
 from omen.providers import KINDS
 from tests.providers.asking import HELLO, candidate, said
 
@@ -47,6 +48,30 @@ class TestAzure:
         old, new = "2024-06-01", "2024-10-21"
         assert "stream_options" not in sent("azure", HELLO, api_version=old)
         assert "stream_options" in sent("azure", HELLO, api_version=new)
+
+    @pytest.mark.parametrize(
+        ("version", "query"),
+        [(None, ""), ("v1", ""), ("latest", ""), ("preview", "?api-version=preview")],
+    )
+    def test_what_only_responses_takes_goes_by_it(self, version: str | None, query: str) -> None:
+        written = ask("azure", HELLO, "dep", "gpt-5.3-codex", api_version=version)
+        assert written.url == f"https://r.test/openai/v1/responses{query}"
+        assert written.headers["api-key"] == "secret"
+        tools = replace(HELLO, tools=(Tool("f"),))
+        by_chat = ask("azure", HELLO, "dep", "gpt-5.6", api_version=version).url
+        by_responses = ask("azure", tools, "dep", "gpt-5.6", api_version=version).url
+        assert by_chat == f"https://r.test/openai/v1/chat/completions{query}"
+        assert by_responses == f"https://r.test/openai/v1/responses{query}"
+
+    def test_a_dated_api_has_no_responses(self) -> None:
+        written = ask("azure", HELLO, "dep", "gpt-5.3-codex", api_version="2024-10-21")
+        assert "/chat/completions?" in written.url
+
+    def test_its_answer_is_read_by_the_api_it_was_asked_by(self) -> None:
+        asked = replace(candidate("azure", "dep"), base_model="gpt-5.3-codex")
+        decoder = KINDS["azure"].decoder(HELLO, asked)
+        delta = {"type": "response.output_text.delta", "delta": "Hi."}
+        assert list(decoder.feed(Frame(json.dumps(delta).encode()))) == [TextDelta("Hi.")]
 
     def test_traits_go_by_what_the_deployment_is_a_deployment_of(self) -> None:
         asked = ChatRequest(HELLO.messages, max_tokens=5)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO, TextIOWrapper
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from omen.cli._screen import PlainScreen
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import FailureKind, StrategyFault, UpstreamFailure
 from omen.core.events import Event, TextDelta
@@ -102,3 +104,18 @@ async def test_what_goes_wrong_in_the_output_is_not_the_strategys_fault(
 ) -> None:
     with pytest.raises(trio.BrokenResourceError):
         await run(sends, Broken())
+
+
+async def test_what_goes_wrong_in_an_observer_is_not_the_strategys_fault(
+    autojump_clock: MockClock,
+) -> None:
+    gone = TextIOWrapper(BytesIO())
+    gone.close()
+    screen = PlainScreen(gone)
+
+    async def observed(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
+        screen.note("as an attempt does that notifies an observer")
+        return CANDIDATE
+
+    with pytest.raises(ValueError, match="closed file"):
+        await run(observed)

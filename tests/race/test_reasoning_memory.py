@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from omen.core.chat import ChatRequest, Message, ReasoningBlock, Tool, Verbatim
-from omen.core.events import AnswerEnd, AnswerStart, Event, ReasoningEnd, TextDelta, ToolCallDelta
+from omen.core.events import (
+    AnswerEnd,
+    AnswerStart,
+    Event,
+    MessageFields,
+    ReasoningEnd,
+    Restart,
+    TextDelta,
+    ToolCallDelta,
+)
 from omen.race.reasoning import ReasoningMemory
 from tests.providers.asking import called, result, said
 
@@ -78,8 +88,50 @@ async def test_who_brings_his_own_reasoning_is_left_alone() -> None:
     verbatim = ChatRequest(ASKED.messages, tools=TOOLS, verbatim=Verbatim("anthropic", {}))
     await answer(memory, ReasoningEnd(block("a")), *CALLS, END, asked=verbatim)
     assert recalled(memory, "c1") == ()
-    memory.keep(["c1"], (block("a"),))
-    assert memory.recall(verbatim) is verbatim
+
+
+async def test_the_reasoning_of_another_vendor_is_kept_for_him_too() -> None:
+    memory = ReasoningMemory()
+    verbatim = ChatRequest(ASKED.messages, tools=TOOLS, verbatim=Verbatim("anthropic", {}))
+    item = ReasoningBlock("openai", "gpt-5.4", {"type": "reasoning", "encrypted_content": "x"})
+    await answer(memory, ReasoningEnd(item), *CALLS, END, asked=verbatim)
+    assert recalled(memory, "c1") == (item,)
+
+
+SIGNED = {"extra_content": {"google": {"thought_signature": "sig"}}}
+DETAIL = {"type": "reasoning.encrypted", "data": "x"}
+
+
+@pytest.mark.parametrize("verbatim", [None, Verbatim("anthropic", {})])
+async def test_fields_that_a_vendor_wants_back_come_back_with_their_call(
+    verbatim: Verbatim | None,
+) -> None:
+    memory = ReasoningMemory()
+    asked = ChatRequest(ASKED.messages, tools=TOOLS, verbatim=verbatim)
+    one, *others = CALLS
+    details = MessageFields({"reasoning_details": [DETAIL], "images": []})
+    await answer(memory, details, replace(one, extras=SIGNED), *others, END, asked=asked)
+    message = called(("c1", "f", "{}"), ("c2", "f", "{}"))
+    (known,) = memory.recall(replace(asked, messages=(message,))).messages
+    assert [call.extras for call in known.tool_calls] == [SIGNED, {}]
+    assert known.extras == {"reasoning_details": [DETAIL]}
+
+
+async def test_what_a_client_brings_back_itself_is_not_replaced() -> None:
+    memory = ReasoningMemory()
+    memory.keep(["c1"], (), {"c1": SIGNED}, {"reasoning_details": [DETAIL]})
+    call = called(("c1", "f", "{}"))
+    own = {"extra_content": {"google": {"thought_signature": "its own"}}}
+    calls = (replace(call.tool_calls[0], extras=own),)
+    message = replace(call, tool_calls=calls, extras={"reasoning_details": []})
+    (known,) = memory.recall(ChatRequest((message,))).messages
+    assert known == message
+
+
+async def test_a_restart_forgets_the_answer_before_it() -> None:
+    memory = ReasoningMemory()
+    await answer(memory, ReasoningEnd(block("a")), CALLS[0], Restart(), CALLS[1], CALLS[2], END)
+    assert repr(memory) == "<ReasoningMemory 0 calls, 0 bytes>"
 
 
 def test_a_conversation_without_known_calls_is_the_same_object() -> None:
@@ -125,3 +177,33 @@ def test_messages_other_than_calls_are_never_touched() -> None:
     memory.keep(["c1"], (block("a"),))
     request = ChatRequest((said("user", "c1"), result("c1", "x"), Message("assistant")))
     assert memory.recall(request) is request
+
+
+class TestWhereAThoughtWas:
+    """Calls of one answer may come back in one message or in several."""
+
+    async def kept(self) -> ReasoningMemory:
+        memory = ReasoningMemory()
+        first, second = CALLS[0], CALLS[1]
+        thoughts = [ReasoningEnd(block(name)) for name in "abc"]
+        told = TextDelta("So:")
+        events = (thoughts[0], told, thoughts[1], first, thoughts[2], second, CALLS[2], END)
+        await answer(memory, *events)
+        return memory
+
+    async def test_each_knows_what_it_preceded(self) -> None:
+        memory = await self.kept()
+        request = ChatRequest((called(("c1", "f", "{}"), ("c2", "f", "{}")),))
+        (message,) = memory.recall(request).messages
+        assert [one.before for one in message.reasoning] == ["", "c1", "c2"]
+
+    async def test_a_message_has_those_of_its_own_calls_and_none_comes_twice(self) -> None:
+        memory = await self.kept()
+        turns = (called(("c1", "f", "{}")), result("c1", "x"), called(("c2", "f", "{}")))
+        one, _, two = memory.recall(ChatRequest(turns)).messages
+        assert one.reasoning == (block("a"), block("b"))
+        assert two.reasoning == (block("c"),)
+
+    async def test_a_call_alone_has_all_that_led_to_it(self) -> None:
+        memory = await self.kept()
+        assert recalled(memory, "c2") == (block("a"), block("b"), block("c"))

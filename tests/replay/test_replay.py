@@ -12,7 +12,7 @@ from omen.core.events import Usage
 from omen.core.plan import Plan
 from omen.core.records import AttemptRecord, RaceRecord
 from omen.ledger.entries import Entry, entry_of, read_entry
-from omen.replay import Play, Policy, RecordedRequest, Recording, compare, replay
+from omen.replay import Comparison, Play, Policy, RecordedRequest, Recording, compare, replay
 from omen.replay._recorded import draw, sample_of
 from omen.routing import Survival
 
@@ -154,6 +154,32 @@ class TestRecorded:
     ) -> None:
         assert sample_of(entry(1, "a", **changes)) == sample
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"role": "cache", "from_cache": True, "committed": 0.0, "first_token": None},
+            {"from_cache": True},
+            {"role": "embed"},
+            {"role": "count"},
+            {"role": "judge"},
+            {"committed": 0.01, "first_token": None, "tokens": 0},
+            {"outcome": "denied", "committed": None},
+        ],
+    )
+    def test_what_was_no_chat_or_asked_nobody_is_not_replayed(
+        self, changes: dict[str, object]
+    ) -> None:
+        """An answer from the cache took no time at all, and an embedding little."""
+        rows = [entry(1, "a", committed=2.0), entry(2, "a", **changes)]
+        recording = Recording.of(rows)
+        assert len(recording.races) == 1
+        assert compare(recording, Policy.parse("single")).times == [2.0]
+
+    def test_a_chat_that_failed_or_lost_without_a_token_is(self) -> None:
+        failed = {"outcome": "failed", "committed": None, "first_token": None, "tokens": 0}
+        rows = [entry(1, "a", **failed), lost(2, "b", 3.0), entry(3, "a", tokens=0)]
+        assert len(Recording.of(rows).races) == 3
+
     def test_a_draw_is_from_what_is_left(self) -> None:
         survival = Survival([1.0, 2.0, 4.0], [0.5, 0.25, 0.0], 4)
         assert [draw(survival, luck, 0.0) for luck in (0.9, 0.5, 0.3, 0.1)] == [1.0, 1.0, 2.0, 4.0]
@@ -181,6 +207,30 @@ class TestRecorded:
         raced = compare(Recording.of(rows), Policy.parse("race2"))
         assert (raced.quantile(0.999), raced.extra) == (pytest.approx(1.0), 1.0)
         assert raced.extra_usd == Decimal("0.10")
+
+    @pytest.mark.parametrize(
+        ("count", "share", "rank"),
+        [
+            (100, 0.5, 50),
+            (100, 0.95, 95),
+            (100, 0.99, 99),
+            (100, 0.999, 100),
+            (1000, 0.999, 999),
+            (100, 0.07, 7),
+            (99, 0.5, 50),
+            (2, 0.5, 1),
+            (1, 0.5, 1),
+            (1, 0.999, 1),
+            (3, 1.0, 3),
+            (3, 0.0, 1),
+        ],
+    )
+    def test_a_percentile_is_the_time_of_the_nearest_rank(
+        self, count: int, share: float, rank: int
+    ) -> None:
+        times = [float(n) for n in range(1, count + 1)]
+        compared = Comparison(Policy.parse("single"), times, 0.0, Decimal(0), 0)
+        assert compared.quantile(share) == rank
 
 
 class TestEntries:

@@ -15,6 +15,7 @@ import h2.events
 import h11
 import trio
 import trio.testing
+from hyperframe.frame import Frame, GoAwayFrame
 
 from omen.serving import ASGIApp, ServerHandle, ServingSettings, serve
 from tests.serving.tls import TLSClient
@@ -170,30 +171,26 @@ class H1Client:
         return await self.answer()
 
 
+class PatientConnection(h2.connection.H2Connection):
+    """h2's client, but for the server's GOAWAY: what runs goes on, as in every other client."""
+
+    def _receive_goaway_frame(
+        self, frame: GoAwayFrame
+    ) -> tuple[list[Frame], list[h2.events.Event]]:
+        event = h2.events.ConnectionTerminated()
+        event.error_code, event.last_stream_id = frame.error_code, frame.last_stream_id
+        return [], [event]
+
+
 class H2Client:
     """One HTTP/2 connection, driven step by step: it reads only when a test waits for something."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         config = h2.config.H2Configuration(client_side=True, header_encoding="ascii")
-        self.h2 = h2.connection.H2Connection(config)
+        self.h2 = PatientConnection(config)
         self.h2.initiate_connection()
         self.events: list[h2.events.Event] = []
-
-    @classmethod
-    async def upgrade(cls, stream: Stream, path: str) -> H2Client:
-        """Ask for `path` on HTTP/1.1 and go over to HTTP/2; the answer comes on stream 1."""
-        client = cls(stream)
-        config = h2.config.H2Configuration(client_side=True, header_encoding="ascii")
-        client.h2 = h2.connection.H2Connection(config)
-        settings = (client.h2.initiate_upgrade_connection() or b"").decode()
-        upgrade = ("connection: upgrade, http2-settings", "upgrade: h2c")
-        await stream.send_all(get(path, *upgrade, f"http2-settings: {settings}"))
-        head, _, rest = (await read_until(stream, b"\r\n\r\n")).partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 101 ")
-        client.take(rest)
-        await client.flush()
-        return client
 
     async def flush(self) -> None:
         await self.stream.send_all(self.h2.data_to_send())

@@ -43,6 +43,22 @@ async def test_a_head_that_comes_byte_by_byte_is_answered_408_after_the_header_t
             nursery.cancel_scope.cancel()
 
 
+async def test_half_a_head_that_came_ahead_of_its_turn_is_timed_from_its_turn_on(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    app = Bare()
+    async with serving(app, memory=MemoryListener(), header_timeout=30) as server:
+        client = H1Client(await server.connect())
+        await client.send(get("/held") + b"GET /o")
+        await app.until(app.begun, "/held")
+        await trio.sleep(100)
+        app.release.set()
+        assert (await client.answer()).body == b"held"
+        began = trio.current_time()
+        assert (await client.answer()).status == 408
+        assert trio.current_time() - began == 30
+
+
 async def test_the_head_timeout_does_not_lengthen_the_idle_one(
     autojump_clock: trio.abc.Clock,
 ) -> None:

@@ -82,7 +82,7 @@ async def test_what_is_held_is_bounded(header: str) -> None:
         (connection,) = server.handle._live
         protocol = connection._protocol._protocol
         assert isinstance(protocol, H1)
-        assert len(protocol._held()) <= 64 * 1024
+        assert protocol._framing.held <= 64 * 1024
 
 
 async def test_a_stray_line_end_after_the_last_request_costs_nobody_the_answer() -> None:

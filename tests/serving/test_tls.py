@@ -50,15 +50,12 @@ async def test_client_and_server_agree_on_what_to_speak(
 
 
 async def test_everything_is_served_on_one_port() -> None:
-    """HTTP/1.1, HTTP/2 by ALPN, by its preface and by an upgrade, and websockets over each."""
+    """HTTP/1.1, HTTP/2 by ALPN and by its preface, and websockets over each."""
     async with serving(Bare(), tls=tls_context(), plain_beside_tls=True) as server:
         for stream in (await server.connect(), await server.connect_tls()):
             assert (await H1Client(stream).ask(get("/ok"))).body == b"ok"
         for stream in (await server.connect(), await server.connect_tls("h2")):
             assert (await H2Client(stream).ask("/ok")).body == b"ok"
-        upgraded = await H2Client.upgrade(await server.connect(), "/ok")
-        assert (await upgraded.answer(1)).body == b"ok"
-        assert (await upgraded.ask("/ok")).body == b"ok"
         for stream in (await server.connect(), await server.connect_tls()):
             await stream.send_all(get("/ws", *(header.decode() for header in HANDSHAKE)))
             assert b" 101 " in await read_until(stream, b"\r\n\r\n")

@@ -233,3 +233,53 @@ async def test_who_is_not_listened_to_is_not_taken_for_gone(
         await stream.aclose()
         await server.handle.wait_connections(0)
         assert received == 3
+
+
+@pytest.mark.parametrize("version", ["8", "7", "14", "13, 8", "x"])
+async def test_another_version_is_refused_with_the_one_that_is_spoken(version: str) -> None:
+    """RFC 6455, section 4.4."""
+    given = [h.decode() for h in HANDSHAKE if b"version" not in h.lower()]
+    async with serving(Bare()) as server:
+        stream = await server.connect()
+        await stream.send_all(get("/ws", *given, f"Sec-WebSocket-Version: {version}"))
+        answer = (await read_all(stream)).lower()
+        assert answer.startswith(b"http/1.1 426 ")
+        assert b"sec-websocket-version: 13\r\n" in answer
+        assert b"upgrade: websocket\r\n" in answer
+
+
+def masked(opcode: int, data: bytes, first: int = 0x80) -> bytes:
+    return bytes([first | opcode, 0x80 | len(data)]) + bytes(4) + data
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        (masked(1, b"a\xff"), 1007),
+        (masked(1, b"\xe2\x82"), 1007),
+        (masked(1, b"a\xed\xa0\x80"), 1007),
+        (masked(1, b"a", first=0) + masked(0, b"\xff"), 1007),
+        (masked(3, b""), 1002),
+        (masked(11, b""), 1002),
+        (masked(1, b"a", first=0xC0), 1002),
+        (masked(0, b"a"), 1002),
+        (masked(1, b"a", first=0) + masked(1, b"b"), 1002),
+        (masked(9, b"a", first=0), 1002),
+        (masked(8, b"a"), 1002),
+        (masked(8, b"\x03\xed"), 1002),
+        (b"\x81\x01a", 1002),
+    ],
+    ids=repr,
+)
+async def test_frames_that_break_the_protocol_end_the_socket_with_the_reason(
+    frames: bytes, code: int
+) -> None:
+    """RFC 6455, section 7.4.1. Without a code a client takes it for a fault of the network."""
+    app = Bare()
+    async with serving(app) as server:
+        stream = await server.connect()
+        await open_websocket(stream)
+        await stream.send_all(frames)
+        assert await read_all(stream) == b"\x88\x02" + code.to_bytes(2)
+        await app.until(app.heard, "/ws")
+        await server.handle.wait_connections(0)

@@ -26,6 +26,7 @@ from omen.core.errors import (
     UpstreamFailure,
 )
 from omen.core.events import AnswerEnd, Event, FinishReason, TextDelta
+from omen.core.hints import ReasoningCounts
 from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
@@ -170,7 +171,7 @@ async def run_scenario(
     k: int = 2,
     max_latency: float = inf,
     min_useful_tokens: int = 5,
-    reasoning_counts: bool = False,
+    reasoning_counts: ReasoningCounts = False,
     scores: Mapping[str, float] | None = None,
     client_leaves: float = inf,
     slow_client: float = 0.0,

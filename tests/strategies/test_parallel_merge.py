@@ -251,7 +251,7 @@ class TestVote:
     async def test_a_draft_is_whole_with_its_end_and_not_when_its_connection_is_quiet(
         self, autojump_clock: MockClock
     ) -> None:
-        """Draining the rest of a complete draft's response must not use up the deadline."""
+        """Core defect 19. Draining a complete draft's response must not use up the deadline."""
         drafts = {"a": draft("Paris", 1.0), "b": draft("paris.", 1.0)}
         for max_latency in (inf, 1.1):
             happened = await run_scenario(

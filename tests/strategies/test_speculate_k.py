@@ -153,7 +153,7 @@ async def test_with_a_delay_of_nothing_and_no_budget_it_still_waits_between_two_
 
 
 async def test_a_successor_is_hedged_after_its_own_delay(autojump_clock: MockClock) -> None:
-    """The hedger must not go on with the delay of the candidate that failed."""
+    """Core defect 11. The hedger must not go on with the delay of the candidate that failed."""
     happened = await run_scenario(
         speculate_k,
         {"slowish": [fails(1.0)], "fast": [answers(), hangs()], "third": good(0.2)},
@@ -179,7 +179,7 @@ async def test_a_hedge_is_not_waited_for_longer_than_the_first_candidate(
 async def test_a_hedge_that_a_full_candidate_refuses_goes_to_the_next_one_at_once(
     autojump_clock: MockClock,
 ) -> None:
-    """A full candidate is asked once for each hedge, not again and again."""
+    """Core defect 12. A full candidate is asked once for each hedge, not again and again."""
     happened = await run_scenario(
         speculate_k,
         {"a": good(8.0), "full": good(0.1), "full too": good(0.1), "c": good(0.3)},

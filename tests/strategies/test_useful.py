@@ -12,6 +12,7 @@ from omen.core.events import (
     AnswerEnd,
     AnswerStart,
     Event,
+    MessageFields,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
@@ -36,6 +37,15 @@ NOT_USEFUL = {
     "whitespace": [answers(), *(says(" \n\t", after=0.01) for _ in range(100)), hangs()],
     "empty deltas": [answers(), *(says("", after=0.01) for _ in range(100)), hangs()],
     "an empty answer": [answers(), sends(AnswerStart("m"), AnswerEnd("stop"), after=0.01)],
+    "nothing, where that is an answer": [
+        answers(),
+        sends(AnswerStart("m"), AnswerEnd("stop", meant=True), after=0.01),
+    ],
+    "citations and nothing they are of": [
+        answers(),
+        sends(MessageFields({"annotations": [{}]}), after=0.01),
+        hangs(),
+    ],
     "filtered with nothing visible": [answers(), ends(after=0.01, reason="content_filter")],
     "an error inside the 200": [answers(), fails(after=0.01, kind=FailureKind.OVERLOADED)],
     "reasoning": [answers(), sends(ReasoningDelta("hm " * 99), after=0.01), hangs()],
@@ -67,9 +77,9 @@ USEFUL_IN_ITSELF = {
         answers(),
         sends(ToolCallDelta(0, "c", "f"), AnswerEnd("tool_calls"), after=1),
     ],
-    "nothing, where that is an answer": [
+    "a picture": [
         answers(),
-        sends(AnswerStart("m"), AnswerEnd("stop", meant=True), after=1),
+        sends(MessageFields({"images": [{"type": "image_url"}]}), AnswerEnd("stop"), after=1),
     ],
     "a second tool call, which ends the first": [
         answers(),
@@ -135,6 +145,7 @@ def test_a_flood_that_is_never_useful_is_the_upstreams_fault(piece: Event) -> No
     ids=["reasoning", "an upstream's own words", "nothing"],
 )
 def test_what_is_held_is_counted_once_with_what_each_event_takes(piece: Event, size: int) -> None:
+    """Core defect 2."""
     pieces, kind = thinks_until_it_fails(piece)
     assert pieces == REASONING_LIMIT // (size + EVENT_BYTES)
     assert kind is FailureKind.EMPTY

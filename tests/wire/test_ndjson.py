@@ -12,7 +12,7 @@ from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import Frame
 from omen.wire.framing import make_reader
 from omen.wire.ndjson import NDJSONReader
-from omen.wire.sse import SSEReader
+from omen.wire.whole import SSEOrObjectReader
 
 
 def read(*pieces: bytes, limit: int = 1 << 20) -> list[Frame]:
@@ -65,5 +65,5 @@ def test_a_line_over_the_limit_is_a_protocol_failure(size: int, newline: bytes) 
 
 
 def test_each_framing_has_its_reader() -> None:
-    assert isinstance(make_reader("sse"), SSEReader)
+    assert isinstance(make_reader("sse"), SSEOrObjectReader)
     assert isinstance(make_reader("ndjson"), NDJSONReader)

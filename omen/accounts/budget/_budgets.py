@@ -10,8 +10,8 @@ from omen.accounts.budget._share import MonthShare
 from omen.accounts.budget._worst_case import WorstCase
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
-from omen.core.costs import PromptSize, measure_prompt
 from omen.core.plan import Plan, Role
+from omen.core.prompt_size import PromptSize, measure_prompt
 from omen.core.records import Denial, RaceRecord
 
 _TOO_DEAR = Denial("the month's budget does not pay for it", retryable=False)
@@ -78,7 +78,8 @@ class Budgets:
         return None
 
     def _applies_to(self, race: RaceRecord, plan: Plan) -> bool:
-        return plan.budget_usd is not None or self._months.bounds(race.caller)
+        limits = (plan.budget_usd, self._months.limit_usd, race.caller.monthly_usd)
+        return limits != (None, None, None)
 
     async def _open(self, race: RaceRecord, plan: Plan, worst: WorstCase) -> Plan:
         own, share = None, None

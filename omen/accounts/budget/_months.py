@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 import trio
 
+from omen.accounts.budget._calendar import current_month
+from omen.accounts.budget._calendar import month_of as _month
+from omen.accounts.budget._known import KnownMonths, check_known
 from omen.core.callers import Caller
 from omen.core.candidates import Candidate, Rank
 from omen.core.errors import BudgetExceeded
+from omen.core.money import booked_nano
+from omen.core.money import nano as _nano
+from omen.core.money import usd as _usd
 from omen.core.records import RaceRecord
-from omen.state import Cap, Hold, Store
-from omen.state.store import NANO
+from omen.state import Cap, Hold, Money
 
 LEASE_SECONDS = 60.0
 """How much longer than its request money may be set aside, if nobody gives it back."""
@@ -40,7 +44,7 @@ class MonthlyBudgets:
 
     def __init__(
         self,
-        store: Store,
+        store: Money,
         limit_usd: Decimal | None = None,
         soft_limits: Mapping[str, Decimal] | None = None,
     ) -> None:
@@ -95,7 +99,7 @@ class MonthlyBudgets:
         for attempt in race.attempts:
             cost = attempt.cost_usd
             if cost:
-                by_provider[attempt.candidate.provider] += _nano(cost)
+                by_provider[attempt.candidate.provider] += booked_nano(cost)
         scopes = self._held.pop(race.race_id, [])
         if not (by_provider or scopes):
             return
@@ -112,17 +116,19 @@ class MonthlyBudgets:
         await self._store.settle(race.race_id, scopes, spent)
 
     async def raise_to(
-        self, month: str, spending: Iterable[tuple[str | None, str, Decimal]]
+        self, month: str, spending: Iterable[tuple[str | None, str, Decimal]], by: str | None = None
     ) -> None:
-        """Hear from the ledger what a month cost: (key, provider, dollars)."""
-        known: defaultdict[str, int] = defaultdict(int)
-        for key_id, provider, usd in spending:
-            amount = _nano(usd)
-            known[_gateway(month)] += amount
-            known[_provider(month, provider)] += amount
-            if key_id is not None:
-                known[_key(month, key_id)] += amount
-        await self._store.raise_spent(known)
+        """Have at least so much count as spent in a month: (key, provider, dollars).
+
+        `by` names the replica that spent it; see `omen.state.store.Money.raise_spent`.
+        """
+        await self._store.raise_spent(spent_under(month, spending), by)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known what this month has cost; until then budgets pay for nothing."""
+        store = self._store
+        return not isinstance(store, KnownMonths) or store.knows(current_month())
 
     async def look(self, providers: Sequence[str]) -> None:
         """Find out what was spent, here and elsewhere, altogether and by provider."""
@@ -170,13 +176,16 @@ class MonthlyBudgets:
         return caps
 
 
-def current_month() -> str:
-    """Give this month, as `2026-11`."""
-    return _month(datetime.now(UTC).timestamp())
-
-
-def _month(unix: float) -> str:
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m")
+def spent_under(month: str, spending: Iterable[tuple[str | None, str, Decimal]]) -> dict[str, int]:
+    """Return what was spent in a month, (key, provider, dollars), in nano-dollars by scope."""
+    known: defaultdict[str, int] = defaultdict(int)
+    for key_id, provider, usd in spending:
+        amount = _nano(usd)
+        known[_gateway(month)] += amount
+        known[_provider(month, provider)] += amount
+        if key_id is not None:
+            known[_key(month, key_id)] += amount
+    return known
 
 
 def _gateway(month: str) -> str:
@@ -191,16 +200,9 @@ def _provider(month: str, name: str) -> str:
     return f"{month}:provider:{name}"
 
 
-def _nano(usd: Decimal) -> int:
-    """Write money as the store counts it; a fraction of a nano-dollar is a whole one."""
-    return int((usd * NANO).to_integral_value(ROUND_CEILING))
-
-
-def _usd(nano: int) -> Decimal:
-    return Decimal(nano) / NANO
-
-
 def _refusal(scope: str, least: Decimal) -> str:
+    """Write why a request is refused. **Raises.** `SpendingUnknownError`, if that is why."""
+    check_known(scope)
     whose = "this key's monthly budget" if ":key:" in scope else "the gateway's monthly budget"
     return (
         f"{whose} does not pay for one answer any more: this one may cost ${least:f}. "

@@ -13,8 +13,8 @@ from decimal import Decimal
 
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
-from omen.core.costs import PromptSize
 from omen.core.plan import Plan, Role
+from omen.core.prompt_size import PromptSize
 from omen.core.records import AttemptRecord, RaceRecord
 
 LONGEST_ANSWER = 128_000

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from omen.core.errors import OmenError
+from omen.core.prompt_size import measure_prompt
 from omen.core.records import RaceRecord
 from omen.front.anthropic.message import Message
 from omen.front.anthropic.parse import parse_messages
@@ -76,4 +77,10 @@ class MessageCollector(Gathering):
 
 def _named(race: RaceRecord, asked: ParsedRequest) -> Named:
     own = race.winner.candidate.model if race.winner else ""
-    return Named(f"msg_{race.race_id}", asked.model, as_asked=asked.model != own)
+    prompt = race.prompt or measure_prompt(asked.request)
+    return Named(
+        f"msg_{race.race_id}",
+        asked.model,
+        as_asked=asked.model != own,
+        input_tokens=prompt.likely,
+    )

@@ -23,9 +23,10 @@ from omen.core.chat import (
     Verbatim,
 )
 from omen.core.errors import RequestError
+from omen.front.anthropic.block_parts import DIALECT
 from omen.front.anthropic.blocks import OWN_SIGNATURE
 from omen.front.anthropic.schema import ChoiceIn, CountIn, MessagesIn, ThinkingIn, ToolIn
-from omen.front.anthropic.turns import DIALECT, system_message, turn_messages
+from omen.front.anthropic.turns import system_message, turn_messages
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.schema_reader import read_body
@@ -85,7 +86,7 @@ def _shared(said: CountIn) -> dict[str, Any]:
     choice = said.tool_choice
     return {
         "messages": (*system_message(said.system), *messages),
-        "tools": tuple(_tool(tool) for tool in said.tools or ()),
+        "tools": tuple(_tool(tool) for tool in said.tools or () if not _finds_tools(tool)),
         "tool_choice": None if choice is None else _choice(choice),
         "parallel_tool_calls": False if choice and choice.disable_parallel_tool_use else None,
         "response_format": _format(said),
@@ -93,10 +94,17 @@ def _shared(said: CountIn) -> dict[str, Any]:
     }
 
 
+def _finds_tools(tool: ToolIn) -> bool:
+    """Whether a tool is the vendor's search for tools: others are sent every tool anyway."""
+    return (tool.type or "").startswith("tool_search_tool")
+
+
 def _tool(tool: ToolIn) -> Tool | Opaque:
     if tool.type not in (None, "custom"):
         return Opaque(tool.model_dump(exclude_unset=True), dialect=DIALECT)
-    return Tool(tool.name, tool.description, tool.input_schema, tool.strict)
+    mark = (tool.model_extra or {}).get("cache_control")
+    extras = {} if mark is None else {"cache_control": mark}
+    return Tool(tool.name, tool.description, tool.input_schema, tool.strict, extras)
 
 
 def _choice(choice: ChoiceIn) -> ToolChoice:
@@ -109,7 +117,27 @@ def _format(said: CountIn) -> ResponseFormat | None:
     wanted = said.output_config.format if said.output_config else None
     if wanted is None or wanted.type != "json_schema" or wanted.schema_ is None:
         return None
-    return ResponseFormat("json_schema", schema=wanted.schema_, strict=True)
+    schema = wanted.schema_
+    return ResponseFormat("json_schema", schema=schema, strict=True if _is_strict(schema) else None)
+
+
+def _is_strict(schema: Any) -> bool:
+    """Whether OpenAI takes a schema as a strict one: its objects closed, each property required.
+
+    Anthropic holds answers to optional properties, too. Strict, such a schema would be refused.
+    """
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    named = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(named, dict):
+        keys = set(named) if isinstance(named, dict) else set()
+        if schema.get("additionalProperties") is not False or keys != set(
+            schema.get("required") or ()
+        ):
+            return False
+    return all(_is_strict(value) for value in schema.values())
 
 
 def _effort(said: CountIn) -> str | None:

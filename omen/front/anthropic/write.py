@@ -23,12 +23,14 @@ from omen.core.events import (
     ChoiceSwitch,
     Event,
     FinishReason,
+    MessageFields,
     ReasoningEnd,
     Restart,
     Usage,
     WireEvent,
 )
 from omen.front.anthropic.blocks import BlockWriter, WireObject
+from omen.front.http.stream_lines import named_event
 
 DIALECT = "anthropic"
 
@@ -40,6 +42,7 @@ _STOP_REASONS: Mapping[FinishReason, str] = MappingProxyType(
         "content_filter": "refusal",
     }
 )
+_TOO_LONG = "prompt is too long"
 _ERROR_TYPES: Mapping[int, str] = MappingProxyType(
     {
         400: "invalid_request_error",
@@ -68,6 +71,9 @@ class Named:
     message_id: str
     model: str
     as_asked: bool = False
+    input_tokens: int = 0
+    """The estimate of the prompt, which an answer begins with: Claude Code shows how full the
+    context is by it. The count of the provider comes with the end."""
 
     def rename(self, wire: WireObject) -> WireObject:
         """Put our name into an upstream's `message_start`, if it is to be ours."""
@@ -90,13 +96,13 @@ class Translator:
         if not self._started:
             yield self._start(event)
         match event:
-            case AnswerStart() | ReasoningEnd() | WireEvent():
+            case AnswerStart() | MessageFields() | ReasoningEnd() | WireEvent():
                 return
             case ChoiceSwitch() | ChoiceEnd() | Restart():
                 return  # not to be had in this dialect: its requests for them are refused
-            case AnswerEnd(reason=reason, usage=usage):
+            case AnswerEnd(usage=usage):
                 yield from self._blocks.end()
-                stop = {"stop_reason": _STOP_REASONS[reason], "stop_sequence": None}
+                stop = _stop(event)
                 yield {"type": "message_delta", "delta": stop, "usage": usage_object(usage)}
                 yield {"type": "message_stop"}
             case _:
@@ -113,9 +119,16 @@ class Translator:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {"input_tokens": 0, "output_tokens": 0},
+            "usage": {"input_tokens": self._named.input_tokens, "output_tokens": 0},
         }
         return {"type": "message_start", "message": message}
+
+
+def _stop(end: AnswerEnd) -> WireObject:
+    """Say why an answer stopped; a stop sequence has a reason of its own here."""
+    matched = end.stop_sequence
+    reason = _STOP_REASONS[end.reason] if matched is None else "stop_sequence"
+    return {"stop_reason": reason, "stop_sequence": matched}
 
 
 class MessagesWriter:
@@ -129,18 +142,18 @@ class MessagesWriter:
     def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
         """Write the events that arrived together."""
         written = b"".join(map(self._write_one, events))
-        return written if omen is None else written + _event("omen", to_json(omen))
+        return written if omen is None else written + named_event("omen", to_json(omen))
 
     def _write_one(self, event: Event) -> bytes:
         if isinstance(event, WireEvent) and event.dialect == DIALECT:
             self._verbatim = True
             if event.name != "message_start" or not self._named.as_asked:
-                return _event(event.name, event.data)
-            return _event(event.name, to_json(self._named.rename(from_json(event.data))))
+                return named_event(event.name, event.data)
+            return named_event(event.name, to_json(self._named.rename(from_json(event.data))))
         if self._verbatim:
             return b""
         objects = self._translator.translate(event)
-        return b"".join(_event(wire["type"], to_json(wire)) for wire in objects)
+        return b"".join(named_event(wire["type"], to_json(wire)) for wire in objects)
 
 
 def usage_object(usage: Usage | None) -> WireObject:
@@ -167,14 +180,21 @@ def error_body(error: OmenError, request_id: str) -> WireObject:
     kind = _ERROR_TYPES.get(status_of(error))
     if kind is None:
         kind = "invalid_request_error" if error.status < 500 else "api_error"
-    told = {"type": kind, "message": error.message}
+    told = {"type": kind, "message": _message(error)}
     return {"type": "error", "error": told, "request_id": request_id}
+
+
+def _message(error: OmenError) -> str:
+    """Return the message; of a prompt that does not fit, in the words of the vendor.
+
+    Clients of this API shorten a conversation when they read these words, and by nothing else.
+
+    **Source.** docs.anthropic.com/en/api/errors, and Claude Code's behaviour, 2026-11-30.
+    """
+    fits = error.code != "context_length_exceeded" or _TOO_LONG in error.message.lower()
+    return error.message if fits else f"{_TOO_LONG}: {error.message}"
 
 
 def error_event(error: OmenError, request_id: str) -> bytes:
     """Write the one in-band error with which a stream that has begun ends."""
-    return _event("error", to_json(error_body(error, request_id)))
-
-
-def _event(name: str, data: bytes) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
+    return named_event("error", to_json(error_body(error, request_id)))

@@ -1,4 +1,4 @@
-"""Who calls, and whether it may: the key a request shows, in either vendor's header for it."""
+"""Who calls, and whether it may: the key a request shows, in any vendor's header for it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Authenticator:
 
 
 def shown_key(headers: Mapping[str, str]) -> str | None:
-    """Find the key in `authorization` (Bearer) or `x-api-key`."""
+    """Return the key in `authorization` (Bearer), `x-api-key` or `api-key`, as Azure calls it."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and given:
         return given.strip()
-    return headers.get("x-api-key")
+    return headers.get("x-api-key", headers.get("api-key"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +24,16 @@ from omen.gateway import Gateway
 
 @dataclass(frozen=True, slots=True)
 class ChatRoute:
-    """The route of one dialect, over one gateway. `keepalive_after` is in seconds."""
+    """The route of one dialect, over one gateway. `keepalive_after` is in seconds.
+
+    `adapt` makes a body of the dialect of the body that came.
+    """
 
     gateway: Gateway
     dialect: Dialect
     body_limits: BodyLimits = field(default_factory=BodyLimits)
     keepalive_after: float = 15.0
+    adapt: Callable[[bytes], bytes] = bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; see `PostRoute`."""
@@ -38,7 +42,7 @@ class ChatRoute:
         await route(scope, receive, send)
 
     def _prepare(self, incoming: Incoming) -> Work:
-        parsed = self.dialect.parse(incoming.body, incoming.headers)
+        parsed = self.dialect.parse(self.adapt(incoming.body), incoming.headers)
         if isinstance(parsed, ImmediateAnswer):
             # It is planned all the same: a model that does not exist is an error here, too.
             return _Immediate(incoming.plan(self.gateway, parsed.model, parsed.hints), parsed.body)

@@ -29,6 +29,9 @@ class ParsedRequest:
     include_usage: bool = False
     said: Mapping[str, Any] = field(default_factory=dict)
     """What of the request an answer repeats, in dialects where it does."""
+    tools: Mapping[str, Any] = field(default_factory=dict)
+    """By the names of functions that went out: the tools whose calls the dialect writes in a form
+    of their own, or under another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,15 @@ class FailingWriter(Writer, Protocol):
 
     def fail(self, error: OmenError) -> bytes:
         """Write the one in-band error with which the stream ends."""
+        ...
+
+
+@runtime_checkable
+class LivingWriter(Writer, Protocol):
+    """A writer whose stream has a sign of life of its own."""
+
+    def alive(self) -> bytes:
+        """Write something that tells the client nothing but that the answer is still coming."""
         ...
 
 
@@ -111,4 +123,13 @@ class Dialect(Protocol):
 
     def headers(self, request_id: str) -> Headers:
         """Give the headers that every response has."""
+        ...
+
+
+@runtime_checkable
+class EarlyDialect(Protocol):
+    """A dialect whose stream can begin before anybody has committed, with a sign of life."""
+
+    def early_writer(self, race: RaceRecord, asked: ParsedRequest) -> LivingWriter:
+        """Begin a stream whose answer is still to come."""
         ...

@@ -44,6 +44,7 @@ def read_hints(
         max_latency=_seconds(hints.max_latency_ms),
         total_timeout=_seconds(hints.total_timeout_ms),
         min_useful_tokens=hints.min_useful_tokens,
+        reasoning_counts=hints.reasoning_counts,
         hedge_delay=_seconds(hints.hedge_delay_ms),
         # By way of its text: 0.1 means a tenth, not the double next to it.
         budget_usd=None if hints.budget_usd is None else Decimal(repr(hints.budget_usd)),
@@ -57,6 +58,7 @@ def read_hints(
         priority_weights=hints.priority_weights or {},
         tags=tags,
         explain=bool(hints.explain),
+        vendor_fields=bool(hints.vendor_fields),
     )
 
 

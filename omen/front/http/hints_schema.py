@@ -53,10 +53,12 @@ class HintsIn(BaseModel):
     session_id: str | None = Field(default=None, min_length=1, max_length=512)
     priority_weights: dict[str, Positive] | None = None
     min_useful_tokens: From1 | None = None
+    reasoning_counts: bool | Literal["auto"] | None = None
     hedge_delay_ms: float | None = Field(default=None, ge=0)
     merge: MergeIn | None = None
     on_failure: Literal["error", "restart"] | None = None
     explain: bool | None = None
+    vendor_fields: bool | None = None
     cache: bool | None = None
 
     @field_validator("intent")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import trio
 from omen.core.errors import RequestError
 from omen.core.records import RaceRecord
 from omen.front.http.asgi import Receive, Scope
+from omen.front.http.content_coding import broken_body, unpacker
 
 TAIL_SECONDS = 1.0
 """How long a request may go on whose client has everything, or has left."""
@@ -86,14 +87,20 @@ def is_same_origin(headers: Mapping[str, str]) -> bool:
 
 
 async def read_json_body(receive: Receive, headers: Mapping[str, str], limits: BodyLimits) -> bytes:
-    """Read a body whose content type is JSON, or missing.
+    """Read a body whose content type is JSON, or missing; unpack one that is compressed.
 
-    **Raises.** `RequestError` 415 for another content type or a compressed body, 413 for a body
-    that is too large, 408 for one that is too slow; `ClientGoneError`.
+    The limit of bytes holds for the body as it comes and for what it becomes.
+
+    **Raises.** `RequestError` 415 for another content type or an unknown content coding, 413 for a
+    body that is too large, 408 for one that is too slow, 400 for one that cannot be unpacked;
+    `ClientGoneError`.
     """
     with trio.move_on_after(limits.seconds):
         _check_type(headers, any_type=limits.any_type)
-        return await _read(receive, limits.size)
+        unpack = unpacker(headers)
+        _check_announced(headers, limits.size)
+        body = await _read(receive, limits.size)
+        return body if unpack is None else await _unpacked(unpack(body), limits.size)
     raise RequestError(
         f"the body did not arrive within {limits.seconds:g} s", status=408, code="request_timeout"
     )
@@ -136,12 +143,32 @@ def _check_type(headers: Mapping[str, str], *, any_type: bool) -> None:
             param="content-type",
             status=415,
         )
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise RequestError(
-            "content-encoding: compressed bodies are not accepted",
-            param="content-encoding",
-            status=415,
-        )
+
+
+def _check_announced(headers: Mapping[str, str], limit: int) -> None:
+    """Refuse a body that is too large before it comes, if its client waits for our word.
+
+    A client that does not wait is writing already, and would get a reset instead of the error.
+    """
+    length = headers.get("content-length", "")
+    waits = headers.get("expect", "").lower() == "100-continue"
+    if waits and length.isascii() and length.isdigit() and int(length) > limit:
+        raise _too_large(limit)
+
+
+async def _unpacked(slices: Iterator[bytes], limit: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        for piece in slices:
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+            await trio.lowlevel.checkpoint()
+    except ValueError:
+        raise broken_body() from None
+    return b"".join(pieces)
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
@@ -158,7 +185,11 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if not message.get("more_body", False) or size > _DISCARD_FACTOR * limit:
             break
     if size > limit:
-        raise RequestError(
-            f"the body is larger than {limit} bytes", status=413, code="request_too_large"
-        )
+        raise _too_large(limit)
     return b"".join(pieces)
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(
+        f"the body is larger than {limit} bytes", status=413, code="request_too_large"
+    )

@@ -2,12 +2,14 @@
 
 No status line goes out before the commit, so that a failure can still have a status of its own.
 Only when the commit is long in coming does something go out as a sign of life; from then on the
-status is 200 and an error has to be told in-band.
+status is 200 and an error has to be told in-band. Signs of life go out in the middle of an answer,
+too, whenever nothing else did for a while: clients and proxies give up on a silent connection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import trio
 
@@ -15,7 +17,14 @@ from omen.core.errors import OmenError
 from omen.core.events import AnswerEnd, Event
 from omen.core.records import RaceRecord
 from omen.front.http.asgi import Headers, Send
-from omen.front.http.dialect import Dialect, FailingWriter, ParsedRequest, Writer
+from omen.front.http.dialect import (
+    Dialect,
+    EarlyDialect,
+    FailingWriter,
+    LivingWriter,
+    ParsedRequest,
+    Writer,
+)
 from omen.front.http.race_report import explain, race_headers
 
 
@@ -41,35 +50,68 @@ class StreamOutput:
         self._headers = headers
         self._writer: Writer | None = None
         self._turn = trio.Lock()
+        """Held while a sign of life goes out."""
+        self._is_sending = False
+        self._sent_at = -inf
         self._silent = False
         self.started = False
         self.finished = False
 
     async def send(self, events: Sequence[Event]) -> None:
         """Send what arrived together as one piece."""
+        # The flag keeps signs of life back without a lock: taking a free lock yields a turn of the
+        # scheduler, and at the commit the losers' tasks would run first.
+        self._is_sending = True
+        try:
+            await self._let_sign_pass()
+            await self._send_events(events)
+        finally:
+            self._is_sending = False
+            self._sent_at = trio.current_time()
+
+    async def _send_events(self, events: Sequence[Event]) -> None:
         if self._writer is None:
-            await self.silence()
             self._writer = self._dialect.writer(self._race, self._asked)
-            await self._start()
+        await self._start()
         ended = isinstance(events[-1], AnswerEnd)
-        told = explain(self._race) if ended and self._asked.hints.explain else None
+        report = explain(self._race) if ended and self._asked.hints.explain else None
         self.finished = ended
-        await self._send_body(self._writer.write(events, told), last=ended)
+        await self._send_body(self._writer.write(events, report), last=ended)
 
     async def keep_alive(self, first: float, every: float) -> None:
-        """Say something at `first` (on trio's clock) and then `every` seconds, until silenced."""
-        await trio.sleep_until(first)
-        while True:
-            async with self._turn:
-                if self._silent:
-                    return
-                await self._start()
-                await self._send_body(self._dialect.keep_alive)
-            await trio.sleep(every)
+        """Send a sign of life at `first` (on trio's clock), if nothing was sent until then.
+
+        After that, whenever nothing was sent for `every` seconds, until silenced.
+        """
+        due = first
+        while not (self._silent or self.finished):
+            await trio.sleep_until(due)
+            if not self._is_sending and trio.current_time() >= self._sent_at + every:
+                await self._send_sign()
+            due = (trio.current_time() if self._is_sending else self._sent_at) + every
+
+    async def _send_sign(self) -> None:
+        async with self._turn:
+            # Things may have changed while it took the lock.
+            if self._silent or self._is_sending or self.finished:
+                return
+            await self._start()
+            await self._send_body(self._sign())
+            self._sent_at = trio.current_time()
+
+    def _sign(self) -> bytes:
+        if self._writer is None and isinstance(self._dialect, EarlyDialect):
+            self._writer = self._dialect.early_writer(self._race, self._asked)
+        if isinstance(self._writer, LivingWriter):
+            return self._writer.alive()
+        return self._dialect.keep_alive
 
     async def silence(self) -> None:
-        """Let no further comment go out, and wait for one that is on its way."""
+        """Let no further sign of life go out, and wait for one that is on its way."""
         self._silent = True
+        await self._let_sign_pass()
+
+    async def _let_sign_pass(self) -> None:
         if self._turn.locked():
             async with self._turn:
                 pass

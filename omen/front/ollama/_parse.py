@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from omen.core.chat import ChatRequest, Message, ResponseFormat, TextPart, Tool
@@ -18,11 +19,13 @@ DIALECT = "ollama"
 _PASSED_ON = ("truncate", "shift")
 _UNSERVED = {"suffix": "", "template": "", "raw": False, "context": []}
 """What a chat model behind another API cannot do, and the value with which it is not asked for."""
+_EFFORTS: Mapping[bool, str] = MappingProxyType({True: "medium", False: "none"})
+"""The effort that `think` stands for at providers other than Ollama, which gets the flag itself."""
 
 
 def chat_asked(said: ChatIn, headers: Mapping[str, str], resolve: Resolve) -> ParsedRequest:
     """Translate a chat. **Raises.** `RequestError` (400), naming the field."""
-    return _asked(said, conversation(said.messages), headers, resolve, said.tools or ())
+    return _asked(said, conversation(said.messages or ()), headers, resolve, said.tools or ())
 
 
 def generate_asked(said: GenerateIn, headers: Mapping[str, str], resolve: Resolve) -> ParsedRequest:
@@ -32,7 +35,7 @@ def generate_asked(said: GenerateIn, headers: Mapping[str, str], resolve: Resolv
         if value is not None and value != nothing:
             raise RequestError(f"{name}: is not available, a chat model answers", param=name)
     system = [Message("system", (TextPart(said.system),))] if said.system else []
-    prompt = user_message(said.prompt, said.images)
+    prompt = user_message(said.prompt or "", said.images)
     return _asked(said, [*system, prompt], headers, resolve)
 
 
@@ -60,7 +63,7 @@ def _asked(
         seed=options.seed,
         logprobs=said.logprobs,
         top_logprobs=said.top_logprobs,
-        reasoning_effort=said.think if isinstance(said.think, str) else None,
+        reasoning_effort=_EFFORTS.get(said.think) if isinstance(said.think, bool) else said.think,
         extras=_extras(said, options),
         extras_dialect=DIALECT,
     )

@@ -1,4 +1,8 @@
-"""Requests of Ollama's API as they come in: what is checked, and which field is named."""
+"""Requests of Ollama's API as they come in: what is checked, and which field is named.
+
+`null` stands for a field that is not there, in every optional field: Ollama's server is written in
+Go, whose JSON decoder reads it so.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +65,7 @@ class CalledIn(_Open):
     """The function of a call: its arguments are an object here."""
 
     name: str = Field(min_length=1)
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, Any] | None = None
 
 
 class CallIn(_Open):
@@ -75,7 +79,7 @@ class MessageIn(_Open):
     """One message of any role."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str = ""
+    content: str | None = None
     images: list[PictureIn] | None = None
     tool_calls: list[CallIn] | None = None
     tool_name: str | None = None
@@ -115,14 +119,14 @@ class AskIn(_Open):
 class ChatIn(AskIn):
     """The body of `POST /api/chat`."""
 
-    messages: list[MessageIn] = Field(default_factory=list)
+    messages: list[MessageIn] | None = None
     tools: list[FunctionToolIn] | None = None
 
 
 class GenerateIn(AskIn):
     """The body of `POST /api/generate`."""
 
-    prompt: str = ""
+    prompt: str | None = None
     system: str | None = None
     images: list[PictureIn] | None = None
     suffix: Annotated[str, WithJsonSchema({"const": ""})] | None = None

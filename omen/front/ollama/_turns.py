@@ -51,7 +51,7 @@ class _Turns:
     def add(self, said: MessageIn) -> None:
         parts: list[Part] = []
         if said.content or said.role != "assistant":
-            parts.append(TextPart(said.content))
+            parts.append(TextPart(said.content or ""))
         parts += _pictures(said.images)
         message = _message(said.role, parts)
         if said.role == "tool":
@@ -61,7 +61,7 @@ class _Turns:
         self.messages.append(message)
 
     def _called(self, said: CallIn) -> ToolCall:
-        arguments = to_json(said.function.arguments).decode()
+        arguments = to_json(said.function.arguments or {}).decode()
         call = ToolCall(said.id or next(self._ids), said.function.name, arguments)
         self._calls[call.id] = call
         self._waiting.append(call.id)

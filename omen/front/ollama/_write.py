@@ -22,6 +22,7 @@ from omen.core.events import (
     ToolCallDelta,
 )
 from omen.core.records import RaceRecord
+from omen.front.http.stream_lines import ascii_line
 
 Line = dict[str, Any]
 _NANOSECONDS = 10**9
@@ -144,8 +145,8 @@ def written_time(moment: datetime) -> str:
 
 
 def as_line(line: Mapping[str, Any]) -> bytes:
-    """Write an object as one line."""
-    return to_json(line, inf_nan_mode="null") + b"\n"
+    """Write an object as one line, escaped as Ollama's server does and further."""
+    return ascii_line(to_json(line, inf_nan_mode="null"))
 
 
 def _call(call: Mapping[str, Any]) -> Line:

@@ -50,7 +50,11 @@ class ChatCompletions(OpenAIErrors):
     def writer(self, race: RaceRecord, asked: ParsedRequest) -> ChunkWriter:
         """Begin a stream of chunks."""
         return ChunkWriter(
-            completion_id(race), int(time.time()), model_name(race), asked.include_usage
+            completion_id(race),
+            int(time.time()),
+            model_name(race),
+            asked.include_usage,
+            vendor_fields=asked.hints.vendor_fields,
         )
 
     def collector(self, asked: ParsedRequest) -> CompletionCollector:
@@ -63,7 +67,7 @@ class CompletionCollector:
 
     def __init__(self, asked: ParsedRequest) -> None:
         self._hints = asked.hints
-        self._completion = Completion()
+        self._completion = Completion(vendor_fields=asked.hints.vendor_fields)
 
     async def send(self, events: Sequence[Event]) -> None:
         """Take the next events."""

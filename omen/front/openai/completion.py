@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omen.core.events import (
@@ -15,6 +15,7 @@ from omen.core.events import (
     ChoiceSwitch,
     Event,
     FinishReason,
+    MessageFields,
     ReasoningDelta,
     RefusalDelta,
     Restart,
@@ -22,13 +23,18 @@ from omen.core.events import (
     ToolCallDelta,
     Usage,
 )
+from omen.core.message_fields import FieldJoiner
 from omen.front.openai.write import usage_object
 
 
 class Completion:
-    """One answer, of one choice or of several."""
+    """One answer, of one choice or of several.
 
-    def __init__(self) -> None:
+    `vendor_fields`: show what the provider has beside OpenAI's schema, too.
+    """
+
+    def __init__(self, *, vendor_fields: bool = False) -> None:
+        self._vendor_fields = vendor_fields
         self._begin()
 
     def _begin(self) -> None:
@@ -36,6 +42,7 @@ class Completion:
         self._current = self._choices[0]
         self._start = AnswerStart()
         self._usage: Usage | None = None
+        self._beside: Mapping[str, Any] = {}
         self._ended = False
 
     async def send(self, events: Sequence[Event]) -> None:
@@ -51,8 +58,9 @@ class Completion:
                 self._start = event
             case ChoiceSwitch(index=index):
                 self._current = self._choices.setdefault(index, _Choice())
-            case AnswerEnd(reason=reason, usage=usage):
+            case AnswerEnd(reason=reason, usage=usage, extras=extras):
                 self._usage, self._ended = usage, True
+                self._beside = extras if self._vendor_fields else {}
                 self._current.reason = self._current.reason or reason
             case _:
                 self._current.add(event)
@@ -67,6 +75,7 @@ class Completion:
         if not self._ended:
             raise RuntimeError("the answer has not ended")
         body = {
+            **self._beside,
             "id": completion_id,
             "object": "chat.completion",
             "created": created,
@@ -85,6 +94,7 @@ class _Choice:
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
+        self._fields = FieldJoiner()
         self._logprobs: list[Any] = []
         self.reason: FinishReason | None = None
 
@@ -103,17 +113,20 @@ class _Choice:
                 self._refusal.append(text)
             case ToolCallDelta():
                 self._add_call(event)
+            case MessageFields(fields=fields):
+                self._fields.add(fields)
             case ChoiceEnd(reason=reason):
                 self.reason = reason
 
     def _add_call(self, fragment: ToolCallDelta) -> None:
+        kind, text = ("custom", "input") if fragment.custom else ("function", "arguments")
         call = self._calls.setdefault(
-            fragment.index,
-            {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+            fragment.index, {"id": "", "type": kind, kind: {"name": "", text: ""}}
         )
         call["id"] = call["id"] or fragment.id or ""
-        call["function"]["name"] = call["function"]["name"] or fragment.name or ""
-        call["function"]["arguments"] += fragment.arguments
+        call[kind]["name"] = call[kind]["name"] or fragment.name or ""
+        call[kind][text] += fragment.arguments
+        call.update(fragment.extras)
 
     def body(self, index: int) -> dict[str, Any]:
         return {
@@ -125,6 +138,7 @@ class _Choice:
 
     def _message(self) -> dict[str, Any]:
         message: dict[str, Any] = {
+            **self._fields.joined,
             "role": "assistant",
             "content": self.text or (None if self._calls or self._refusal else ""),
             "refusal": "".join(self._refusal) or None,

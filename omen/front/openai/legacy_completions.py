@@ -29,6 +29,7 @@ from omen.front.http.hints import read_hints, reject_unsupported
 from omen.front.http.hints_schema import HintsIn, TagsIn
 from omen.front.http.race_report import explain, routing_metadata
 from omen.front.http.schema_reader import From1, Whole, read_body
+from omen.front.http.stream_lines import data_event
 from omen.front.openai.api import OpenAIErrors, model_name
 from omen.front.openai.schema import STREAM_OPTIONS, StopIn, StreamOptionsIn
 from omen.front.openai.write import DONE, usage_object
@@ -141,7 +142,7 @@ class TextWriter:
         return b""
 
     def _chunk(self, rest: Mapping[str, Any]) -> bytes:
-        return b"data: " + to_json({**self._base, **rest}) + b"\n\n"
+        return data_event(to_json({**self._base, **rest}))
 
 
 class TextCollector:

@@ -33,6 +33,7 @@ from omen.front.http.schema_reader import read_body
 from omen.front.openai.schema import (
     ChatIn,
     ContentIn,
+    CustomCallIn,
     FunctionToolIn,
     ImagePartIn,
     MessageIn,
@@ -88,6 +89,7 @@ def _request(chat: ChatIn) -> ChatRequest:
         parallel_tool_calls=chat.parallel_tool_calls,
         response_format=_response_format(chat.response_format),
         max_tokens=chat.max_completion_tokens or chat.max_tokens,
+        token_limit_name="max_completion_tokens" if chat.max_completion_tokens else None,
         temperature=chat.temperature,
         top_p=chat.top_p,
         presence_penalty=chat.presence_penalty,
@@ -156,7 +158,9 @@ def _file(part: OtherIn) -> FilePart | None:
     return None
 
 
-def _tool_call(call: ToolCallIn) -> ToolCall:
+def _tool_call(call: ToolCallIn | CustomCallIn) -> ToolCall:
+    if isinstance(call, CustomCallIn):
+        return ToolCall(call.id, call.custom.name, call.custom.input, _extras(call), custom=True)
     return ToolCall(call.id, call.function.name, call.function.arguments, _extras(call))
 
 
@@ -185,7 +189,8 @@ def _response_format(format_: ResponseFormatIn | None) -> ResponseFormat | None:
         return None
     schema = format_.json_schema
     if schema is None:
-        return ResponseFormat(format_.type)
+        beside = _extras(format_).get("schema")
+        return ResponseFormat(format_.type, schema=beside if isinstance(beside, dict) else None)
     return ResponseFormat(
         format_.type, schema.name, schema.schema_, schema.strict, schema.description
     )

@@ -98,6 +98,32 @@ class ToolCallIn(_Open):
     function: CalledFunctionIn
 
 
+class CalledCustomIn(_Open):
+    """The custom tool of a tool call: its input is any text."""
+
+    name: str
+    input: str
+
+
+class CustomCallIn(_Open):
+    """A call of a custom tool that an assistant message made."""
+
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustomIn
+
+
+def _call_type(value: Any) -> str:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return "<custom>" if kind == "custom" else "<function>"
+
+
+AnyCallIn = Annotated[
+    Annotated[ToolCallIn, Tag("<function>")] | Annotated[CustomCallIn, Tag("<custom>")],
+    Discriminator(_call_type),
+]
+
+
 class MessageIn(_Open):
     """One message of any role."""
 
@@ -122,7 +148,7 @@ class MessageIn(_Open):
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: ContentIn | None = None
-    tool_calls: list[ToolCallIn] | None = None
+    tool_calls: list[AnyCallIn] | None = None
     tool_call_id: str | None = None
     refusal: str | None = None
 

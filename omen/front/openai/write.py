@@ -22,6 +22,7 @@ from omen.core.events import (
     ChoiceEnd,
     ChoiceSwitch,
     Event,
+    MessageFields,
     ReasoningDelta,
     ReasoningEnd,
     RefusalDelta,
@@ -31,6 +32,7 @@ from omen.core.events import (
     Usage,
     WireEvent,
 )
+from omen.front.http.stream_lines import data_event
 
 DONE = b"data: [DONE]\n\n"
 
@@ -41,10 +43,18 @@ class ChunkWriter:
     """Writes one streamed answer.
 
     `created` is a Unix time in whole seconds; `model` is what answers until the upstream says it
-    more exactly.
+    more exactly. `vendor_fields`: write what the provider has beside OpenAI's schema, too.
     """
 
-    def __init__(self, completion_id: str, created: int, model: str, include_usage: bool) -> None:
+    def __init__(
+        self,
+        completion_id: str,
+        created: int,
+        model: str,
+        include_usage: bool,
+        *,
+        vendor_fields: bool = False,
+    ) -> None:
         self._base: dict[str, Any] = {
             "id": completion_id,
             "object": "chat.completion.chunk",
@@ -52,6 +62,7 @@ class ChunkWriter:
             "model": model,
         }
         self._include_usage = include_usage
+        self._vendor_fields = vendor_fields
         self._choice_index = 0
         self._spoken: set[int] = set()
         """The choices that have their role."""
@@ -80,6 +91,8 @@ class ChunkWriter:
                 return self._delta({"refusal": text})
             case ToolCallDelta():
                 return self._delta({"tool_calls": [_fragment(event)]})
+            case MessageFields(fields=fields):
+                return self._delta(dict(fields))
             case ChoiceSwitch() | ChoiceEnd() | Restart():
                 return self._turn(event)
             case ReasoningEnd() | WireEvent():
@@ -127,10 +140,13 @@ class ChunkWriter:
             chunks.append(self._chunk({"choices": [self._choice({}, end.reason)]}))
         if self._include_usage and end.usage is not None:
             chunks.append(self._chunk({"choices": [], "usage": usage_object(end.usage)}))
+        beside = dict(end.extras) if self._vendor_fields else {}
         if omen is not None:
-            if not chunks:
-                chunks.append(self._chunk({"choices": []}))
-            chunks[-1]["omen"] = omen
+            beside["omen"] = omen
+        if beside and not chunks:
+            chunks.append(self._chunk({"choices": []}))
+        if beside:
+            chunks[-1].update(beside)
         return chunks
 
     def _chunk(self, rest: Mapping[str, Any]) -> Chunk:
@@ -139,7 +155,7 @@ class ChunkWriter:
 
 def _as_event(chunk: Chunk) -> bytes:
     # An upstream's logprob may be minus infinity, which JSON cannot say.
-    return b"data: " + to_json(chunk, inf_nan_mode="null") + b"\n\n"
+    return data_event(to_json(chunk, inf_nan_mode="null"))
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
@@ -170,15 +186,13 @@ def error_object(error: OmenError) -> dict[str, Any]:
 
 def error_event(error: OmenError) -> bytes:
     """Write the one in-band error with which a stream that has begun ends."""
-    return b"data: " + to_json(error_object(error)) + b"\n\n"
+    return data_event(to_json(error_object(error)))
 
 
 def _fragment(delta: ToolCallDelta) -> dict[str, Any]:
+    kind, text = ("custom", "input") if delta.custom else ("function", "arguments")
     if delta.id is None and delta.name is None:
-        return {"index": delta.index, "function": {"arguments": delta.arguments}}
-    return {
-        "index": delta.index,
-        "id": delta.id,
-        "type": "function",
-        "function": {"name": delta.name, "arguments": delta.arguments},
-    }
+        return {**delta.extras, "index": delta.index, kind: {text: delta.arguments}}
+    called = {"name": delta.name, text: delta.arguments}
+    head = {**delta.extras, "index": delta.index, "id": delta.id, "type": kind}
+    return {**head, kind: called}

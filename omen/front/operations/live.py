@@ -17,6 +17,7 @@ from omen.front.http.asgi import Receive, Scope, Send, send_json
 from omen.front.http.auth import Authenticator
 from omen.front.http.race_report import error_headers
 from omen.front.http.request import MethodNotAllowed, cancel_when_gone, header_map
+from omen.front.http.stream_lines import data_event
 from omen.front.openai.write import error_object
 from omen.telemetry import LiveFeed
 
@@ -56,7 +57,7 @@ class LiveRoute:
             await _send_piece(send, b": listening\n\n")
             async for moment in moments:
                 if wanted in ("", moment.request_id):
-                    await _send_piece(send, b"data: " + to_json(moment.as_json()) + b"\n\n")
+                    await _send_piece(send, data_event(to_json(moment.as_json())))
         await _send_piece(send, b"", last=True)
 
 

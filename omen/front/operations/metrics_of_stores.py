@@ -44,9 +44,9 @@ def shared_state(gateway: Gateway) -> Iterator[Metric]:
     text = "1 while Redis does not answer and this replica keeps limits alone."
     yield GaugeMetricFamily("omen_shared_state_away", text, store.is_away)
     yield GaugeMetricFamily("omen_shared_state_replicas", "Replicas last seen.", store.replicas)
-    text = "Requests whose spending Redis has not heard of yet."
+    text = "Requests that have ended, and Redis has not heard of it yet."
     yield GaugeMetricFamily("omen_shared_state_notes_waiting", text, store.waiting_notes)
-    text = "Requests whose spending Redis will never hear of."
+    text = "Requests whose end Redis will never hear of; what they spent it will."
     yield CounterMetricFamily("omen_shared_state_notes_lost", text, store.lost_notes)
 
 
@@ -62,6 +62,7 @@ def ledger(gateway: Gateway) -> Iterator[Metric]:
     for name, count, text in (
         ("written", books.written, "Rows that are in the database."),
         ("spooled", books.spooled, "Rows that had to go to the disk first."),
+        ("refused", books.refused, "Rows that the database refused, and that were put aside."),
         ("lost", books.lost, "Rows that neither database nor disk had room for."),
     ):
         yield CounterMetricFamily(f"omen_ledger_rows_{name}", text, count)

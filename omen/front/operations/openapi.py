@@ -34,6 +34,9 @@ _MODULES = {
     b"omen__front__anthropic__schema__": b"Messages",
     b"omen__front__ollama___schema__": b"Ollama",
     b"omen__front__responses___schema__": b"Responses",
+    b"omen__front__responses___item_schema__": b"Responses",
+    b"omen__front__responses___setting_schema__": b"Responses",
+    b"omen__front__responses___tool_schema__": b"Responses",
 }
 """What pydantic puts before a name that two modules have, and what says more to a reader."""
 

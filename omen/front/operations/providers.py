@@ -51,6 +51,7 @@ def describe_provider(
         "state": gateway.health.state(provider.name),
         "models": list(provider.listed),
         "prompt_cache": {m: _by_prompt_cache(gateway, provider.name, m) for m in provider.listed},
+        "learned_quirks": dict(gateway.attempts.learned.of(provider.name)),
         "endpoints": [_endpoint(one, local=local) for one in gateway.health.of(provider.name)],
     }
 

@@ -38,6 +38,7 @@ async def describe_status(
             "month": current_month(),
             "limit_usd": dollars(budget.limit_usd),
             "spent_usd": dollars(budget.spent_usd),
+            "known": gateway.months.is_known,
             "providers_beyond_soft_limit": gateway.beyond_soft_limit,
         },
         "providers": {one.name: gateway.health.state(one.name) for one in gateway.providers},
@@ -68,7 +69,11 @@ def describe_away(gateway: Gateway) -> list[str]:
     """Return the names of the stores that do not answer now."""
     books = gateway.books
     ledger = books is not None and (books.ledger.is_away or gateway.keys.is_away)
-    away = {"shared_state": describe_store(gateway)["away"], "ledger": ledger}
+    away = {
+        "shared_state": describe_store(gateway)["away"],
+        "ledger": ledger,
+        "spending": books is not None and not gateway.months.is_known,
+    }
     return [name for name, is_away in away.items() if is_away]
 
 
@@ -98,6 +103,7 @@ def describe_ledger(books: Books | None) -> dict[str, Any] | None:
         "rows_waiting": ledger.waiting,
         "rows_written": ledger.written,
         "rows_spooled": ledger.spooled,
+        "rows_refused": ledger.refused,
         "rows_lost": ledger.lost,
     }
 

@@ -62,7 +62,7 @@ async def find_usage(books: Books | None, wanted: Wanted) -> list[Usage]:
     if books is None:
         raise BooksAwayError("no books are kept here")
     try:
-        return await books.worker.ask(lambda db: db.usage(wanted.by, wanted.since, wanted.until))
+        return await books.reports.ask(lambda db: db.usage(wanted.by, wanted.since, wanted.until))
     except DatabaseAwayError as error:
         raise BooksAwayError(f"the books cannot be read now ({error})") from error
 

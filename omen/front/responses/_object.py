@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
+from omen.core.errors import OmenError
 from omen.core.events import FinishReason, Usage
 
 Wire = dict[str, Any]
@@ -23,10 +25,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "user": None,
 }
 """Fields that say again what was asked for, and what they say when it was not."""
-_INCOMPLETE: Mapping[FinishReason, str] = {
+CUT: Mapping[FinishReason, str] = {
     "length": "max_output_tokens",
     "content_filter": "content_filter",
 }
+"""Ends of answers that are not whole, and the reason that this API gives for each."""
 
 
 def response_object(
@@ -56,13 +59,23 @@ def response_object(
 
 def ended(reason: FinishReason, output: Sequence[Wire], usage: Usage | None) -> Wire:
     """Write what becomes of its fields when the answer has ended."""
-    why = _INCOMPLETE.get(reason)
+    why = CUT.get(reason)
     return {
         "status": "completed" if why is None else "incomplete",
         "incomplete_details": None if why is None else {"reason": why},
         "output": list(output),
         "usage": None if usage is None else usage_object(usage),
     }
+
+
+def failed(error: OmenError, output: Sequence[Wire]) -> Wire:
+    """Write what becomes of its fields when the answer has failed."""
+    message = error.message
+    if error.retry_after is not None and "try again in" not in message.lower():
+        # Codex finds out here how long to wait.
+        message = f"{message} Please try again in {max(1, ceil(error.retry_after))}s."
+    reason = {"code": error.code or error.type, "message": message}
+    return {"status": "failed", "error": reason, "output": list(output)}
 
 
 def usage_object(usage: Usage) -> Wire:

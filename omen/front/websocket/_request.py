@@ -176,4 +176,10 @@ async def _run_beside(
 
 
 def _writer(race: RaceRecord, asked: ParsedRequest) -> ChunkWriter:
-    return ChunkWriter(completion_id(race), int(time.time()), model_name(race), asked.include_usage)
+    return ChunkWriter(
+        completion_id(race),
+        int(time.time()),
+        model_name(race),
+        asked.include_usage,
+        vendor_fields=asked.hints.vendor_fields,
+    )

@@ -14,14 +14,19 @@ from omen.front.http.request import header_map, is_local, is_same_origin
 from omen.front.openai.write import error_object
 from omen.front.websocket._socket import Door, Identify, Socket
 
+SUBPROTOCOL = "omen"
+_KEY_PREFIX = "bearer."
+
 
 @dataclass(frozen=True, slots=True)
 class WebSocketRoute:
     """The route, over one gateway.
 
-    A key in a header of the handshake is looked at before it is answered. Who cannot set headers (a
-    page in a browser) shows one in its first frame. A page of another site is nobody on this
-    machine, though its browser is: what it could ask for would be the visitor's to pay.
+    A key in a header of the handshake is checked before the handshake is answered. A page in a
+    browser can set no header but the list of subprotocols: it offers `omen`, which is accepted, and
+    beside it `bearer.` with its key; or it shows the key in its first frame. A page of another site
+    counts as a caller from elsewhere, though its browser runs on this machine: the visitor would
+    pay for what the page asks.
     """
 
     door: Door
@@ -32,7 +37,7 @@ class WebSocketRoute:
             await self._tell_to_upgrade(send)
             return
         headers = header_map(scope)
-        shown = shown_key(headers)
+        shown = shown_key(headers) or _offered_key(scope)
         local = is_local(scope, headers) and is_same_origin(headers)
         identify = partial(self._identify, local=local)
         await receive()  # the client's wish, which is in the scope
@@ -41,7 +46,7 @@ class WebSocketRoute:
             body = error_object(refusal)
             await refuse_upgrade(send, refusal.status, body, error_headers(refusal))
             return
-        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
         socket = Socket(self.door, identify, headers, shown, admitted=refusal is None)
         await socket.serve(receive, send)
 
@@ -61,6 +66,16 @@ class WebSocketRoute:
         error = RequestError("this is a websocket", status=426, code="upgrade_required")
         headers = [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
         await send_json(send, error.status, error_object(error), headers)
+
+
+def _subprotocol(scope: Scope) -> str | None:
+    """Return ours, if it is offered. Browsers drop a socket whose server picks none of several."""
+    return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+
+
+def _offered_key(scope: Scope) -> str | None:
+    offered = (name for name in scope.get("subprotocols", ()) if name.startswith(_KEY_PREFIX))
+    return next((name.removeprefix(_KEY_PREFIX) for name in offered), None)
 
 
 async def no_socket(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,8 +1,14 @@
 """The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
 
+from omen.ledger.database._migrations import SchemaTooNewError
 from omen.ledger.database._reasons import reason_of, will_pass
 from omen.ledger.database._sql import GROUPS, Database, Spending, Usage
-from omen.ledger.database._worker import DatabaseAwayError, DatabaseWorker
+from omen.ledger.database._worker import (
+    DatabaseAwayError,
+    DatabaseRefusedError,
+    DatabaseTooNewError,
+    DatabaseWorker,
+)
 from omen.ledger.database.opening import (
     ERRORS,
     UrlError,
@@ -17,7 +23,10 @@ __all__ = [
     "GROUPS",
     "Database",
     "DatabaseAwayError",
+    "DatabaseRefusedError",
+    "DatabaseTooNewError",
     "DatabaseWorker",
+    "SchemaTooNewError",
     "Spending",
     "UrlError",
     "Usage",

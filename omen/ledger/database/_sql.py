@@ -6,18 +6,20 @@ break off) is in a file of its own each.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from omen.core.callers import Caller
 from omen.core.credentials import KeyRecord
-from omen.ledger.database._migrations import load_migrations
+from omen.core.money import usd
+from omen.ledger.database._keys import KEY_COLUMNS, key_values, read_key
+from omen.ledger.database._migrations import Migration, missing_migrations
+from omen.ledger.database._rows import values_of
 from omen.ledger.entries import Entry
 
 GROUPS: Mapping[str, str] = MappingProxyType(
@@ -31,21 +33,6 @@ GROUPS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What usage can be added up by, and the column of it."""
-
-_COLUMNS = (
-    "id, race_id, request_id, accepted_unix, day, key_id, project, strategy, intent, attempt, "
-    "role, provider, kind, model, domain, outcome, reason, started, first_token, committed, "
-    "useful, ended, tokens, prompt_tokens, completion_tokens, cached_tokens, cost_usd, "
-    "provenance, from_cache"
-)
-INSERT = (
-    f"INSERT INTO attempts ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(',')))}) "
-    "ON CONFLICT (id) DO NOTHING"
-)
-_KEY_COLUMNS = (
-    "id, digest, name, admin, requests_per_minute, tokens_per_minute, monthly_usd, models, "
-    "strategies, created_at, revoked_at"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +53,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a key spent at a provider; a key that is None is nobody's."""
+    """What a replica spent at a provider for a key; a key that is None is nobody's.
+
+    A replica that is "" is not known: the rows are older than the totals, or written by hand.
+    """
 
     key_id: str | None
     provider: str
+    replica: str
     cost_usd: Decimal
 
 
@@ -79,22 +70,41 @@ class Database(ABC):
     dialect: str
     sum_usd: str
     """How decimals are added up."""
+    costs: str
+    """What rows count, as a table of `day`, `key_id` ('' for nobody's), `provider` and `nano`."""
+    encoding = "utf-8"
+    """How the database keeps text."""
 
     @abstractmethod
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement, in a transaction of its own, and give its rows."""
+        """Run one statement, in a transaction of its own unless one is open; return its rows."""
 
     @abstractmethod
-    def many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each of these, in one transaction."""
+    def transaction(self) -> AbstractContextManager[object]:
+        """Make one transaction of what is run in the block; an exception undoes it."""
 
     @abstractmethod
-    def begin(self, statement: str) -> None:
-        """Run what every process does before it looks at the schema, one after the other."""
+    def has_table(self, name: str) -> bool:
+        """Say whether there is such a table."""
 
     @abstractmethod
-    def apply(self, statements: Sequence[str], number: int) -> None:
-        """Run a migration and write down that it was, in one transaction."""
+    def lock_schema(self) -> None:
+        """Wait, within a transaction, until no other process changes the schema."""
+
+    @abstractmethod
+    def lock_unfilled_day(self) -> str | None:
+        """Take, within a transaction, the newest day that is not filled; None when there is none.
+
+        It may also be None because another process has just filled that day.
+        """
+
+    @abstractmethod
+    def sign(self, replica: str) -> None:
+        """Have the rows of the transaction counted as this replica's."""
+
+    @abstractmethod
+    def insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows of `attempts`; one whose id is there already is left as it is."""
 
     @abstractmethod
     def interrupt(self) -> None:
@@ -105,32 +115,47 @@ class Database(ABC):
         """Let go of the connection."""
 
     def migrate(self) -> list[str]:
-        """Bring the schema up to date; say which changes were made."""
-        self.begin(
-            "CREATE TABLE IF NOT EXISTS omen_migrations "
-            "(number INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)"
-        )
-        done = {row[0] for row in self.rows("SELECT number FROM omen_migrations")}
-        missing = [m for m in load_migrations(self.dialect) if m.number not in done]
-        for migration in missing:
-            self.apply(migration.statements, migration.number)
-        return [migration.name for migration in missing]
+        """Bring the schema up to date; return the names of the changes that were made.
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Keep rows; one that is there already is left as it is."""
-        self.many(INSERT, [tuple(map(_sayable, self.row_of(entry))) for entry in entries])
+        Where nothing is missing nothing is written: a role that may only read and write rows will
+        do. **Raises.** `SchemaTooNewError`.
+        """
+        done: set[int] = set()
+        if self.has_table("omen_migrations"):
+            done = {row[0] for row in self.rows("SELECT number FROM omen_migrations")}
+        missing = missing_migrations(self.dialect, done)
+        if missing and not done:
+            with self.transaction():
+                self.lock_schema()
+                self.rows(
+                    "CREATE TABLE IF NOT EXISTS omen_migrations "
+                    "(number INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)"
+                )
+        return [migration.name for migration in missing if self._apply(migration)]
 
-    def row_of(self, entry: Entry) -> tuple[Any, ...]:
-        """Write an entry as values of its columns."""
-        return (
-            *(entry.id, entry.race_id, entry.request_id, entry.accepted_unix),
-            *(day_of(entry.accepted_unix), entry.key_id, entry.project, entry.strategy),
-            *(entry.intent, entry.index, entry.role, entry.provider, entry.kind, entry.model),
-            *(entry.domain, entry.outcome, entry.reason, entry.started, entry.first_token),
-            *(entry.committed, entry.useful, entry.ended, entry.tokens, entry.prompt_tokens),
-            *(entry.completion_tokens, entry.cached_tokens, entry.cost_usd, entry.provenance),
-            entry.from_cache,
-        )
+    def _apply(self, migration: Migration) -> bool:
+        """Make a change; False when another process has made it meanwhile."""
+        with self.transaction():
+            self.lock_schema()
+            sql = "SELECT 1 FROM omen_migrations WHERE number = ?"
+            if self.rows(sql, (migration.number,)):
+                return False
+            for statement in migration.statements:
+                self.rows(statement)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self.rows("INSERT INTO omen_migrations VALUES (?, ?)", (migration.number, now))
+            return True
+
+    def add(self, entries: Iterable[Entry], replica: str = "") -> None:
+        """Keep rows, all or none; one that is there already is left as it is, and not counted.
+
+        `replica` names whose spending they are in the totals.
+        """
+        rows = [values_of(entry, self.encoding) for entry in entries]
+        with self.transaction():
+            self.sign(replica)
+            self.insert(rows)
+            self.sign("")
 
     def usage(self, by: str, since: str, until: str) -> list[Usage]:
         """Add up by one of `GROUPS`, from a day to a day, both counted; the dearest first."""
@@ -150,30 +175,51 @@ class Database(ABC):
         found = [_usage(row) for row in rows]
         return sorted(found, key=lambda one: (-one.cost_usd, -one.requests, one.group or ""))
 
-    def spending(self, month: str) -> list[Spending]:
-        """Add up what a month (`2026-11`) cost so far, by key and provider."""
+    def spending(self, month: str) -> list[Spending] | None:
+        """Return what a month (`2026-11`) has cost so far, by key, provider and replica.
+
+        It is read from the totals, and takes as long however many rows there are. None: the totals
+        of some day of that month are not filled yet.
+        """
+        days = (f"{month}-01", f"{month}-31")
+        if self.rows("SELECT 1 FROM unfilled_days WHERE day >= ? AND day <= ? LIMIT 1", days):
+            return None
+        # In two parts, of which neither can be too large for its column.
         rows = self.rows(
-            f"SELECT key_id, provider, {self.sum_usd.format('cost_usd')} FROM attempts "
-            "WHERE day >= ? AND day <= ? GROUP BY key_id, provider",
-            (f"{month}-01", f"{month}-31"),
+            "SELECT key_id, provider, replica, SUM(nano / 1000000), SUM(nano % 1000000) "
+            "FROM totals WHERE day >= ? AND day <= ? GROUP BY key_id, provider, replica",
+            days,
         )
-        return [Spending(key_id, provider, _usd(cost)) for key_id, provider, cost in rows]
+        return [
+            Spending(key_id or None, provider, replica, usd(int(high) * 1_000_000 + int(low)))
+            for key_id, provider, replica, high, low in rows
+        ]
+
+    def fill_totals(self) -> bool:
+        """Add the rows of one day to the totals, if any day has such; say whether days are left."""
+        with self.transaction():
+            day = self.lock_unfilled_day()
+            if day is not None:
+                self.rows(
+                    "INSERT INTO totals SELECT day, key_id, provider, '', "
+                    "(CASE WHEN SUM(nano / 1000000) > 8999999999999 THEN 8999999999999 "
+                    "ELSE SUM(nano / 1000000) END) * 1000000 + SUM(nano % 1000000) "
+                    f"FROM {self.costs} WHERE day = ? GROUP BY day, key_id, provider",
+                    (day,),
+                )
+                self.rows("DELETE FROM unfilled_days WHERE day = ?", (day,))
+        return bool(self.rows("SELECT 1 FROM unfilled_days LIMIT 1"))
 
     def keys(self) -> list[KeyRecord]:
-        """List every key, the oldest first."""
-        found = self.rows(f"SELECT {_KEY_COLUMNS} FROM keys ORDER BY created_at, id")
-        return [_key(row) for row in found]
+        """List every key, the oldest first, those included whose rows cannot be read."""
+        found = self.rows(f"SELECT {KEY_COLUMNS} FROM keys ORDER BY created_at, id")
+        return [read_key(row) for row in found]
 
     def add_key(self, key: KeyRecord) -> None:
         """Keep a new key."""
-        caller = key.caller
-        values = (
-            *(key.key_id, key.digest, caller.name, caller.admin, caller.requests_per_minute),
-            *(caller.tokens_per_minute, _text(caller.monthly_usd), json.dumps(caller.models)),
-            *(json.dumps(caller.strategies), key.created_at.isoformat(), None),
-        )
+        values = key_values(key, self.encoding)
         marks = ", ".join("?" * len(values))
-        self.rows(f"INSERT INTO keys ({_KEY_COLUMNS}) VALUES ({marks})", values)
+        self.rows(f"INSERT INTO keys ({KEY_COLUMNS}) VALUES ({marks})", values)
 
     def revoke_key(self, key_id: str, at: datetime) -> bool:
         """Have a key open nothing any more; False when there is none that does."""
@@ -186,23 +232,7 @@ class Database(ABC):
         return bool(self.rows(sql, (digest, key_id)))
 
 
-_LARGEST = 10**15
-"""No count is that large; of several the sum still fits into a column."""
 _PREMIUM = "CASE WHEN outcome = 'won' THEN NULL ELSE cost_usd END"
-
-
-def day_of(unix: float) -> str:
-    """Give the day, in UTC."""
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d")
-
-
-def _sayable(value: Any) -> Any:
-    """Make of a value what every database keeps: names are callers', counts upstreams'."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return max(-_LARGEST, min(value, _LARGEST))
-    if not isinstance(value, str):
-        return value
-    return value.replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 
 def _usage(row: Sequence[Any]) -> Usage:
@@ -220,30 +250,5 @@ def _usage(row: Sequence[Any]) -> Usage:
     )
 
 
-def _key(row: Sequence[Any]) -> KeyRecord:
-    key_id, digest, name, admin, requests, tokens, monthly, *rest = row
-    models, strategies, created, revoked = rest
-    caller = Caller(
-        key_id=key_id,
-        name=name,
-        admin=bool(admin),
-        requests_per_minute=requests,
-        tokens_per_minute=tokens,
-        monthly_usd=None if monthly is None else Decimal(str(monthly)),
-        models=tuple(json.loads(models)),
-        strategies=tuple(json.loads(strategies)),
-    )
-    return KeyRecord(
-        caller=caller,
-        digest=digest,
-        created_at=datetime.fromisoformat(created),
-        revoked_at=None if revoked is None else datetime.fromisoformat(revoked),
-    )
-
-
 def _usd(value: Any) -> Decimal:
     return Decimal(0) if value is None else Decimal(str(value))
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else f"{value:f}"

@@ -22,8 +22,28 @@ ERRORS: tuple[type[Exception], ...] = (
     *(() if psycopg is None else (psycopg.Error,)),
 )
 """What anything can raise here when the database is not there, or does not do what it should."""
+_AWAY: tuple[type[Exception], ...] = (
+    OSError,
+    *(sqlite3.OperationalError, sqlite3.InternalError),
+    *(() if psycopg is None else (psycopg.OperationalError, psycopg.InterfaceError)),
+    *(() if psycopg is None else (psycopg.InternalError, psycopg.ProgrammingError)),
+)
+"""What says something of the database, and not of the values it was given: not there, full, read
+only, damaged, without a table or a right. It may be otherwise in a while."""
+_OF_VALUES = () if psycopg is None else (psycopg.errors.ProgramLimitExceeded,)
+"""Of these, what does say something of values: one is too large for an index."""
 
 _POSTGRES = ("postgresql://", "postgres://")
+
+
+def is_refusal(error: Exception) -> bool:
+    """Say whether an error is about the values that were written or read, not about the database.
+
+    The same question would meet it again, whatever becomes of the database.
+    """
+    if type(error) is sqlite3.DatabaseError:  # SQLite's "the file is damaged", or no database
+        return False
+    return isinstance(error, _OF_VALUES) or not isinstance(error, _AWAY)
 
 
 class UrlError(ValueError):

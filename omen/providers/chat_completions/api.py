@@ -1,21 +1,22 @@
 """The chat-completions dialect that OpenAI, xAI, Azure and many others share.
 
-A provider that speaks it is an address, a header, a table of errors, and nothing more. One that
-differs in the address alone takes `encode`, `decoder` and `classify` from here as they are.
+A provider that speaks it is an address, a header, a table of errors and traits, and nothing more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omen.core.candidates import PLAIN, Candidate, Quirks
-from omen.core.chat import ChatRequest
+from omen.core.candidates import Candidate, Quirks
+from omen.core.chat import ChatRequest, Tool
 from omen.core.errors import UpstreamFailure
 from omen.core.frames import WireRequest
 from omen.providers.chat_completions.decoder import ChatDecoder
 from omen.providers.chat_completions.errors import OPENAI_ERRORS
 from omen.providers.chat_completions.request import chat_body
+from omen.providers.chat_completions.servers import OPENAI_SERVER, ServerTraits
 from omen.providers.chat_completions.traits import CLASSIC, ChatTraits
+from omen.providers.shared.error_table import ErrorTable
 from omen.providers.shared.failures import classify_answer
 from omen.providers.shared.json import json_bytes
 from omen.providers.spec import Decoder
@@ -28,16 +29,19 @@ STREAM_HEADERS: Mapping[str, str] = {
 
 def chat_request(
     request: ChatRequest,
-    model: str,
+    candidate: Candidate,
     *,
     url: str,
     auth: Mapping[str, str],
     traits: ChatTraits = CLASSIC,
-    quirks: Quirks = PLAIN,
+    quirks: Quirks | None = None,
+    server: ServerTraits = OPENAI_SERVER,
 ) -> WireRequest:
-    """Write a streamed chat-completions request."""
-    body = json_bytes(chat_body(request, model, traits, quirks))
-    return WireRequest("POST", url, {**STREAM_HEADERS, **auth}, body)
+    """Write a chat-completions request. `quirks` None: those of the candidate."""
+    quirks = candidate.quirks if quirks is None else quirks
+    body = chat_body(request, candidate.model, traits, quirks, server=server, card=candidate.card)
+    headers = {**STREAM_HEADERS, **auth}
+    return WireRequest("POST", url, headers, json_bytes(body), streams=body.get("stream") is True)
 
 
 def bearer(api_key: str | None) -> Mapping[str, str]:
@@ -45,20 +49,20 @@ def bearer(api_key: str | None) -> Mapping[str, str]:
     return {"authorization": f"Bearer {api_key}"} if api_key else {}
 
 
-def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
-    """Write a chat-completions request; `base_url` ends in /v1, or wherever the server has it."""
-    return chat_request(
-        request,
-        candidate.model,
-        url=f"{candidate.endpoint.base_url}/chat/completions",
-        auth=bearer(candidate.endpoint.api_key),
-        quirks=candidate.quirks,
-    )
-
-
-def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
+def chat_decoder(
+    request: ChatRequest,
+    candidate: Candidate,
+    errors: ErrorTable = OPENAI_ERRORS,
+    *,
+    done_is_enough: bool = False,
+) -> Decoder:
     """Make a decoder for one answer."""
-    return ChatDecoder(OPENAI_ERRORS, think_tags=candidate.quirks.think_tags)
+    return ChatDecoder(
+        errors,
+        think_tags=candidate.quirks.think_tags,
+        done_is_enough=done_is_enough,
+        tools=[tool.name for tool in request.tools if isinstance(tool, Tool)],
+    )
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

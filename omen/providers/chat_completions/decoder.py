@@ -1,67 +1,78 @@
 """The chat-completions stream, as OpenAI and everybody who imitates it sends it.
 
+A server that was asked for a stream and answers with one whole completion is read as well: that is
+a stream of one chunk, whose deltas are called `message`.
+
 **Source.** OpenAI's reference of the chat completion chunk object, Azure's of content filtering,
-xAI's and others' streams as observed, read 2026-11-22.
+xAI's and others' streams as observed, read 2026-11-22; the field's reports, read 2026-11-30.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from omen.core.errors import UpstreamFailure
-from omen.core.events import (
-    AnswerEnd,
-    AnswerStart,
-    Event,
-    FinishReason,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-    Usage,
-)
+from omen.core.events import AnswerEnd, AnswerStart, Event, FinishReason, ReasoningDelta, TextDelta
 from omen.core.frames import Frame
+from omen.providers.chat_completions.content import read_content
 from omen.providers.chat_completions.think_tags import ThinkTags
 from omen.providers.chat_completions.tool_calls import ToolCallMerger
-from omen.providers.chat_completions.usage import read_usage
+from omen.providers.chat_completions.usage import ReportedUsage
 from omen.providers.shared.error_table import ErrorTable
 from omen.providers.shared.failures import classify_frame, truncated
-from omen.providers.shared.json import frame_object, not_the_wire_format, text_of
-
-_FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
-    {
-        "stop": "stop",
-        "length": "length",
-        "model_length": "length",
-        "tool_calls": "tool_calls",
-        "function_call": "tool_calls",
-        "content_filter": "content_filter",
-    }
-)
-_OTHER_FINISH: FinishReason = "stop"
+from omen.providers.shared.finish import finish_with_calls, read_finish
+from omen.providers.shared.json import frame_object, text_of
 
 _SHOWN_AT_START = ("system_fingerprint", "service_tier")
+_BESIDE_THE_ANSWER = ("citations", "search_results", "related_questions")
+"""What Perplexity writes beside `choices`, whole in every chunk that has it."""
 
 
 class ChatDecoder:
     """Turns the frames of one chat-completions stream into events. One per answer.
 
     A chunk that has nothing we read (Azure's filter annotations, pings, padding) gives nothing.
-    Usage may come before the finish reason, with it or after it, or on every chunk; the answer
-    ends as soon as usage has come that is not older than the finish reason.
+    Only `[DONE]` or the end of the bytes ends the answer: some servers write a finish reason into
+    every chunk, and what follows one belongs to the answer. The last usage counts.
+
+    `done_is_enough`: an answer without any finish reason is whole if `[DONE]` ends it. `tools` are
+    the names of the request's tools.
     """
 
-    __slots__ = ("_ended", "_errors", "_finish", "_started", "_think_tags", "_tools", "_usage")
+    __slots__ = (
+        "_beside",
+        "_done_is_enough",
+        "_ended",
+        "_errors",
+        "_finish",
+        "_said_something",
+        "_started",
+        "_stop_sequence",
+        "_think_tags",
+        "_tools",
+        "_usage",
+    )
 
-    def __init__(self, errors: ErrorTable, *, think_tags: bool = False) -> None:
+    def __init__(
+        self,
+        errors: ErrorTable,
+        *,
+        think_tags: bool | Literal["opened"] = False,
+        done_is_enough: bool = False,
+        tools: Collection[str] = (),
+    ) -> None:
         self._errors = errors
-        self._think_tags = ThinkTags() if think_tags else None
-        self._tools = ToolCallMerger()
+        self._think_tags = ThinkTags(opened=think_tags == "opened") if think_tags else None
+        self._done_is_enough = done_is_enough
+        self._tools = ToolCallMerger(tools)
         self._started = False
+        self._said_something = False
         self._finish: FinishReason | None = None
-        self._usage: Usage | None = None
+        self._stop_sequence: str | None = None
+        self._usage = ReportedUsage()
+        self._beside: dict[str, Any] = {}
         self._ended = False
 
     @property
@@ -69,16 +80,25 @@ class ChatDecoder:
         """Whether a call has begun of which no event has told yet; else None: the events tell."""
         return self._tools.holds_back or None
 
+    @property
+    def owes_only_its_end(self) -> bool:
+        """Whether finish and usage have come, so that hardly anything can follow but the end."""
+        return self._finish is not None and self._usage.is_known
+
     def feed(self, frame: Frame) -> Sequence[Event]:
         """Translate one chunk."""
         if self._ended:
             return ()
-        if frame.data.startswith(b"[DONE]"):
+        if frame.data.lstrip().startswith(b"[DONE]"):
+            if self._finish is None and self._done_is_enough and self._said_something:
+                self._finish = "stop"
             return self.end()
         chunk = frame_object(frame)
         if chunk.get("error") or frame.event == "error" or chunk.get("object") == "error":
             raise self._failure(chunk)
+        return self._read_chunk(chunk)
 
+    def _read_chunk(self, chunk: dict[str, Any]) -> Sequence[Event]:
         events: list[Event] = []
         choices = chunk.get("choices")
         if not self._started and (choices or chunk.get("model")):
@@ -87,20 +107,22 @@ class ChatDecoder:
             # We never ask for more than one; index may be missing.
             if isinstance(choice, dict) and not choice.get("index"):
                 self._read_choice(choice, events)
-        usage = chunk.get("usage")
-        if usage:
-            self._usage = read_usage(usage) or self._usage
-            if self._finish is not None:
-                events.append(self._end(self._finish))
+        self._usage.update(chunk.get("usage"))
+        self._beside |= {name: chunk[name] for name in _BESIDE_THE_ANSWER if chunk.get(name)}
         return events
 
     def end(self) -> Sequence[Event]:
-        """Give the `AnswerEnd` that is owed when usage never came."""
+        """Return what the end of the answer owes: calls without arguments, and `AnswerEnd`."""
         if self._ended:
             return ()
         if self._finish is None:
             raise truncated()
-        return (self._end(self._finish),)
+        self._ended = True
+        events: list[Event] = []
+        if self._think_tags is not None:
+            events.extend(self._think_tags.give_up())
+        events.extend(self._tools.finish())
+        return [*events, self._answer_end(self._finish)]
 
     def _start(self, chunk: dict[str, Any]) -> AnswerStart:
         self._started = True
@@ -108,49 +130,71 @@ class ChatDecoder:
         return AnswerStart(model=text_of(chunk.get("model")) or None, extras=extras)
 
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
-        delta = choice.get("delta")
+        delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
+            begun = len(events)
             self._read_delta(delta, choice.get("logprobs"), events)
-        reason = text_of(choice.get("finish_reason"))
-        if reason:
-            if reason == "error":
-                raise self._failure(choice)
-            self._finish = _FINISH_REASONS.get(reason, _OTHER_FINISH)
-            if self._think_tags is not None:
-                events.extend(self._think_tags.give_up())
-            events.extend(self._tools.finish())
+            self._said_something = self._said_something or len(events) > begun
+        # Kimi reports here and nowhere else.
+        self._usage.update(choice.get("usage"))
+        reason = choice.get("finish_reason")
+        if reason == "error":
+            raise self._failure(choice)
+        self._finish = read_finish(reason) or self._finish
+        # vLLM's and SGLang's names; a number is a token's, and no text.
+        matched = choice.get("stop_reason", choice.get("matched_stop"))
+        if isinstance(matched, str):
+            self._stop_sequence = matched
 
     def _read_delta(
         self, delta: dict[str, Any], logprobs: dict[str, Any] | None, events: list[Event]
     ) -> None:
-        if reasoning := text_of(delta.get("reasoning_content") or delta.get("reasoning")):
-            events.append(ReasoningDelta(reasoning))
-        content = delta.get("content")
-        if content and not isinstance(content, str):
-            raise not_the_wire_format("the content of a chunk is not text")
+        said = list(read_content(delta))
+        if logprobs and not any(isinstance(one, TextDelta) for one in said):
+            said.append(TextDelta(""))
+        for one in said:
+            if isinstance(one, TextDelta):
+                events.extend(self._with_logprobs(one, logprobs))
+            else:
+                events.extend([*self._no_more_tags(one), one])
+        if calls := delta.get("tool_calls") or _as_calls(delta.get("function_call")):
+            events.extend([*self._no_more_tags(), *self._tools.feed(calls)])
+
+    def _no_more_tags(self, before: Event | None = None) -> Iterable[Event]:
+        """Return the text that waited for a tag, as something else comes now."""
+        if self._think_tags is None or isinstance(before, ReasoningDelta):
+            return ()
+        return self._think_tags.give_up()
+
+    def _with_logprobs(
+        self, delta: TextDelta, logprobs: dict[str, Any] | None
+    ) -> Iterable[TextDelta | ReasoningDelta]:
         extras = {"logprobs": logprobs} if logprobs else {}
-        if self._think_tags is not None:
-            events.extend(_with_extras(self._think_tags.feed(content or ""), extras))
-        elif content or extras:
-            events.append(TextDelta(content or "", extras))
-        refusal, tool_calls = text_of(delta.get("refusal")), delta.get("tool_calls")
-        if self._think_tags is not None and (refusal or tool_calls):
-            events.extend(self._think_tags.give_up())
-        if refusal:
-            events.append(RefusalDelta(refusal))
-        if tool_calls:
-            events.extend(self._tools.feed(tool_calls))
+        if self._think_tags is None:
+            return (replace(delta, extras=extras),) if extras else (delta,)
+        return _only_text_has(extras, self._think_tags.feed(delta.text))
 
     def _failure(self, value: dict[str, Any]) -> UpstreamFailure:
         return classify_frame(self._errors, value)
 
-    def _end(self, reason: FinishReason) -> AnswerEnd:
-        self._ended = True
-        return AnswerEnd(reason, self._usage)
+    def _answer_end(self, finish: FinishReason) -> AnswerEnd:
+        matched = self._stop_sequence if finish == "stop" else None
+        return AnswerEnd(
+            finish_with_calls(finish, called=self._tools.has_calls),
+            self._usage.total(),
+            meant=matched is not None,
+            stop_sequence=matched,
+            extras=self._beside,
+        )
 
 
-def _with_extras(
-    deltas: Iterable[TextDelta | ReasoningDelta], extras: Mapping[str, Any]
+def _as_calls(function_call: object) -> list[dict[str, Any]]:
+    """Read the one call of OpenAI's former API, which has neither a number nor an id."""
+    return [{"index": 0, "function": function_call}] if isinstance(function_call, dict) else []
+
+
+def _only_text_has(
+    extras: Mapping[str, Any], deltas: Iterable[TextDelta | ReasoningDelta]
 ) -> Iterator[TextDelta | ReasoningDelta]:
     """Give text the logprobs of its chunk.
 

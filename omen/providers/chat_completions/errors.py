@@ -12,8 +12,10 @@ from types import MappingProxyType
 from omen.core.errors import FailureKind
 from omen.providers.shared.error_table import (
     ACCOUNT_REFUSED,
+    MODEL_REFUSALS,
     NO_SUCH_MODEL,
     STATUSES,
+    TOO_LONG,
     ErrorTable,
     text_rule,
 )
@@ -21,7 +23,7 @@ from omen.providers.shared.error_table import (
 _TEXTS = (
     text_rule(
         FailureKind.CONTEXT_LENGTH,
-        r"maximum (?:context|prompt) length|context (?:window|length|size)|prompt is too long",
+        TOO_LONG,
         400,
         413,
         422,
@@ -44,17 +46,8 @@ _TEXTS = (
         400,
         403,
     ),
-    # What the caller asked is fine, only not here: another candidate can do it.
-    text_rule(
-        FailureKind.UNSUPPORTED,
-        r"does not support (?:tool|function|image|vision|audio)"
-        r"|only supported by certain models|no endpoints found that support"
-        r"|function tools with reasoning_effort are not supported",
-        400,
-        404,
-        422,
-    ),
     NO_SUCH_MODEL,
+    *MODEL_REFUSALS,
     # The words of a web server, not of the API: the path is wrong. The API names the model.
     text_rule(FailureKind.UPSTREAM_MISCONFIGURED, r"^(?:resource )?not found\.?$", 404),
 )
@@ -63,6 +56,13 @@ _CODES: Mapping[str, FailureKind] = MappingProxyType(
     {
         "context_length_exceeded": FailureKind.CONTEXT_LENGTH,
         "exceed_context_size_error": FailureKind.CONTEXT_LENGTH,
+        "unsupported_value": FailureKind.UNSUPPORTED,
+        "unsupported_parameter": FailureKind.UNSUPPORTED,
+        "unknown_parameter": FailureKind.UNSUPPORTED,
+        "unsupported_model": FailureKind.UNSUPPORTED,
+        "operationnotsupported": FailureKind.UNSUPPORTED,
+        "not_supported_error": FailureKind.UNSUPPORTED,
+        "extra_forbidden": FailureKind.UNSUPPORTED,
         "content_filter": FailureKind.CONTENT_FILTER,
         "content_policy_violation": FailureKind.CONTENT_FILTER,
         "invalid_api_key": FailureKind.UPSTREAM_AUTH,

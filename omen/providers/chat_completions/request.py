@@ -2,7 +2,8 @@
 
 Nothing is sent that the client did not say, and what the vocabulary has no word for goes through
 as it came. What a model is known to refuse, and what would only have coloured its answer
-(temperature, penalties, stop sequences, an effort it does not have), is left out.
+(temperature, penalties, stop sequences, an effort it does not have), is left out; what would have
+been a part of the answer (logprobs) is UNSUPPORTED.
 
 **Source.** OpenAI's reference of POST /v1/chat/completions, read 2026-11-22.
 """
@@ -10,160 +11,123 @@ as it came. What a model is known to refuse, and what would only have coloured i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from omen.core.candidates import PLAIN, Quirks
-from omen.core.chat import (
-    ChatRequest,
-    FilePart,
-    ImagePart,
-    Message,
-    NamedTool,
-    Opaque,
-    Part,
-    RefusalPart,
-    ResponseFormat,
-    TextPart,
-    Tool,
-    ToolChoice,
-)
-from omen.providers.chat_completions.traits import ChatTraits
+from omen.core.cards import UNKNOWN as NO_CARD
+from omen.core.cards import ModelCard
+from omen.core.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice
+from omen.providers.chat_completions.messages import write_message, write_opaque
+from omen.providers.chat_completions.servers import OPENAI_SERVER, ServerTraits, with_quirks
+from omen.providers.chat_completions.traits import ChatTraits, effort_for, samples
 from omen.providers.shared.failures import unsupported
+from omen.providers.shared.turns import in_order
 
 _NEVER_FROM_EXTRAS = frozenset({"omen", "tags", "stream", "stream_options", "model", "n"})
 
-_SAME_NAME = ("seed", "user")
 _NO_CHOICE = ("auto", "none")
-_SAMPLING = (
-    "temperature",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "logprobs",
-    "top_logprobs",
-)
+_SAMPLING = ("top_p", "presence_penalty", "frequency_penalty")
 _SAMPLING_EXTRAS = frozenset({"logit_bias"})
+_USER_FIELDS = ("user", "safety_identifier")
 
 
 def chat_body(
-    request: ChatRequest, model: str, traits: ChatTraits, quirks: Quirks = PLAIN
+    request: ChatRequest,
+    model: str,
+    traits: ChatTraits,
+    quirks: Quirks = PLAIN,
+    *,
+    server: ServerTraits = OPENAI_SERVER,
+    card: ModelCard = NO_CARD,
 ) -> dict[str, Any]:
-    """Write the body of a streamed request."""
+    """Write the body of a request, streamed where that is possible.
+
+    **Raises.** `UpstreamFailure` (`UNSUPPORTED`) for what cannot be said here.
+    """
+    server = with_quirks(server, quirks)
+    streams = quirks.stream and traits.stream
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_message(message, quirks) for message in request.messages],
-        "stream": True,
+        "messages": [write_message(message, server) for message in in_order(request.messages)],
+        "stream": streams,
     }
-    if quirks.stream_usage:
+    if streams and quirks.stream_usage:
         body["stream_options"] = {"include_usage": True}
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
-        body |= _said({"parallel_tool_calls": request.parallel_tool_calls})
-    # Without tools there is nothing to choose, and both fields are refused.
-    if request.tool_choice is not None and (request.tools or request.tool_choice not in _NO_CHOICE):
-        body["tool_choice"] = _tool_choice(request.tool_choice)
+    body |= _tool_fields(request)
     if request.response_format is not None:
-        body["response_format"] = _response_format(request.response_format)
-    if request.max_tokens is not None:
-        body[quirks.token_limit or traits.token_limit] = request.max_tokens
-    if request.stop and traits.stop:
-        body["stop"] = list(request.stop)
-    body |= _said({name: getattr(request, name) for name in _SAME_NAME})
+        body["response_format"] = _response_format(request.response_format, server)
+    body |= _limits(request, traits, quirks, server, card)
+    body |= _said({"seed": request.seed, "user": request.user})
     effort = effort_for(request.reasoning_effort, traits)
-    if effort is not None:
-        body["reasoning_effort"] = effort
+    body |= _said({"reasoning_effort": effort})
     unwanted = set(quirks.drop | traits.refused)
     if samples(traits, effort):
-        body |= _said({name: getattr(request, name) for name in _SAMPLING})
+        body |= _sampling(request, server)
+    elif request.logprobs or request.top_logprobs:
+        raise unsupported("logprobs with this model")
     else:
         unwanted |= _SAMPLING_EXTRAS
     foreign = request.extras_dialect not in (None, "openai")
     whole = _with_extras(body, {} if foreign else request.extras)
+    whole |= {name: _user(whole[name], server) for name in _USER_FIELDS if name in whole}
     return {name: value for name, value in whole.items() if name not in unwanted}
 
 
-def effort_for(wanted: str | None, traits: ChatTraits) -> str | None:
-    """Give the effort to send for the one that was asked for; None for none at all."""
-    if wanted is None or not traits.effort:
-        return None
-    return traits.efforts.get(wanted, wanted)
+def _tool_fields(request: ChatRequest) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if request.tools:
+        fields["tools"] = [_tool(tool) for tool in request.tools]
+        fields |= _said({"parallel_tool_calls": request.parallel_tool_calls})
+    # Without tools there is nothing to choose, and both fields are refused.
+    if request.tool_choice is not None and (request.tools or request.tool_choice not in _NO_CHOICE):
+        fields["tool_choice"] = _tool_choice(request.tool_choice)
+    return fields
 
 
-def samples(traits: ChatTraits, effort: str | None) -> bool:
-    """Whether the model takes sampling parameters, asked with this effort."""
-    match traits.sampling:
-        case "always":
-            return True
-        case "without_reasoning":
-            return effort == "none"
-        case "never":
-            return False
+def _limits(
+    request: ChatRequest, traits: ChatTraits, quirks: Quirks, server: ServerTraits, card: ModelCard
+) -> dict[str, Any]:
+    """Write what bounds the answer: its tokens, at most what the model has, and stop sequences."""
+    fields: dict[str, Any] = {}
+    if request.max_tokens is not None:
+        name = quirks.token_limit or traits.token_limit or request.token_limit_name or "max_tokens"
+        most = request.max_tokens if card.max_output is None else card.max_output
+        fields[name] = min(request.max_tokens, most)
+    if request.stop and traits.stop:
+        if server.most_stops is not None and len(request.stop) > server.most_stops:
+            raise unsupported(f"more than {server.most_stops} stop sequences")
+        fields["stop"] = list(request.stop)
+    return fields
 
 
-def _message(message: Message, quirks: Quirks) -> dict[str, Any]:
-    developer = message.role == "developer" and not quirks.developer_role
-    role = "system" if developer else message.role
-    written: dict[str, Any] = {"role": role, "content": _content(message)}
-    if message.tool_calls:
-        written["tool_calls"] = [
-            {
-                **call.extras,
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
-    refusals = [part.text for part in message.parts if isinstance(part, RefusalPart)]
-    if refusals and not isinstance(written["content"], list):
-        written["refusal"] = "".join(refusals)
-    if message.tool_call_id is not None:
-        written["tool_call_id"] = message.tool_call_id
-    return {**message.extras, **written}
+def _sampling(request: ChatRequest, server: ServerTraits) -> dict[str, Any]:
+    fields = {name: getattr(request, name) for name in _SAMPLING}
+    temperature = request.temperature
+    if temperature is not None and server.most_temperature is not None:
+        temperature = min(temperature, server.most_temperature)
+    # A number of them alone says that they are wanted.
+    logprobs = True if request.top_logprobs else request.logprobs
+    return _said(
+        {
+            "temperature": temperature,
+            **fields,
+            "logprobs": logprobs,
+            "top_logprobs": request.top_logprobs if logprobs else None,
+        }
+    )
 
 
-def _content(message: Message) -> str | list[dict[str, Any]] | None:
-    if message.role == "assistant" and not message.parts:
-        return None
-    if message.single_text and all(
-        isinstance(part, TextPart | RefusalPart) for part in message.parts
-    ):
-        texts = [part.text for part in message.parts if isinstance(part, TextPart)]
-        return "".join(texts) if texts or message.role != "assistant" else None
-    return [_part(part) for part in message.parts]
-
-
-def _part(part: Part) -> dict[str, Any]:
-    match part:
-        case TextPart(text=text, extras=extras):
-            return {**extras, "type": "text", "text": text}
-        case ImagePart(url=url, detail=detail, extras=extras):
-            image = {"url": url, **_said({"detail": detail})}
-            return {**extras, "type": "image_url", "image_url": image}
-        case FilePart():
-            return _file(part)
-        case RefusalPart(text=text, extras=extras):
-            return {**extras, "type": "refusal", "refusal": text}
-        case Opaque():
-            return _opaque(part, "content part")
-
-
-def _opaque(what: Opaque, called: str) -> dict[str, Any]:
-    if what.dialect != "openai":
-        raise unsupported(f"a {called} of the type {what.value.get('type')!s:.40}")
-    return dict(what.value)
-
-
-def _file(part: FilePart) -> dict[str, Any]:
-    if not part.url.startswith("data:"):
-        raise unsupported("a file by its address")
-    said = {"file_data": part.url, **_said({"filename": part.name})}
-    return {**part.extras, "type": "file", "file": said}
+def _user(name: Any, server: ServerTraits) -> Any:
+    """Shorten the name of a user to what the server takes; the same name to the same digest."""
+    if not isinstance(name, str) or len(name) <= server.longest_user:
+        return name
+    return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _tool(tool: Tool | Opaque) -> dict[str, Any]:
     if isinstance(tool, Opaque):
-        return _opaque(tool, "tool")
+        return write_opaque(tool, "tool")
     optional = {
         "description": tool.description,
         "parameters": tool.parameters,
@@ -178,13 +142,15 @@ def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
         case NamedTool(name=name):
             return {"type": "function", "function": {"name": name}}
         case Opaque():
-            return _opaque(choice, "tool choice")
+            return write_opaque(choice, "tool choice")
         case _:
             return choice
 
 
-def _response_format(wanted: ResponseFormat) -> dict[str, Any]:
-    if wanted.kind != "json_schema":
+def _response_format(wanted: ResponseFormat, server: ServerTraits) -> dict[str, Any]:
+    if wanted.kind == "json_object" and wanted.schema is not None and server.schema_in_json_object:
+        return {"type": "json_object", "schema": wanted.schema}
+    if wanted.schema is None and wanted.kind != "json_schema":
         return {"type": wanted.kind}
     optional = {
         "description": wanted.description,

@@ -3,6 +3,10 @@
 Some servers pass on what a reasoning model writes as it is. A tag counts only as the first thing of
 an answer: the same word later on is text, for models write about themselves. It may be cut
 anywhere, so a piece that could still become a tag waits for the next one.
+
+The chat templates of many reasoning models (QwQ, DeepSeek R1, Qwen3-Thinking-2507) write the
+opening tag into the prompt. Then an answer begins inside the reasoning and only the closing tag is
+in it. Nothing in the answer tells the two apart before that, so it is configured (`opened`).
 """
 
 from __future__ import annotations
@@ -19,9 +23,10 @@ _State = Literal["before", "inside", "behind", "text"]
 class ThinkTags:
     """Tells reasoning from text in the pieces of one answer."""
 
-    __slots__ = ("_held", "_state")
+    __slots__ = ("_held", "_opened", "_state")
 
-    def __init__(self) -> None:
+    def __init__(self, *, opened: bool = False) -> None:
+        self._opened = opened
         self._state: _State = "before"
         self._held = ""
 
@@ -40,7 +45,8 @@ class ThinkTags:
 
     def give_up(self) -> Iterator[TextDelta | ReasoningDelta]:
         """Give what was held back, because the text has ended or something else comes in it."""
-        if self._held and self._state == "inside":
+        reasons = self._state == "inside" or (self._opened and self._state == "before")
+        if self._held and reasons:
             yield ReasoningDelta(self._release())
         elif self._held and self._state != "behind":
             # The answer has begun with text, so no tag can be the first thing of it any more.
@@ -54,7 +60,7 @@ class ThinkTags:
             self._held = begun.removeprefix(_OPEN)
             self._state = "inside"
         elif not _OPEN.startswith(begun):
-            self._state = "text"
+            self._state = "inside" if self._opened else "text"
 
     def _inside(self) -> Iterator[ReasoningDelta]:
         thought, closed, rest = self._held.partition(_CLOSE)

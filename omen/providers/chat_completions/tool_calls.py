@@ -2,52 +2,88 @@
 
 OpenAI numbers its fragments and gives id and name once. Servers that imitate it leave the index
 out, or give every call the same one; repeat the id, or send none; cut the name in pieces, or
-repeat it whole; send arguments as an object. All of it ends as the one sequence that
-`ToolCallDelta` promises.
+repeat it whole; send arguments as an object; send the objects of several calls back to back. All of
+it ends as the one sequence that `ToolCallDelta` promises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omen.core.events import ToolCallDelta
+from omen.providers.chat_completions.argument_text import is_object, split_objects
 from omen.providers.shared.json import compact, not_the_wire_format, text_of
 from omen.providers.shared.tool_ids import made_id
+
+_BROUGHT_BACK = ("extra_content", "provider_specific_fields", "thought_signature")
+"""Fields of a call that its vendor wants back with it: Gemini's signature of a thought, and
+LiteLLM's place for it."""
 
 
 @dataclass(slots=True)
 class _Call:
     id: str | None = None
     name: str = ""
+    custom: bool = False
     index: int | None = None
     """Ours, given when the call is announced; None until then."""
-    has_arguments: bool = False
-    closed: bool = False
-    """The arguments so far end in a brace. JSON never has an opening one right after it."""
+    pieces: list[str] = field(default_factory=list)
+    """Its arguments so far."""
+    extras: dict[str, Any] = field(default_factory=dict)
+    """Fields that came before the call was announced."""
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its arguments are a whole object, behind which only another call can begin."""
+        ends = (piece.rstrip() for piece in reversed(self.pieces) if not piece.isspace())
+        return not self.custom and next(ends, "").endswith("}") and is_object(self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    """One fragment as it came; an empty id, name or text says nothing."""
+
+    index: int | None
+    id: str
+    name: str
+    arguments: str
+    custom: bool
+    extras: dict[str, Any]
 
 
 class ToolCallMerger:
     """Merges the fragments of one answer's tool calls. One per answer.
 
     A call is announced with its first arguments and not before: only then is its name known to
-    be whole. What was announced earlier keeps a lower index.
+    be whole. What was announced earlier keeps a lower index. `known` are the names of the tools
+    that the request offers.
     """
 
-    __slots__ = ("_announced", "_by_index", "_calls")
+    __slots__ = ("_announced", "_by_index", "_calls", "_known")
 
-    def __init__(self) -> None:
+    def __init__(self, known: Collection[str] = ()) -> None:
+        self._known = frozenset(known)
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._announced = 0
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether any call has been named."""
+        return any(call.name for call in self._calls)
 
     def feed(self, fragments: object) -> Sequence[ToolCallDelta]:
         """Take the `tool_calls` of one delta."""
         deltas: list[ToolCallDelta] = []
         for fragment in fragments if isinstance(fragments, list) else ():
             if isinstance(fragment, dict):
-                self._take(fragment, deltas)
+                self._take(_read(fragment), deltas)
         return deltas
 
     @property
@@ -56,76 +92,91 @@ class ToolCallMerger:
         return any(call.name and call.index is None for call in self._calls)
 
     def finish(self) -> Sequence[ToolCallDelta]:
-        """Give what is owed at the end: calls without arguments, which means an empty object."""
+        """Return what is owed at the end: calls without arguments, which means an empty object."""
         deltas: list[ToolCallDelta] = []
         for call in self._calls:
-            if call.name and not call.has_arguments:
-                call.has_arguments = True
-                self._add(call, "{}", deltas)
+            if call.name and not call.pieces:
+                self._add(call, "" if call.custom else "{}", deltas)
         return deltas
 
-    def _take(self, fragment: dict[str, Any], deltas: list[ToolCallDelta]) -> None:
-        function = fragment.get("function") or fragment.get("custom")
-        if not isinstance(function, dict):
-            function = {}
-        name = text_of(function.get("name"))
-        arguments = _arguments(function)
-        call = self._find(fragment, name, arguments)
-        if call is None:
+    def _take(self, fragment: _Fragment, deltas: list[ToolCallDelta]) -> None:
+        call = self._find(fragment)
+        if call is None or _is_repetition(call, fragment):
             return
+        call.id = call.id or fragment.id or None
+        call.custom = call.custom or fragment.custom
         # Once arguments have begun the name is whole, and a repetition of it is one.
-        if name != call.name and not call.has_arguments:
-            call.name += name
-        if arguments:
-            call.has_arguments = True
-            call.closed = arguments.endswith("}")
-            self._add(call, arguments, deltas)
+        if fragment.name != call.name and not call.pieces:
+            call.name += fragment.name
+        call.extras |= fragment.extras
+        if fragment.arguments:
+            self._add_objects(call, fragment.arguments, deltas)
+        elif fragment.extras and call.index is not None:
+            self._add(call, "", deltas)
 
-    def _find(self, fragment: dict[str, Any], name: str, arguments: str) -> _Call | None:
+    def _add_objects(self, call: _Call, text: str, deltas: list[ToolCallDelta]) -> None:
+        """Add arguments; where whole objects stand back to back, each is a call of its own."""
+        first, *others = [text] if call.custom else split_objects(call.arguments, text)
+        self._add(call, first, deltas)
+        for other in others:
+            at = [index for index, one in self._by_index.items() if one is call]
+            call = self._append(call.name)
+            self._by_index.update(dict.fromkeys(at, call))
+            self._add(call, other, deltas)
+
+    def _find(self, fragment: _Fragment) -> _Call | None:
         """Find the call a fragment belongs to, or begin one; None when it belongs to none."""
-        index, given_id = fragment.get("index"), text_of(fragment.get("id"))
-        call: _Call | None
-        if isinstance(index, int):
-            call = self._at(index, given_id, name)
-        elif given_id:
-            call = self._known(given_id) or self._begin()
-        else:
-            call = self._last(name, arguments)
-        if call is not None:
-            call.id = call.id or given_id or None
-        return call
-
-    def _at(self, index: int, given_id: str, name: str) -> _Call:
-        call = self._by_index.get(index)
-        if call is None:
-            call = self._by_index[index] = self._begin()
-        elif name and given_id and call.id and given_id != call.id:
-            # One index for all calls. An id that is new but brings no name is only a new id.
-            call = self._by_index[index] = self._known(given_id) or self._begin()
-        return call
-
-    def _known(self, given_id: str) -> _Call | None:
-        return next((call for call in self._calls if call.id == given_id), None)
-
-    def _last(self, name: str, arguments: str) -> _Call | None:
-        """Neither index nor id: it goes on with the last call, unless it begins another."""
+        if fragment.index is not None:
+            call = self._by_index.get(fragment.index)
+            if call is not None and not self._is_of_another(call, fragment):
+                return call
+            # One index for several calls: a later fragment may go on with an earlier one's id.
+            known = None if call is None else self._known_by_id(fragment.id)
+            begun = known or self._begin(fragment, behind=call)
+            self._by_index[fragment.index] = begun
+            return begun
+        if fragment.id:
+            return self._known_by_id(fragment.id) or self._begin(fragment)
         last = self._calls[-1] if self._calls else None
-        if not name:
-            return last
         if last is None:
-            return self._begin()
-        begins_anew = last.closed and arguments.startswith("{")
-        is_another = last.has_arguments and (name != last.name or begins_anew)
-        return self._begin() if is_another else last
+            return self._begin(fragment) if fragment.name else None
+        return self._begin(fragment, behind=last) if self._is_of_another(last, fragment) else last
 
-    def _begin(self) -> _Call:
-        call = _Call()
+    def _is_of_another(self, call: _Call, fragment: _Fragment) -> bool:
+        """Whether a fragment begins another call than the one whose index, or place, it has.
+
+        An id that is new but brings no name is only a new id.
+        """
+        if _is_repetition(call, fragment):
+            return False
+        name = fragment.name
+        if name and fragment.id and call.id and fragment.id != call.id:
+            return True
+        if name and name != call.name and (call.pieces or self._are_two_tools(call.name, name)):
+            return True
+        return fragment.arguments.lstrip().startswith("{") and call.is_whole
+
+    def _are_two_tools(self, first: str, second: str) -> bool:
+        """Whether these are the names of two tools, and not two pieces of one name."""
+        both = first in self._known and second in self._known
+        return both and first + second not in self._known
+
+    def _known_by_id(self, given_id: str) -> _Call | None:
+        return next((call for call in self._calls if given_id and call.id == given_id), None)
+
+    def _begin(self, fragment: _Fragment, behind: _Call | None = None) -> _Call:
+        """Begin a call. Without a name of its own it is of the same tool as the one before."""
+        return self._append("" if behind is None or fragment.name else behind.name)
+
+    def _append(self, name: str) -> _Call:
+        call = _Call(name=name)
         self._calls.append(call)
         return call
 
     def _add(self, call: _Call, arguments: str, deltas: list[ToolCallDelta]) -> None:
+        call.pieces.append(arguments)
         if call.index is not None:
-            deltas.append(ToolCallDelta(call.index, arguments=arguments))
+            deltas.append(_delta(call, arguments))
             return
         for earlier in self._calls:
             if earlier is call:
@@ -140,7 +191,38 @@ class ToolCallMerger:
         if call.id is None or any(c.id == call.id for c in self._calls if c.index is not None):
             call.id = made_id()
         call.index, self._announced = self._announced, self._announced + 1
-        return ToolCallDelta(call.index, call.id, call.name, arguments)
+        return replace(_delta(call, arguments), id=call.id, name=call.name)
+
+
+def _delta(call: _Call, arguments: str) -> ToolCallDelta:
+    """Write a later fragment of a call, with the fields that waited for one."""
+    assert call.index is not None
+    extras, call.extras = call.extras, {}
+    return ToolCallDelta(call.index, arguments=arguments, custom=call.custom, extras=extras)
+
+
+def _is_repetition(call: _Call, fragment: _Fragment) -> bool:
+    """Whether a fragment only repeats a whole call: some servers send each once more at the end."""
+    if not fragment.arguments.startswith("{") or fragment.name not in ("", call.name):
+        return False
+    same_id = fragment.id in ("", call.id)
+    return same_id and call.is_whole and fragment.arguments == call.arguments
+
+
+def _read(fragment: dict[str, Any]) -> _Fragment:
+    custom = isinstance(fragment.get("custom"), dict)
+    function = fragment.get("custom") if custom else fragment.get("function")
+    if not isinstance(function, dict):
+        function = {}
+    index = fragment.get("index")
+    return _Fragment(
+        index=index if isinstance(index, int) else None,
+        id=text_of(fragment.get("id")),
+        name=text_of(function.get("name")),
+        arguments=_arguments(function),
+        custom=custom or fragment.get("type") == "custom",
+        extras={name: fragment[name] for name in _BROUGHT_BACK if fragment.get(name)},
+    )
 
 
 def _arguments(function: dict[str, Any]) -> str:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 from omen.core.chat import ReasoningBlock
+from omen.core.errors import UpstreamFailure
 from omen.core.events import (
     AnswerEnd,
     AnswerStart,
@@ -24,22 +24,20 @@ from omen.core.events import (
 from omen.core.frames import Frame
 from omen.providers.messages.errors import ANTHROPIC_ERRORS
 from omen.providers.messages.usage import UsageSoFar
+from omen.providers.messages.whole import stream_of
 from omen.providers.shared.failures import classify_frame, truncated
-from omen.providers.shared.json import compact, frame_object, not_the_wire_format, text_of
+from omen.providers.shared.finish import finish_with_calls, read_finish
+from omen.providers.shared.json import (
+    compact,
+    frame_object,
+    json_bytes,
+    not_the_wire_format,
+    text_of,
+)
 from omen.providers.shared.tool_ids import made_id
 
-_FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
-    {
-        "end_turn": "stop",
-        "stop_sequence": "stop",
-        "pause_turn": "stop",
-        "max_tokens": "length",
-        "model_context_window_exceeded": "length",
-        "tool_use": "tool_calls",
-        "refusal": "content_filter",
-    }
-)
-_OTHER_FINISH: FinishReason = "stop"
+_MEANT = frozenset({"pause_turn", "stop_sequence", "compaction"})
+"""Ends that are answers with nothing visible before them, too."""
 _WORK = ("thinking", "tool_use")
 """Ends of the types of blocks in which a model or the server works, perhaps in silence."""
 
@@ -74,6 +72,7 @@ class MessagesDecoder:
         "_model",
         "_open",
         "_started",
+        "_stop_sequence",
         "_thoughts",
         "_usage",
         "_verbatim",
@@ -91,6 +90,7 @@ class MessagesDecoder:
         self._calls = 0
         self._started = False
         self._finish: FinishReason | None = None
+        self._stop_sequence: str | None = None
         self._ended = False
         self._working: dict[int, str] = {}
         """The types of the open blocks of thinking and of tools, by place."""
@@ -108,6 +108,9 @@ class MessagesDecoder:
             return ()
         event = frame_object(frame)
         kind = text_of(event.get("type"))
+        if kind == "message":
+            frames = [Frame(json_bytes(one), one["type"]) for one in stream_of(event)]
+            return [read for one in frames for read in self.feed(one)]
         events = self._read(kind, event)
         return [WireEvent("anthropic", kind, frame.data), *events] if self._verbatim else events
 
@@ -124,18 +127,27 @@ class MessagesDecoder:
             case "message_delta":
                 return self._message_delta(event)
             case "message_stop":
-                return (self._end(self._finish or _OTHER_FINISH),)
+                self._finish = self._finish or "stop"
+                return self.end()
             case "error":
                 raise classify_frame(ANTHROPIC_ERRORS, event)
         return ()
 
     def end(self) -> Sequence[Event]:
-        """Give the `AnswerEnd` that is owed when only message_stop is missing."""
+        """Return what the end of the answer owes: calls without arguments, and `AnswerEnd`."""
         if self._ended:
             return ()
         if self._finish is None:
             raise truncated()
-        return (self._end(self._finish),)
+        self._ended = True
+        owed = [_no_arguments(call) for call in self._open.values() if not call.has_arguments]
+        end = AnswerEnd(
+            finish_with_calls(self._finish, called=self._calls > 0),
+            self._usage.total(),
+            meant=self._meant,
+            stop_sequence=self._stop_sequence,
+        )
+        return [*owed, end]
 
     def _delta(self, event: dict[str, Any]) -> Sequence[Event]:
         delta = event.get("delta")
@@ -206,8 +218,7 @@ class MessagesDecoder:
         block = self._open.pop(_index(event), None)
         if block is None or block.has_arguments:
             return ()
-        # A call without arguments streams no JSON, and clients parse what they were given.
-        return (ToolCallDelta(block.index, arguments="{}"),)
+        return (_no_arguments(block),)
 
     def _message_start(self, message: object) -> Sequence[Event]:
         if self._started or not isinstance(message, dict):
@@ -216,18 +227,31 @@ class MessagesDecoder:
         self._usage.update(message.get("usage"))
         return (AnswerStart(model=text_of(message.get("model")) or None),)
 
+    def _meaning(self, reason: str) -> FinishReason | None:
+        try:
+            return read_finish(reason) or self._finish
+        except UpstreamFailure:
+            # A client of this API reads the vendor's own word, which may be newer than our table.
+            if not self._verbatim:
+                raise
+            return "stop"
+
     def _message_delta(self, event: dict[str, Any]) -> Sequence[Event]:
         self._usage.update(event.get("usage"))
         delta = event.get("delta")
-        reason = text_of(delta.get("stop_reason")) if isinstance(delta, dict) else ""
+        if not isinstance(delta, dict):
+            return ()
+        reason = text_of(delta.get("stop_reason"))
         if reason:
-            self._finish = _FINISH_REASONS.get(reason, _OTHER_FINISH)
-            self._meant = self._may_be_empty and reason == "end_turn"
+            self._finish = self._meaning(reason)
+            self._meant = reason in _MEANT or (self._may_be_empty and reason == "end_turn")
+            self._stop_sequence = text_of(delta.get("stop_sequence")) or None
         return ()
 
-    def _end(self, reason: FinishReason) -> AnswerEnd:
-        self._ended = True
-        return AnswerEnd(reason, self._usage.total(), meant=self._meant)
+
+def _no_arguments(call: _ToolBlock) -> ToolCallDelta:
+    """A call without arguments streams no JSON, and clients parse what they were given."""
+    return ToolCallDelta(call.index, arguments="{}")
 
 
 def _index(event: dict[str, Any]) -> int:

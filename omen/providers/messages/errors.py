@@ -10,16 +10,16 @@ from types import MappingProxyType
 from omen.core.errors import FailureKind
 from omen.providers.shared.error_table import (
     ACCOUNT_REFUSED,
+    MODEL_REFUSALS,
     NO_SUCH_MODEL,
+    TOO_LONG,
     ErrorTable,
     text_rule,
 )
 
 ANTHROPIC_ERRORS = ErrorTable(
     texts=(
-        text_rule(
-            FailureKind.CONTEXT_LENGTH, r"prompt is too long|exceeds? (?:the )?context", 400, 413
-        ),
+        text_rule(FailureKind.CONTEXT_LENGTH, rf"{TOO_LONG}|exceeds? (?:the )?context", 400, 413),
         # Both come as an ordinary invalid_request_error or rate_limit_error; waiting cures neither.
         text_rule(
             FailureKind.QUOTA,
@@ -30,6 +30,7 @@ ANTHROPIC_ERRORS = ErrorTable(
         ),
         ACCOUNT_REFUSED,
         NO_SUCH_MODEL,
+        *MODEL_REFUSALS,
     ),
     words=MappingProxyType(
         {

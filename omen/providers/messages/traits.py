@@ -17,8 +17,10 @@ class MessagesTraits:
 
     max_output: int
     """What `max_tokens` is when the client sets no limit: the field is required."""
-    sampling: bool = True
-    """Whether temperature and top_p are taken."""
+    sampling: Literal["both", "one", "none"] = "both"
+    """Whether temperature and top_p are taken: together, one of them, or none."""
+    efforts: bool = True
+    """Whether an effort is taken."""
     thinking: Literal["adaptive", "budget"] | None = "adaptive"
     """How reasoning is asked for: by effort, or by a number of tokens."""
     thinking_off: Literal["disabled", "between_tools"] | None = "disabled"
@@ -32,12 +34,14 @@ class MessagesTraits:
     """Whether instructions may stand in the middle of a conversation."""
 
 
-_OLDEST = MessagesTraits(max_output=4096, thinking=None, schema=False)
+_OLDEST = MessagesTraits(max_output=4096, thinking=None, schema=False, efforts=False)
 _OLD = replace(_OLDEST, max_output=8192)
 _FIRST_THINKING = replace(_OLDEST, max_output=64_000, thinking="budget")
-_FOUR_FIVE = replace(_FIRST_THINKING, schema=True)
-_FOUR_SIX = MessagesTraits(max_output=128_000, prefill=False)
-_CURRENT = replace(_FOUR_SIX, sampling=False)
+# Since Opus 4.1 both together are a 400 (reports of 2025 and 2026; docs.anthropic.com, migration).
+_FOUR = replace(_FIRST_THINKING, sampling="one")
+_FOUR_FIVE = replace(_FOUR, schema=True)
+_FOUR_SIX = MessagesTraits(max_output=128_000, prefill=False, sampling="one")
+_CURRENT = replace(_FOUR_SIX, sampling="none")
 _NEWEST = replace(_CURRENT, forced_tool=False, system_turns=True)
 _ALWAYS_THINKING = replace(_CURRENT, thinking_off=None)
 
@@ -48,11 +52,12 @@ _FAMILIES: tuple[tuple[re.Pattern[str], MessagesTraits], ...] = tuple(
         (r"claude-3-(?:opus|sonnet|haiku)", _OLDEST),
         (r"claude-3-5-", _OLD),
         (r"claude-3-7-", _FIRST_THINKING),
-        (r"claude-(?:opus|sonnet|haiku)-4-5", _FOUR_FIVE),
+        (r"claude-opus-4-5", replace(_FOUR_FIVE, efforts=True)),
+        (r"claude-(?:sonnet|haiku)-4-5", _FOUR_FIVE),
         (r"claude-(?:opus|sonnet)-4-6", _FOUR_SIX),
         (r"claude-opus-4-[78]", _CURRENT),
-        (r"claude-(?:4-opus|opus-4)", replace(_FIRST_THINKING, max_output=32_000)),
-        (r"claude-(?:4-sonnet|sonnet-4)", _FIRST_THINKING),
+        (r"claude-(?:4-opus|opus-4)", replace(_FOUR, max_output=32_000)),
+        (r"claude-(?:4-sonnet|sonnet-4)", _FOUR),
         (r"claude-sonnet-5-5", replace(_NEWEST, thinking_off="between_tools")),
         (r"claude-opus-5-5", replace(_NEWEST, thinking_off=None)),
         (r"claude-(?:fable|mythos)-5-1", replace(_NEWEST, thinking_off=None)),
@@ -62,6 +67,12 @@ _FAMILIES: tuple[tuple[re.Pattern[str], MessagesTraits], ...] = tuple(
 )
 _UNKNOWN = replace(_CURRENT, max_output=8192, system_turns=True)
 """A model that is not listed is most likely newer than this table, and as strict as the newest."""
+
+
+def known_limit(model: str) -> int | None:
+    """Return the most tokens that a listed model generates; None for one that is not listed."""
+    traits = anthropic_traits(model)
+    return None if traits is _UNKNOWN else traits.max_output
 
 
 def anthropic_traits(model: str) -> MessagesTraits:

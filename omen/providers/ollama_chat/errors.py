@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from omen.core.errors import FailureKind
-from omen.providers.shared.error_table import ErrorTable, text_rule
+from omen.providers.shared.error_table import MODEL_REFUSALS, ErrorTable, text_rule
 
 OLLAMA_ERRORS = ErrorTable(
     texts=(
-        text_rule(FailureKind.UNSUPPORTED, r"does not support \w+", 400),
+        *MODEL_REFUSALS,
         text_rule(FailureKind.CONTEXT_LENGTH, r"context (?:length|window|size)", 400, 500),
         text_rule(FailureKind.NOT_FOUND, r"^model .+ not found", 404),
         text_rule(FailureKind.OVERLOADED, r"^server busy", 503),

@@ -28,6 +28,7 @@ from omen.providers.ollama_chat.traits import think
 from omen.providers.shared.failures import unsupported
 from omen.providers.shared.images import inline_image
 from omen.providers.shared.tool_arguments import arguments_object
+from omen.providers.shared.turns import in_order
 
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
 _NO_PARAMETERS = {"type": "object", "properties": {}}
@@ -61,7 +62,7 @@ def api_chat_body(request: ChatRequest, model: str, *, thinks: bool) -> dict[str
         raise unsupported("an answer to nothing")
     body: dict[str, Any] = {
         "model": model,
-        "messages": _messages(request.messages),
+        "messages": _messages(in_order(request.messages)),
         # Left out it would mean the same; other servers that speak this think otherwise.
         "stream": True,
         # A prompt that does not fit is an error, and not answered as if half of it had been read.
@@ -96,6 +97,10 @@ def _message(message: Message, tool_names: Mapping[str, str]) -> dict[str, Any]:
     if images := _images(message):
         written["images"] = images
     if message.tool_calls:
+        # A model that thought its way to a call wants the thought back with it, and only then.
+        # **Source.** docs.ollama.com/capabilities/tool-calling, read 2026-11-30.
+        if thoughts := message.thoughts:
+            written["thinking"] = thoughts
         written["tool_calls"] = [
             {
                 "id": call.id,

@@ -20,14 +20,15 @@ from omen.core.events import (
     ReasoningEnd,
     RefusalDelta,
     TextDelta,
-    ToolCallDelta,
     Usage,
+    WireEvent,
 )
 from omen.core.frames import Frame
 from omen.providers.chat_completions.errors import OPENAI_ERRORS
+from omen.providers.responses.calls import CallReader
+from omen.providers.responses.whole import stream_of
 from omen.providers.shared.failures import classify_frame, truncated
-from omen.providers.shared.json import frame_object, not_the_wire_format, text_of
-from omen.providers.shared.tool_ids import made_id
+from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
 _TEXTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]] = (
     MappingProxyType(
@@ -39,36 +40,59 @@ _TEXTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]
         }
     )
 )
+_PARTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]] = (
+    MappingProxyType(
+        {
+            "output_text": TextDelta,
+            "refusal": RefusalDelta,
+            "summary_text": ReasoningDelta,
+            "reasoning_text": ReasoningDelta,
+        }
+    )
+)
+_ARGUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "response.function_call_arguments": "arguments",
+        "response.custom_tool_call_input": "input",
+    }
+)
+"""Events of calls, and the field in which the last one has the whole."""
 _INCOMPLETE: Mapping[str, FinishReason] = MappingProxyType(
     {"max_output_tokens": "length", "content_filter": "content_filter"}
 )
 _OTHER_INCOMPLETE: FinishReason = "length"
 
 
-class _Call:
-    """A function call: its index is ours, dense over calls, where theirs counts all items."""
-
-    __slots__ = ("index", "seen")
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.seen = ""
-
-
 class ResponsesDecoder:
     """Turns the events of one Responses stream into ours. One per answer.
 
-    Each piece of text comes twice, in deltas and then whole. Deltas are read; of what is whole only
-    what no delta has said yet, because some servers leave the deltas out. Events of unknown types
-    give nothing.
+    Each piece of text comes several times: in deltas, whole, in its item, and in the response at
+    the end. Deltas are read; of the others only what no delta has said yet, because some servers
+    leave the deltas out. Events of unknown types give nothing. Asked `verbatim`, every event goes
+    along as it came besides, for a client that speaks this API.
     """
 
-    __slots__ = ("_calls", "_ended", "_model", "_seen", "_started", "_working")
+    __slots__ = (
+        "_calls",
+        "_ended",
+        "_has_own_items",
+        "_model",
+        "_seen",
+        "_started",
+        "_texts",
+        "_verbatim",
+        "_working",
+    )
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, verbatim: bool = False) -> None:
         self._model = model
-        self._calls: dict[int, _Call] = {}
+        self._verbatim = verbatim
+        self._calls = CallReader()
         self._seen: dict[tuple[str, Any, Any], int] = {}
+        self._texts: set[Any] = set()
+        """The places of items whose text came in events of its own."""
+        self._has_own_items = False
+        """Whether the vendor did something itself, which only a client of this API can see."""
         self._started = False
         self._ended = False
         self._working: set[int] = set()
@@ -84,24 +108,33 @@ class ResponsesDecoder:
         if self._ended or frame.data.startswith(b"[DONE]"):
             return ()
         event = frame_object(frame)
+        if event.get("object") == "response":
+            whole = [Frame(json_bytes(one)) for one in stream_of(event)]
+            return [read for one in whole for read in self.feed(one)]
         kind = text_of(event.get("type"))
+        events = self._read(kind, event)
+        return [WireEvent("responses", kind, frame.data), *events] if self._verbatim else events
+
+    def _read(self, kind: str, event: dict[str, Any]) -> Sequence[Event]:
         base, _, step = kind.rpartition(".")
         if base in _TEXTS and step in ("delta", "done"):
             return self._text(base, step, event)
+        if base in _ARGUMENTS and step == "delta":
+            return self._calls.delta(_place(event), text_of(event.get("delta")))
+        if base in _ARGUMENTS and step == "done":
+            return self._calls.whole(_place(event), text_of(event.get(_ARGUMENTS[base])))
         match kind:
             case "response.created" | "response.in_progress" | "response.queued":
                 return self._start(event.get("response"))
             case "response.output_item.added" | "response.output_item.done":
                 return self._item(event, done=step == "done")
-            case "response.function_call_arguments.delta":
-                return self._arguments(event, text_of(event.get("delta")))
-            case "response.function_call_arguments.done":
-                return self._rest(event, text_of(event.get("arguments")))
             case "response.completed" | "response.incomplete":
                 return self._end(event.get("response"), complete=kind == "response.completed")
             case "response.failed":
                 raise self._failure(event.get("response"))
             case "error":
+                raise self._failure(event)
+            case "" if event.get("error"):
                 raise self._failure(event)
         return ()
 
@@ -128,58 +161,68 @@ class ResponsesDecoder:
         else:
             text = text_of(event.get("refusal" if base.endswith("refusal") else "text"))[seen:]
         self._seen[place] = seen + len(text)
+        self._texts.add(event.get("output_index"))
         return (_TEXTS[base](text),) if text else ()
 
     def _item(self, event: dict[str, Any], *, done: bool) -> Sequence[Event]:
         item = event.get("item")
         if not isinstance(item, dict):
             return ()
+        kind = item.get("type")
         if done:
             self._working.discard(_place(event))
-        elif item.get("type") != "message":
+        elif kind != "message":
             self._working.add(_place(event))
-        if item.get("type") == "function_call":
-            announced = self._announce(event, item)
-            given = text_of(item.get("arguments"))
-            return [*announced, *(self._rest(event, given or "{}") if done else ())]
-        if item.get("type") == "reasoning" and done and item.get("encrypted_content"):
-            return (ReasoningEnd(ReasoningBlock("openai", self._model, _to_bring_back(item))),)
-        return ()
+        self._has_own_items |= done and kind not in ("message", "reasoning")
+        given = self._calls.item(_place(event), item, done=done)
+        if not done or kind not in ("message", "reasoning"):
+            return given
+        texts = self._whole_texts(event.get("output_index"), item)
+        if kind == "reasoning" and item.get("encrypted_content"):
+            block = ReasoningBlock("openai", self._model, _to_bring_back(item))
+            return [*texts, ReasoningEnd(block)]
+        return texts
 
-    def _announce(self, event: dict[str, Any], item: dict[str, Any]) -> Sequence[Event]:
-        place = _place(event)
-        if place in self._calls:
+    def _whole_texts(self, place: object, item: dict[str, Any]) -> Sequence[Event]:
+        """Give the texts of an item of which no event of its own told any."""
+        if place in self._texts or None in self._texts:
             return ()
-        name = text_of(item.get("name"))
-        if not name:
-            raise not_the_wire_format("a tool call has no name")
-        call = self._calls[place] = _Call(len(self._calls))
-        return (ToolCallDelta(call.index, text_of(item.get("call_id")) or made_id(), name),)
-
-    def _arguments(self, event: dict[str, Any], text: str) -> Sequence[Event]:
-        call = self._calls.get(_place(event))
-        if call is None or not text:
-            return ()
-        call.seen += text
-        return (ToolCallDelta(call.index, arguments=text),)
-
-    def _rest(self, event: dict[str, Any], whole: str) -> Sequence[Event]:
-        """Give of the whole arguments what the deltas have left out."""
-        call = self._calls.get(_place(event))
-        if call is None or (call.seen and not whole.startswith(call.seen)):
-            return ()
-        return self._arguments(event, whole[len(call.seen) :])
+        self._texts.add(place)
+        parts = [
+            part
+            for name in ("summary", "content")
+            for part in (item[name] if isinstance(item.get(name), list) else ())
+            if isinstance(part, dict)
+        ]
+        return [
+            _PARTS[part["type"]](text)
+            for part in parts
+            if part.get("type") in _PARTS and (text := _part_text(part))
+        ]
 
     def _end(self, response: object, *, complete: bool) -> Sequence[Event]:
         if not isinstance(response, dict):
             raise not_the_wire_format("the end of a response has no response")
         self._ended = True
+        owed = [*self._start(response), *self._left_to_the_end(response)]
         reason: FinishReason = "tool_calls" if self._calls else "stop"
         if not complete:
             details = response.get("incomplete_details")
             said = text_of(details.get("reason")) if isinstance(details, dict) else ""
             reason = _INCOMPLETE.get(said, _OTHER_INCOMPLETE)
-        return [*self._start(response), AnswerEnd(reason, _usage(response.get("usage")))]
+        meant = self._verbatim and self._has_own_items
+        return [*owed, AnswerEnd(reason, _usage(response.get("usage")), meant=meant)]
+
+    def _left_to_the_end(self, response: dict[str, Any]) -> Sequence[Event]:
+        """Give what stands in the response alone, if nothing of an answer came before."""
+        output = response.get("output")
+        if self._texts or self._calls or not isinstance(output, list):
+            return ()
+        return [
+            event
+            for place, item in enumerate(output)
+            for event in self._item({"output_index": place, "item": item}, done=True)
+        ]
 
     def _failure(self, value: object) -> UpstreamFailure:
         """Classify what was reported; a bare `error` event has its fields beside its type."""
@@ -191,6 +234,10 @@ class ResponsesDecoder:
 def _place(event: dict[str, Any]) -> int:
     index = event.get("output_index")
     return index if isinstance(index, int) else -1
+
+
+def _part_text(part: dict[str, Any]) -> str:
+    return text_of(part.get("text")) or text_of(part.get("refusal"))
 
 
 def _to_bring_back(item: dict[str, Any]) -> dict[str, Any]:

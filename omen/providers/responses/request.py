@@ -10,7 +10,7 @@ only have coloured the answer (seed, stop sequences, penalties) is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from omen.core.chat import (
@@ -25,10 +25,11 @@ from omen.core.chat import (
     ResponseFormat,
     TextPart,
     Tool,
+    ToolCall,
     ToolChoice,
 )
-from omen.providers.chat_completions.request import effort_for, samples
-from omen.providers.chat_completions.traits import ChatTraits
+from omen.providers.chat_completions.traits import ChatTraits, effort_for, samples
+from omen.providers.responses.passthrough import fitted, own_words
 from omen.providers.shared.failures import unsupported
 
 _PASSED_ON = (
@@ -44,16 +45,26 @@ _PASSED_ON = (
 Item = dict[str, Any]
 
 
-def responses_body(request: ChatRequest, model: str, traits: ChatTraits) -> dict[str, Any]:
+def responses_body(
+    request: ChatRequest, model: str, traits: ChatTraits, max_output: int | None = None
+) -> dict[str, Any]:
     """Write the body of a streamed request.
+
+    A client that speaks this API has written it already. It goes as it came, but for what the model
+    is known to refuse and what is ours to decide. `max_output` is the most tokens that the model
+    generates, where that is known.
 
     **Raises.** `UpstreamFailure` (`UNSUPPORTED`) for what cannot be said here.
     """
+    said = own_words(request)
+    if said is not None:
+        return {**fitted(said, traits, max_output), "model": model, "stream": True}
     if request.logprobs:
         raise unsupported("logprobs with this model")
+    custom = {c.id for message in request.messages for c in message.tool_calls if c.custom}
     body: dict[str, Any] = {
         "model": model,
-        "input": [item for message in request.messages for item in _items(message, model)],
+        "input": [item for message in request.messages for item in _items(message, model, custom)],
         "stream": True,
         "store": False,
         "include": ["reasoning.encrypted_content"],
@@ -79,11 +90,12 @@ def responses_body(request: ChatRequest, model: str, traits: ChatTraits) -> dict
     return body | _said({name: request.extras.get(name) for name in _PASSED_ON})
 
 
-def _items(message: Message, model: str) -> Iterator[Item]:
+def _items(message: Message, model: str, custom: Set[str | None]) -> Iterator[Item]:
     if message.role == "tool":
         output = message.text if message.single_text else _output(message)
+        is_custom = message.tool_call_id in custom
         yield {
-            "type": "function_call_output",
+            "type": "custom_tool_call_output" if is_custom else "function_call_output",
             "call_id": message.tool_call_id,
             "output": output,
         }
@@ -96,12 +108,14 @@ def _items(message: Message, model: str) -> Iterator[Item]:
     if any(not isinstance(part, TextPart) or part.text for part in message.parts):
         yield {"role": message.role, "content": _content(message)}
     for call in message.tool_calls:
-        yield {
-            "type": "function_call",
-            "call_id": call.id,
-            "name": call.name,
-            "arguments": call.arguments,
-        }
+        yield _call(call)
+
+
+def _call(call: ToolCall) -> Item:
+    called = {"call_id": call.id, "name": call.name}
+    if call.custom:
+        return {"type": "custom_tool_call", **called, "input": call.arguments}
+    return {"type": "function_call", **called, "arguments": call.arguments}
 
 
 def _content(message: Message) -> str | list[Item]:

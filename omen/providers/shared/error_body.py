@@ -4,6 +4,8 @@
 {"error": "text", "code": "…"}                                  xAI
 {"error": "text"}                                               Ollama
 {"object": "error", "message", "type", "code"}, {"detail": "…"}   servers that imitate OpenAI
+{"detail": [{"loc", "msg"}]}, the same inside "message"           FastAPI (vLLM, TGI), Mistral
+{"error": {"details": [{"retryDelay"}]}}                          Google
 """
 
 from __future__ import annotations
@@ -15,6 +17,10 @@ from typing import Any
 
 from pydantic_core import from_json
 
+_MESSAGES = ("message", "detail", "msg", "error", "errors", "Message", "description")
+_MOST_DETAILS = 5
+_DEEPEST = 4
+_LONGEST_STEP = 40
 _LONGEST_WORD = 100
 """xAI's codes were once whole sentences; longer than those is no code."""
 
@@ -32,6 +38,8 @@ class ErrorReport:
     param: str | None = None
     status: int | None = None
     request_id: str | None = None
+    retry_delay: str | None = None
+    """How long to wait, where the error itself says so (Google): "34.5s"."""
 
 
 def read_body(body: bytes) -> ErrorReport | None:
@@ -52,8 +60,8 @@ def read_error(value: object) -> ErrorReport | None:
     error = value.get("error")
     request_id = _text(value.get("request_id"))
     if isinstance(error, dict) and error:
-        return _report(error, _text(error.get("message")), request_id)
-    message = _text(error) or _text(value.get("message")) or _text(value.get("detail"))
+        return _report(error, _sentence(error), request_id)
+    message = _sentence(error) or _sentence(value)
     return _report(value, message, request_id) if message else None
 
 
@@ -66,7 +74,34 @@ def _report(fields: dict[str, Any], message: str | None, request_id: str | None)
         param=_text(fields.get("param")),
         status=_status(code) or _status(fields.get("status")) or _status(fields.get("statusCode")),
         request_id=request_id,
+        retry_delay=_retry_delay(fields.get("details")),
     )
+
+
+def _sentence(value: object, depth: int = 0) -> str | None:
+    """Return what an error says in words, wherever it stands.
+
+    What a server quotes of the request (`input`, `ctx`) is left out: it may be a prompt.
+    """
+    if isinstance(value, list):
+        found = (_sentence(item, depth + 1) for item in value[:_MOST_DETAILS])
+        return "; ".join(text for text in found if text) or None
+    if not isinstance(value, dict) or depth > _DEEPEST:
+        return _text(value)
+    named = (_sentence(value.get(name), depth + 1) for name in _MESSAGES)
+    text = next((text for text in named if text), None)
+    where = value.get("loc")
+    if text is None or not isinstance(where, list):
+        return text
+    path = ".".join(str(step)[:_LONGEST_STEP] for step in where if step != "body")
+    return f"{path}: {text}" if path else text
+
+
+def _retry_delay(details: object) -> str | None:
+    for detail in details if isinstance(details, list) else ():
+        if delay := _text(_field(detail, "retryDelay")):
+            return delay
+    return None
 
 
 def _field(value: object, name: str) -> object:

@@ -90,6 +90,37 @@ NO_SUCH_MODEL = text_rule(
 )
 """The server does not have the model, and says so with a 400 (llama.cpp's router, LiteLLM, Groq,
 Mistral, DeepSeek, OpenRouter, Bedrock)."""
+MODEL_REFUSALS = (
+    # What the caller wants is fine, only not here: another candidate can do it.
+    text_rule(
+        FailureKind.UNSUPPORTED,
+        r"(?:does|do|did) not support|not supported|unsupported (?:parameter|value|field|model)"
+        r"|is unsupported|only support(?:s|ed)|cannot both be specified|(?:is|are) deprecated for"
+        r"|(?:incompatible|unrecognized) request argument|unknown (?:parameter|variant|field)"
+        r"|extra_forbidden"
+        r"|extra (?:inputs|fields) (?:are )?not permitted|max_tokens is too large"
+        r"|supports at most|maximum allowed number of output tokens|must be verified"
+        r"|no endpoints found that support|not (?:available|enabled) for (?:this|the) model"
+        r"|failed to (?:parse|initialize|compile)[\w ]* (?:grammar|template|schema|samplers)",
+        400,
+        404,
+        422,
+        500,
+        501,
+    ),
+)
+"""A model, or a server, that refuses one part of a request in words.
+
+**Source.** The errors of OpenAI, Azure, Anthropic, xAI, Groq, Mistral, vLLM and llama.cpp, which
+answers some of them with a 500 or a 501, read 2026-11-30."""
+TOO_LONG = (
+    r"maximum (?:context|prompt|sequence|input) length|context (?:window|length|size|limit)"
+    r"|prompt is too long|(?:input|prompt) (?:is )?too (?:long|large)|too many (?:input )?tokens"
+    r"|input token count|reduce the length of (?:the|your) (?:messages|prompt|input)"
+    r"|too large to process|longer than the (?:model|maximum)"
+    r"|exceeds? the (?:available|maximum) (?:context|number of tokens)"
+)
+"""A prompt that does not fit, in the words of many servers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ _OUR_WORDS: Mapping[FailureKind, str] = MappingProxyType(
     }
 )
 
+_CODES: Mapping[FailureKind, str] = MappingProxyType(
+    {FailureKind.CONTEXT_LENGTH: "context_length_exceeded"}
+)
+"""In OpenAI's words, which clients look for in order to shorten a conversation."""
+
 _CALLER_CAN_ACT = frozenset(
     {
         FailureKind.INVALID_REQUEST,
@@ -106,9 +111,9 @@ def _failure(
     failure = UpstreamFailure(
         kind,
         _message(kind, report.message),
-        retry_after=retry_after(headers, report.message),
+        retry_after=retry_after(headers, report.message, report.retry_delay),
         upstream_status=status,
-        upstream_code=report.code or report.type,
+        upstream_code=_code(kind, report),
         request_id=next(request_ids, report.request_id),
     )
     if kind in _CALLER_CAN_ACT:
@@ -116,6 +121,11 @@ def _failure(
     if kind is FailureKind.CONTEXT_LENGTH and (stated := _WINDOW.search(report.message or "")):
         failure.window = int((stated[1] or stated[2]).replace(",", ""))
     return failure
+
+
+def _code(kind: FailureKind, report: ErrorReport) -> str | None:
+    """Return the code for the caller. For what clients act on it is the same from every vendor."""
+    return _CODES.get(kind) or report.code or report.type
 
 
 def _message(kind: FailureKind, text: str | None) -> str:

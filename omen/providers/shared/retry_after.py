@@ -16,7 +16,9 @@ from email.utils import parsedate_to_datetime
 
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 # "Please try again in 210ms", "try again in 1m3.21s", "Please retry after 7 seconds"
-_SENTENCE = re.compile(r"(?:try again in|retry after)\s+(?P<wait>\d[\w.]*(?:\s+[a-z]+)?)", re.I)
+_SENTENCE = re.compile(
+    r"(?:try again in|retry after|retry in)\s+(?P<wait>\d[\w.]*(?:\s+[a-z]+)?)", re.I
+)
 _STEP = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,9})?)\s*(?P<unit>[a-z]+)", re.I | re.ASCII)
 _SECONDS_PER_UNIT = {
     "ms": 0.001,
@@ -36,10 +38,13 @@ _SECONDS_PER_UNIT = {
 }
 
 
-def retry_after(headers: Mapping[str, str], text: str | None) -> float | None:
-    """Say how long the upstream asked to be left alone, in seconds; None when it did not.
+def retry_after(
+    headers: Mapping[str, str], text: str | None, delay: str | None = None
+) -> float | None:
+    """Return how long the upstream asked to be left alone, in seconds; None when it did not.
 
-    `retry-after-ms` wins over `retry-after`, a header over a sentence in the message.
+    `retry-after-ms` wins over `retry-after`, a header over the `delay` that the error has in a
+    field of its own, and that over a sentence in the message.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -48,7 +53,8 @@ def retry_after(headers: Mapping[str, str], text: str | None) -> float | None:
     if value is not None:
         seconds = _number(value)
         return seconds if seconds is not None else _seconds_until(value, headers.get("date"))
-    return _spoken(text) if text else None
+    spoken = _steps(delay) if delay else None
+    return spoken if spoken is not None or not text else _spoken(text)
 
 
 def _number(value: str | None) -> float | None:
@@ -78,7 +84,11 @@ def _spoken(text: str) -> float | None:
     sentence = _SENTENCE.search(text)
     if sentence is None:
         return None
-    wait = sentence["wait"]
+    return _steps(sentence["wait"])
+
+
+def _steps(wait: str) -> float | None:
+    """Add up a duration in words: `1m3.21s`, `7 seconds`."""
     steps = [(float(step["amount"]), step["unit"].lower()) for step in _STEP.finditer(wait)]
     if not steps or any(unit not in _SECONDS_PER_UNIT for _, unit in steps):
         return None

@@ -22,18 +22,20 @@ import trio
 
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
-from omen.core.costs import measure_prompt
 from omen.core.errors import UpstreamFailure
 from omen.core.events import Usage
 from omen.core.frames import WireRequest
 from omen.core.plan import OpenAttempt, Rewrite, Role
+from omen.core.prompt_size import measure_prompt
 from omen.core.records import Admission, AttemptRecord, Moment, Observer, RaceRecord, Reservation
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
 from omen.race.attempts._call import fetch
 from omen.race.attempts._faults import unreadable, unwritable
+from omen.race.attempts._learned import LearnedQuirks
 from omen.race.attempts._patience import Patience
 from omen.race.attempts._registry import AttemptRegistry
+from omen.race.attempts._response import expect_answer
 from omen.race.attempts._running import RunningAttempt
 from omen.wire.framing import make_reader
 from omen.wire.upstream import UpstreamResponse, open_response
@@ -50,7 +52,8 @@ class Threshold(NamedTuple):
 
 DEFAULT_THRESHOLD = Threshold(5, reasoning_counts=False)
 
-_CONTENT_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson"}
+MOST_REPEATS = 3
+"""How often a request is repeated in one attempt without a field that was refused by name."""
 
 
 class Attempts(AttemptRegistry):
@@ -70,6 +73,8 @@ class Attempts(AttemptRegistry):
         super().__init__(observers, admissions, reservations, extra_admissions)
         self._transport = transport
         self._providers = providers
+        self.learned = LearnedQuirks()
+        """What refusals have taught of the upstreams' models."""
         self.threshold = threshold
         """The threshold of a useful answer in the statistics of a provider."""
 
@@ -111,28 +116,59 @@ class Attempts(AttemptRegistry):
             self.recorded(race, candidate, role) as record,
             _measured(race, record, request, rewritten=rewritten),
         ):
-            patience = Patience(candidate)
-            wire_request, decoder = _translation(spec, request, candidate)
+            asked = _Asked(spec, request, self.learned.applied(candidate))
+            patience = Patience(candidate, streams=asked.wire.streams)
             async with AsyncExitStack() as stack:
                 with patience.spend():
-                    response = await stack.enter_async_context(
-                        open_response(self._transport, wire_request, owner=record)
-                    )
-                    # Before the status is checked: the limits matter most with a 429.
-                    record.rate_limits = read_rate_limits(response.headers)
-                    await _expect_stream(spec, response, candidate)
+                    response = await self._answer(asked, record, stack)
                 record.responded_at = trio.current_time()
                 yield RunningAttempt(
                     record,
                     response,
                     reader=make_reader(spec.framing),
-                    decoder=decoder,
+                    decoder=asked.decoder,
                     patience=patience,
                     meter=UsefulMeter(*self.threshold),
                     on_commit=partial(self.commit, race, record),
                     on_moment=partial(self._moment, race, record),
                     is_only_candidate=len(race.plan.candidates) == 1,
                 )
+
+    async def _answer(
+        self, asked: _Asked, record: AttemptRecord, stack: AsyncExitStack
+    ) -> UpstreamResponse:
+        """Return a response that is an answer. A field that is refused by name is left out.
+
+        **Raises.** `UpstreamFailure`.
+        """
+        for repeats in range(MOST_REPEATS + 1):
+            async with AsyncExitStack() as opened:
+                response = await opened.enter_async_context(
+                    open_response(self._transport, asked.wire, owner=record)
+                )
+                # Before the status is checked: the limits matter most with a 429.
+                record.rate_limits = read_rate_limits(response.headers)
+                try:
+                    await expect_answer(asked.spec, response, asked.candidate)
+                except UpstreamFailure as failure:
+                    if repeats == MOST_REPEATS or not self._adapt(asked, failure):
+                        raise
+                    continue
+                stack.push_async_exit(opened.pop_all())
+                return response
+        raise AssertionError("the last repetition returns or raises")
+
+    def _adapt(self, asked: _Asked, failure: UpstreamFailure) -> bool:
+        """Leave out, or rename, what was refused; return False if that changes nothing."""
+        candidate = self.learned.learn(asked.candidate, failure, asked.wire.body)
+        if candidate is None:
+            return False
+        before, asked.candidate = asked.wire.body, candidate
+        asked.write()
+        if asked.wire.body == before:
+            return False
+        self.learned.remember(candidate, failure)
+        return True
 
     def _moment(self, race: RaceRecord, record: AttemptRecord, moment: Moment) -> None:
         self.notify(moment, race, record)
@@ -176,16 +212,24 @@ class Attempts(AttemptRegistry):
             return answer
 
 
-def _translation(
-    spec: ProviderSpec, request: ChatRequest, candidate: Candidate
-) -> tuple[WireRequest, Decoder]:
-    """Return the request in the provider's wire format, and the decoder for its answer."""
-    try:
-        return spec.encode(request, candidate), spec.decoder(request, candidate)
-    except UpstreamFailure:
-        raise
-    except Exception as error:
-        raise unwritable(candidate, error) from error
+class _Asked:
+    """A request to a candidate in its provider's wire format, and the decoder for its answer."""
+
+    def __init__(self, spec: ProviderSpec, request: ChatRequest, candidate: Candidate) -> None:
+        self.spec = spec
+        self.candidate = candidate
+        self._request = request
+        self.write()
+
+    def write(self) -> None:
+        """Write the request for the candidate as it is now."""
+        try:
+            self.wire: WireRequest = self.spec.encode(self._request, self.candidate)
+            self.decoder: Decoder = self.spec.decoder(self._request, self.candidate)
+        except UpstreamFailure:
+            raise
+        except Exception as error:
+            raise unwritable(self.candidate, error) from error
 
 
 @contextmanager
@@ -205,24 +249,3 @@ def _measured(
             record.prompt = record.prompt or measure_prompt(request)
             if not rewritten:
                 race.prompt = record.prompt
-
-
-async def _expect_stream(
-    spec: ProviderSpec, response: UpstreamResponse, candidate: Candidate
-) -> None:
-    """Check that the response is a stream.
-
-    A status of 200 is not enough: xAI answers a streaming request with a JSON error and status 200,
-    and proxies answer with HTML. A 200 without a content type counts as a stream.
-
-    **Raises.** `UpstreamFailure`, classified by the provider.
-    """
-    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.status == 200 and content_type in ("", _CONTENT_TYPES[spec.framing]):
-        return
-    body = await response.read_body()
-    try:
-        failure = spec.classify(response.status, response.headers, body)
-    except Exception as error:
-        raise unreadable(candidate, error) from error
-    raise failure

@@ -33,20 +33,22 @@ from omen.core.errors import FailureKind, UpstreamFailure
 class Patience:
     """The rest of the timeout that applies now; see the table above.
 
-    The candidate's bound on the whole attempt applies as well, from the construction on.
+    The candidate's bound on the whole attempt applies as well, from the construction on. If the
+    answer is not streamed (not `streams`) it is the only bound: nothing arrives before the end.
 
     **Units.** Seconds on trio's clock.
     """
 
-    def __init__(self, candidate: Candidate) -> None:
-        self._limit = candidate.first_token_timeout
+    def __init__(self, candidate: Candidate, *, streams: bool = True) -> None:
+        first_token_timeout = candidate.first_token_timeout if streams else candidate.timeout
+        self._limit = first_token_timeout
         self._stall_timeout = candidate.stall_timeout
         self._working_timeout = candidate.working_timeout
         self._idle = 0.0
         self._silent = 0.0
         self._is_working = False
         self._deadline = trio.current_time() + candidate.timeout
-        self._token_message = f"no token within {candidate.first_token_timeout:g} s"
+        self._token_message = f"no token within {first_token_timeout:g} s"
         self._whole_message = f"not complete within {candidate.timeout:g} s"
 
     def _bound(self) -> tuple[float, str]:

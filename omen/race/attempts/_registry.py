@@ -65,7 +65,7 @@ class AttemptRegistry:
             self._deny(await reserve(race, candidate, role), race, candidate, role)
         for admission in self._admissions:
             self._deny(admission(race, candidate, role), race, candidate, role)
-        if race.plan.is_extra(role):
+        if role != "primary" and race.plan.is_extra(role):
             for admission in self._extra_admissions:
                 self._deny(admission(race, candidate, role), race, candidate, role)
 

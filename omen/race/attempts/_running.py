@@ -35,10 +35,12 @@ from omen.core.events import (
     ToolCallDelta,
     is_generated,
 )
+from omen.core.prompt_size import UNITS_PER_TOKEN, text_units
 from omen.core.records import AttemptRecord
-from omen.core.useful import CHARACTERS_PER_TOKEN, UsefulMeter
+from omen.core.useful import UsefulMeter
 from omen.providers import Decoder
 from omen.race.attempts._faults import unreadable
+from omen.race.attempts._halves import HalfJoiner
 from omen.race.attempts._patience import Patience
 from omen.race.attempts._work import AnnouncedWork
 from omen.wire.framing import FrameReader
@@ -69,6 +71,7 @@ class RunningAttempt:
         self._response = response
         self._reader = reader
         self._decoder = decoder
+        self._joiner = HalfJoiner()
         self._patience = patience
         self._work = AnnouncedWork(decoder)
         self._is_only_candidate = is_only_candidate
@@ -77,7 +80,7 @@ class RunningAttempt:
         self._on_moment = on_moment
         self._failure: UpstreamFailure | None = None
         """A failure that the next `receive` raises."""
-        self._characters = 0
+        self._units = 0
         self._idle_since = trio.current_time()
         """When the latest `receive` ended."""
         self._held_up = 0.0
@@ -144,7 +147,7 @@ class RunningAttempt:
     def _decode(self, data: bytes, events: list[Event]) -> None:
         try:
             for frame in self._reader.feed(data) if data else self._reader.end():
-                events += self._decoder.feed(frame)
+                events += self._joiner.join(self._decoder.feed(frame))
         except UpstreamFailure:
             raise
         except Exception as error:
@@ -155,7 +158,7 @@ class RunningAttempt:
     def _end(self) -> Sequence[Event]:
         """Return the events that the decoder makes of the end of the stream."""
         try:
-            return self._decoder.end()
+            return self._joiner.join(self._decoder.end())
         except UpstreamFailure:
             raise
         except Exception as error:
@@ -198,14 +201,14 @@ class RunningAttempt:
         for event in events:
             match event:
                 case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
-                    self._characters += len("".join(text.split()))
+                    self._units += text_units(text)
                 case ToolCallDelta(arguments=arguments):
-                    self._characters += len(arguments)
+                    self._units += text_units(arguments)
                 case AnswerEnd(usage=usage):
                     record.usage = usage
                     record.complete = True
         # An estimate, until the provider reports its own count.
-        record.tokens = -(-self._characters // CHARACTERS_PER_TOKEN)
+        record.tokens = -(-self._units // UNITS_PER_TOKEN)
         if record.usage is not None:
             record.tokens = record.usage.completion_tokens
         if generated:

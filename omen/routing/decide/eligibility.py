@@ -11,11 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omen.core.candidates import Candidate
-from omen.core.chat import ChatRequest, FilePart, ImagePart, Message
-
-_CHARACTERS_PER_TOKEN = 4
-_MAX_CHARACTERS_PER_TOKEN = 10
-"""More characters than the average token of any text made of words has."""
+from omen.core.chat import ChatRequest, FilePart, ImagePart
+from omen.core.prompt_size import PromptSize, measure_prompt
 
 _REASONS = {
     "vision": "cannot see images",
@@ -27,10 +24,10 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a request needs of a model. `characters` is the length of its prompt."""
+    """What a request needs of a model. `prompt` is the size of its prompt."""
 
     abilities: tuple[str, ...] = ()
-    characters: int = 0
+    prompt: PromptSize | None = None
 
     def exclusion_reason(self, candidate: Candidate) -> str | None:
         """Return why a candidate cannot serve the request; None if no reason is known."""
@@ -40,14 +37,14 @@ class Needs:
                 if ability not in known:
                     return _REASONS[ability]
         limit = _max_input(candidate)
-        if limit is not None and self.characters // _MAX_CHARACTERS_PER_TOKEN > limit:
+        if limit is not None and self.prompt is not None and self.prompt.at_least > limit:
             return f"the prompt is too long for it ({limit} tokens at most)"
         return None
 
     def is_tight(self, candidate: Candidate) -> bool:
         """Return whether the prompt is probably longer than the candidate can read."""
         limit = _max_input(candidate)
-        return limit is not None and self.characters // _CHARACTERS_PER_TOKEN > limit
+        return limit is not None and self.prompt is not None and self.prompt.likely > limit
 
 
 NO_NEEDS = Needs()
@@ -63,13 +60,8 @@ def needs_of(request: ChatRequest) -> Needs:
         "tools": bool(request.tools) and request.tool_choice != "none",
         "json_schema": format_ is not None and format_.kind == "json_schema",
     }
-    characters = sum(_length(message) for message in request.messages)
-    return Needs(tuple(name for name, needed in abilities.items() if needed), characters)
-
-
-def _length(message: Message) -> int:
-    calls = sum(len(call.arguments) for call in message.tool_calls)
-    return len(message.text) + calls
+    needed = tuple(name for name, needed in abilities.items() if needed)
+    return Needs(needed, measure_prompt(request))
 
 
 def _max_input(candidate: Candidate) -> int | None:

@@ -23,11 +23,8 @@ class Group:
 
     name: str
     candidates: Sequence[Candidate]
-
-    @property
-    def is_auto(self) -> bool:
-        """Whether the caller leaves the choice of the model to OMEN."""
-        return self.name == AUTO
+    is_auto: bool = False
+    """Whether the caller leaves the choice of the model to OMEN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,8 @@ class Names:
 
         The names are in the caller's order.
         """
-        return [Group(name, self.find(name)) for name in (p.strip() for p in model.split(","))]
+        names = (part.strip() for part in model.split(","))
+        return [Group(name, self.find(name), is_auto=name == AUTO) for name in names]
 
     def find(self, name: str) -> list[Candidate]:
         """Return the candidates of one name, in the configured order."""

@@ -113,9 +113,12 @@ class Ranking:
 
         Return None if the caller may use no candidate of this name.
         """
-        group = Group(name, self.names.find(name))
-        (permitted,) = self._only_allowed([group], hints, caller)
-        usable = permitted.candidates
+        usable = [
+            candidate
+            for candidate in self.names.find(name)
+            if (hints.providers is None or candidate.provider in hints.providers)
+            and self._may_use(caller, name, candidate)
+        ]
         assessments = _by_endpoint(self._assess(usable, NO_NEEDS, hints))
         return next((item.candidate for item in assessments), None)
 
@@ -124,10 +127,18 @@ class Ranking:
     ) -> Sequence[Group]:
         # In two steps, because the errors differ: 404 if no provider of the hints serves the
         # model, 403 if one does and only the key forbids it.
-        listed = _only(groups, _allowed_by(hints, ANYBODY))
+        providers = hints.providers
+        listed = groups
+        if providers is not None:
+            listed = _only(groups, lambda candidate: candidate.provider in providers)
         if not any(group.candidates for group in listed):
-            raise _not_found(model, hints.providers)
-        permitted = self._only_allowed(listed, hints, caller)
+            raise _not_found(model, providers)
+        if not caller.models:
+            return listed
+        permitted = [
+            replace(g, candidates=[c for c in g.candidates if self._may_use(caller, g.name, c)])
+            for g in listed
+        ]
         if not any(group.candidates for group in permitted):
             raise RequestError(
                 f"this key may not use the model {quoted(model)}",
@@ -137,36 +148,20 @@ class Ranking:
             )
         return permitted
 
-    def _only_allowed(
-        self, groups: Sequence[Group], hints: RaceHints, caller: Caller
-    ) -> Sequence[Group]:
-        """Return the groups with the candidates that a caller may use.
+    def _may_use(self, caller: Caller, name: str, candidate: Candidate) -> bool:
+        """Return whether a caller may use a candidate that `name` has found.
 
         A key for an alias may use every model of it by that name, whatever the alias stands for.
         """
-        by_name, by_model = _allowed_by(hints, ANYBODY), _allowed_by(hints, caller)
-        return [
-            group
-            for one in groups
-            for group in _only([one], by_name if self._is_alias_of(caller, one.name) else by_model)
-        ]
-
-    def _is_alias_of(self, caller: Caller, name: str) -> bool:
-        return name in self.names.aliases and caller.may_use_alias(name)
+        if name in self.names.aliases and caller.may_use_alias(name):
+            return True
+        return caller.may_use(candidate.provider, candidate.model)
 
     def _assess(
         self, candidates: Sequence[Candidate], needs: Needs, hints: RaceHints
     ) -> Sequence[Assessment]:
         weights = hints.priority_weights
         return [self.assessor.assess(candidate, needs, weights) for candidate in candidates]
-
-
-def _allowed_by(hints: RaceHints, caller: Caller) -> _Allows:
-    """Return a test for candidates: the hints list the provider, the key may use the model."""
-    providers = hints.providers
-    return lambda c: (
-        (providers is None or c.provider in providers) and (caller.may_use(c.provider, c.model))
-    )
 
 
 def _only(groups: Sequence[Group], allows: _Allows) -> Sequence[Group]:

@@ -12,8 +12,9 @@ from math import inf
 
 from omen.core.callers import Caller
 from omen.core.candidates import Candidate
+from omen.core.chat import asks_for_reasoning
 from omen.core.errors import FAILOVER_KINDS, FailureKind, RequestError
-from omen.core.hints import RaceHints
+from omen.core.hints import RaceHints, ReasoningCounts
 from omen.core.plan import Expectation, Merge, Plan
 from omen.routing.decide.assessment import Assessor
 from omen.routing.decide.deadline import Odds, choose_plan
@@ -43,7 +44,7 @@ class PlanDefaults:
     k: int = 2
     max_k: int = 8
     min_useful_tokens: int = 5
-    reasoning_counts: bool = False
+    reasoning_counts: ReasoningCounts = False
     failover_on: frozenset[FailureKind] = FAILOVER_KINDS
     max_latency: float = inf
     timeout: float = 3600.0
@@ -105,7 +106,7 @@ class Router:
             candidates=candidates,
             k=k,
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
-            reasoning_counts=defaults.reasoning_counts,
+            reasoning_counts=self._reasoning_counts(hints, context),
             failover_on=defaults.failover_on,
             intent=ranked.intent,
             left_out=ranked.left_out,
@@ -120,6 +121,14 @@ class Router:
             sticky=ranked.sticky,
             expected=expected,
         )
+
+    def _reasoning_counts(self, hints: RaceHints, context: RequestContext) -> ReasoningCounts:
+        """Return whether reasoning counts; a request that asks for it decides `auto`."""
+        said, request = hints.reasoning_counts, context.request
+        mode = self._defaults.reasoning_counts if said is None else said
+        if mode == "auto" and request is not None and asks_for_reasoning(request):
+            return True
+        return mode
 
     def _choose_strategy(
         self,
@@ -139,7 +148,7 @@ class Router:
         """
         k = hints.k or self._defaults.k
         if hints.strategy is not None:
-            if not caller.may_run(hints.strategy):
+            if caller.strategies and not caller.may_run(hints.strategy):
                 raise _not_allowed(hints.strategy, caller)
             return hints.strategy, k, None
         if (hints.tags or {}).get("priority") == "low-latency":
@@ -162,6 +171,8 @@ class Router:
 
     def _first_allowed(self, strategies: Sequence[str], caller: Caller) -> str:
         """Return the first of these strategies that a caller may use, else any installed one."""
+        if not caller.strategies:
+            return strategies[0]
         allowed = (s for s in (*strategies, *self._strategies) if caller.may_run(s))
         strategy = next(allowed, None)
         if strategy is None:

@@ -10,6 +10,11 @@ from omen.core.candidates import PLAIN, Candidate, Endpoint, Quirks
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.routing.models.cards import Cards
 
+MAX_REMEMBERED = 256
+"""The number of models whose candidates a provider remembers. Callers choose the names."""
+MAX_REMEMBERED_NAME = 200
+"""The longest name that is remembered, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogProvider:
@@ -34,8 +39,16 @@ class CatalogProvider:
     default_tag: str = ""
     """The tag that a model's name without a tag stands for, where names have tags."""
     discovered: dict[str, Mapping[str, ModelCard]] = field(default_factory=dict, compare=False)
-    """The models that probes discovered, by the URL of the endpoint that has them. Probes add to
-    it while the gateway serves."""
+    """The models that probes discovered, by the URL of the endpoint that has them. Only `discover`
+    changes it."""
+    _remembered: dict[str, tuple[Candidate, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def discover(self, base_url: str, cards: Mapping[str, ModelCard]) -> None:
+        """Replace the models of an endpoint, while the gateway serves."""
+        self.discovered[base_url] = cards
+        self._remembered.clear()
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -89,7 +102,21 @@ class CatalogProvider:
         return self.first_token_timeout
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """Return one candidate per endpoint, in the configured order."""
+        """Return one candidate per endpoint, in the configured order.
+
+        They are remembered, because every request asks for them and they seldom change.
+        """
+        remembered = self._remembered.get(model)
+        if remembered is not None:
+            return remembered
+        candidates = self._make_candidates(model)
+        if len(model) <= MAX_REMEMBERED_NAME:
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[model] = candidates
+        return candidates
+
+    def _make_candidates(self, model: str) -> tuple[Candidate, ...]:
         base_model = model if self.cards is None else self.cards.base_model(model)
         card = self.card(model)
         return tuple(
@@ -123,8 +150,9 @@ class Catalog:
             before = self._providers.get(provider.name)
             if before is not None and before.kind == provider.kind:
                 urls = {endpoint.base_url for endpoint in provider.endpoints}
-                discovered = before.discovered.items()
-                provider.discovered.update({url: cards for url, cards in discovered if url in urls})
+                for url, cards in before.discovered.items():
+                    if url in urls:
+                        provider.discover(url, cards)
         self._providers = {provider.name: provider for provider in providers}
 
     def __contains__(self, name: object) -> bool:

@@ -4,11 +4,13 @@ A lane has one entrant at a time. An entrant goes through these states; its fiel
 
     started    `attempt` None, `waiting` None: the upstream has not responded yet
     holding    `attempt` set, `waiting` set: it gathers its prelude, and the deadline may choose it
+    kept       its answer has ended without visible content: it waits for `chosen`
     won        the result's `winner` is this entrant: it streams to the client
     closing    `waiting` None: it lost, failed or finished, and its stream is being closed
 
     started -> holding -> won -> closing
-    started, holding -> closing          a failure, or a cancel of `scope`
+    holding -> kept -> won               no other entrant committed
+    started, holding, kept -> closing    a failure, or a cancel of `scope`
 
 Each transition is a synchronous step of the field. A cancel of `scope` takes effect at the task's
 next await only; until then a loser keeps its state, so each step checks the winner first.
@@ -28,9 +30,14 @@ from omen_strategies.kit.gate import Gate
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One place in the race. `denied`: the lane ended because every start in it was denied."""
+    """One place in the race.
+
+    `denied`: the lane ended because every start in it was denied. `left`: its entrant is kept with
+    an answer for the last resort, and the lane does not count any more.
+    """
 
     denied: bool = False
+    left: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -54,3 +61,5 @@ class Entrant:
     """None until the response has begun."""
     prelude: list[Event] = field(default_factory=list)
     """The events that arrived before the commit, in order."""
+    chosen: trio.Event = field(default_factory=trio.Event)
+    """Set when the answer of a kept entrant is the one to deliver."""

@@ -15,10 +15,11 @@ each batch whether they are useful. Then:
   upstream and does not fill a buffer.
 
 A lane is a place in the race. When its entrant fails and another candidate may help, the next
-untried candidate takes the place. An entrant can also be *denied* at its start: a limit of OMEN's
-own (a full provider, an empty budget) does not allow it. Then the next candidate takes its place in
-the same role. If an extra start (a hedge) is denied for every candidate, its candidate stays
-available for a later failover.
+untried candidate takes the place. An entrant can also be *denied* at its start, by a limit of
+OMEN's own; `succession.py` says which candidate is next then.
+
+An answer that ends without visible content does not win. Its entrant is kept and gives its place to
+the next candidate. When no lane is left that could commit, the first kept answer is delivered.
 
 Only `max_latency_ms` can force a decision: when it passes, the attempt with the most visible output
 commits with the events that it has. A separate task waits for that moment. It wakes the new winner
@@ -39,10 +40,10 @@ import trio
 from omen.core.candidates import Candidate
 from omen.core.errors import AttemptDenied, FailedAttempt, UpstreamFailure
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan, Role
+from omen_strategies.kit.choosing import LastResorts, most_visible
 from omen_strategies.kit.entrant import Entrant, Lane
-from omen_strategies.kit.gate import Gate
 from omen_strategies.kit.result import Result
-from omen_strategies.kit.successors import Retries, Untried
+from omen_strategies.kit.succession import Succession, Successor
 
 
 class Field:
@@ -57,11 +58,12 @@ class Field:
         self._plan = plan
         self._open_attempt = open_attempt
         self._output = output
-        self._retries = Retries(plan, retries)
-        self._untried = Untried(plan)
+        self._succession = Succession(plan, retries)
         self._result = Result()
         self._running: list[Entrant] = []
         """Entrants from their start until their stream is closed."""
+        self._kept = LastResorts()
+        self._lanes_nursery: trio.Nursery | None = None
         self._changed = trio.Event()
         self.lanes = 0
         """The number of lanes that have not ended."""
@@ -72,12 +74,13 @@ class Field:
     @property
     def has_untried(self) -> bool:
         """Whether there is a candidate without an attempt."""
-        return len(self._untried) > 0
+        return len(self._succession.untried) > 0
 
     @property
     def latest(self) -> Entrant | None:
         """The running entrant that started last."""
-        return max(reversed(self._running), key=lambda entrant: entrant.started_at, default=None)
+        competing = self._kept.competing(self._running)
+        return max(reversed(competing), key=lambda entrant: entrant.started_at, default=None)
 
     async def changed(self) -> None:
         """Wait until an attempt starts, a lane ends, or the race is settled."""
@@ -86,7 +89,7 @@ class Field:
     def start(self, nursery: trio.Nursery, count: int) -> None:
         """Start the first `count` lanes, each with the next untried candidate."""
         for index in range(count):
-            candidate = self._untried.take()
+            candidate = self._succession.untried.take()
             if candidate is None:
                 break
             self._enter(nursery, candidate, "entrant" if index else "primary")
@@ -96,16 +99,17 @@ class Field:
 
         Return None when every candidate has an attempt.
         """
-        candidate = self._untried.take_in_other_domain(self._running)
+        competing = self._kept.competing(self._running)
+        candidate = self._succession.untried.take_in_other_domain(competing)
         return None if candidate is None else self._enter(nursery, candidate, "hedge")
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[trio.Nursery]:
         """Hold the nursery of the lanes, and enforce the commit deadline over it."""
-        # Two nurseries: the lanes' nursery must close by itself when the last lane ends, and the
-        # sleeping deadline task would keep it open.
+        # Two nurseries: the sleeping deadline task would keep the lanes' nursery open.
         async with trio.open_nursery() as watch:
             async with trio.open_nursery() as lanes:
+                self._lanes_nursery = lanes
                 if self._plan.commit_deadline < inf:
                     # The task may outlive the lanes: cancelling a closed scope does nothing.
                     watch.start_soon(self._keep_deadline, lanes.cancel_scope)  # noqa: ASYNC111
@@ -124,87 +128,74 @@ class Field:
         self.lanes += 1
         # The entrant is made here and not in the lane's task, which runs later. Until then the
         # entrant must count as running, or the strategy would start another one in its place.
-        nursery.start_soon(self._run_lane, lane, self._entrant(candidate, role))
+        nursery.start_soon(self._run_lane, lane, self._entrant(Successor(candidate, role)))
         return lane
 
-    def _entrant(
-        self,
-        candidate: Candidate,
-        role: Role,
-        *,
-        refused: tuple[Candidate, ...] = (),
-    ) -> Entrant:
-        gate = Gate(self._plan.min_useful_tokens, self._plan.reasoning_counts)
-        entrant = Entrant(candidate, role, gate, trio.current_time(), refused)
+    def _entrant(self, successor: Successor) -> Entrant:
+        entrant = successor.entrant(self._plan)
         self._running.append(entrant)
         self._notify()
         return entrant
 
     async def _run_lane(self, lane: Lane, first: Entrant) -> None:
-        """Run one lane, until its entrant wins, loses or has no successor."""
-        entrant: Entrant | None = first
+        """Run one lane, to its last entrant."""
+        entrant = first
         try:
-            while entrant is not None:
-                failure = await self._run(entrant)
+            while True:
+                failure = await self._run(entrant, lane)
                 if failure is None:
                     return
                 if isinstance(failure, AttemptDenied):
-                    entrant = await self._replace_denied(entrant, failure)
-                    lane.denied = entrant is None
+                    successor = self._replace_denied(entrant, failure)
+                    lane.denied = successor is None
                 else:
-                    entrant = await self._replace_failed(entrant, failure)
+                    successor = self._replace_failed(entrant, failure)
+                if successor is None:
+                    return
+                await trio.sleep_until(successor.starts_at)
+                entrant = self._entrant(successor)
         finally:
             # A strategy's own task may share the nursery and wait for a change (a hedger does).
             # If the last lane ended without this, that task would keep the nursery open for ever.
-            self.lanes -= 1
-            if self.lanes == 0:
-                self._settle()
-            self._notify()
+            if not lane.left:
+                self._leave()
 
-    async def _replace_denied(self, entrant: Entrant, denial: AttemptDenied) -> Entrant | None:
-        """Return the entrant that takes the place of a denied one; None if there is none."""
-        candidate, role = entrant.candidate, entrant.role
-        successor = None
-        if role == "retry":
+    def _leave(self) -> None:
+        """Count a lane as ended. After the last one, deliver an answer that was kept."""
+        self.lanes -= 1
+        if self.lanes == 0:
+            if trio.current_effective_deadline() > -inf:  # a cancelled race delivers nothing
+                self._fall_back(self._kept.first)
+            self._settle()
+        self._notify()
+
+    def _fall_back(self, entrant: Entrant | None) -> None:
+        if entrant is not None and entrant.attempt is not None and self._result.winner is None:
+            self._commit(entrant, entrant.attempt)
+            entrant.chosen.set()
+
+    def _replace_denied(self, entrant: Entrant, denial: AttemptDenied) -> Successor | None:
+        """Return the successor of a denied entrant; None if there is none."""
+        if entrant.role == "retry":
             return None
-        if self._plan.is_extra(role):
-            # The race can do without this start, so the denial is no failure of the race. The
-            # candidate may be needed later, in place of a failed one.
-            self._untried.put_back(candidate)
-            refused = (*entrant.refused, candidate)
-            if denial.failover:
-                successor = self._untried.take_in_other_domain(self._running, refused)
-            return None if successor is None else self._entrant(successor, role, refused=refused)
-        self._result.failed.append(FailedAttempt(candidate, denial))
-        if denial.failover and (successor := self._untried.take()) is not None:
-            return self._entrant(successor, role)
-        return await self._retry()
+        if self._plan.is_extra(entrant.role):
+            return self._succession.of_denied_extra(entrant, denial, self._running)
+        self._result.failed.append(FailedAttempt(entrant.candidate, denial))
+        return self._succession.of_denied(entrant, denial) or self._again()
 
-    async def _replace_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Entrant | None:
-        """Return the entrant that takes the place of a failed one, perhaps its own candidate."""
+    def _replace_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Successor | None:
+        """Return the successor of a failed entrant, perhaps its own candidate."""
         if not failure.failover:
             self._settle()
             return None
-        self._untried.drop_unable(entrant.candidate, failure)
-        self._retries.add(entrant.candidate, failure)
-        successor = self._untried.take()
-        if successor is not None:
-            return self._entrant(successor, "failover")
-        return await self._retry()
+        return self._succession.of_failed(entrant, failure) or self._again()
 
-    async def _retry(self) -> Entrant | None:
-        """Repeat one of the candidates that failed, when it may be asked again, if any may be.
+    def _again(self) -> Successor | None:
+        """No retry is needed while another lane runs, or while an answer is kept."""
+        is_needed = self.lanes == 1 and self._kept.first is None
+        return self._succession.again() if is_needed else None
 
-        No retry is needed while another lane runs.
-        """
-        retry = self._retries.take() if self.lanes == 1 else None
-        if retry is None:
-            return None
-        candidate, ready_at = retry
-        await trio.sleep_until(ready_at)
-        return self._entrant(candidate, "retry")
-
-    async def _run(self, entrant: Entrant) -> UpstreamFailure | None:
+    async def _run(self, entrant: Entrant, lane: Lane) -> UpstreamFailure | None:
         """Run one attempt to its end; return its failure if the lane may replace it."""
         result = self._result
         try:
@@ -213,7 +204,7 @@ class Field:
                 # it at its first await only, and opening an attempt has effects before that.
                 return None
             with entrant.scope:
-                await self._compete(entrant)
+                await self._compete(entrant, lane)
         except AttemptDenied as denial:
             return None if result.is_decided else denial
         except UpstreamFailure as failure:
@@ -227,30 +218,45 @@ class Field:
         finally:
             # Not before `_compete` has returned, and with it the stream has closed.
             self._running.remove(entrant)
+            self._kept.drop(entrant)
         return None
 
-    async def _compete(self, entrant: Entrant) -> None:
+    async def _compete(self, entrant: Entrant, lane: Lane) -> None:
         async with self._open_attempt(entrant.candidate, entrant.role) as attempt:
             entrant.attempt = attempt
             await self._hold(entrant, attempt)
+            if entrant.gate.is_last_resort and not self._result.is_decided:
+                self._keep(entrant, lane)
+                await entrant.chosen.wait()
             if self._result.winner is not entrant:
                 return  # it became useful in the very tick in which another entrant won
             await self._output.send(entrant.prelude)
             while events := await attempt.receive():
                 await self._output.send(events)
 
+    def _keep(self, entrant: Entrant, lane: Lane) -> None:
+        """Keep an answer for the last resort, and let the next candidate take its place."""
+        self._kept.keep(entrant)
+        lane.left = True
+        successor = self._succession.untried.take()
+        if successor is not None and self._lanes_nursery is not None:
+            self._enter(self._lanes_nursery, successor, "failover")
+        self._leave()
+
     async def _hold(self, entrant: Entrant, attempt: Attempt) -> None:
         """Gather the prelude until an entrant has won. Most losers are cancelled in here."""
         try:
-            while self._result.winner is None:
+            while self._result.winner is None and not entrant.gate.is_last_resort:
                 # No await after `receive` in this scope: a deadline that cancels it in the tick in
                 # which events arrived must not interrupt between `receive` and the prelude.
                 with trio.CancelScope() as entrant.waiting:
                     events = await attempt.receive()
                     entrant.prelude.extend(events)
+                    alone = self._kept.competing(self._running) == [entrant]
+                    useful = entrant.gate.add(events, alone=alone)
                     # The second check of the winner is needed: another entrant may have committed
                     # between the arrival of these events and this step.
-                    if entrant.gate.add(events) and self._result.winner is None:
+                    if useful and self._result.winner is None:
                         self._commit(entrant, attempt)
         finally:
             # It has won, or its stream is about to close: the deadline must not choose it.
@@ -280,12 +286,10 @@ class Field:
         await trio.sleep_until(self._plan.commit_deadline)
         if self._result.winner is not None:
             return
-        best = max(
-            (entrant for entrant in self._running if entrant.waiting and entrant.gate.visible),
-            key=lambda entrant: (entrant.gate.visible, entrant.candidate.score),
-            default=None,
-        )
-        if best is None or best.attempt is None or best.waiting is None:
+        best = most_visible(self._running)
+        if best is None and self._kept.first is not None:
+            self._fall_back(self._kept.first)
+        elif best is None or best.attempt is None or best.waiting is None:
             # Set before the cancel: a lane that fails while it is being cancelled reads it.
             self._result.late = [entrant.candidate for entrant in self._running]
             lanes.cancel()

@@ -1,8 +1,8 @@
 """The commit gate: allows the commit once an attempt is useful, and bounds its prelude until then.
 
 The rule of `omen.core.useful` decides what is useful, here with the caller's own threshold. The
-gate adds two rules that only a race needs: an answer that ends without visible content is a
-failure, and an attempt must not fill the memory before it is useful.
+gate adds two rules that only a race needs: an answer that ends without visible content does not
+win, and an attempt must not fill the memory before it is useful.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
+from omen.core.hints import ReasoningCounts
 from omen.core.plan import Attempt
 from omen.core.useful import UsefulMeter
 
@@ -30,36 +31,59 @@ class Gate:
 
     `visible` is the amount of output that a client could see. An attempt needs more than 0 to be
     chosen when `max_latency_ms` passes.
+
+    `keeps_last_resort`: an answer that ends without visible content, and is an answer nevertheless,
+    sets `is_last_resort` and is no failure. The strategy keeps it for the case that no attempt
+    commits.
     """
 
-    def __init__(self, min_useful_tokens: int, reasoning_counts: bool) -> None:
-        self._meter = UsefulMeter(min_useful_tokens, reasoning_counts)
+    def __init__(
+        self,
+        min_useful_tokens: int,
+        reasoning_counts: ReasoningCounts,
+        *,
+        keeps_last_resort: bool = False,
+    ) -> None:
+        self._meter = UsefulMeter(min_useful_tokens, reasoning_counts is True)
+        self._is_auto = reasoning_counts == "auto"
+        self._keeps_last_resort = keeps_last_resort
         self._text = 0
         self._held = 0
+        self.is_last_resort = False
+        """Whether the answer has ended without visible content and may still be delivered."""
 
     @property
     def visible(self) -> int:
         """Characters that a client could see by now, without whitespace."""
         return self._meter.visible
 
-    def add(self, events: Sequence[Event]) -> bool:
+    def add(self, events: Sequence[Event], *, alone: bool = False) -> bool:
         """Take the next events of the prelude; return whether the attempt may commit.
+
+        `alone`: no other attempt of the plan is running, so that reasoning counts if the plan says
+        `auto`.
 
         **Raises.** `UpstreamFailure`: the attempt ended without visible content, or its reasoning
         exceeds the limit (`EMPTY`), or it sends a flood of whitespace (`PROTOCOL`). Another
         candidate may help.
         """
-        useful = False
+        if self._is_auto:
+            self._meter.reasoning_counts = alone
         for event in events:
-            useful = self._meter.take(event) or useful
+            self._meter.take(event)
             self._measure(event)
-            if isinstance(event, AnswerEnd) and not useful:
-                raise UpstreamFailure(
-                    FailureKind.EMPTY, f"an empty answer (finished with {event.reason})"
-                )
-        if not useful:
+            if isinstance(event, AnswerEnd) and not self._meter.is_useful:
+                self._refuse_or_keep(event)
+        if not self._meter.is_useful:
             self._refuse_floods()
-        return useful
+        return self._meter.is_useful
+
+    def _refuse_or_keep(self, end: AnswerEnd) -> None:
+        if not (self._keeps_last_resort and self._meter.is_answer(end)):
+            raise UpstreamFailure(
+                FailureKind.EMPTY, f"an empty answer (finished with {end.reason})"
+            )
+        self.is_last_resort = True
 
     def _measure(self, event: Event) -> None:
         """Add an event's size in memory, once."""
@@ -86,13 +110,13 @@ class Gate:
 
 
 async def read_prelude(attempt: Attempt, gate: Gate, prelude: list[Event]) -> None:
-    """Receive events until the gate says that they are useful.
+    """Receive events until the gate says that they are useful, or an answer for the last resort.
 
     **Raises.** `UpstreamFailure`, of the attempt or of the gate.
     **Cancellation.** `prelude` has every event that was received.
     """
     useful = False
-    while not useful:
+    while not useful and not gate.is_last_resort:
         # No await between these lines: a cancelled call must not lose events.
         events = await attempt.receive()
         prelude += events

@@ -46,4 +46,5 @@ class Result:
             late = [candidate for candidate in self.late if candidate not in failed]
             raise MaxLatencyExceeded(self.failed, late)
         causes = [attempt.failure for attempt in self.failed]
-        raise AllAttemptsFailed(self.failed) from ExceptionGroup("every attempt failed", causes)
+        cause = ExceptionGroup("every attempt failed", causes) if causes else None
+        raise AllAttemptsFailed(self.failed) from cause

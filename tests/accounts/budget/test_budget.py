@@ -18,10 +18,10 @@ from omen.core.callers import Caller
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import ModelCard, Price, Rates
 from omen.core.chat import ChatRequest, Message, TextPart
-from omen.core.costs import measure_prompt
 from omen.core.errors import BudgetExceeded, FailureKind, UpstreamFailure
 from omen.core.events import Usage
 from omen.core.plan import Expectation, Merge, Plan
+from omen.core.prompt_size import measure_prompt
 from omen.core.records import AttemptRecord, RaceRecord
 from tests.world import open_world, upstream
 
@@ -202,6 +202,8 @@ class TestMonthShare:
 
 class SlowMonths:
     """A month's budget whose store takes a while, as a remote one does."""
+
+    limit_usd = Decimal(1)
 
     def __init__(self) -> None:
         self.raised: list[Decimal] = []

@@ -55,8 +55,7 @@ def test_a_plain_question() -> None:
 
 
 def test_the_system_text_is_its_paragraphs() -> None:
-    cached = text("One.", cache_control={"type": "ephemeral"})
-    system = [cached, text(" "), text("Two.")]
+    system = [text("One."), text(" "), text("Two.")]
     assert messages(turn("user", text("hi")), system=system)[0] == Message(
         "system", (TextPart("One.\n\nTwo."),)
     )
@@ -78,7 +77,7 @@ def test_a_tool_turn_is_results_first_and_their_pictures_in_the_next_message() -
     assert said[1] == Message(
         "assistant", (TextPart("Looking."),), tool_calls=(ToolCall("t1", "look", '{"b":1,"a":2}'),)
     )
-    assert said[2] == Message("tool", (TextPart("seen"),), tool_call_id="t1", is_error=True)
+    assert said[2] == Message("tool", (TextPart("Error: seen"),), tool_call_id="t1", is_error=True)
     pictured = (ImagePart("data:image/png;base64,aGk="), TextPart("And?"))
     assert said[3] == Message("user", pictured, single_text=False)
 
@@ -100,7 +99,7 @@ def test_documents_are_files_or_text() -> None:
 
 
 def test_what_the_vocabulary_has_no_word_for_can_go_to_anthropic_only() -> None:
-    block = {"type": "search_result", "source": "s", "title": "t", "content": []}
+    block = {"type": "container_upload", "file_id": "file_1"}
     server_tool = {"type": "web_search_20260101", "name": "web_search"}
     request = ask(messages=[turn("user", block)], tools=[server_tool]).request
     assert request.messages[0].parts == (Opaque(block, dialect="anthropic"),)
@@ -140,11 +139,60 @@ def test_thinking_is_an_effort_to_others(fields: dict[str, Any], effort: str | N
 
 
 def test_a_json_schema() -> None:
-    schema = {"type": "object"}
+    schema = {"type": "object", "additionalProperties": False, "properties": {}}
     wanted = {"format": {"type": "json_schema", "schema": schema}}
     assert ask(output_config=wanted).request.response_format == ResponseFormat(
         "json_schema", schema=schema, strict=True
     )
+
+
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
+OPEN: list[dict[str, Any]] = [
+    {"type": "object"},
+    CITY,
+    {**CITY, "required": ["city"]},
+    {**CITY, "additionalProperties": False},
+    {"anyOf": [{"type": "array", "items": CITY}, {"type": "null"}]},
+]
+
+
+@pytest.mark.parametrize("schema", OPEN)
+def test_a_schema_that_openai_would_refuse_as_a_strict_one_is_none(schema: dict[str, Any]) -> None:
+    wanted = {"format": {"type": "json_schema", "schema": schema}}
+    format_ = ask(output_config=wanted).request.response_format
+    assert format_ is not None
+    assert (format_.schema, format_.strict) == (schema, None)
+
+
+MARK = {"type": "ephemeral"}
+
+
+def test_marks_for_a_prompt_cache_go_along_to_vendors_that_take_them() -> None:
+    cached = text("One.", cache_control=MARK)
+    marked = {"cache_control": MARK}
+    read = {"type": "tool_result", "tool_use_id": "t", "content": "3", "cache_control": MARK}
+    system, result, said = messages(
+        turn("user", read, text("hi", cache_control=MARK)), system=[cached, text("Two.")]
+    )
+    assert system.parts == (TextPart("One.", marked), TextPart("\n\nTwo."))
+    assert result.extras == marked
+    assert said.parts == (TextPart("hi", marked),)
+    (tool,) = ask(tools=[{"name": "f", "cache_control": MARK}]).request.tools
+    assert isinstance(tool, Tool)
+    assert tool.extras == marked
+
+
+def test_thinking_that_comes_back_goes_along_for_vendors_that_demand_it() -> None:
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    thoughts = [
+        {"type": "thinking", "thinking": "It is ", "signature": "a"},
+        {"type": "redacted_thinking", "data": "x"},
+        {"type": "thinking", "thinking": "late.", "signature": "b"},
+    ]
+    (message,) = messages(turn("assistant", *thoughts, call))
+    assert message.thoughts == "It is late."
+    (user,) = messages(turn("user", *thoughts, text("hi")))
+    assert user.extras == {}
 
 
 def test_hints_are_read_and_never_sent_upstream() -> None:
@@ -203,7 +251,8 @@ def test_thinking_that_we_made_does_not_go_to_anthropic() -> None:
     asked = ask(messages=[HELLO["messages"][0], turn("assistant", ours, text("yes"))])
     assert asked.request.verbatim is not None
     assert asked.request.verbatim.body["messages"][1]["content"] == [text("yes")]
-    assert asked.request.messages[1] == Message("assistant", (TextPart("yes"),))
+    said = Message("assistant", (TextPart("yes"),), extras={"reasoning_content": "hm"})
+    assert asked.request.messages[1] == said
 
 
 @pytest.mark.parametrize(

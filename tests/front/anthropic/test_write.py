@@ -273,3 +273,26 @@ def test_errors_have_anthropics_status_and_type(error: OmenError, status: int, k
         "error": {"type": kind, "message": "no"},
         "request_id": "req_1",
     }
+
+
+def test_an_answer_begins_with_the_estimate_of_its_prompt_and_ends_with_the_count() -> None:
+    named = Named("msg_1", "m", input_tokens=1234)
+    writer = MessagesWriter(named)
+    start, *_, end, _ = read(writer.write([AnswerStart("m"), TextDelta("Hi."), END]))
+    assert start["message"]["usage"] == {"input_tokens": 1234, "output_tokens": 0}
+    assert end["usage"]["input_tokens"] == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        ("context_length_exceeded", "maximum context length is 8", "prompt is too long: maximum"),
+        ("context_length_exceeded", "Prompt is too long: 9 > 8", "Prompt is too long: 9 > 8"),
+        ("invalid_request", "maximum context length is 8", "maximum context length is 8"),
+    ],
+)
+def test_a_prompt_that_does_not_fit_is_told_in_the_words_that_clients_look_for(
+    code: str, message: str, told: str
+) -> None:
+    error = RequestError(message, code=code)
+    assert error_body(error, "req_1")["error"]["message"].startswith(told)

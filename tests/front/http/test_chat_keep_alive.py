@@ -1,4 +1,4 @@
-"""Signs of life: when the commit is long in coming, comments go out, and errors are in-band."""
+"""Signs of life: whenever nothing went out for a while, comments do; then errors are in-band."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def without_comments(heard: Conversation) -> bytes:
     return b"".join(sent for _, sent in heard.pieces if sent != COMMENT)
 
 
-async def test_comments_go_out_every_fifteen_seconds_until_the_commit_and_never_after(
+async def test_a_comment_goes_out_after_fifteen_seconds_of_silence_before_and_in_an_answer(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     gateway = FakeGateway(sends(START, HELLO, after=40), sends(END, after=40))
@@ -47,6 +47,8 @@ async def test_comments_go_out_every_fifteen_seconds_until_the_commit_and_never_
         (15.0, True),
         (30.0, True),
         (40.0, False),
+        (55.0, True),
+        (70.0, True),
         (80.0, False),
     ]
     assert (heard.status, heard.started_at, heard.ended_at) == (200, 15.0, 80.0)
@@ -61,11 +63,31 @@ async def test_a_stream_that_had_to_begin_early_names_the_race_but_no_winner(
     assert named == {"x-omen-race-id", "x-omen-strategy", "x-omen-attempts"}
 
 
-async def test_a_commit_in_time_is_never_commented_on(autojump_clock: trio.abc.Clock) -> None:
-    gateway = FakeGateway(sends(START, HELLO, after=14.75), sends(END, after=100))
+async def test_an_answer_that_flows_is_never_commented_on(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    gateway = FakeGateway(
+        sends(START, HELLO, after=14.75), sends(TextDelta(" you"), after=14.75), sends(END, after=1)
+    )
     heard = await ask(gateway, stream=True)
-    assert [at for at, _ in heard.pieces] == [14.75, 114.75]
+    assert [at for at, _ in heard.pieces] == [14.75, 29.5, 30.5]
     assert COMMENT not in heard.body
+
+
+async def test_no_comment_stands_between_the_pieces_of_a_slow_reader(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """What the client does not read is on its way; a sign of life would come no earlier."""
+    gateway = FakeGateway(
+        sends(START, HELLO, after=1), sends(TextDelta(" you"), after=1), sends(END, after=20)
+    )
+    heard = await ask_slow_reader(gateway, 1.5, 50)
+    assert [(at, sent == COMMENT) for at, sent in heard.pieces] == [
+        (1.0, False),
+        (50.0, False),
+        (65.0, True),
+        (70.0, False),
+    ]
 
 
 async def test_the_wait_counts_from_the_requests_beginning_not_from_its_last_byte(

@@ -38,7 +38,7 @@ async def leave(
         ([hangs()], 20.0, [15.0]),
         ([hangs()], 1000.0, [15.0 * n for n in range(1, 67)]),
         ([sends(START, HELLO, after=1), hangs()], 3.0, [1.0]),
-        ([sends(START, HELLO, after=1), sends(MORE, after=1), hangs()], 40.0, [1.0, 2.0]),
+        ([sends(START, HELLO, after=1), sends(MORE, after=1), hangs()], 16.0, [1.0, 2.0]),
         ([sends(START, HELLO, after=20), hangs()], 31.0, [15.0, 20.0]),
     ],
 )

@@ -63,12 +63,11 @@ def test_what_only_ollama_has_goes_to_ollama_only() -> None:
     asked = chat(
         options={"num_ctx": 8192, "mirostat": 1, "top_k": 5, "temperature": 0},
         keep_alive="10m",
-        think=True,
         truncate=True,
     )
     body = sent(asked.request, "ollama")
     assert body["options"] == {"num_ctx": 8192, "mirostat": 1, "top_k": 5, "temperature": 0}
-    assert (body["keep_alive"], body["think"], body["truncate"]) == ("10m", True, True)
+    assert (body["keep_alive"], body["truncate"]) == ("10m", True)
     plain = sent(chat(options={"temperature": 0}).request, "openai")
     assert sent(asked.request, "openai") == plain
 
@@ -78,6 +77,40 @@ def test_what_only_ollama_has_goes_to_ollama_only() -> None:
 )
 def test_thinking_goes_to_ollama_as_it_was_asked_for(think: Any, sent_on: Any) -> None:
     assert sent(chat(think=think).request, "ollama")["think"] == sent_on
+
+
+@pytest.mark.parametrize(
+    ("think", "effort"), [("high", "high"), (False, "none"), (True, "medium"), (None, None)]
+)
+def test_thinking_is_an_effort_at_every_other_provider(think: Any, effort: str | None) -> None:
+    assert chat(think=think).request.reasoning_effort == effort
+    assert sent(chat(think=think).request, "openai_compatible").get("reasoning_effort") == effort
+
+
+def test_null_is_a_field_that_is_not_there() -> None:
+    """Go's JSON decoder reads it so, and clients of OpenAI's API send null beside calls."""
+    call = {"function": {"name": "f", "arguments": None}}
+    history = [
+        USER,
+        {"role": "assistant", "content": None, "images": None, "tool_calls": [call]},
+        {"role": "tool", "tool_name": "f", "content": None},
+        {"role": "assistant", "content": "done", "tool_calls": None},
+    ]
+    messages = chat(messages=history, tools=None, options=None, format=None).request.messages
+    assert messages[1].parts == ()
+    assert messages[1].tool_calls[0].arguments == "{}"
+    assert messages[2].text == ""
+    assert messages[3].tool_calls == ()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [(OllamaChat(), {"messages": None}), (OllamaGenerate(), {"prompt": None, "images": None})],
+)
+def test_nothing_to_say_loads_the_model(dialect: Any, body: dict[str, Any]) -> None:
+    asked = dialect.parse(json.dumps({"model": "m", **body}).encode(), {})
+    assert isinstance(asked, ImmediateAnswer)
+    assert asked.body["done_reason"] == "load"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
+from omen.core.errors import RequestError
 from omen.core.events import (
     AnswerEnd,
     AnswerStart,
@@ -46,6 +47,20 @@ def lines(*events: Event, generate: bool = False) -> list[dict[str, Any]]:
     dialect = OllamaGenerate() if generate else OllamaChat()
     written = dialect.writer(race(), asked()).write(events)
     return [json.loads(line) for line in written.splitlines()]
+
+
+async def test_a_line_is_ascii_so_that_no_reader_finds_two_in_it(
+    autojump_clock: MockClock,
+) -> None:
+    """`str.splitlines` ends a line at these, and Ollama's own client splits with it."""
+    text = "a\u2028b\u2029c\x85d\x1ce é 天 😀"
+    written = OllamaChat().writer(race(), asked()).write([TextDelta(text), AnswerEnd("stop")])
+    assert written.isascii()
+    first, last = written.decode().splitlines()
+    assert json.loads(first)["message"]["content"] == text
+    assert json.loads(last)["done"]
+    (error,) = OllamaChat().error_event(RequestError("läuft\u2028nicht"), "r").splitlines()
+    assert json.loads(error) == {"error": "läuft\u2028nicht"}
 
 
 async def whole(*events: Event, generate: bool = False) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class Listing:
     keys: KeyRing = field(default_factory=lambda: KeyRing(None, allow_anonymous=True))
     store: MemoryStore = field(default_factory=MemoryStore)
     books: Any = None
+    months: Any = field(default_factory=lambda: SimpleNamespace(is_known=True))
     health: Health = field(
         default_factory=lambda: Health([("alpha", "http://a.test"), ("beta", "http://b.test")])
     )

@@ -19,12 +19,11 @@ from omen.core.events import (
     ToolCallDelta,
     Usage,
 )
-from omen.core.hints import RaceHints
 from omen.core.plan import Plan
 from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.dialect import ParsedRequest
 from omen.front.responses import Responses
-from omen.front.responses._api import ResponseWriter
+from omen.front.responses._stream import ResponseWriter
 from tests.docs.pages import someone
 
 USAGE = Usage(30, 20, {"cached_tokens": 10}, {"reasoning_tokens": 5})
@@ -36,8 +35,11 @@ def race() -> RaceRecord:
 
 
 def writer(**said: Any) -> ResponseWriter:
-    asked = ParsedRequest(None, "m", RaceHints(), stream=True, said=said)  # type: ignore[arg-type]
-    return Responses().writer(race(), asked)
+    return Responses().writer(race(), asked(**said))
+
+
+def asked(**said: Any) -> ParsedRequest:
+    return Responses().parse(json.dumps({"model": "m", "input": "hi", **said}).encode(), {})
 
 
 def parse(data: bytes) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -36,6 +36,7 @@ class Dialog:
     heard: list[tuple[float, Frame]] = field(default_factory=list)
     closed: tuple[int, str] | None = None
     refused: Frame | None = None
+    subprotocol: str | None = None
     server_says: trio.MemorySendChannel[Frame] | None = None
     said_too_late: list[Frame] = field(default_factory=list)
     """What the server said on a socket that it had closed itself."""
@@ -102,6 +103,7 @@ async def open_dialog(
     client: str = "127.0.0.1",
     requests: int = 256,
     buffer: float = 0,
+    subprotocols: Sequence[str] = (),
 ) -> AsyncIterator[Dialog]:
     """Open a socket. `buffer` is how many frames the server may write that nobody has read."""
     said, server_hears = trio.open_memory_channel[Frame](1000)
@@ -109,6 +111,7 @@ async def open_dialog(
     stop = trio.Event()
     door = Door(cast(Gateway, world.gateway), cast(LiveFeed, world.feed), stop, requests)
     wish = {**scope("/omen/ws", headers=headers), "type": "websocket", "client": (client, 1)}
+    wish["subprotocols"] = list(subprotocols)
     dialog = Dialog(said, heard, stop, server_says=server_says)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
@@ -116,6 +119,7 @@ async def open_dialog(
             await said.send({"type": "websocket.connect"})
             answer = await heard.receive()
             if answer["type"] == "websocket.accept":
+                dialog.subprotocol = answer["subprotocol"]
                 yield dialog
             else:
                 body = await heard.receive()

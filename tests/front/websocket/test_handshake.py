@@ -174,3 +174,29 @@ async def test_who_asks_without_an_upgrade_is_told_to() -> None:
         conversation = await talk(app, scope("/omen/ws", method="GET"), (0, piece(b"")))
         assert conversation.status == 426
         assert json.loads(conversation.body)["error"]["code"] == "upgrade_required"
+
+
+async def test_a_page_in_a_browser_offers_the_key_beside_the_subprotocol() -> None:
+    """It can set no other header, and drops a socket that picks none of those it offers."""
+    async with open_world(FAST) as world:
+        key = with_keys(world).add()
+        offered = ["other", "omen", f"bearer.{key}"]
+        async with open_dialog(world, client=ELSEWHERE, subprotocols=offered) as dialog:
+            assert dialog.subprotocol == "omen"
+            await dialog.ask("a")
+            assert (await dialog.hear_end("a"))["type"] == "done"
+    assert {race.caller.name for race, _ in world.rows} == {"test"}
+
+
+async def test_a_key_offered_so_that_opens_nothing_is_a_401() -> None:
+    async with open_world(FAST) as world:
+        with_keys(world).add()
+        offered = ["omen", "bearer.sk-omen-wrong"]
+        async with open_dialog(world, client=ELSEWHERE, subprotocols=offered) as dialog:
+            assert dialog.refused is not None
+            assert dialog.refused["status"] == 401
+
+
+async def test_other_subprotocols_are_not_picked() -> None:
+    async with open_world(FAST) as world, open_dialog(world, subprotocols=["graphql"]) as dialog:
+        assert dialog.subprotocol is None

@@ -12,8 +12,8 @@ from tests.servers import PostgresServer, running_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
         yield server
 
 
@@ -23,7 +23,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:{tmp_path / 'books.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
     emptied = open_database(server.url, 5.0)
-    emptied.rows("DROP TABLE IF EXISTS attempts, keys, omen_migrations")
+    emptied.rows("DROP SCHEMA public CASCADE")
+    emptied.rows("CREATE SCHEMA public")
     emptied.close()
     return server.url
 

@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 def test_the_schema_is_made_once_and_only_once(url: str) -> None:
     first = open_database(url, 5.0)
-    assert first.migrate() == ["0001_attempts_and_keys.sql"]
+    assert first.migrate() == ["0001_attempts_and_keys.sql", "0002_totals.sql"]
     assert first.migrate() == []
     first.close()
 
@@ -69,8 +69,8 @@ def test_usage_is_added_up_exactly_by_whatever_is_asked_for(database: Database) 
         "site",
         None,
     ]
-    spent = {(s.key_id, s.provider): s.cost_usd for s in database.spending("2026-11")}
-    assert spent[("k1", "xai")] == Decimal("0.2000000002")
+    spent = {(s.key_id, s.provider): s.cost_usd for s in database.spending("2026-11") or ()}
+    assert spent[("k1", "xai")] == Decimal("0.200000001")
 
 
 def test_a_name_that_no_database_keeps_does_not_lose_its_row(database: Database) -> None:

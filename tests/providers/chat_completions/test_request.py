@@ -90,11 +90,11 @@ def test_without_a_key_there_is_no_auth_header(kind: str) -> None:
             id="parts leave as parts",
         ),
         pytest.param(
-            shown("user", TextPart("Look", extras={"cache_control": {"type": "ephemeral"}})),
+            shown("user", TextPart("Look", extras={"prompt_cache_breakpoint": {"ttl": "30m"}})),
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": "Look", "cache_control": {"type": "ephemeral"}}
+                    {"type": "text", "text": "Look", "prompt_cache_breakpoint": {"ttl": "30m"}}
                 ],
             },
             id="unknown keys of a part go through",

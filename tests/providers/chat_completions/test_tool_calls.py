@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -22,9 +23,9 @@ Call = dict[str, str]
 Cut = Callable[[int, Call, list[str]], list[Fragment]]
 
 
-def merge(*deltas: list[Fragment]) -> list[Call]:
+def merge(*deltas: list[Fragment], known: tuple[str, ...] = ()) -> list[Call]:
     """Feed the `tool_calls` of each delta; give the calls a client has in the end."""
-    merger = ToolCallMerger()
+    merger = ToolCallMerger(known)
     events: list[ToolCallDelta] = [event for delta in deltas for event in merger.feed(delta)]
     return assemble([*events, *merger.finish()]).tool_calls
 
@@ -77,6 +78,28 @@ def with_new_ids_for_later_fragments(index: int, call: Call, pieces: list[str]) 
     return [head, *({**fragment, "id": f"new-{i}"} for i, fragment in enumerate(tail))]
 
 
+def with_index_0_and_empty_ids(index: int, call: Call, pieces: list[str]) -> list[Fragment]:
+    return [
+        {"index": 0, "id": "", **function(call["name"], pieces[0])},
+        *({"index": 0, "id": "", **function("", piece)} for piece in pieces[1:]),
+    ]
+
+
+def with_index_0_and_the_head_apart(index: int, call: Call, pieces: list[str]) -> list[Fragment]:
+    head = {"index": 0, "id": None, **function(call["name"])}
+    return [head, *({"index": 0, **function(arguments=piece)} for piece in pieces)]
+
+
+def with_nothing_but_name_and_arguments(
+    index: int, call: Call, pieces: list[str]
+) -> list[Fragment]:
+    return [function(call["name"], "".join(pieces))]
+
+
+def whole_and_again(index: int, call: Call, pieces: list[str]) -> list[Fragment]:
+    return whole(index, call, pieces) * 2
+
+
 def whole(index: int, call: Call, pieces: list[str]) -> list[Fragment]:
     return [{"id": call["id"], "index": index, **function(call["name"], "".join(pieces))}]
 
@@ -95,8 +118,15 @@ CUTS: list[Cut] = [
     with_index_0_for_all,
     with_new_ids_for_later_fragments,
     whole,
+    whole_and_again,
     whole_as_an_object,
 ]
+WITHOUT_IDS: list[Cut] = [
+    with_index_0_and_empty_ids,
+    with_index_0_and_the_head_apart,
+    with_nothing_but_name_and_arguments,
+]
+"""Only names and the ends of arguments tell the calls apart."""
 
 arguments_texts = st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=6)).map(
     lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -124,6 +154,97 @@ def test_calls_one_after_the_other(made: tuple[list[Call], list[list[str]]], cut
     deltas = [cut(i, call, cuts) for i, (call, cuts) in enumerate(zip(calls, pieces, strict=True))]
     assert merge(*([fragment] for delta in deltas for fragment in delta)) == calls
     assert merge(*deltas) == calls
+
+
+@patient
+@given(made=cut_calls(), cut=st.sampled_from(WITHOUT_IDS))
+def test_calls_without_ids_one_after_the_other(
+    made: tuple[list[Call], list[list[str]]], cut: Cut
+) -> None:
+    calls, pieces = made
+    deltas = [cut(i, call, cuts) for i, (call, cuts) in enumerate(zip(calls, pieces, strict=True))]
+    names = tuple(call["name"] for call in calls)
+    merged = merge(*([fragment] for delta in deltas for fragment in delta), known=names)
+    assert [(c["name"], c["arguments"]) for c in merged] == [
+        (c["name"], c["arguments"]) for c in calls
+    ]
+    assert len({call["id"] for call in merged}) == len(calls)
+
+
+@patient
+@given(
+    texts=st.lists(arguments_texts, min_size=1, max_size=4),
+    blank=st.sampled_from(["", " ", "\n"]),
+    data=st.data(),
+)
+def test_objects_back_to_back_are_calls_of_the_same_tool(
+    texts: list[str], blank: str, data: st.DataObject
+) -> None:
+    """However the text is cut, and whether or not a fragment repeats the name."""
+    text = blank.join(texts)
+    cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(text) - 1)), max_size=4)))
+    bounds = [0, *(cut for cut in cuts if cut < len(text)), len(text)]
+    pieces = [text[a:b] for a, b in itertools.pairwise(bounds)]
+    name = data.draw(st.sampled_from(["", "look_up"]))
+    head = {"index": 0, "id": "c", **function("look_up", "")}
+    merged = merge([head], *([{"index": 0, **function(name, piece)}] for piece in pieces))
+    assert [call["name"] for call in merged] == ["look_up"] * len(merged)
+    read = [json.loads(call["arguments"]) for call in merged]
+    # A whole object that comes twice in a row is taken for a repetition, not for two calls.
+    told = [json.loads(one) for one in texts]
+    assert read == told or len(set(texts)) < len(texts)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "calls"),
+    [
+        (['{"code":"if (x) {}', '{ y }"}'], 1),
+        (['{"code":"}{"}'], 1),
+        (['{"code":"a}{b}', '{c"', "}"], 1),
+        (['{"a":{}}{"a":{"b":{}}}'], 2),
+        (['{"a":1', '}{"a":2}{"a', '":3}'], 3),
+        (['{"a":1}', "", '{"a":2}'], 2),
+    ],
+)
+def test_braces_in_a_text_are_no_end_of_an_object(pieces: list[str], calls: int) -> None:
+    head = {"index": 0, "id": "c", **function("run", "")}
+    merged = merge([head], *([{"index": 0, **function(arguments=piece)}] for piece in pieces))
+    assert len(merged) == calls
+    assert "".join(call["arguments"] for call in merged) == "".join(pieces)
+
+
+def test_tools_that_the_request_offers_are_told_apart_by_their_names_alone() -> None:
+    """Two calls without arguments, ids and numbers of their own are not one name in two pieces."""
+    heads = [{"index": 0, "id": "", **function(name, "")} for name in ("ping", "pong")]
+    merged = merge(*([head] for head in heads), known=("ping", "pong"))
+    assert [(call["name"], call["arguments"]) for call in merged] == [
+        ("ping", "{}"),
+        ("pong", "{}"),
+    ]
+    assert merge(*([head] for head in heads))[0]["name"] == "pingpong"
+
+
+def test_a_name_in_pieces_that_are_names_themselves_is_one_name() -> None:
+    heads = [{"index": 0, "id": "c", **function(piece, "")} for piece in ("get", "_time")]
+    (call,) = merge(*([head] for head in heads), known=("get", "_time", "get_time"))
+    assert call["name"] == "get_time"
+
+
+def test_what_a_vendor_wants_back_goes_out_with_its_call() -> None:
+    signed = {"extra_content": {"google": {"thought_signature": "c2lnbmVk"}}}
+    merger = ToolCallMerger()
+    fragment = {"index": 0, "id": "c", **signed, **function("f", "{}")}
+    (delta,) = merger.feed([{**fragment, "unknown": 1}])
+    assert delta == ToolCallDelta(0, "c", "f", "{}", extras=signed)
+    later = merger.feed([{"index": 0, "extra_content": {"google": {}}}])
+    assert later == [ToolCallDelta(0, extras={"extra_content": {"google": {}}})]
+
+
+def test_a_signature_that_comes_before_the_arguments_waits_for_the_call() -> None:
+    merger = ToolCallMerger()
+    head = {"index": 0, "id": "c", "extra_content": {"a": 1}, **function("f", "")}
+    assert merger.feed([head]) == []
+    assert merger.finish() == [ToolCallDelta(0, "c", "f", "{}", extras={"extra_content": {"a": 1}})]
 
 
 @patient
@@ -199,9 +320,21 @@ def test_calls_with_neither_index_nor_id_are_told_apart_by_name_and_by_closed_ar
     ]
 
 
-def test_a_custom_tool_streams_its_input_as_arguments() -> None:
-    fragment = {"index": 0, "id": "c", "custom": {"name": "sql", "input": "select 1"}}
-    assert merge([fragment]) == [{"id": "c", "name": "sql", "arguments": "select 1"}]
+def test_a_call_of_a_custom_tool_says_so_and_streams_its_input_as_arguments() -> None:
+    head = {"index": 0, "id": "c", "type": "custom", "custom": {"name": "sql", "input": ""}}
+    merger = ToolCallMerger()
+    assert merger.feed([head]) == []
+    deltas = merger.feed([{"index": 0, "custom": {"input": "{} {}"}}])
+    assert deltas == [ToolCallDelta(0, "c", "sql", "{} {}", custom=True)]
+    assert merger.feed([{"index": 0, "custom": {"input": "{}"}}]) == [
+        ToolCallDelta(0, arguments="{}", custom=True)
+    ]
+
+
+def test_a_call_of_a_custom_tool_without_input_has_an_empty_text() -> None:
+    merger = ToolCallMerger()
+    merger.feed([{"index": 0, "id": "c", "type": "custom", "custom": {"name": "sql"}}])
+    assert merger.finish() == [ToolCallDelta(0, "c", "sql", "", custom=True)]
 
 
 @pytest.mark.parametrize(

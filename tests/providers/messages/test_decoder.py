@@ -20,6 +20,7 @@ from omen.core.events import (
 )
 from omen.core.frames import Frame
 from omen.providers import KINDS
+from omen.providers.messages.decoder import MessagesDecoder
 from tests.providers.asking import candidate
 from tests.providers.assemble import assemble
 from tests.providers.fixtures import decode, new_decoder
@@ -89,14 +90,92 @@ def finish(reason: str | None, **usage: Any) -> dict[str, Any]:
         ("pause_turn", "stop"),
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
-        ("tool_use", "tool_calls"),
+        ("compaction", "stop"),
         ("refusal", "content_filter"),
-        ("something_new", "stop"),
         (None, "stop"),
     ],
 )
 def test_stop_reasons(said: str | None, meant: str) -> None:
     assert assemble(events_of(start(), finish(said), STOP)).finish_reason == meant
+
+
+CALL = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+
+
+@pytest.mark.parametrize("said", ["tool_use", "end_turn", None])
+def test_an_answer_with_a_call_ends_for_it_whatever_the_reason_says(said: str | None) -> None:
+    answer = assemble(events_of(start(), block(0, **CALL), block_stop(0), finish(said), STOP))
+    assert answer.finish_reason == "tool_calls"
+    assert assemble(events_of(start(), finish("tool_use"), STOP)).finish_reason == "stop"
+
+
+def test_a_reason_that_nobody_knows_is_a_failure_but_for_who_reads_it_himself() -> None:
+    with pytest.raises(UpstreamFailure) as caught:
+        events_of(start(), finish("something_new"), STOP)
+    assert caught.value.kind is FailureKind.TRUNCATED
+    verbatim = MessagesDecoder("m", verbatim=True)
+    for event in (start(), finish("something_new")):
+        verbatim.feed(Frame(json.dumps(event).encode()))
+    assert AnswerEnd("stop") in verbatim.feed(Frame(json.dumps(STOP).encode()))
+
+
+def test_blocks_may_all_be_closed_at_the_end() -> None:
+    answer = assemble(
+        events_of(
+            start(),
+            block(0, type="text", text=""),
+            delta(0, type="text_delta", text="Both."),
+            block(1, **CALL),
+            delta(1, type="input_json_delta", partial_json='{"a":'),
+            block(2, **{**CALL, "id": "u", "name": "g"}),
+            delta(1, type="input_json_delta", partial_json="1}"),
+            block(3, **{**CALL, "id": "v", "name": "h"}),
+            delta(2, type="input_json_delta", partial_json="{}"),
+            finish("tool_use"),
+            block_stop(0),
+            block_stop(2),
+            STOP,
+        )
+    )
+    assert answer.tool_calls == [
+        {"id": "t", "name": "f", "arguments": '{"a":1}'},
+        {"id": "u", "name": "g", "arguments": "{}"},
+        {"id": "v", "name": "h", "arguments": "{}"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "named", "is_meant"),
+    [("pause_turn", None, True), ("stop_sequence", "END", True), ("end_turn", None, False)],
+)
+def test_an_end_says_whether_nothing_before_it_was_meant(
+    reason: str, named: str | None, is_meant: bool
+) -> None:
+    ended = {"stop_reason": reason, "stop_sequence": named}
+    events = events_of(start(), {"type": "message_delta", "delta": ended}, STOP)
+    assert events[-1] == AnswerEnd("stop", meant=is_meant, stop_sequence=named)
+
+
+def test_a_whole_message_is_read_as_the_stream_that_says_the_same() -> None:
+    content = [
+        {"type": "thinking", "thinking": "Hm.", "signature": "sig"},
+        {"type": "text", "text": "Wait."},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+        {"type": "tool_use", "id": "u", "name": "g", "input": {}},
+    ]
+    message = {
+        "type": "message",
+        "model": "m",
+        "content": content,
+        "stop_reason": "tool_use",
+        "usage": {"input_tokens": 3, "output_tokens": 9},
+    }
+    events = events_of(message)
+    assert [event.block.value for event in events if isinstance(event, ReasoningEnd)] == content[:1]
+    answer = assemble(events)
+    assert (answer.reasoning, answer.content) == ("Hm.", "Wait.")
+    assert [call["arguments"] for call in answer.tool_calls] == ['{"a":1}', "{}"]
+    assert answer.usage == Usage(3, 9)
 
 
 def test_later_usage_overwrites_and_what_is_absent_or_null_keeps_its_value() -> None:
@@ -155,7 +234,7 @@ def test_tools_that_the_server_ran_itself_do_not_show_and_are_not_counted() -> N
 
 def test_a_call_may_come_with_its_input_whole() -> None:
     answer = assemble(
-        events_of(start(), block(0, type="tool_use", id="t", name="f", input={"a": 1}), finish("x"))
+        events_of(start(), block(0, type="tool_use", id="t", name="f", input={"a": 1}), STOP)
     )
     assert answer.tool_calls == [{"id": "t", "name": "f", "arguments": '{"a":1}'}]
 

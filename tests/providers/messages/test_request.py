@@ -87,7 +87,8 @@ def test_without_a_key_there_is_no_auth_header() -> None:
         ({"stop": ("END", " ", "\n")}, {"stop_sequences": ["END"]}),
         ({"user": "u7"}, {"metadata": {"user_id": "u7"}}),
         ({"max_tokens": 5}, {"max_tokens": 5}),
-        ({"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5, "top_p": 0.9}),
+        ({"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5}),  # refused together
+        ({"top_p": 0.9}, {"top_p": 0.9}),
         ({"temperature": 1.7}, {"temperature": 1}),
         ({"response_format": ResponseFormat("text")}, {}),
         (

@@ -49,8 +49,23 @@ def test_without_a_limit_the_models_own_is_sent_for_the_field_is_required(
     ],
 )
 def test_sampling_is_left_out_for_models_that_refuse_it(model: str, taken: bool) -> None:
+    assert ("temperature" in sent(replace(HELLO, temperature=0.3), model)) == taken
+    assert ("top_p" in sent(replace(HELLO, top_p=0.9), model)) == taken
+
+
+@pytest.mark.parametrize(
+    ("model", "together"),
+    [
+        ("claude-3-5-haiku-20241022", True),
+        ("claude-3-7-sonnet-20250219", True),
+        ("claude-opus-4-1-20250805", False),
+        ("claude-haiku-4-5", False),
+        ("claude-sonnet-4-6", False),
+    ],
+)
+def test_temperature_goes_alone_to_models_that_refuse_both(model: str, together: bool) -> None:
     written = sent(replace(HELLO, temperature=0.3, top_p=0.9), model)
-    assert ("temperature" in written, "top_p" in written) == (taken, taken)
+    assert (written["temperature"], "top_p" in written) == (0.3, together)
 
 
 EFFORT = [

@@ -227,3 +227,11 @@ def test_what_cannot_be_said_is_left_to_another_candidate(request_: ChatRequest)
         sent(request_)
     assert caught.value.kind is FailureKind.UNSUPPORTED
     assert caught.value.failover
+
+
+def test_thinking_goes_back_with_the_calls_that_it_led_to_and_with_nothing_else() -> None:
+    thought = {"reasoning_content": "I should look."}
+    call = replace(called(("c", "f", "{}")), extras=thought)
+    spoken = replace(said("assistant", "Hello."), extras=thought)
+    written = body("ollama", replace(HELLO, messages=(*HELLO.messages, call, spoken)))["messages"]
+    assert [message.get("thinking") for message in written] == [None, "I should look.", None]

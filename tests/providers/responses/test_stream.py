@@ -10,9 +10,10 @@ import pytest
 
 from omen.core.chat import ReasoningBlock
 from omen.core.errors import FailureKind, UpstreamFailure
-from omen.core.events import AnswerStart, ReasoningEnd
+from omen.core.events import AnswerStart, ReasoningEnd, Usage
+from omen.core.frames import Frame
 from omen.wire.sse import SSEReader
-from tests.providers.assemble import Answer
+from tests.providers.assemble import Answer, assemble
 from tests.providers.fixtures import decode, new_decoder
 
 
@@ -234,3 +235,39 @@ def test_an_error_inside_the_stream_is_told_by_its_code(
     with pytest.raises(UpstreamFailure) as caught:
         read([sse([CREATED, last])])
     assert caught.value.kind is kind
+
+
+def whole(response: dict[str, Any]) -> Answer:
+    decoder = new_decoder("openai", "gpt-5.4-pro")
+    frame = Frame(json.dumps({"object": "response", "model": "m", **response}).encode())
+    return assemble([*decoder.feed(frame), *decoder.end()])
+
+
+def test_a_whole_response_is_read_as_the_stream_that_says_the_same() -> None:
+    thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}
+    answer = whole(
+        {
+            "status": "completed",
+            "output": [
+                {**thought, "encrypted_content": "x"},
+                {"type": "message", "content": [{"type": "output_text", "text": "Wait."}]},
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": '{"a":1}'},
+            ],
+            "usage": {"input_tokens": 3, "output_tokens": 9},
+        }
+    )
+    assert (answer.reasoning, answer.content) == ("Hm.", "Wait.")
+    assert answer.tool_calls == [{"id": "c", "name": "f", "arguments": '{"a":1}'}]
+    assert (answer.finish_reason, answer.usage) == ("tool_calls", Usage(3, 9))
+
+
+def test_a_whole_response_that_was_cut_says_so() -> None:
+    cut = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    message = {"type": "message", "content": [{"type": "refusal", "refusal": "No"}]}
+    answer = whole({"output": [message], **cut})
+    assert (answer.refusal, answer.finish_reason) == ("No", "length")
+
+
+def test_a_whole_response_that_failed_is_a_failure() -> None:
+    with pytest.raises(UpstreamFailure, match="failed"):
+        whole({"status": "failed", "error": {"code": "server_error", "message": "x"}})

@@ -29,7 +29,7 @@ from tests.race.attempts.scripted import (
 )
 
 ANTHROPIC = replace(CANDIDATE, kind="anthropic")
-RESPONSES = replace(CANDIDATE, model="gpt-5-pro", base_model="gpt-5-pro")
+RESPONSES = replace(CANDIDATE, model="gpt-5.1-codex-max", base_model="gpt-5.1-codex-max")
 
 
 def event(kind: str, **fields: Any) -> bytes:
@@ -55,9 +55,9 @@ def item(kind: str, step: str, place: int = 0, **fields: Any) -> bytes:
     return event(name, output_index=place, item={"type": kind, **fields})
 
 
-CREATED = event("response.created", response={"model": "gpt-5-pro"})
+CREATED = event("response.created", response={"model": "gpt-5.1-codex-max"})
 TEXT = event("response.output_text.delta", output_index=9, content_index=0, delta="the answer")
-COMPLETED = event("response.completed", response={"model": "gpt-5-pro"})
+COMPLETED = event("response.completed", response={"model": "gpt-5.1-codex-max"})
 
 
 async def run(opened: Opened) -> list[Event]:

@@ -304,6 +304,8 @@ async def test_a_surprise_in_a_providers_code_is_a_failure_of_its_attempt(
 async def test_one_entrants_unreadable_stream_leaves_the_race_to_the_others(
     autojump_clock: MockClock,
 ) -> None:
+    """Core defect 14."""
+
     class Both(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             good = (0.5, text("forty two is the answer") + FINISH + USAGE + DONE)

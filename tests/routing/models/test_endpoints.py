@@ -10,6 +10,7 @@ from omen.core.candidates import Candidate, Endpoint, Rank
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.core.hints import RaceHints
 from omen.routing import Assessor, Catalog, CatalogProvider, PlanDefaults, Router
+from omen.routing.models.catalog import MAX_REMEMBERED, MAX_REMEMBERED_NAME
 
 URLS = ("http://l1", "http://l2", "http://l3")
 CLOUD = CatalogProvider("cloud", "openai", (Endpoint("http://c/v1"),), ("m",))
@@ -64,14 +65,19 @@ FOUND: Found = {
 
 def discovering() -> CatalogProvider:
     provider = local()
-    provider.discovered.update(FOUND)
+    discover(provider)
     return provider
+
+
+def discover(provider: CatalogProvider) -> None:
+    for url, cards in FOUND.items():
+        provider.discover(url, cards)
 
 
 def test_what_was_found_is_listed_where_nothing_is_configured() -> None:
     assert discovering().listed == ("llama3.1:8b", "m:latest")
     configured = local("m")
-    configured.discovered.update(FOUND)
+    discover(configured)
     assert configured.listed == ("m",)
 
 
@@ -93,13 +99,30 @@ def test_an_endpoint_that_is_known_not_to_have_a_model_is_not_asked(
 
 def test_if_no_endpoint_has_it_all_are_asked() -> None:
     provider = discovering()
-    provider.discovered["http://l3"] = {}
+    provider.discover("http://l3", {})
     assert order(provider, model="local/unheard-of") == ["l1", "l2", "l3"]
 
 
 def test_what_was_found_of_a_model_is_on_its_card() -> None:
     (first, *_) = discovering().candidates("m")
     assert first.card.context == 4096
+
+
+def test_what_is_found_later_counts_at_once() -> None:
+    """Candidates are remembered, and every request asks for them."""
+    provider = local()
+    assert [c.card.context for c in provider.candidates("m")] == [None] * 3
+    provider.discover("http://l1", {"m:latest": ModelCard(context=4096)})
+    assert [c.card.context for c in provider.candidates("m")] == [4096] * 3
+
+
+def test_what_callers_make_up_is_not_remembered_without_bound() -> None:
+    provider = local()
+    for number in range(3 * MAX_REMEMBERED):
+        provider.candidates(f"made up {number}")
+        provider.candidates("m" * (MAX_REMEMBERED_NAME + 1 + number))
+    assert len(provider._remembered) <= MAX_REMEMBERED
+    assert all(len(model) <= MAX_REMEMBERED_NAME for model in provider._remembered)
 
 
 def test_auto_is_the_first_configured_model_and_never_the_first_of_what_was_found() -> None:

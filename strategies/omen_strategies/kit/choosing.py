@@ -1,0 +1,40 @@
+"""Which entrant is chosen if none is useful: the most visible one, or the last resort. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from omen_strategies.kit.entrant import Entrant
+
+
+class LastResorts:
+    """Entrants whose answer has ended without visible content, in the order of their ends."""
+
+    def __init__(self) -> None:
+        self._kept: list[Entrant] = []
+
+    @property
+    def first(self) -> Entrant | None:
+        """The entrant whose answer is delivered when no other one commits."""
+        return self._kept[0] if self._kept else None
+
+    def keep(self, entrant: Entrant) -> None:
+        """Keep an entrant with its answer."""
+        self._kept.append(entrant)
+
+    def drop(self, entrant: Entrant) -> None:
+        """Forget an entrant whose stream has closed, if it was kept."""
+        self._kept = [kept for kept in self._kept if kept is not entrant]
+
+    def competing(self, running: Iterable[Entrant]) -> list[Entrant]:
+        """Return the entrants that may still become useful."""
+        return [entrant for entrant in running if entrant not in self._kept]
+
+
+def most_visible(running: Iterable[Entrant]) -> Entrant | None:
+    """Return the entrant with the most visible output; the better score breaks ties."""
+    return max(
+        (entrant for entrant in running if entrant.waiting and entrant.gate.visible),
+        key=lambda entrant: (entrant.gate.visible, entrant.candidate.score),
+        default=None,
+    )

@@ -1,0 +1,78 @@
+"""The next attempt in a lane whose attempt failed or was denied. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import trio
+
+from omen.core.candidates import Candidate
+from omen.core.errors import AttemptDenied, UpstreamFailure
+from omen.core.plan import Plan, Role
+from omen_strategies.kit.entrant import Entrant
+from omen_strategies.kit.gate import Gate
+from omen_strategies.kit.successors import Retries, Untried
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A candidate for a lane that became free; see `Entrant` for the fields."""
+
+    candidate: Candidate
+    role: Role
+    refused: tuple[Candidate, ...] = ()
+    starts_at: float = 0.0
+    """When it may start, on trio's clock."""
+
+    def entrant(self, plan: Plan) -> Entrant:
+        """Return the entrant of this candidate, as it starts now."""
+        gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
+        now = trio.current_time()
+        return Entrant(self.candidate, self.role, gate, now, self.refused)
+
+
+class Succession:
+    """The candidates of one plan without an attempt, and the retries that are left."""
+
+    def __init__(self, plan: Plan, retries: int) -> None:
+        self._plan = plan
+        self._retries = Retries(plan, retries)
+        self.untried = Untried(plan)
+
+    def of_denied_extra(
+        self, entrant: Entrant, denial: AttemptDenied, running: Iterable[Entrant]
+    ) -> Successor | None:
+        """Return the successor of an extra start that was denied; None if there is none.
+
+        The race can do without this start, so the denial is no failure of the race. The candidate
+        may be needed later, in place of a failed one.
+        """
+        self.untried.put_back(entrant.candidate)
+        refused = (*entrant.refused, entrant.candidate)
+        if not denial.failover:
+            return None
+        successor = self.untried.take_in_other_domain(running, refused)
+        return None if successor is None else Successor(successor, entrant.role, refused)
+
+    def of_denied(self, entrant: Entrant, denial: AttemptDenied) -> Successor | None:
+        """Return the successor, in the same role, of a needed start that was denied."""
+        candidate = self.untried.take() if denial.failover else None
+        if candidate is None:
+            return None
+        return Successor(candidate, entrant.role)
+
+    def of_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Successor | None:
+        """Return the successor of a failed attempt if another candidate is left."""
+        self.untried.drop_unable(entrant.candidate, failure)
+        self._retries.add(entrant.candidate, failure)
+        candidate = self.untried.take()
+        return None if candidate is None else Successor(candidate, "failover")
+
+    def again(self) -> Successor | None:
+        """Return a candidate that failed, for a repeated attempt, if a retry is granted."""
+        retry = self._retries.take()
+        if retry is None:
+            return None
+        candidate, ready_at = retry
+        return Successor(candidate, "retry", starts_at=ready_at)
