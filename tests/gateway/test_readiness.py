@@ -180,6 +180,8 @@ async def test_database_that_goes_away(tmp_path: Path) -> None:
         assert await ask(served) == (200, None)
         (tmp_path / "books").rename(tmp_path / "elsewhere")
         (tmp_path / "books").write_text("no folder any more")
+        assert served.gateway.books is not None
+        await served.gateway.books.worker.aclose()
         await served.gateway.keys.refresh()
         status, answer = await ready(served)
         assert (status, answer["status"], answer["away"][0]) == (200, "ready", "ledger")
