@@ -146,6 +146,7 @@ def _settings(
             },
         ),
         providers=providers,
+        disabled=tuple(name for name in document.providers if name not in providers),
         auth=document.auth,
         cache=document.cache,
         health=document.health,

@@ -24,9 +24,13 @@ PROVIDERS = [
 ]
 
 
+KINDS = ("openai", "openai_compatible", "anthropic", "ollama", "xai", "azure")
+
+
 def plan(
     model: str, hints: RaceHints | None = None, *, caller: Caller = ANYBODY, **defaults: Any
 ) -> Plan:
+    defaults = {"kinds": KINDS, "disabled": ("switched-off",), **defaults}
     router = Router(Catalog(PROVIDERS), PlanDefaults(**defaults), ["single", "race"])
     return router.plan(model, hints or RaceHints(), 100.0, RequestContext(caller=caller))
 
@@ -150,3 +154,43 @@ def test_a_key_for_an_alias_may_use_what_it_stands_for_by_that_name_only() -> No
 def test_a_pattern_hands_out_no_alias_that_happens_to_match() -> None:
     with pytest.raises(RequestError):
         plan("fast", caller=Caller(models=("f*",)), aliases=ALIASES)
+
+
+def test_a_kind_stands_for_every_provider_of_it() -> None:
+    assert names("shared", RaceHints(providers=("anthropic", "ollama"))) == [
+        "claude/shared",
+        "local/shared",
+        "local/shared",
+    ]
+    # A name precedes a kind: here `openai` is both.
+    assert names("shared", RaceHints(providers=("openai",))) == ["openai/shared"]
+
+
+def test_a_kind_that_nobody_serves_and_a_disabled_provider_are_left_out_with_the_reason() -> None:
+    made = plan("gpt", RaceHints(providers=("xai", "switched-off", "openai")))
+    assert [candidate.name for candidate in made.candidates] == ["openai/gpt"]
+    assert made.left_out == (
+        ("xai", "no provider of this kind is in use"),
+        ("switched-off", "the provider is disabled"),
+    )
+
+
+@pytest.mark.parametrize("words", [("xai",), ("xai", "switched-off"), ("gpt-4", "openai")])
+def test_an_unknown_word_and_nobody_left_are_mistakes_that_list_names_and_kinds(
+    words: tuple[str, ...],
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        plan("gpt", RaceHints(providers=words))
+    assert (caught.value.status, caught.value.param) == (400, "omen.providers")
+    assert "configured: openai, claude, local, open" in caught.value.message
+    assert "kinds: openai, openai_compatible, anthropic" in caught.value.message
+
+
+def test_the_weight_of_a_name_precedes_that_of_its_kind() -> None:
+    weights = {"anthropic": 5.0, "claude": 0.5, "ollama": 2.0, "azure": 9.0}
+    made = plan("shared", RaceHints(priority_weights=weights))
+    assert {c.provider: c.score for c in made.candidates} == {
+        "openai": 50.0,
+        "claude": 25.0,
+        "local": 100.0,
+    }
