@@ -65,6 +65,16 @@ class KeyRing:
         """
         return self._keys is not None and not self._keys
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the keys could not be read at the last attempt."""
+        return self._away
+
+    @property
+    def refuses_everybody(self) -> bool:
+        """Whether every caller gets a 503: the keys have not been read since the start."""
+        return self._keys is None and self._away and not self.allow_anonymous
+
     async def run(self) -> None:
         """Read the keys again and again, until cancelled."""
         while self._worker is not None:
@@ -143,7 +153,7 @@ class KeyRing:
             records = await worker.ask(Database.keys)
         except DatabaseAwayError as error:
             if not self._away:
-                logger.warning("the keys cannot be read (%s); those known so far hold", error)
+                logger.warning("the keys cannot be read: %s; %s", error, self._what_holds())
             self._away = True
             return
         self._away = False
@@ -158,6 +168,11 @@ class KeyRing:
                 "the row of key %s cannot be read (%s): that key opens nothing", key_id, why[key_id]
             )
         self._unreadable = frozenset(why)
+
+    def _what_holds(self) -> str:
+        if self._keys is None and not self.allow_anonymous:
+            return "until they can be, every request is a 503 and /ready says so"
+        return "those known so far hold"
 
 
 def _refusal(what: str) -> RequestError:

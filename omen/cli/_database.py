@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omen.config import Loaded, load_settings
-from omen.gateway import resolved_url
-from omen.ledger.database import ERRORS, Database, SchemaTooNewError, open_database, shown_url
+from omen.gateway import find_file_of_old_url, resolved_url
+from omen.ledger.database import (
+    ERRORS,
+    Database,
+    SchemaTooNewError,
+    open_database,
+    reason_of,
+    shown_url,
+)
 from omen.race.installed import load_strategies
 
 _T = TypeVar("_T")
@@ -54,7 +61,7 @@ class Books:
             print(f"omen: {self.name}: {error}", file=sys.stderr)
             return None
         except ERRORS as error:
-            print(f"omen: the database {self.name} fails: {type(error).__name__}", file=sys.stderr)
+            print(f"omen: the database {self.name} fails: {reason_of(error)}", file=sys.stderr)
             return None
 
 
@@ -63,6 +70,8 @@ def left_behind(loaded: Loaded, cwd: Path) -> str:
 
     Relative paths counted from there once. Whoever upgrades would find the keys and the month gone.
     """
+    if moved := find_file_of_old_url(loaded.settings.ledger, cwd):
+        return moved
     used, former = (resolved_url(loaded.settings.ledger, at) for at in (loaded.folder, cwd))
     if used == former or not former.startswith("sqlite:"):
         return ""

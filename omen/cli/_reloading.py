@@ -1,4 +1,8 @@
-"""SIGHUP: the configuration is read again, and what can take effect does."""
+"""SIGHUP: the configuration is read again, and what can take effect does.
+
+A file that is empty or gone is one that is being replaced at this moment, or lost. Taken for a
+configuration, it would lift budgets and limits without a word; so it changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,44 +24,67 @@ Renew = Callable[[Loaded], str]
 async def heed_reloads(
     gateway: Gateway,
     load: Callable[[], Loaded],
+    in_force: Loaded,
     renew: Renew | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Reload at every SIGHUP, also at one that came before this began, until cancelled."""
+    """Reload at every SIGHUP, also at one that came before this began, until cancelled.
+
+    `in_force` is the configuration of the start.
+    """
     with trio.open_signal_receiver(signal.SIGHUP) as signals:
         task_status.started()
         if take_hangup():
-            _reload_aloud(gateway, load, renew)
+            in_force = _reload_aloud(gateway, load, in_force, renew)
         async for _ in signals:
-            _reload_aloud(gateway, load, renew)
+            in_force = _reload_aloud(gateway, load, in_force, renew)
 
 
-def _reload_aloud(gateway: Gateway, load: Callable[[], Loaded], renew: Renew | None) -> None:
-    for line in reload(gateway, load, renew):
+def _reload_aloud(
+    gateway: Gateway, load: Callable[[], Loaded], in_force: Loaded, renew: Renew | None
+) -> Loaded:
+    in_force, lines = reload(gateway, load, in_force, renew)
+    for line in lines:
         print(f"omen: reload: {line}", file=sys.stderr, flush=True)
+    return in_force
 
 
-def reload(gateway: Gateway, load: Callable[[], Loaded], renew: Renew | None = None) -> list[str]:
-    """Read the configuration and go by it; return what to say about that.
+def reload(
+    gateway: Gateway, load: Callable[[], Loaded], in_force: Loaded, renew: Renew | None = None
+) -> tuple[Loaded, list[str]]:
+    """Read the configuration and apply it; return what is in force now, and lines for the operator.
 
-    One with mistakes changes nothing.
+    A configuration with mistakes changes nothing.
     """
+    unchanged = "nothing was changed"
     try:
         loaded = load()
+        if mistake := _find_loss(loaded, in_force):
+            return in_force, [f"mistake: {mistake}", unchanged]
         renewed = "" if renew is None else renew(loaded)
     except ConfigError as error:
-        told = [f"mistake: {problem}" for problem in error.problems]
-        return [*told, "nothing was changed"]
+        return in_force, [*(f"mistake: {problem}" for problem in error.problems), unchanged]
     except OSError as error:
-        return [f"mistake: the certificate cannot be read ({error})", "nothing was changed"]
+        return in_force, [f"mistake: the certificate cannot be read ({error})", unchanged]
     settings = loaded.settings
     if not (settings.providers or loaded.declared):
-        # Nobody is configured: the simulated ones that serve go on serving.
+        # No provider is configured: the simulated ones that serve go on serving.
         settings = replace(settings, providers=gateway.settings.providers)
     done = gateway.reload(settings)
-    told = [f"warning: {warning}" for warning in loaded.warnings]
+    lines = [f"warning: {warning}" for warning in loaded.warnings]
     in_effect = [*done.applied, *([renewed] if renewed else [])]
-    told.append(f"in effect: {', '.join(in_effect) or 'nothing has changed'}")
+    lines.append(f"in effect: {', '.join(in_effect) or 'nothing has changed'}")
     if done.kept:
-        told.append(f"needs a restart: {', '.join(done.kept)}")
-    return told
+        lines.append(f"needs a restart: {', '.join(done.kept)}")
+    return loaded, lines
+
+
+def _find_loss(loaded: Loaded, in_force: Loaded) -> str | None:
+    """Return why a configuration looks lost; None if it may be meant."""
+    if loaded.is_empty and not in_force.is_empty:
+        state = "is empty" if loaded.source is not None and loaded.source.exists() else "is gone"
+        name = "omen.toml" if in_force.source is None else in_force.source.name
+        return f"{name} {state}; to serve without it, restart"
+    if in_force.declared and not loaded.declared:
+        return "it names no provider any more; to serve without one, restart"
+    return None

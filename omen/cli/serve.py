@@ -26,7 +26,7 @@ from omen.cli._signals import heed_signals
 from omen.config import Loaded, Settings, load_settings
 from omen.core.records import Observer
 from omen.front.app import make_app
-from omen.gateway import make_books, open_gateway
+from omen.gateway import find_unusable_file, make_books, open_gateway
 from omen.ledger.database import DatabaseTooNewError, shown_url
 from omen.race.installed import load_strategies
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
@@ -74,6 +74,10 @@ def run(args: argparse.Namespace) -> int:
         return 2
     for warning in filter(None, (*loaded.warnings, left_behind(loaded, Path.cwd()))):
         print(f"omen: warning: {warning}", file=sys.stderr)
+    if unusable := find_unusable_file(loaded.settings.ledger, loaded.folder):
+        # Keys are in it, so nobody could be served. It is a mistake like one in omen.toml.
+        print(f"omen: cannot start: {unusable}", file=sys.stderr)
+        return 1
     return trio.run(_serve, loaded, load, None if args.record is None else Journal(args.record))
 
 
@@ -125,7 +129,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                         status = 1
                     else:
                         renew = partial(certificate.renew, handle=handle)
-                        await background.start(heed_reloads, gateway, load, renew)
+                        await background.start(heed_reloads, gateway, load, loaded, renew)
                         _announce(handle, settings, loaded, shown_url(books.url))
                         await stop_signal.wait()
                         await trio.sleep(settings.server.drain_delay_seconds)

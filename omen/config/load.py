@@ -44,6 +44,8 @@ class Loaded:
     """The file they came from; None when there was none."""
     declared: bool = False
     """Whether any provider was named at all, even one that is disabled."""
+    is_empty: bool = False
+    """Whether there was no file, or no key in it."""
     folder: Path = Path()
     """What relative paths count from: the folder of the file, or without one the current one."""
 
@@ -67,6 +69,7 @@ def load_settings(
     source = _source(path, cwd)
     folder = cwd if source is None else source.parent.resolve()
     draft, environment = _read(source, str(path) if path else FILE_NAME, environ, cwd)
+    is_empty = not draft.table
     apply_variables(draft, environment, referenced_names(draft.table))
     draft.declared = draft.provider_names()
     resolve_references(draft, environment)
@@ -81,8 +84,14 @@ def load_settings(
     if draft.problems:
         raise ConfigError(draft.problems)
     settings = _settings(draft, document, providers)
-    warnings, declared = tuple(draft.warnings), bool(draft.declared)
-    return Loaded(settings, warnings, source, declared=declared, folder=folder)
+    return Loaded(
+        settings,
+        tuple(draft.warnings),
+        source,
+        declared=bool(draft.declared),
+        is_empty=is_empty,
+        folder=folder,
+    )
 
 
 def _source(path: Path | None, cwd: Path) -> Path | None:
@@ -137,6 +146,7 @@ def _settings(
             },
         ),
         providers=providers,
+        disabled=tuple(name for name in document.providers if name not in providers),
         auth=document.auth,
         cache=document.cache,
         health=document.health,

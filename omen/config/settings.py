@@ -286,6 +286,8 @@ class Settings:
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     """By name, in the order of the file; disabled ones are not in it."""
+    disabled: tuple[str, ...] = ()
+    """The names of the providers that the file or the environment disables."""
     auth: AuthSettings = field(default_factory=AuthSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     health: HealthSettings = field(default_factory=HealthSettings)

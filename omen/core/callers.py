@@ -21,7 +21,7 @@ class Caller:
     tokens_per_minute: int | None = None
     monthly_usd: Decimal | None = None
     models: tuple[str, ...] = ()
-    """Shell-style patterns of `provider/model` or of bare model names."""
+    """Shell-style patterns of `provider/model` or of bare model names; exact names of aliases."""
     strategies: tuple[str, ...] = ()
 
     def may_use(self, provider: str, model: str) -> bool:
@@ -34,6 +34,13 @@ class Caller:
             return True
         names = (f"{provider}/{model}", model)
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.models)
+
+    def may_use_alias(self, alias: str) -> bool:
+        """Return whether the caller may use every model of an alias, by this name.
+
+        Only an exact name counts: `*-large` must not hand out what an alias of that form holds.
+        """
+        return alias in self.models
 
     def may_run(self, strategy: str) -> bool:
         """Return whether the caller may use this strategy."""

@@ -1,6 +1,12 @@
 """The gateway: its parts, and the interface that front ends call."""
 
-from omen.gateway._books import Books, make_books, resolved_url
+from omen.gateway._books import (
+    Books,
+    find_file_of_old_url,
+    find_unusable_file,
+    make_books,
+    resolved_url,
+)
 from omen.gateway._gateway import Gateway, ServedModel
 from omen.gateway._open import open_gateway
 from omen.gateway._reload import Reload
@@ -12,6 +18,8 @@ __all__ = [
     "Reload",
     "ServedModel",
     "UpstreamSockets",
+    "find_file_of_old_url",
+    "find_unusable_file",
     "make_books",
     "open_gateway",
     "resolved_url",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,17 @@ from pathlib import Path
 from omen.config import LedgerSettings, locate
 from omen.ledger import Ledger, Spool
 from omen.ledger.database import (
+    ERRORS,
     Database,
     DatabaseAwayError,
     DatabaseTooNewError,
     DatabaseWorker,
+    SchemaTooNewError,
     open_database,
+    reason_of,
+    shown_url,
+    sqlite_path,
+    will_pass,
 )
 
 EMBEDDED = "sqlite:omen.db"
@@ -78,17 +85,55 @@ def make_books(settings: LedgerSettings, folder: Path) -> Books:
     )
 
 
+def find_unusable_file(settings: LedgerSettings, folder: Path) -> str | None:
+    """Return why the ledger's SQLite file can never be used, and what to do; None if it can.
+
+    It is opened once, before anything is served. A fault that may pass (a lock, a full disk) and a
+    database on a server are not waited for: they may come back while OMEN serves.
+    """
+    url = resolved_url(settings, folder)
+    if not url.startswith("sqlite:"):
+        return None
+    try:
+        # `Books.check` reports a schema that is too new.
+        with (
+            closing(open_database(url, settings.timeout_seconds)) as db,
+            suppress(SchemaTooNewError),
+        ):
+            db.migrate()
+    except ERRORS as error:
+        if not will_pass(error):
+            return f"{shown_url(url)} cannot be used: {reason_of(error)}"
+    return None
+
+
 def resolved_url(settings: LedgerSettings, folder: Path) -> str:
     """Return the database's URL, with an absolute path; a relative one counts from `folder`.
 
-    With three slashes a path is relative, with four absolute.
+    `sqlite:a.db` is relative; `sqlite:///a.db` is absolute, as in any URL.
     """
     url = settings.url or EMBEDDED
     if not url.startswith("sqlite:"):
         return url
-    path = url.removeprefix("sqlite:")
-    written = path.removeprefix("///") if not path.startswith("////") else path[3:]
-    return f"sqlite:{locate(folder.absolute(), written)}"
+    return f"sqlite:{locate(folder.absolute(), sqlite_path(url))}"
+
+
+def find_file_of_old_url(settings: LedgerSettings, folder: Path) -> str | None:
+    """Return a warning if `sqlite:///PATH` named another file in earlier versions, which is there.
+
+    Such a path was read as a relative one.
+    """
+    url = settings.url or ""
+    if not url.startswith("sqlite:///") or url.startswith("sqlite:////"):
+        return None
+    now = sqlite_path(url)
+    old = folder / now.removeprefix("/")
+    if Path(now).exists() or not old.is_file():
+        return None
+    return (
+        f"the ledger is at {now}, which does not exist yet; {old}, which the same URL named in"
+        f" earlier versions, is not used: to use it write sqlite:{now.removeprefix('/')}"
+    )
 
 
 def _nothing(database: Database) -> None:

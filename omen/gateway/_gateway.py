@@ -112,8 +112,10 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Whether at least one provider can be expected to answer: one that is not down."""
-        return any(self.health.state(name) != "down" for name in self._catalog.names)
+        """Whether a request may be answered: callers are known, and some provider is not down."""
+        return not self.keys.refuses_everybody and any(
+            self.health.state(name) != "down" for name in self._catalog.names
+        )
 
     def reload(self, settings: Settings) -> Reload:
         """Apply other settings, as far as they can take effect while serving.

@@ -271,5 +271,7 @@ def _plan_defaults(settings: Settings) -> PlanDefaults:
         auto=race.auto,
         slo_target=race.slo_target,
         aliases=settings.routing.aliases,
+        kinds=tuple(load_kinds()),
+        disabled=settings.disabled,
         prefer=Preferences(settings.routing.prefer, settings.routing.prefer_local_for),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 
 from omen.config import Settings
 
-SECTIONS = frozenset({"limits", "race", "routing", "providers", "auth"})
+SECTIONS = frozenset({"limits", "race", "routing", "providers", "disabled", "auth"})
 """Sections that take effect as a whole."""
 KEYS = frozenset({("cache", "enabled"), ("cache", "ttl_seconds")})
 """Keys that take effect, of sections that do not as a whole."""

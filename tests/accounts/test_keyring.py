@@ -240,6 +240,11 @@ class TestTime:
         for shown in (None, "any", key.text):
             assert isinstance(await refused(keys.identify(shown, local=True)), KeysUnknownError)
         assert isinstance(await refused(keys.admit_admin(None, local=True)), KeysUnknownError)
+        assert keys.refuses_everybody
+        keys.allow_anonymous = True
+        assert not keys.refuses_everybody
+        assert await keys.identify(None, local=False) == ANYBODY
+        keys.allow_anonymous = False
         worker.away = False
         await trio.sleep(LOOK_AGAIN_SECONDS)
         assert (await keys.identify(key.text, local=False)).key_id == key.key_id

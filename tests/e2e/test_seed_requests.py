@@ -60,6 +60,68 @@ def test_auto_with_everything_that_may_be_said(url: str) -> None:
     assert answer.headers["x-omen-strategy"] == "race"
 
 
+SEED_HINTS: dict[str, Any] = {
+    "strategy": "race",
+    "k": 2,
+    "intent": "code",
+    "providers": ["ollama", "anthropic", "openai", "azure", "xai"],
+    "budget_usd": 0.05,
+    "max_latency_ms": 15000,
+    "stickiness": "session",
+    "priority_weights": {"ollama": 1.2, "anthropic": 1.0, "openai": 0.9},
+}
+"""The hints that clients of the project before this one send: kinds of providers, whichever of them
+a gateway has."""
+
+
+@pytest.mark.parametrize("model", ["auto", "omen-demo"])
+def test_hints_that_name_kinds_of_providers(url: str, model: str) -> None:
+    answer = post(url, model=model, omen={**SEED_HINTS, "explain": True})
+    assert answer.status_code == 200, answer.text
+    report = answer.json()["omen"]
+    assert len([a for a in report["attempts"] if a["outcome"] != "denied"]) == 2
+    left_out = {entry["name"]: entry["reason"] for entry in report["left_out"]}
+    assert left_out["azure"] == left_out["xai"] == "no provider of this kind is in use"
+
+
+FULL = """
+[providers.ollama]
+endpoints = ["{ollama}"]
+models = ["llama-sim"]
+
+[providers.anthropic]
+base_url = "{anthropic}"
+api_key = "k"
+models = ["claude-sim"]
+
+[providers.openai]
+base_url = "{openai}/v1"
+api_key = "env:A_KEY_THAT_NOBODY_HAS_SET"
+models = ["gpt-sim"]
+"""
+"""The full set-up, with a key missing: `openai` is disabled."""
+MINIMAL = """
+[providers.ollama]
+endpoints = ["{ollama}"]
+models = ["llama-sim"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "gone"), [(MINIMAL, {"anthropic", "openai"}), (FULL, {"openai"})]
+)
+def test_the_same_hints_on_a_minimal_set_up_and_with_a_key_missing(
+    tmp_path: Path, config: str, gone: set[str]
+) -> None:
+    with running(tmp_path, "sim", "--port", "0", until="/sim/stats") as (_, printed):
+        upstreams = dict(re.findall(r"sim-\w+ \((\w+)\): (http://\S+)", printed))
+        (tmp_path / "omen.toml").write_text(config.format(**upstreams))
+        with running(tmp_path, "serve", "--port", "0", until="serving on") as (_, served):
+            answer = post(served_at(served), omen={**SEED_HINTS, "explain": True})
+    assert answer.status_code == 200, answer.text
+    assert {entry["name"] for entry in answer.json()["omen"]["left_out"]} >= gone
+
+
 def test_the_one_in_the_readme(url: str) -> None:
     bodies = re.findall(r"-d '(\{.*?\n  \})'\n", page("README.md"), re.S)
     (command,) = (body for body in bodies if '"model": "auto"' in body)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
 from trio.testing import MockClock
 
 from omen.cli._reloading import reload
@@ -21,6 +23,7 @@ from omen.config import (
     RoutingSettings,
     ServerSettings,
     Settings,
+    load_settings,
 )
 from omen.gateway._reload import plan_reload
 from tests.world import open_world, upstream
@@ -129,13 +132,13 @@ class TestTheSignal:
         async with open_world(*FLEET) as world:
             before = world.gateway.settings
             new = replace(before, race=RaceSettings(k=4), server=ServerSettings(port=1))
-            lines = reload(world.gateway, loads(new, "provider x is disabled"))
+            _, lines = reload(world.gateway, loads(new, "provider x is disabled"), STARTED)
             assert lines == [
                 "warning: provider x is disabled",
                 "in effect: race",
                 "needs a restart: server.port",
             ]
-            assert reload(world.gateway, loads(new)) == [
+            assert reload(world.gateway, loads(new), STARTED)[1] == [
                 "in effect: nothing has changed",
                 "needs a restart: server.port",
             ]
@@ -146,7 +149,7 @@ class TestTheSignal:
 
         async with open_world(*FLEET) as world:
             before = world.gateway.settings
-            assert reload(world.gateway, mistaken) == [
+            assert reload(world.gateway, mistaken, STARTED)[1] == [
                 "mistake: omen.toml: race.k: found 0; allowed: an integer of at least 1",
                 "nothing was changed",
             ]
@@ -156,8 +159,56 @@ class TestTheSignal:
         self, autojump_clock: MockClock
     ) -> None:
         async with open_world(*FLEET) as world:
-            reload(world.gateway, loads(Settings(race=RaceSettings(k=4))))
+            reload(world.gateway, loads(Settings(race=RaceSettings(k=4))), STARTED)
             assert (await world.ask(strategy="single")).error is None
+
+    @pytest.mark.parametrize("written", [None, "", "# a comment\n", "[race]\nk = 4\n"])
+    async def test_a_file_that_lost_what_it_had_changes_nothing(
+        self, autojump_clock: MockClock, tmp_path: Path, written: str | None
+    ) -> None:
+        """Budgets and aliases would be lifted while a file is being replaced."""
+        file = tmp_path / "omen.toml"
+
+        def load() -> Loaded:
+            return load_settings(
+                None, {"OMEN_XAI_API_KEY": "x"}, cwd=tmp_path, strategies=["race", "single"]
+            )
+
+        file.write_text('[race]\nk = 3\n[providers.openai]\napi_key = "k"\n')
+        async with open_world(*FLEET) as world:
+            world.gateway.reload(load().settings)
+            in_force, before = load(), world.gateway.settings
+            if written is None:
+                file.unlink()
+            else:
+                file.write_text(written)
+            kept, lines = reload(world.gateway, load_without_key(tmp_path), in_force)
+            assert (kept, world.gateway.settings) == (in_force, before)
+            assert lines[0].startswith("mistake: ")
+            assert lines[1:] == ["nothing was changed"]
+            if written != "[race]\nk = 4\n":
+                # Providers of the environment do not hide that the file is gone.
+                assert reload(world.gateway, load, in_force)[1][1:] == ["nothing was changed"]
+
+    async def test_a_gateway_that_began_without_a_file_goes_by_one_that_comes(
+        self, autojump_clock: MockClock, tmp_path: Path
+    ) -> None:
+        load = load_without_key(tmp_path)
+        async with open_world(*FLEET) as world:
+            in_force = load()
+            assert reload(world.gateway, load, in_force)[1][0].startswith("in effect")
+            (tmp_path / "omen.toml").write_text("[race]\nk = 4\n")
+            in_force, lines = reload(world.gateway, load, in_force)
+            assert "race" in lines[0]
+            (tmp_path / "omen.toml").write_text("")
+            assert reload(world.gateway, load, in_force)[1][1:] == ["nothing was changed"]
+
+
+STARTED = Loaded(Settings(), (), None, declared=False, is_empty=True)
+
+
+def load_without_key(directory: Path) -> Callable[[], Loaded]:
+    return lambda: load_settings(None, {}, cwd=directory, strategies=["race", "single"])
 
 
 def loads(settings: Settings, *warnings: str) -> Callable[[], Loaded]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from omen.core.callers import ANYBODY, Caller
 from omen.core.cards import ModelCard
 from omen.gateway import Gateway
 
@@ -35,15 +36,19 @@ class Listed:
         return frozenset.intersection(*known)
 
 
-def listed_models(gateway: Gateway) -> dict[str, Listed]:
-    """List every name a client can pick, and who stands behind it.
+def listed_models(gateway: Gateway, caller: Caller = ANYBODY) -> dict[str, Listed]:
+    """Return every name that a caller can request, with the owner and the cards behind it.
 
     `provider/model` is exact; a bare id that several providers serve is a choice among them, and
-    so is an alias.
+    so is an alias. What the caller's key may not use is left out.
     """
-    served = gateway.models
+    served = [model for model in gateway.models if caller.may_use(model.provider, model.model)]
     counts = Counter(model.model for model in served)
-    names = {alias: Listed(alias, _SEVERAL) for alias in gateway.aliases}
+    names = {
+        alias: Listed(alias, _SEVERAL)
+        for alias in gateway.aliases
+        if _may_use_some(gateway, caller, alias)
+    }
     for model in served:
         if counts[model.model] == 1:
             names[model.model] = Listed(model.model, model.provider, (model.card,))
@@ -54,6 +59,15 @@ def listed_models(gateway: Gateway) -> dict[str, Listed]:
         exact = f"{model.provider}/{model.model}"
         names[exact] = Listed(exact, model.provider, (model.card,))
     return names
+
+
+def _may_use_some(gateway: Gateway, caller: Caller, alias: str) -> bool:
+    """Return whether a caller may use an alias: by its name, or some model of it by its own."""
+    if not caller.models or caller.may_use_alias(alias):
+        return True
+    targets = gateway.settings.routing.aliases.get(alias, ())
+    split = (target.partition("/") for target in targets)
+    return any(caller.may_use(provider, model) for provider, _, model in split)
 
 
 def least(values: Iterable[int | None]) -> int | None:

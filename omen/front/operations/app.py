@@ -33,6 +33,7 @@ from omen.front.operations.openapi import OpenAPIDocument
 from omen.front.operations.providers import describe_provider, describe_providers, describe_scores
 from omen.front.operations.races import describe_race, list_races
 from omen.front.operations.status import (
+    describe_away,
     describe_cache,
     describe_limits,
     describe_status,
@@ -57,7 +58,7 @@ def make_operations(
 ) -> QuartTrio:
     """Build the app. `draining` says whether OMEN was told to stop."""
     app = QuartTrio("omen", static_folder=None)
-    _add_gate(app, Authenticator(gateway.keys))
+    _add_gate(app, gateway)
     _add_health(app, gateway, draining, started_at)
     _add_audit(app, gateway, metrics)
     _add_races(app, gateway)
@@ -70,12 +71,17 @@ def make_operations(
     return app
 
 
-def _add_gate(app: QuartTrio, gate: Authenticator) -> None:
+def _add_gate(app: QuartTrio, gateway: Gateway) -> None:
+    gate = Authenticator(gateway.keys)
+
     @app.before_request
     async def admit() -> None:
         scope = dict(request.scope)
         headers = header_map(scope)
-        if request.path in OPEN:
+        is_outage = gateway.keys.refuses_everybody and request.path == "/metrics"
+        if request.path in OPEN or (is_outage and is_local(scope, headers)):
+            # The metrics name nobody, and they are where an operator sees that the database that
+            # has the keys is away.
             g.caller = ANYBODY
         elif request.path.startswith(ADMIN):
             g.caller = await gate.admit_admin(scope, headers)
@@ -102,16 +108,14 @@ def _add_health(
     async def ready() -> Answer:
         if draining():
             return {"status": "draining"}, 503
+        told = {"away": away} if (away := describe_away(gateway)) else {}
+        if gateway.keys.refuses_everybody:
+            words = "the keys could not be read yet, because the ledger's database does not answer"
+            return {"status": words, **told}, 503
         if not gateway.ready:
             words = "every provider is down" if gateway.providers else "no provider is configured"
-            return {"status": words}, 503
-        away = {
-            "shared_state": describe_store(gateway)["away"],
-            "ledger": gateway.books is not None and gateway.books.ledger.is_away,
-            "spending": gateway.books is not None and not gateway.months.is_known,
-        }
-        told = {"away": [name for name, is_away in away.items() if is_away]}
-        return {"status": "ready", **(told if told["away"] else {})}, 200
+            return {"status": words, **told}, 503
+        return {"status": "ready", **told}, 200
 
     document = OpenAPIDocument(gateway)
 
@@ -152,7 +156,7 @@ def _add_races(app: QuartTrio, gateway: Gateway) -> None:
 def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
     @app.get("/v1/models")
     async def models() -> Answer:
-        found = list(listed_models(gateway).values())
+        found = list(listed_models(gateway, g.caller).values())
         if for_anthropic():
             return anthropic_page(found, started_at, request.args), 200
         data = [openai_model(listed, started_at) for listed in found]
@@ -160,7 +164,7 @@ def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
 
     @app.get("/v1/models/<path:name>")
     async def model(name: str) -> Answer:
-        listed = listed_models(gateway).get(name)
+        listed = listed_models(gateway, g.caller).get(name)
         if listed is None:
             words = f"the model {name[:100]!r} is not listed"
             raise RequestError(words, param="model", status=404, code="model_not_found")
@@ -173,12 +177,14 @@ def _add_ollama(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
 
     @app.get("/api/tags")
     async def tags() -> Answer:
-        return list_tags(listed_models(gateway).values(), started_at), 200
+        return list_tags(listed_models(gateway, g.caller).values(), started_at), 200
 
     @app.post("/api/show")
     async def show() -> Answer:
         said = read_show(await request.body)
-        return show_model(listed_models(gateway).get(resolve(said)), said, started_at), 200
+        return show_model(
+            listed_models(gateway, g.caller).get(resolve(said)), said, started_at
+        ), 200
 
     @app.get("/api/version")
     async def version() -> Answer:

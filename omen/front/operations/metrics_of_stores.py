@@ -55,8 +55,9 @@ def ledger(gateway: Gateway) -> Iterator[Metric]:
     if gateway.books is None:
         return
     books = gateway.books.ledger
-    text = "1 while the database does not answer and rows go to the disk."
-    yield GaugeMetricFamily("omen_ledger_away", text, books.is_away)
+    text = "1 while the database does not answer, so that rows go to the disk."
+    is_away = books.is_away or gateway.keys.is_away
+    yield GaugeMetricFamily("omen_ledger_away", text, is_away)
     yield GaugeMetricFamily("omen_ledger_rows_waiting", "Rows in memory.", books.waiting)
     for name, count, text in (
         ("written", books.written, "Rows that are in the database."),

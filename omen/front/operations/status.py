@@ -65,6 +65,18 @@ def describe_cache(gateway: Gateway) -> dict[str, Any]:
     }
 
 
+def describe_away(gateway: Gateway) -> list[str]:
+    """Return the names of the stores that do not answer now."""
+    books = gateway.books
+    ledger = books is not None and (books.ledger.is_away or gateway.keys.is_away)
+    away = {
+        "shared_state": describe_store(gateway)["away"],
+        "ledger": ledger,
+        "spending": books is not None and not gateway.months.is_known,
+    }
+    return [name for name, is_away in away.items() if is_away]
+
+
 def describe_store(gateway: Gateway) -> dict[str, Any]:
     """Write where shared state is, and whether it is there."""
     store = gateway.store

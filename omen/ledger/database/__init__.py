@@ -1,6 +1,7 @@
 """The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
 
 from omen.ledger.database._migrations import SchemaTooNewError
+from omen.ledger.database._reasons import reason_of, will_pass
 from omen.ledger.database._sql import GROUPS, Database, Spending, Usage
 from omen.ledger.database._worker import (
     DatabaseAwayError,
@@ -8,7 +9,14 @@ from omen.ledger.database._worker import (
     DatabaseTooNewError,
     DatabaseWorker,
 )
-from omen.ledger.database.opening import ERRORS, UrlError, check_url, open_database, shown_url
+from omen.ledger.database.opening import (
+    ERRORS,
+    UrlError,
+    check_url,
+    open_database,
+    shown_url,
+    sqlite_path,
+)
 
 __all__ = [
     "ERRORS",
@@ -24,5 +32,8 @@ __all__ = [
     "Usage",
     "check_url",
     "open_database",
+    "reason_of",
     "shown_url",
+    "sqlite_path",
+    "will_pass",
 ]

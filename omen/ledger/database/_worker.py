@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import trio
 
 from omen.ledger.database._migrations import SchemaTooNewError
+from omen.ledger.database._reasons import reason_of
 from omen.ledger.database._sql import Database
 from omen.ledger.database.opening import is_refusal
 
@@ -196,7 +197,7 @@ class DatabaseWorker:
         if is_refusal(error):
             return DatabaseRefusedError(type(error).__name__)
         self._drop()
-        return DatabaseAwayError(type(error).__name__)
+        return DatabaseAwayError(reason_of(error))
 
     def _drop(self) -> None:
         if self._database is not None:

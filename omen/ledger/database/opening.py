@@ -55,7 +55,7 @@ def check_url(url: str) -> None:
     if url.startswith(_POSTGRES):
         if psycopg is None:
             raise UrlError("PostgreSQL needs psycopg: pip install 'omen-gateway[postgres]'")
-    elif not url.startswith("sqlite:") or not _path_of(url):
+    elif not url.startswith("sqlite:") or not sqlite_path(url):
         raise UrlError("a database's URL is sqlite:PATH or postgresql://…")
 
 
@@ -64,7 +64,7 @@ def open_database(url: str, seconds: float) -> Database:
     check_url(url)
     if url.startswith(_POSTGRES):
         return PostgresDatabase(url, seconds)
-    path = _path_of(url)
+    path = sqlite_path(url)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     return SqliteDatabase(path, seconds)
 
@@ -78,7 +78,11 @@ def shown_url(url: str) -> str:
     return f"postgresql://{where}{parts.path}"
 
 
-def _path_of(url: str) -> str:
-    """Read a path: `sqlite:a.db` and `sqlite:///a.db` are relative, with four slashes absolute."""
+def sqlite_path(url: str) -> str:
+    """Return the path in a `sqlite:` URL: `sqlite:a.db` is relative, `sqlite:///a.db` absolute.
+
+    Three slashes are those of any URL with an empty host; four, as SQLAlchemy writes an absolute
+    path, mean the same.
+    """
     path = url.removeprefix("sqlite:")
-    return path.removeprefix("//").removeprefix("/") if path.startswith("///") else path
+    return "/" + path.lstrip("/") if path.startswith("//") else path

@@ -117,7 +117,7 @@ class Ranking:
             candidate
             for candidate in self.names.find(name)
             if (hints.providers is None or candidate.provider in hints.providers)
-            and caller.may_use(candidate.provider, candidate.model)
+            and self._may_use(caller, name, candidate)
         ]
         assessments = _by_endpoint(self._assess(usable, NO_NEEDS, hints))
         return next((item.candidate for item in assessments), None)
@@ -135,9 +135,10 @@ class Ranking:
             raise _not_found(model, providers)
         if not caller.models:
             return listed
-        permitted = _only(
-            listed, lambda candidate: caller.may_use(candidate.provider, candidate.model)
-        )
+        permitted = [
+            replace(g, candidates=[c for c in g.candidates if self._may_use(caller, g.name, c)])
+            for g in listed
+        ]
         if not any(group.candidates for group in permitted):
             raise RequestError(
                 f"this key may not use the model {quoted(model)}",
@@ -146,6 +147,15 @@ class Ranking:
                 code="model_not_allowed",
             )
         return permitted
+
+    def _may_use(self, caller: Caller, name: str, candidate: Candidate) -> bool:
+        """Return whether a caller may use a candidate that `name` has found.
+
+        A key for an alias may use every model of it by that name, whatever the alias stands for.
+        """
+        if name in self.names.aliases and caller.may_use_alias(name):
+            return True
+        return caller.may_use(candidate.provider, candidate.model)
 
     def _assess(
         self, candidates: Sequence[Candidate], needs: Needs, hints: RaceHints

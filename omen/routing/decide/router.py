@@ -7,7 +7,7 @@ the deadlines. It starts nothing and changes nothing; it reads the candidates' c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from omen.core.callers import Caller
@@ -20,6 +20,7 @@ from omen.routing.decide.assessment import Assessor
 from omen.routing.decide.deadline import Odds, choose_plan
 from omen.routing.decide.names import Names
 from omen.routing.decide.preference import Preferences
+from omen.routing.decide.provider_words import ProviderWords
 from omen.routing.decide.ranking import NO_CONTEXT, Ranking, RequestContext, quoted
 from omen.routing.models.catalog import Catalog
 from omen.routing.observe.survival import Survival
@@ -52,6 +53,10 @@ class PlanDefaults:
     auto: bool = False
     slo_target: float = 0.99
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kinds: Sequence[str] = ()
+    """Every kind of provider there is, in use or not."""
+    disabled: Sequence[str] = ()
+    """The names of configured providers that are not in use."""
     prefer: Preferences = field(default_factory=Preferences)
 
 
@@ -74,6 +79,7 @@ class Router:
         self._odds = odds
         self._hedge_delay = odds.delay
         self._extra_starts = extra_starts
+        self._words = ProviderWords(catalog, defaults.kinds, defaults.disabled)
         names = Names(catalog, defaults.aliases)
         self._ranking = Ranking(names, defaults.prefer, assessor or Assessor())
 
@@ -94,6 +100,7 @@ class Router:
         """
         defaults = self._defaults
         self._check(hints)
+        hints, words_left_out = self._resolve_providers(hints)
         ranked = self._ranking.rank(model, hints, context)
         candidates = ranked.candidates
         max_latency = defaults.max_latency if hints.max_latency is None else hints.max_latency
@@ -109,7 +116,7 @@ class Router:
             reasoning_counts=self._reasoning_counts(hints, context),
             failover_on=defaults.failover_on,
             intent=ranked.intent,
-            left_out=ranked.left_out,
+            left_out=(*ranked.left_out, *words_left_out),
             reason=ranked.reason,
             commit_deadline=commit_deadline,
             begin_deadline=accepted_at + defaults.timeout,
@@ -202,6 +209,15 @@ class Router:
                 )
         return Merge(hints.merge_method or "synthesize", judge, hints.quorum)
 
+    def _resolve_providers(self, hints: RaceHints) -> tuple[RaceHints, tuple[tuple[str, str], ...]]:
+        """Return the hints with names of providers for kinds, and the words that were left out."""
+        if not hints.providers and not hints.priority_weights:
+            return hints, ()
+        names, left_out = self._words.allowed(hints.providers or ())
+        weights = self._words.weights(hints.priority_weights)
+        allowed = names if hints.providers else hints.providers
+        return replace(hints, providers=allowed, priority_weights=weights), left_out
+
     def _check(self, hints: RaceHints) -> None:
         if hints.k is not None and hints.k > self._defaults.max_k:
             raise RequestError(
@@ -213,17 +229,6 @@ class Router:
                 f"got {quoted(hints.strategy)}",
                 param="omen.strategy",
             )
-        self._check_providers("omen.providers", hints.providers or ())
-        self._check_providers("omen.priority_weights", hints.priority_weights)
-
-    def _check_providers(self, param: str, names: Collection[str]) -> None:
-        for name in names:
-            if name not in self._catalog:
-                raise RequestError(
-                    f"{param} names {quoted(name)}, which is not configured; configured: "
-                    f"{', '.join(self._catalog.names) or 'none'}",
-                    param=param,
-                )
 
 
 def _not_allowed(strategy: str, caller: Caller) -> RequestError:

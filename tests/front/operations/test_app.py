@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -64,7 +65,8 @@ class Listing:
     providers: tuple[CatalogProvider, ...] = PROVIDERS
     keys: KeyRing = field(default_factory=lambda: KeyRing(None, allow_anonymous=True))
     store: MemoryStore = field(default_factory=MemoryStore)
-    books: None = None
+    books: Any = None
+    months: Any = field(default_factory=lambda: SimpleNamespace(is_known=True))
     health: Health = field(
         default_factory=lambda: Health([("alpha", "http://a.test"), ("beta", "http://b.test")])
     )
@@ -128,6 +130,23 @@ async def test_the_process_is_healthy_while_it_serves_whatever_the_providers_do(
 
 async def test_it_is_ready_with_a_provider() -> None:
     assert await get("/ready") == (200, {"status": "ready"})
+
+
+def unread_keys() -> KeyRing:
+    """Keys that have not been read since the start."""
+    keys = KeyRing(None)
+    keys._keys, keys._away = None, True
+    return keys
+
+
+async def test_it_is_not_ready_while_no_caller_can_be_known() -> None:
+    listing = Listing(keys=unread_keys(), books=SimpleNamespace(ledger=LEDGER))
+    status, answered = await get("/ready", listing)
+    assert (status, answered["away"]) == (503, ["ledger"])
+    assert "keys could not be read" in answered["status"]
+
+
+LEDGER = SimpleNamespace(is_away=False, waiting=0, written=0, spooled=0, lost=0)
 
 
 @pytest.mark.parametrize(

@@ -40,5 +40,6 @@ def test_what_has_no_secret_is_shown_as_it_is() -> None:
     assert told["cache"]["redis_url"] == "redis://localhost:6379"
     assert told["ledger"]["url"] is None
     assert set(told) == {
-        "server", "limits", "race", "routing", "providers", "auth", "cache", "health", "ledger",
+        "server", "limits", "race", "routing", "providers", "disabled", "auth", "cache", "health",
+        "ledger",
     }  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
+from omen.config import RoutingSettings, Settings
+from omen.core.callers import Caller
 from omen.core.cards import ModelCard, Price, Rates
 from omen.core.errors import RequestError
 from omen.front.http.listed_models import Listed, listed_models
@@ -33,6 +35,7 @@ OTHER = ModelCard(context=1000, abilities=frozenset({"tools", "pdf"}))
 class Serving:
     models: tuple[ServedModel, ...]
     aliases: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
 
 
 def told(*models: ServedModel) -> dict[str, dict[str, Any]]:
@@ -105,3 +108,22 @@ def test_a_page_that_cannot_be_names_what_is_wrong(asked: dict[str, str]) -> Non
     with pytest.raises(RequestError) as refused:
         page(**asked)
     assert refused.value.param in asked
+
+
+def test_a_key_sees_what_it_may_use_and_nothing_else() -> None:
+    models = (
+        ServedModel("a", "m", CARD),
+        ServedModel("b", "m", OTHER),
+        ServedModel("b", "n", OTHER),
+    )
+    serving = Serving(models, ("fast", "mixed", "closed"))
+    serving.settings = Settings(
+        routing=RoutingSettings(
+            aliases={"fast": ("b/n",), "mixed": ("b/n", "a/m"), "closed": ("b/n",)}
+        )
+    )
+    gateway = cast(Gateway, serving)
+    seen = listed_models(gateway, Caller(models=("a/*", "fast")))
+    assert set(seen) == {"fast", "mixed", "m", "a/m"}
+    assert seen["m"].owner == "a"
+    assert set(listed_models(gateway)) == {"fast", "mixed", "closed", "m", "n", "a/m", "b/m", "b/n"}

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from omen.core.callers import ANYBODY, Caller
 from omen.core.candidates import Endpoint
 from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.core.plan import Plan
-from omen.routing import Catalog, CatalogProvider, PlanDefaults, Router
+from omen.routing import Catalog, CatalogProvider, PlanDefaults, RequestContext, Router
 
 PROVIDERS = [
     CatalogProvider("openai", "openai", (Endpoint("http://o/v1"),), ("gpt", "shared")),
@@ -23,9 +24,15 @@ PROVIDERS = [
 ]
 
 
-def plan(model: str, hints: RaceHints | None = None, **defaults: Any) -> Plan:
+KINDS = ("openai", "openai_compatible", "anthropic", "ollama", "xai", "azure")
+
+
+def plan(
+    model: str, hints: RaceHints | None = None, *, caller: Caller = ANYBODY, **defaults: Any
+) -> Plan:
+    defaults = {"kinds": KINDS, "disabled": ("switched-off",), **defaults}
     router = Router(Catalog(PROVIDERS), PlanDefaults(**defaults), ["single", "race"])
-    return router.plan(model, hints or RaceHints(), 100.0)
+    return router.plan(model, hints or RaceHints(), 100.0, RequestContext(caller=caller))
 
 
 def names(model: str, hints: RaceHints | None = None, **defaults: Any) -> list[str]:
@@ -127,3 +134,63 @@ def test_the_tag_low_latency_means_a_race_unless_a_strategy_is_given() -> None:
     tags = {"priority": "low-latency"}
     assert plan("gpt", RaceHints(tags=tags)).strategy == "race"
     assert plan("gpt", RaceHints(tags=tags, strategy="single")).strategy == "single"
+
+
+ALIASES = {"fast": ["claude/sonnet", "openai/gpt"], "slow": ["openai/gpt"]}
+
+
+def test_a_key_for_an_alias_may_use_what_it_stands_for_by_that_name_only() -> None:
+    caller = Caller(models=("fast",))
+    made = plan("fast", caller=caller, aliases=ALIASES)
+    assert [candidate.name for candidate in made.candidates] == ["claude/sonnet", "openai/gpt"]
+    for other in ("claude/sonnet", "gpt", "slow"):
+        with pytest.raises(RequestError) as caught:
+            plan(other, caller=caller, aliases=ALIASES)
+        assert caught.value.status == 403
+    mixed = plan("slow,fast", caller=Caller(models=("fast",)), aliases=ALIASES)
+    assert [candidate.name for candidate in mixed.candidates] == ["claude/sonnet", "openai/gpt"]
+
+
+def test_a_pattern_hands_out_no_alias_that_happens_to_match() -> None:
+    with pytest.raises(RequestError):
+        plan("fast", caller=Caller(models=("f*",)), aliases=ALIASES)
+
+
+def test_a_kind_stands_for_every_provider_of_it() -> None:
+    assert names("shared", RaceHints(providers=("anthropic", "ollama"))) == [
+        "claude/shared",
+        "local/shared",
+        "local/shared",
+    ]
+    # A name precedes a kind: here `openai` is both.
+    assert names("shared", RaceHints(providers=("openai",))) == ["openai/shared"]
+
+
+def test_a_kind_that_nobody_serves_and_a_disabled_provider_are_left_out_with_the_reason() -> None:
+    made = plan("gpt", RaceHints(providers=("xai", "switched-off", "openai")))
+    assert [candidate.name for candidate in made.candidates] == ["openai/gpt"]
+    assert made.left_out == (
+        ("xai", "no provider of this kind is in use"),
+        ("switched-off", "the provider is disabled"),
+    )
+
+
+@pytest.mark.parametrize("words", [("xai",), ("xai", "switched-off"), ("gpt-4", "openai")])
+def test_an_unknown_word_and_nobody_left_are_mistakes_that_list_names_and_kinds(
+    words: tuple[str, ...],
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        plan("gpt", RaceHints(providers=words))
+    assert (caught.value.status, caught.value.param) == (400, "omen.providers")
+    assert "configured: openai, claude, local, open" in caught.value.message
+    assert "kinds: openai, openai_compatible, anthropic" in caught.value.message
+
+
+def test_the_weight_of_a_name_precedes_that_of_its_kind() -> None:
+    weights = {"anthropic": 5.0, "claude": 0.5, "ollama": 2.0, "azure": 9.0}
+    made = plan("shared", RaceHints(priority_weights=weights))
+    assert {c.provider: c.score for c in made.candidates} == {
+        "openai": 50.0,
+        "claude": 25.0,
+        "local": 100.0,
+    }
