@@ -171,9 +171,12 @@ class RequestPipeline:
         # `open` is inside the block: it may be cancelled after the store has granted a reservation,
         # and only the end of the block releases it.
         async with self._settled(race):
-            race.plan = await self.budgets.open(race, plan, request)
+            limits = (plan.budget_usd, race.caller.monthly_usd, self.budgets.months.limit_usd)
+            race.plan = plan
+            if limits != (None, None, None):
+                race.plan = await self.budgets.open(race, plan, request)
             # After `open`, so that a request refused there adds nothing to the hedge budget.
-            self.hedge_budget.request()
+            self.hedge_budget.requests += 1
             strategy = self.strategies[race.plan.strategy]
             opener = self.attempts.opener(race, request)
             await run_race(race, strategy, opener, output)

@@ -97,8 +97,11 @@ def _check_message(message: MessageIn, where: str) -> None:
 
 def _request(chat: ChatIn) -> ChatRequest:
     stop = (chat.stop,) if isinstance(chat.stop, str) else tuple(chat.stop or ())
+    messages = tuple(map(_message, chat.messages))
+    if any(message.role == "tool" for message in messages):
+        messages = move_media(messages)
     return ChatRequest(
-        messages=move_media(_message(message) for message in chat.messages),
+        messages=messages,
         tools=tuple(_tool(tool) for tool in chat.tools or ()),
         tool_choice=_tool_choice(chat.tool_choice),
         parallel_tool_calls=chat.parallel_tool_calls,

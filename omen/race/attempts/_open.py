@@ -116,7 +116,9 @@ class Attempts(AttemptRegistry):
             self.recorded(race, candidate, role) as record,
             _measured(race, record, request, rewritten=rewritten),
         ):
-            asked = _Asked(spec, request, self.learned.applied(candidate))
+            if self.learned.known:
+                candidate = self.learned.applied(candidate)
+            asked = _Asked(spec, request, candidate)
             patience = Patience(candidate, streams=asked.wire.streams)
             async with AsyncExitStack() as stack:
                 with patience.spend():

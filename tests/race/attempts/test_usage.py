@@ -52,7 +52,7 @@ async def test_an_answer_with_untrue_usage_is_whole_and_has_none(
     assert events[-1] == AnswerEnd("stop")
     assert opened.record.complete
     assert opened.record.usage is None
-    assert opened.record.tokens == 2  # as counted here
+    assert opened.record.tokens == 3  # as counted here
     assert "p/m reported usage that cannot be true" in caplog.text
 
 
