@@ -45,7 +45,7 @@ def chat_body(
 
     **Raises.** `UpstreamFailure` (`UNSUPPORTED`) for what cannot be said here.
     """
-    if quirks is not PLAIN:
+    if quirks != PLAIN:
         server = with_quirks(server, quirks)
     messages: Sequence[Message] = request.messages
     if any(message.role == "tool" for message in messages):
