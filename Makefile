@@ -11,7 +11,7 @@ CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals,heed_reloads,stay,stay_idle,never_read,keep_reading
 
-.PHONY: setup run quick test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas clean
+.PHONY: setup run quick test check proto bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas bench-reliability clean
 
 setup: $(STAMP)
 
@@ -45,9 +45,9 @@ proto: $(STAMP)
 	cp build/proto/omen/v1/omen_pb2.py omen/front/grpc/_omen_pb2.py
 	cp build/proto/omen/v1/omen_pb2.pyi omen/front/grpc/_omen_pb2.pyi
 
-bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas
+bench: bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas bench-reliability
 
-bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas: bench-%: $(STAMP)
+bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas bench-reliability: bench-%: $(STAMP)
 	$(BIN)/python -m bench.$*
 
 clean:

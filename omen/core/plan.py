@@ -55,6 +55,10 @@ class Expectation:
     """A point on trio's clock."""
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The router's decision, made before any request is sent.
@@ -90,6 +94,9 @@ class Plan:
     """Why the candidates are in this order."""
     failover_on: frozenset[FailureKind] = FAILOVER_KINDS
     """The kinds of failure after which another candidate may be tried."""
+    allows_extra: Callable[[], bool] = field(default=_always, compare=False, repr=False)
+    """Whether the budget of extra starts has a token now. A strategy that would have to wait before
+    an extra start asks first, so that no request waits for a start that is denied then."""
     sticky: Candidate | None = None
     """The candidate that produced the conversation so far; stickiness puts it first."""
     expected: Expectation | None = None

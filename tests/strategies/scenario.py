@@ -185,16 +185,18 @@ async def run_scenario(
     again: Mapping[str, Sequence[Step]] | None = None,
     windows: Mapping[str, int] | None = None,
     failover_on: Collection[FailureKind] = FAILOVER_KINDS,
+    budget_is_empty: bool = False,
     merge: Merge | None = None,
     judge: str | None = None,
 ) -> Happened:
     """Run the strategy over the scripts, in their order, and return a record of the run.
 
     `extra_starts`: for each extra start in turn, whether the budget allows it; by default it always
-    does. `again`: the scripts of repeated attempts. `windows`: the context length of candidates,
-    where it is known. `full_until`: candidates that deny every start until a time. `expected`: OMEN
-    chose the plan, so all entrants but the first are extra starts. `drain`: the seconds until a
-    response ends after its complete answer.
+    does. `budget_is_empty`: the plan says that it will not. `again`: the scripts of repeated
+    attempts. `windows`: the context length of candidates, where it is known. `full_until`:
+    candidates that deny every start until a time. `expected`: OMEN chose the plan, so all entrants
+    but the first are extra starts. `drain`: the seconds until a response ends after its complete
+    answer.
     """
     start = trio.current_time()
     happened = Happened()
@@ -223,6 +225,7 @@ async def run_scenario(
         reasoning_counts=reasoning_counts,
         commit_deadline=start + max_latency,
         failover_on=frozenset(failover_on),
+        allows_extra=lambda: not budget_is_empty,
     )
 
     def open_attempt(

@@ -124,6 +124,25 @@ async def test_without_a_token_of_the_retry_budget_nothing_is_repeated(
     assert len(happened.error.attempts) == 1
 
 
+async def test_no_request_waits_for_a_retry_that_the_budget_would_deny(
+    autojump_clock: MockClock,
+) -> None:
+    busy = UpstreamFailure(FailureKind.RATE_LIMIT, "busy", retry_after=4.0)
+    happened = await run_scenario(single, {"a": [Step(0.5, busy)]}, budget_is_empty=True)
+    assert (happened.clock, happened.denied) == (0.5, [])
+
+
+async def test_a_caller_is_not_asked_to_wait_for_a_pause_that_is_over(
+    autojump_clock: MockClock,
+) -> None:
+    """Another request may take the last token while this one waits."""
+    busy = UpstreamFailure(FailureKind.RATE_LIMIT, "busy", retry_after=4.0)
+    happened = await run_scenario(single, {"a": [Step(0.5, busy)]}, extra_starts=[])
+    assert (happened.clock, happened.denied) == (4.5, [("a", 4.5)])
+    assert happened.error is not None
+    assert happened.error.retry_after == 0.0
+
+
 async def test_of_several_candidates_the_one_that_is_ready_first_is_repeated(
     autojump_clock: MockClock,
 ) -> None:

@@ -19,7 +19,7 @@ from omen.serving import describe
 logger = logging.getLogger(__name__)
 
 Headers = list[tuple[bytes, bytes]]
-ESTIMATED_RETRY_AFTER = 2.0
+ESTIMATED_RETRY_AFTER = 0.5
 """Seconds to wait when an upstream is overloaded and did not say for how long."""
 
 
@@ -91,9 +91,14 @@ def error_headers(error: OmenError) -> Headers:
     them where that only multiplies the load; everywhere else their repetitions are a cure.
     """
     told: Headers = []
+    wait = error.retry_after
     if error.status in (429, 503):
-        wait = ESTIMATED_RETRY_AFTER if error.retry_after is None else error.retry_after
+        wait = ESTIMATED_RETRY_AFTER if wait is None else wait
         told.append((b"retry-after", b"%d" % max(1, ceil(wait))))
+    if wait is not None:
+        # The official SDKs prefer it. Without it, an estimate of whole seconds would make them wait
+        # longer than for the provider itself; and OMEN may have waited for the pause already.
+        told.append((b"retry-after-ms", b"%d" % max(1, ceil(wait * 1000))))
     if isinstance(error, RaceError) and error.is_final:
         told.append((b"x-should-retry", b"false"))
     if isinstance(error, MethodNotAllowed):

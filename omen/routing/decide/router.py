@@ -124,6 +124,7 @@ class Router:
             hedge_delays=self._hedge_delays(strategy, candidates, hints),
             merge=self._merge(hints, context.caller),
             restart=hints.restart,
+            allows_extra=self._allows_extra,
             budget_usd=hints.budget_usd,
             sticky=ranked.sticky,
             expected=expected,
@@ -211,6 +212,9 @@ class Router:
                     code="model_not_found",
                 )
         return Merge(hints.merge_method or "synthesize", judge, hints.quorum)
+
+    def _allows_extra(self) -> bool:
+        return self._extra_starts() >= 1
 
     def _resolve_providers(self, hints: RaceHints) -> tuple[RaceHints, tuple[tuple[str, str], ...]]:
         """Return the hints with names of providers for kinds, and the words that were left out."""

@@ -175,6 +175,8 @@ class Field:
     def _replace_denied(self, entrant: Entrant, denial: AttemptDenied) -> Successor | None:
         """Return the successor of a denied entrant; None if there is none."""
         if entrant.role == "retry":
+            # Another request took the token while this one waited.
+            self._result.note_pause_over(entrant.candidate)
             return None
         if self._plan.is_extra(entrant.role):
             return self._succession.of_denied_extra(entrant, denial, self._running)

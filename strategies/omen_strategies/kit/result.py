@@ -30,6 +30,15 @@ class Result:
         """Whether an attempt won, or the commit deadline ended the race without a winner."""
         return self.winner is not None or bool(self.late)
 
+    def note_pause_over(self, candidate: Candidate) -> None:
+        """Record that the pause of a failed candidate has been waited for already.
+
+        The caller is not asked to wait for it a second time.
+        """
+        for attempt in self.failed:
+            if attempt.candidate == candidate and attempt.failure.retryable:
+                attempt.failure.retry_after = 0.0
+
     def conclude(self) -> Candidate:
         """Return the winner.
 

@@ -79,6 +79,7 @@ class Retries:
     """The retries of one run of a plan, at most `count` in total."""
 
     def __init__(self, plan: Plan, count: int) -> None:
+        self._allows_extra = plan.allows_extra
         self._latest_start = min(plan.commit_deadline, plan.answer_deadline)
         self._left = count
         self._ready_at: dict[Candidate, float] = {}
@@ -98,8 +99,9 @@ class Retries:
         if not self._left or not self._ready_at:
             return None
         candidate, ready_at = min(self._ready_at.items(), key=lambda item: item[1])
-        # A retry that would start at a deadline or after it could not commit any more.
-        if ready_at >= self._latest_start:
+        # A retry that would start at a deadline or after it could not commit any more. And with no
+        # token left, the caller may wait its own pause at once instead of ours first.
+        if ready_at >= self._latest_start or not self._allows_extra():
             return None
         self._left -= 1
         return candidate, ready_at

@@ -44,6 +44,7 @@ RATE = failure(FailureKind.RATE_LIMIT, retry_after=7.2)
 RATE_AT_ONCE = failure(FailureKind.RATE_LIMIT, retry_after=0)
 BUSY = failure(FailureKind.OVERLOADED)
 BUSY_LONG = failure(FailureKind.OVERLOADED, retry_after=120)
+WAITED = failure(FailureKind.SERVER_ERROR, retry_after=0.0)
 LATE = failure(FailureKind.TIMEOUT)
 TOO_LONG = failure(FailureKind.CONTEXT_LENGTH)
 NO_TOKEN = MaxLatencyExceeded([FailedAttempt(ALPHA, RATE)], [BETA])
@@ -56,13 +57,13 @@ CASES: list[tuple[OmenError, tuple[int, str, str, str | None, str | None]]] = [
     (LATE, (504, "upstream_error", "timeout", None, None)),
     (RATE, (429, "upstream_error", "rate_limit", "8", None)),
     (RATE_AT_ONCE, (429, "upstream_error", "rate_limit", "1", None)),
-    (failure(FailureKind.RATE_LIMIT), (429, "upstream_error", "rate_limit", "2", None)),
-    (failure(FailureKind.QUOTA), (429, "upstream_error", "quota", "2", None)),
-    (BUSY, (503, "upstream_error", "overloaded", "2", None)),
+    (failure(FailureKind.RATE_LIMIT), (429, "upstream_error", "rate_limit", "1", None)),
+    (failure(FailureKind.QUOTA), (429, "upstream_error", "quota", "1", None)),
+    (BUSY, (503, "upstream_error", "overloaded", "1", None)),
     (BUSY_LONG, (503, "upstream_error", "overloaded", "120", None)),
     (all_failed(RATE), (429, "upstream_error", "rate_limit", "8", None)),
     (all_failed(LATE, RATE), (429, "upstream_error", "rate_limit", "8", None)),
-    (all_failed(BUSY, LATE, BUSY), (503, "upstream_error", "overloaded", "2", "false")),
+    (all_failed(BUSY, LATE, BUSY), (503, "upstream_error", "overloaded", "1", "false")),
     (all_failed(RATE, TOO_LONG), (429, "upstream_error", "rate_limit", "8", None)),
     (all_failed(TOO_LONG), (400, "invalid_request_error", "context_length", None, "false")),
     (NO_TOKEN, (504, "timeout_error", "max_latency_exceeded", None, None)),
@@ -86,6 +87,7 @@ async def test_an_error_before_the_commit_has_a_status_and_says_whether_to_come_
     assert (heard.status, heard.started_at, heard.ended_at) == (status, 2.0, 2.0)
     assert heard.error == {"message": error.message, "type": type_, "param": None, "code": code}
     assert heard.headers.get("retry-after") == retry_after
+    assert ("retry-after-ms" in heard.headers) == (retry_after is not None)
     assert heard.headers.get("x-should-retry") == should_retry
     assert heard.headers["x-omen-race-id"] == RACE_ID
 
@@ -249,3 +251,13 @@ async def test_a_page_of_another_site_has_to_say_that_it_sends_json() -> None:
     assert (await post(said, headers=[evil, ("content-type", "text/plain")])).status == 415
     assert (await post(said, headers=[evil, ("content-type", "application/json")])).status == 200
     assert (await post(said, headers=[("origin", "http://test"), ("host", "test")])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "milliseconds"), [(RATE, "7200"), (RATE_AT_ONCE, "1"), (BUSY, "500"), (WAITED, "1")]
+)
+async def test_the_official_sdks_are_given_the_pause_in_milliseconds(
+    error: OmenError, milliseconds: str, autojump_clock: trio.abc.Clock
+) -> None:
+    heard = await ask(FakeGateway(fails(error)))
+    assert heard.headers["retry-after-ms"] == milliseconds
