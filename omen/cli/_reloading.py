@@ -1,4 +1,4 @@
-"""SIGHUP: the configuration is read again, and what can take effect does."""
+"""Reload on SIGHUP: read the configuration again and apply the settings that can change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from omen.config import ConfigError, Loaded
 from omen.gateway import Gateway
 
 Renew = Callable[[Loaded], str]
-"""Looks at the files that a configuration names; returns what came of it, or nothing."""
+"""Reads the files that a configuration names. Returns a line for the operator, or an empty
+string if nothing changed."""
 
 
 async def heed_reloads(
@@ -23,41 +24,44 @@ async def heed_reloads(
     renew: Renew | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Reload at every SIGHUP, also at one that came before this began, until cancelled."""
+    """Reload at every SIGHUP until cancelled. A SIGHUP that arrived before this call counts.
+
+    **Cancellation.** A reload has no await, so it is never half done.
+    """
     with trio.open_signal_receiver(signal.SIGHUP) as signals:
         task_status.started()
         if take_hangup():
-            _reload_aloud(gateway, load, renew)
+            _reload_and_report(gateway, load, renew)
         async for _ in signals:
-            _reload_aloud(gateway, load, renew)
+            _reload_and_report(gateway, load, renew)
 
 
-def _reload_aloud(gateway: Gateway, load: Callable[[], Loaded], renew: Renew | None) -> None:
+def _reload_and_report(gateway: Gateway, load: Callable[[], Loaded], renew: Renew | None) -> None:
     for line in reload(gateway, load, renew):
         print(f"omen: reload: {line}", file=sys.stderr, flush=True)
 
 
 def reload(gateway: Gateway, load: Callable[[], Loaded], renew: Renew | None = None) -> list[str]:
-    """Read the configuration and go by it; return what to say about that.
+    """Read the configuration, apply it, and return the lines that report the result.
 
-    One with mistakes changes nothing.
+    A configuration with mistakes changes nothing.
     """
     try:
         loaded = load()
         renewed = "" if renew is None else renew(loaded)
     except ConfigError as error:
-        told = [f"mistake: {problem}" for problem in error.problems]
-        return [*told, "nothing was changed"]
+        lines = [f"mistake: {problem}" for problem in error.problems]
+        return [*lines, "nothing was changed"]
     except OSError as error:
         return [f"mistake: the certificate cannot be read ({error})", "nothing was changed"]
     settings = loaded.settings
     if not (settings.providers or loaded.declared):
-        # Nobody is configured: the simulated ones that serve go on serving.
+        # No provider is configured: the running simulated ones stay.
         settings = replace(settings, providers=gateway.settings.providers)
     done = gateway.reload(settings)
-    told = [f"warning: {warning}" for warning in loaded.warnings]
+    lines = [f"warning: {warning}" for warning in loaded.warnings]
     in_effect = [*done.applied, *([renewed] if renewed else [])]
-    told.append(f"in effect: {', '.join(in_effect) or 'nothing has changed'}")
+    lines.append(f"in effect: {', '.join(in_effect) or 'nothing has changed'}")
     if done.kept:
-        told.append(f"needs a restart: {', '.join(done.kept)}")
-    return told
+        lines.append(f"needs a restart: {', '.join(done.kept)}")
+    return lines
