@@ -70,8 +70,9 @@ class Breaker:
     last_failure: UpstreamFailure | None = None
     cooling_until: float = 0.0
     since: float = 0.0
-    """The time at which the breaker last opened or closed, or at which an attempt succeeded first.
-    The change from down to recovering leaves it as it is."""
+    """The time since which the state is as it is: the first success (of an attempt or a probe), or
+    the last opening or closing of the breaker; before any of these, the time of the creation. The
+    change from down to recovering leaves it as it is."""
     _retry_at: float | None = None
     """The time at which the pause ends; None while the breaker is closed."""
     _opened: int = 0
@@ -94,10 +95,8 @@ class Breaker:
     def succeed(self, now: float, model: str | None = None) -> None:
         """Record an attempt that got its whole answer, and close the breaker."""
         self._missing.pop(model or "", None)
-        if self._retry_at is not None or self.last_success_at is None:
-            self.since = now
+        self._note_success(now)
         self.failures, self._opened, self._retry_at, self._by_probe = 0, 0, None, False
-        self.last_success_at = now
 
     def fail(self, failure: UpstreamFailure, now: float, model: str = "") -> None:
         """Record a failed attempt."""
@@ -128,9 +127,14 @@ class Breaker:
             self.succeed(now)
         elif self._retry_at is None:
             # Listing models is not answering a chat, so the failures in a row are not reset.
-            self.last_success_at = now
+            self._note_success(now)
         else:
             self._retry_at = min(self._retry_at, now)
+
+    def _note_success(self, now: float) -> None:
+        if self._retry_at is not None or self.last_success_at is None:
+            self.since = now
+        self.last_success_at = now
 
     def _count(self, failure: UpstreamFailure, now: float) -> None:
         self.failures += 1

@@ -39,7 +39,7 @@ class EndpointHealth:
 
     provider: str
     url: str
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: Breaker = field(default_factory=lambda: Breaker(since=trio.current_time()))
     live: int = 0
     """The number of attempts that run there now, of every kind."""
     probe_seconds: float | None = None

@@ -13,6 +13,7 @@ import trio
 from omen.config import HealthSettings, Settings
 from omen.core.candidates import Endpoint
 from omen.core.errors import FailureKind
+from omen.front.operations.providers import describe_providers
 from omen.providers import KINDS
 from omen.routing.observe.probes import Target
 from omen.sim import Fixed, Profile, SimulatedUpstream
@@ -70,6 +71,29 @@ async def test_probes_tell_who_is_there(autojump_clock: trio.abc.Clock) -> None:
         await trio.sleep(60)
         assert len(world.stats["fine"].requests) == seen + 2
         world.assert_nothing_left()
+
+
+async def test_operators_see_how_long_each_endpoint_has_been_in_its_state(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    def seconds(world: World) -> dict[str, float]:
+        providers = describe_providers(world.gateway, local=True)["providers"]
+        return {one["provider_id"]: one["endpoints"][0]["state_for_seconds"] for one in providers}
+
+    silent = replace(
+        upstream("silent"),
+        profile=Profile(first_token=Fixed(0), faults=(Silence(1.0),), everywhere=True),
+    )
+    began = trio.current_time()
+    async with open_world(upstream("fine"), silent, settings=SETTINGS) as world:
+        await trio.sleep_until(began + 20)
+        assert seconds(world) == {"fine": 20, "silent": 20}  # both unknown since the start
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(world.gateway.keep_probing)
+            await trio.sleep_until(began + 80)
+            nursery.cancel_scope.cancel()
+        assert states(world) == {"fine": "healthy", "silent": "recovering"}
+        assert seconds(world) == {"fine": 60, "silent": 50}  # the first probe; its timeout
 
 
 async def test_probes_are_no_attempts_and_their_sockets_are_counted_apart(
