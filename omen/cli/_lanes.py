@@ -41,8 +41,8 @@ class Lane:
             return f"{committed or '✔'}, complete {self.ended_ms:.0f} ms"
         if self.outcome == "lost":
             return f"✂ cancelled {self.ended_ms:.0f} ms"
-        because = f": {self.reason}" if self.reason else ""
-        return f"✗ {self.outcome} {self.ended_ms:.0f} ms{because}"
+        suffix = f": {self.reason}" if self.reason else ""
+        return f"✗ {self.outcome} {self.ended_ms:.0f} ms{suffix}"
 
 
 class Lanes:
@@ -88,6 +88,6 @@ _WORDS = {"started": "started", "committed": "committed", "ended": "", "denied":
 def _rest(lane: Lane) -> str:
     if lane.ended_ms is None:
         return f" with {lane.tokens} tokens" if lane.committed_ms is not None else ""
-    words = {"lost": "cancelled", "won": "complete"}.get(lane.outcome, lane.outcome)
-    because = f": {lane.reason}" if lane.reason else ""
-    return f"{words}, {lane.tokens} tokens{because}"
+    outcome = {"lost": "cancelled", "won": "complete"}.get(lane.outcome, lane.outcome)
+    suffix = f": {lane.reason}" if lane.reason else ""
+    return f"{outcome}, {lane.tokens} tokens{suffix}"

@@ -58,5 +58,5 @@ is_plain = check(
 )
 is_host = check(lambda text: bool(text.encode("idna")), "an address, or the name of a host")
 is_path = check(
-    lambda text: bool(locate(Path(), text)), "a path; ~ in front is a home folder that is there"
+    lambda text: bool(locate(Path(), text)), "a path; ~ in front must be an existing home folder"
 )

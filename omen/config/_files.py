@@ -26,10 +26,10 @@ def read_toml(path: Path, name: str, problems: list[Problem]) -> dict[str, Any]:
         table = None
     except tomllib.TOMLDecodeError as error:
         place = _PLACE.search(str(error))
-        where = place[1] if place else ""
+        line = place[1] if place else ""
         reason = _PLACE.sub("", str(error))
         detail = "" if looks_secret(reason) else f" ({reason})"
-        problems.append(Problem(name, where, f"a syntax error{detail}", "TOML 1.0"))
+        problems.append(Problem(name, line, f"a syntax error{detail}", "TOML 1.0"))
         return {}
     except ValueError:  # Python does not read an integer of more than 4300 digits
         problems.append(Problem(name, "", "a number of thousands of digits", "shorter numbers"))
@@ -61,7 +61,7 @@ def read_dotenv(path: Path, name: str, problems: list[Problem]) -> dict[str, str
     text = _read_text(path, name, problems, expected="NAME=value lines, in UTF-8")
     variables, bad = parse_dotenv(text)
     allowed = "NAME=value, a comment, or nothing"
-    problems.extend(Problem(name, f"line {line.number}", line.found, allowed) for line in bad)
+    problems.extend(Problem(name, f"line {line.number}", line.fault, allowed) for line in bad)
     return variables
 
 

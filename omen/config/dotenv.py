@@ -27,7 +27,7 @@ class BadLine:
     """A line that could not be read. Its text is not kept: it may contain a secret."""
 
     number: int
-    found: str
+    fault: str
 
 
 def parse_dotenv(text: str) -> tuple[dict[str, str], list[BadLine]]:
@@ -41,15 +41,15 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], list[BadLine]]:
             position = blank.end()
             continue
         number = text.count("\n", 0, position) + 1
-        found = ""
+        fault = ""
         if name := _NAME.match(text, position):
-            value, end, found = _value(text, name.end())
-            if not found:
+            value, end, fault = _value(text, name.end())
+            if not fault:
                 variables[name[1]] = value
         else:
-            end, found = _next_line(text, position), "a line that is not NAME=value"
-        if found:
-            bad.append(BadLine(number, found))
+            end, fault = _next_line(text, position), "a line that is not NAME=value"
+        if fault:
+            bad.append(BadLine(number, fault))
         position = end
     return variables, bad
 

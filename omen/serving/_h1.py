@@ -41,14 +41,10 @@ from omen.serving._tasks import ConnectionTasks
 
 _WAITING = {h11.DONE, h11.MIGHT_SWITCH_PROTOCOL}  # type: ignore[attr-defined]
 """The client has sent its whole request (in the second case, with an upgrade we may ignore)."""
-
-
 _SILENT = {h11.MUST_CLOSE, h11.CLOSED}
 """The client has sent its last request, with `Connection: close`, and should send nothing more.
 Some clients send a stray line end after a body. To h11 this is an error, which would cost them the
 answer; so such bytes are discarded."""
-
-
 _CLOSE = (b"connection", b"close")
 
 
@@ -215,9 +211,8 @@ class H1(H11Protocol):
         right after the other. Joined, they are one packet, and the client's first token does not
         wait for two turns of the scheduler.
         """
-        # After the application has violated the protocol (more body than it announced, for
-        # example), it has got an exception, and h11 can send nothing more: the connection is about
-        # to close.
+        # The application has violated the protocol (more body than it announced, for example), and
+        # has got an exception. h11 can send nothing more: the connection is about to close.
         if self.connection.our_state is h11.ERROR:
             return
         try:

@@ -21,10 +21,10 @@ class ServerHandle:
         self._tls = tls
 
     def __repr__(self) -> str:
-        where = ", ".join(f"{host}:{port}" for host, port in self.addresses) or "no address"
+        addresses = ", ".join(f"{host}:{port}" for host, port in self.addresses) or "no address"
         idle = sum(connection.idle for connection in self._live)
         return (
-            f"<ServerHandle {where}; {self.connections} connections, {idle} of them idle;"
+            f"<ServerHandle {addresses}; {self.connections} connections, {idle} of them idle;"
             f" {self.accepted} accepted, {self.refused} refused>"
         )
 

@@ -84,7 +84,7 @@ class Lifespan:
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "lifespan.startup.failed":
-            text = message.get("message") or "the application did not say why"
+            text = message.get("message") or "the application gave no reason"
             self.failure = StartupFailed(f"the application failed to start up: {text}")
         elif message["type"] == "lifespan.shutdown.failed":
             # The application wrote this text for its operator, so it may be logged.

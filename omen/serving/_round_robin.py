@@ -37,7 +37,7 @@ class RoundRobin:
     def insert_stream(self, stream_id: int) -> None:
         """Add a stream. It is ready."""
         if stream_id in self._known:
-            raise DuplicateStreamError(f"stream {stream_id} is there already")
+            raise DuplicateStreamError(f"stream {stream_id} already exists")
         self._known.add(stream_id)
         self._ready[stream_id] = None
 
@@ -59,4 +59,4 @@ class RoundRobin:
 
     def _check(self, stream_id: int) -> None:
         if stream_id not in self._known:
-            raise MissingStreamError(f"stream {stream_id} is not there")
+            raise MissingStreamError(f"stream {stream_id} does not exist")
