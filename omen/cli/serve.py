@@ -171,10 +171,10 @@ def _serving(settings: Settings, tls: ssl.SSLContext | None) -> ServingSettings:
     )
 
 
-def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded, books: str) -> None:
+def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded, database: str) -> None:
     simulated = not (loaded.settings.providers or loaded.declared)
     print(f"omen: configuration from {loaded.source or 'defaults and environment'}")
-    print(f"omen: books and keys in {books}")
+    print(f"omen: ledger and keys in {database}")
     if simulated:
         print("omen: no provider is configured; running on the built-in simulated ones:")
     for provider in settings.providers.values():

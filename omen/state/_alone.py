@@ -35,12 +35,12 @@ class Alone:
     @property
     def ledger_of_others(self) -> Mapping[str, Mapping[str, int]]:
         """The costs of other replicas that the ledger reported since, by replica and scope."""
-        ledger_of_others: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        by_replica: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for scope, costs in self._books.items():
             for by, amount in costs.items():
                 if by is not None:
-                    ledger_of_others[by][scope] = amount
-        return ledger_of_others
+                    by_replica[by][scope] = amount
+        return by_replica
 
     def begin(self, running: Mapping[str, Running]) -> None:
         """Begin an outage with the current holds of this replica."""

@@ -76,7 +76,7 @@ class SharedStore(Switched):
     async def hold(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
-        """Set money aside."""
+        """Hold money, in Redis or in this replica's share."""
         hold: Hold | None = None
         while hold is None:
             while self._return_decided is not None:
@@ -109,7 +109,7 @@ class SharedStore(Switched):
         self._settle_later(hold_id, scopes, spent)
 
     async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Return the costs. Without Redis: the last known ones, plus this replica's own since."""
+        """Return the costs. Without Redis: the last known ones of others, plus this replica's."""
         if not self.is_away:
             try:
                 return await self._remote.spent(scopes)
