@@ -32,13 +32,13 @@ opening    `header_timeout`     no TLS configured; handshake        idle (the de
                                 plain bytes refused (400 sent),     lingering
                                 handshake failed, deadline
                                 EOF before the first byte           closed (`_gone`)
-idle       keep-alive (before   a request                           busy
+idle       keep-alive (before   a request; `_resume`: a held one    busy
            the first request:   part of a head                      head (`_head_timed`)
            as in opening)       error answered, GOAWAY, deadline    ending
                                 EOF, reset                          gone
 head       `header_timeout`,    the rest of the head                busy
            unless idle's is     the rest, but it was no request     idle
-           earlier              as in idle                          as in idle (deadline: 408)
+           earlier              as in idle                          as in idle
 busy       none                 last response complete              idle
                                 the same with `Connection: close`,  ending
                                 after GOAWAY or in a drain; error
@@ -51,8 +51,9 @@ lingering  `write_timeout`,     EOF from the client, timeout        closed
 closed     (none)               (none)                              (final)
 =========  ===================  ==================================  ===============================
 
-In every state an exception or a cancel closes the socket and cancels the handlers. A write fails
-when the socket is broken, or when the client accepts nothing for `write_timeout`.
+At a deadline, `expire` sends the last message: a 408 in the state head, a GOAWAY over HTTP/2. A
+write fails when the socket is broken, or when the client accepts nothing for `write_timeout`. In
+every state an exception or a cancel closes the socket and cancels the handlers.
 
 Scopes
 ======
