@@ -1,1 +1,1 @@
-"""Who asks, and what it may: keys, limits, budgets."""
+"""The accounts of callers: keys, limits, budgets."""

@@ -1,10 +1,10 @@
-"""Who a caller is, by the key it shows. Keys are read from the database, and known in memory.
+"""The keys of callers. They are read from the database, and kept in memory.
 
-The ring is read again every few seconds, so that a key that was revoked somewhere opens nothing
-any more here. A key that is not known, or whose secret is another one, is looked for at once: it
-may be new, or may have been rotated, which also ends the secret it had. While the database is away
-the keys last read hold. A key whose row cannot be read opens nothing, and the others hold. Without
-any key the gateway is for this machine alone.
+They are read again every few seconds, so that a key that another process revoked becomes invalid
+here, too. For an unknown key, or another secret of a known key, they are read at once: the key may
+be new, or may have been rotated, which also makes the old secret invalid. While the database is
+unavailable, the keys read last stay valid. A key whose row cannot be read is not valid; this does
+not affect other keys. Without any key, the gateway serves only callers on this machine.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from omen.ledger.database import Database, DatabaseAwayError, DatabaseWorker
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5.0
-LOOK_AGAIN_SECONDS = 0.5
-"""How soon the database is asked again for a key that is not known, or for another secret of a
-known one. Whoever shows one waits for that, and all who wait share one answer, so guesses cannot
-have it asked more than twice a second."""
+REREAD_SECONDS = 0.5
+"""The least time between two reads because of an unknown key, or of another secret of a known key.
+Its callers wait for the read, and all of them share it. So guesses cause at most two reads a
+second."""
 
 _HOW = "create one with `omen keys create NAME` and send it as `Authorization: Bearer sk-omen-…`"
 
 
 class KeysUnknownError(OmenError):
-    """Nobody knows yet which keys there are: the database has not answered since the start."""
+    """The keys are unknown: the database has not answered since the start."""
 
     status = 503
     code = "keys_unknown"
@@ -41,7 +41,7 @@ class KeysUnknownError(OmenError):
 
 
 class KeyRing:
-    """The keys there are. Without a `worker`, none, and nobody is asked."""
+    """All keys of the gateway. Without a `worker` there are none, and no database is read."""
 
     def __init__(self, worker: DatabaseWorker | None, *, allow_anonymous: bool = False) -> None:
         self._worker = worker
@@ -61,7 +61,7 @@ class KeyRing:
     def is_empty(self) -> bool:
         """Whether there is no key at all, so that callers on this machine need none.
 
-        A key whose row cannot be read is a key: it opens nothing, and ends the time without keys.
+        A key whose row cannot be read counts as a key, although it is not valid.
         """
         return self._keys is not None and not self._keys
 
@@ -76,77 +76,80 @@ class KeyRing:
         return self._keys is None and self._away and not self.allow_anonymous
 
     async def run(self) -> None:
-        """Read the keys again and again, until cancelled."""
+        """Read the keys every `REFRESH_SECONDS`, until cancelled."""
         while self._worker is not None:
             await self.refresh()
             await trio.sleep(REFRESH_SECONDS)
 
     async def refresh(self) -> None:
-        """Read the keys now; if they cannot be read, those known so far hold."""
+        """Read the keys now. If that fails, the known keys stay valid."""
         if self._worker is None:
             return
         async with self._turn:
             await self._read(self._worker)
 
     async def identify(self, shown: str | None, *, local: bool) -> Caller:
-        """Say who shows this key, or none.
+        """Return the caller with this key, or the anonymous caller if None is allowed.
+
+        `local` is whether the request comes from this machine.
 
         **Raises.** `RequestError` 401, `KeysUnknownError`.
         """
-        given = read_key(shown) if shown is not None else None
-        if given is None:
-            return await self._nobody(shown, local=local)
-        key_id, secret = given
+        parsed = read_key(shown) if shown is not None else None
+        if parsed is None:
+            return await self._without_key(shown, local=local)
+        key_id, secret = parsed
         record = (self._keys or {}).get(key_id)
         if record is None or not record.is_opened_by(secret):
-            record = await self._look_again(key_id)
+            record = await self._reread(key_id)
         if record is None or record.revoked_at is not None or not record.is_opened_by(secret):
-            raise _refusal("this key is not known, or revoked")
+            raise _refusal("this key is unknown or revoked")
         return record.caller
 
     async def admit_admin(self, shown: str | None, *, local: bool) -> Caller:
-        """Say who it is, if it may ask what the gateway does.
+        """Return the caller with this key, if it has the admin role.
 
         **Raises.** `RequestError` 401 or 403, `KeysUnknownError`.
         """
-        given = read_key(shown) if shown is not None else None
-        if given is None and not self.is_empty:
+        parsed = read_key(shown) if shown is not None else None
+        if parsed is None and not self.is_empty:
             if self._keys is None:
                 raise KeysUnknownError
             raise _refusal("this needs a key with the admin role")
-        if given is None:
+        if parsed is None:
             if local:
                 return ANYBODY
-            words = "only callers on this machine may see this, while there are no keys"
-            raise RequestError(words, status=403, code="forbidden")
+            message = "only callers on this machine may see this, while there are no keys"
+            raise RequestError(message, status=403, code="forbidden")
         caller = await self.identify(shown, local=local)
         if not caller.admin:
             raise RequestError("this needs a key with the admin role", status=403, code="forbidden")
         return caller
 
-    async def _nobody(self, shown: str | None, *, local: bool) -> Caller:
+    async def _without_key(self, shown: str | None, *, local: bool) -> Caller:
         if shown is not None and shown.startswith(PREFIX):
-            raise _refusal("this is not the whole of a key")
+            raise _refusal("this key is incomplete")
         if self.allow_anonymous or (self.is_empty and local):
             return ANYBODY
         if self._keys is None:
             raise KeysUnknownError
-        raise _refusal("this gateway serves callers with a key of its own")
+        raise _refusal("this gateway requires one of its own keys")
 
-    async def _look_again(self, key_id: str) -> KeyRecord | None:
-        """Return this key, from keys that are read after the call began. None: there is no such."""
+    async def _reread(self, key_id: str) -> KeyRecord | None:
+        """Return this key from a read that begins after this call; None if there is no such key."""
         if self._worker is None:
             return None
         reads = self._reads
         async with self._turn:
-            if self._reads == reads:  # nobody has begun to look since
-                await trio.sleep_until(self._read_at + LOOK_AGAIN_SECONDS)
+            if self._reads == reads:  # otherwise a read began while this task waited for the lock
+                await trio.sleep_until(self._read_at + REREAD_SECONDS)
                 await self._read(self._worker)
         if self._keys is None:
             raise KeysUnknownError
         return self._keys.get(key_id)
 
     async def _read(self, worker: DatabaseWorker) -> None:
+        # Counted at the start: a read that began before a call must not answer that call.
         self._read_at = trio.current_time()
         self._reads += 1
         try:
@@ -158,16 +161,18 @@ class KeyRing:
             return
         self._away = False
         self._keys = {record.key_id: record for record in records}
-        self._complain(records)
+        self._report_unreadable(records)
 
-    def _complain(self, records: Iterable[KeyRecord]) -> None:
-        """Name the keys whose rows cannot be read, each time that others are among them."""
-        why = {record.key_id: record.unreadable for record in records if record.unreadable}
-        for key_id in sorted(why.keys() - self._unreadable):
+    def _report_unreadable(self, records: Iterable[KeyRecord]) -> None:
+        """Log each key whose row cannot be read, once until it can be read again."""
+        reasons = {record.key_id: record.unreadable for record in records if record.unreadable}
+        for key_id in sorted(reasons.keys() - self._unreadable):
             logger.warning(
-                "the row of key %s cannot be read (%s): that key opens nothing", key_id, why[key_id]
+                "the row of key %s cannot be read (%s): the key is not valid",
+                key_id,
+                reasons[key_id],
             )
-        self._unreadable = frozenset(why)
+        self._unreadable = frozenset(reasons)
 
     def _what_holds(self) -> str:
         if self._keys is None and not self.allow_anonymous:
@@ -175,7 +180,7 @@ class KeyRing:
         return "those known so far hold"
 
 
-def _refusal(what: str) -> RequestError:
-    refused = RequestError(f"{what}; {_HOW}", status=401, code="invalid_api_key")
+def _refusal(reason: str) -> RequestError:
+    refused = RequestError(f"{reason}; {_HOW}", status=401, code="invalid_api_key")
     refused.type = "authentication_error"
     return refused

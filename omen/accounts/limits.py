@@ -1,9 +1,10 @@
-"""How often a key may ask, and for how many tokens, in a minute.
+"""The limits of a key: requests per minute and tokens per minute.
 
-A request counts when it is let in, with the tokens that its prompt probably has; when it has ended
-that is corrected to what all its attempts used. So one long answer may go beyond the limit, and the
-next request then waits for it. What was counted too much is taken back from the second in which it
-was counted: given back any later it would make room that there never was, a minute long.
+A request is counted when it is admitted, with the likely number of tokens of its prompt. When it
+has ended, the count is corrected to the tokens of all its attempts. So one long answer may exceed
+the limit, and the next request then has to wait. A surplus is subtracted from the second in which
+it was counted. If it were subtracted from a later second, it would create room for a minute that
+was never there.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from omen.core.records import RaceRecord
 from omen.state import Counted, Store, Window, WindowState
 
 MOST_TOKENS = 10**12
-"""No request uses more; the largest limit of a key is far below."""
+"""The largest count of one request. The largest limit of a key is far below it."""
 
 
 class Limits:
-    """Keeps every caller's limits, in the shared store."""
+    """The limits of all callers, in the shared store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._counted: dict[str, tuple[int, Counted | None]] = {}
-        """How many tokens were counted for a race, and where, until it is settled."""
+        """By race, until it is settled: the tokens that were counted, and the second and store."""
 
     async def admit(self, race: RaceRecord, request: ChatRequest | None) -> None:
-        """Let a request in. **Raises.** `RateLimited`. `race.quota` tells how things stand."""
+        """Admit a request, and set `race.quota`. **Raises.** `RateLimited`."""
         caller = race.caller
         if caller.tokens_per_minute is not None and request is not None:
             race.prompt = race.prompt or measure_prompt(request)
@@ -43,7 +44,7 @@ class Limits:
                 self._counted[race.race_id] = (windows[-1].amount, states[-1].counted)
 
     async def settle(self, race: RaceRecord) -> None:
-        """Count what a request that has ended did use."""
+        """Correct the count to the tokens that an ended request used."""
         counted, at = self._counted.pop(race.race_id, (0, None))
         limit = race.caller.tokens_per_minute
         if limit is None or race.quota is None:
@@ -53,14 +54,14 @@ class Limits:
             for a in race.attempts
             if a.outcome != "denied"
         )
-        # An upstream may claim anything: no claim makes room, or is more than a store can count.
+        # An upstream may report any number: a report must neither create room nor overflow a store.
         difference = max(0, min(used, MOST_TOKENS)) - counted
         if difference:
             window = Window(_tokens(race.caller), limit, difference, at if difference < 0 else None)
             await self._store.count([window])
 
     async def standing(self, caller: Caller) -> Quota:
-        """Say how a caller's limits stand, and count nothing."""
+        """Return the state of a caller's limits, without counting anything."""
         windows = _windows(caller, 0, 0)
         return _quota(caller, await self._store.take(windows) if windows else ())
 
@@ -87,10 +88,10 @@ def _likely_tokens(race: RaceRecord) -> int:
 
 
 def _quota(caller: Caller, states: Sequence[WindowState]) -> Quota:
-    told = [LimitState(state.limit, state.left, state.resets_in) for state in states]
+    limits = [LimitState(state.limit, state.left, state.resets_in) for state in states]
     return Quota(
-        requests=told.pop(0) if caller.requests_per_minute is not None else None,
-        tokens=told.pop(0) if caller.tokens_per_minute is not None else None,
+        requests=limits.pop(0) if caller.requests_per_minute is not None else None,
+        tokens=limits.pop(0) if caller.tokens_per_minute is not None else None,
     )
 
 
@@ -98,9 +99,11 @@ def _refuse(windows: Sequence[Window], states: Sequence[WindowState]) -> None:
     for window, state in zip(windows, states, strict=True):
         if state.retry_in is None:
             continue
-        what = window.scope.partition(":")[0]
+        unit = window.scope.partition(":")[0]
         if window.amount > window.limit:
-            words = f"the prompt has about {window.amount} tokens; this key may use {window.limit}"
-            raise RateLimited(f"{words} a minute", what, None)
-        words = f"this key may use {window.limit} {what} a minute; try again in"
-        raise RateLimited(f"{words} {state.retry_in:.0f} s", what, state.retry_in)
+            size = f"the prompt has about {window.amount} tokens"
+            message = f"{size}; this key may use {window.limit} a minute"
+            raise RateLimited(message, unit, None)
+        message = f"this key may use {window.limit} {unit} a minute"
+        message += f"; try again in {state.retry_in:.0f} s"
+        raise RateLimited(message, unit, state.retry_in)

@@ -1,4 +1,4 @@
-"""The certificate that the port greets with: read at the start, and again when it was renewed."""
+"""The TLS certificate of the port: read at the start, and again at a reload if it changed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from omen.serving import ServerHandle, server_context
 
 
 class Certificate:
-    """Two PEM files, and what was in them when they were last read."""
+    """The certificate's and the key's PEM file, with a digest of what was last read."""
 
     def __init__(self, loaded: Loaded) -> None:
-        """Read them. **Raises.** `OSError`."""
+        """Read both files. **Raises.** `OSError`."""
+        # The digest is read first. If the files change in between, the next reload sees a
+        # difference and reads them again.
         self._digest = _digest(loaded)
         self.context = _context(loaded)
-        """None without TLS."""
+        """The context for new connections; None without TLS."""
 
     def renew(self, loaded: Loaded, handle: ServerHandle) -> str:
-        """Greet with what is in the files now, if that is new; return what to say about it.
+        """Use the files' content for new connections if it changed; return a line that reports it.
 
-        **Raises.** `OSError` when they cannot be read, or do not belong together.
+        **Raises.** `OSError` if a file cannot be read, or if key and certificate do not match.
         """
         digest = _digest(loaded)
         if self.context is None or digest in (None, self._digest):

@@ -1,6 +1,6 @@
-"""The database that a command asks: the one that `omen serve` keeps its books in.
+"""The database of a command: the same one in which `omen serve` keeps its ledger and keys.
 
-Both find it by the same file, so it is the same one wherever a command is given.
+Both take its location from the configuration file, so it does not depend on the current folder.
 """
 
 from __future__ import annotations
@@ -40,16 +40,19 @@ class Books:
         loaded = load_settings(args.config, dict(os.environ), cwd=cwd, strategies=load_strategies())
         self._url = resolved_url(loaded.settings.ledger, loaded.folder)
         self._seconds = loaded.settings.ledger.timeout_seconds
-        if left := left_behind(loaded, cwd):
-            print(f"omen: warning: {left}", file=sys.stderr)
+        if warning := unused_books_warning(loaded, cwd):
+            print(f"omen: warning: {warning}", file=sys.stderr)
 
     @property
     def name(self) -> str:
-        """Where it is, without a password."""
+        """The database's URL, without a password."""
         return shown_url(self._url)
 
     def ask(self, work: Callable[[Database], _T]) -> _T | None:
-        """Have it do something; None, and a line, when it is not there."""
+        """Run `work` on the database and return its result.
+
+        If the database fails or its schema is too new, print why and return None.
+        """
         try:
             database = open_database(self._url, self._seconds)
             try:
@@ -65,10 +68,11 @@ class Books:
             return None
 
 
-def left_behind(loaded: Loaded, cwd: Path) -> str:
-    """Say that there are books in the current folder that are not the ones used; else nothing.
+def unused_books_warning(loaded: Loaded, cwd: Path) -> str:
+    """Return a warning about an unused database in the current folder, or an empty string.
 
-    Relative paths counted from there once. Whoever upgrades would find the keys and the month gone.
+    Earlier versions resolved relative paths from the current folder. Without the warning, keys and
+    the month's costs would seem to be lost after an upgrade.
     """
     if moved := find_file_of_old_url(loaded.settings.ledger, cwd):
         return moved
@@ -79,6 +83,6 @@ def left_behind(loaded: Loaded, cwd: Path) -> str:
     if now.exists() or not before.exists():
         return ""
     return (
-        f"the books and keys are kept in {now}, which is not there yet; {before} is not used: "
+        f"the ledger and the keys are in {now}, which does not exist yet; {before} is not used: "
         "move it there, or name it in [ledger] url"
     )

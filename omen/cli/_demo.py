@@ -13,13 +13,13 @@ _PRICES = {
     "openai": Price(input=Decimal("1.25"), output=Decimal(10), cached_input=Decimal("0.125")),
     "anthropic": Price(input=Decimal(3), output=Decimal(15), cached_input=Decimal("0.3")),
 }
-"""What the simulated ones would cost, so that there is something to see in the books."""
+"""Prices of the simulated providers, so that a demo has costs to show."""
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": "", "azure": "", "xai": "/v1"}
-"""What the base URL of each kind ends in, behind the origin."""
+"""The path of each kind's base URL."""
 
 
 def with_simulated(settings: Settings, fleet: Sequence[RunningUpstream]) -> Settings:
-    """Put a running fleet in the place of the configured providers."""
+    """Return the settings with a running fleet in place of the configured providers."""
     providers = {
         upstream.name: ProviderSettings(
             name=upstream.name,
@@ -33,7 +33,7 @@ def with_simulated(settings: Settings, fleet: Sequence[RunningUpstream]) -> Sett
 
 
 def with_prices(settings: Settings) -> Settings:
-    """Have the simulated providers cost something, except for the one that is like one's own."""
+    """Return the settings with prices for the simulated vendors. The local Ollama stays free."""
     providers = {
         name: replace(provider, prices=dict.fromkeys(provider.models, _PRICES[provider.kind]))
         if provider.kind in _PRICES

@@ -1,8 +1,8 @@
-"""Signals while the program is still being imported, which takes a second.
+"""Signal handlers for the second in which the program is still being imported.
 
-A supervisor that has OMEN reload may do so at any time, also right behind the start; SIGHUP by
-default ends a process. Ctrl-C would print a traceback through half of the imports. So this is the
-first thing that a command imports, and it imports next to nothing.
+A supervisor may send SIGHUP (reload) right after the start, and its default action ends the
+process. Ctrl-C would print a traceback through half of the imports. So a command imports this
+module first, and this module imports only three small modules of the standard library.
 """
 
 import os
@@ -10,24 +10,24 @@ import signal
 import sys
 
 hung_up = False
-"""Whether there was a SIGHUP that nobody has heeded yet."""
+"""Whether a SIGHUP arrived that has not caused a reload yet."""
 
 
 def note_hangup(*_: object) -> None:
-    """Keep in mind that there was a SIGHUP."""
+    """Record that a SIGHUP arrived."""
     global hung_up
     hung_up = True
 
 
 def take_hangup() -> bool:
-    """Return whether there was a SIGHUP before it could be heeded, and forget it."""
+    """Return whether a SIGHUP was recorded, and clear the record."""
     global hung_up
-    was, hung_up = hung_up, False
-    return was
+    recorded, hung_up = hung_up, False
+    return recorded
 
 
 def take_over() -> None:
-    """Have Ctrl-C raise `KeyboardInterrupt` again: there is something that handles it now."""
+    """Make Ctrl-C raise `KeyboardInterrupt` again: the caller handles it from now on."""
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -37,9 +37,9 @@ def _leave(*_: object) -> None:
 
 
 def _begin() -> None:
-    # `-m` stands there while a module that is run that way is looked for.
+    # `argv[0]` is `-m` while `python -m` still searches for the module.
     if os.path.basename(sys.argv[0]) not in ("omen", "-m"):
-        return  # somebody imports this as a library
+        return  # another program imports this as a library: its signals are its own
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
     if sys.argv[1:2] == ["serve"]:

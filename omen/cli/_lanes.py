@@ -1,4 +1,4 @@
-"""A race as lanes, one per attempt: pure state, fed with moments, drawn as text."""
+"""The lanes of a race, one per attempt: a pure state that takes moments and draws text."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 WIDTH = 24
-"""Characters of a lane's track; one is two tokens until the lane is full."""
+"""Characters of a lane's track."""
 _TOKENS_PER_CHARACTER = 2
+"""Tokens per character, until the track is full."""
 
 
 @dataclass(slots=True)
 class Lane:
-    """One attempt, as far as is known of it. Times are milliseconds since accept."""
+    """One attempt, as far as it is known. Times are milliseconds since accept."""
 
     name: str
     started_ms: float
@@ -25,23 +26,23 @@ class Lane:
     reason: str | None = None
 
     def draw(self, name_width: int) -> str:
-        """Draw the lane on one line."""
+        """Return the lane as one line of text."""
         length = min(WIDTH, -(-self.tokens // _TOKENS_PER_CHARACTER))
         track = ("━" * length).ljust(WIDTH, "·")
         return f"{self.name:<{name_width}}  {track} {self.tokens:>4} tok  {self.state()}"
 
     def state(self) -> str:
-        """Say how it stands."""
+        """Return the attempt's state as text."""
         committed = "" if self.committed_ms is None else f"✔ committed {self.committed_ms:.0f} ms"
         if self.ended_ms is None:
             return committed or f"… {self.now_ms:.0f} ms"
         if self.outcome == "won":
-            # The feed drops moments for a listener that is slow; the commit may be one of them.
+            # The feed drops moments for a slow reader, and the commit may be among them.
             return f"{committed or '✔'}, complete {self.ended_ms:.0f} ms"
         if self.outcome == "lost":
             return f"✂ cancelled {self.ended_ms:.0f} ms"
-        because = f": {self.reason}" if self.reason else ""
-        return f"✗ {self.outcome} {self.ended_ms:.0f} ms{because}"
+        suffix = f": {self.reason}" if self.reason else ""
+        return f"✗ {self.outcome} {self.ended_ms:.0f} ms{suffix}"
 
 
 class Lanes:
@@ -51,7 +52,7 @@ class Lanes:
         self._lanes: dict[int, Lane] = {}
 
     def take(self, moment: Mapping[str, Any]) -> str | None:
-        """Take a moment (as `RaceMoment.as_json` gives it); return it as a line, if worth one."""
+        """Apply a moment (from `RaceMoment.as_json`). Return a line, or None for mere progress."""
         t_ms = moment["t_ms"]
         lane = self._lanes.get(moment["attempt"])
         if lane is None:
@@ -71,13 +72,13 @@ class Lanes:
         return f"{t_ms:9.1f} ms  {lane.name}  {_WORDS[moment['moment']]}{_rest(lane)}"
 
     def draw(self) -> list[str]:
-        """Draw every lane."""
+        """Return every lane as one line, in starting order."""
         width = max((len(lane.name) for lane in self._lanes.values()), default=0)
         return [self._lanes[index].draw(width) for index in sorted(self._lanes)]
 
 
 def _printable(reason: str | None) -> str | None:
-    """An upstream's words must not move the cursor."""
+    """Replace control characters: a text from an upstream must not move the cursor."""
     return reason and "".join(c if c.isprintable() else " " for c in reason)
 
 
@@ -87,6 +88,6 @@ _WORDS = {"started": "started", "committed": "committed", "ended": "", "denied":
 def _rest(lane: Lane) -> str:
     if lane.ended_ms is None:
         return f" with {lane.tokens} tokens" if lane.committed_ms is not None else ""
-    words = {"lost": "cancelled", "won": "complete"}.get(lane.outcome, lane.outcome)
-    because = f": {lane.reason}" if lane.reason else ""
-    return f"{words}, {lane.tokens} tokens{because}"
+    outcome = {"lost": "cancelled", "won": "complete"}.get(lane.outcome, lane.outcome)
+    suffix = f": {lane.reason}" if lane.reason else ""
+    return f"{outcome}, {lane.tokens} tokens{suffix}"

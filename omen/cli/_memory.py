@@ -1,4 +1,4 @@
-"""Keeps the garbage collector off what never becomes garbage."""
+"""Exclude long-lived objects from garbage collection."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import gc
 
 
 def freeze_what_is_built() -> None:
-    """Take everything that lives by now, modules above all, out of the collector's sight.
+    """Exclude all objects that exist now, mostly modules, from later collections.
 
-    A full collection walks every object there is. After start-up that is some hundred thousand
-    that stay for ever, about 50 ms during which no stream moves, once in a few hundred requests
-    (measured 2026-11-23, bench/race: the 99th percentile fell from 38 to 12 ms without them).
+    A full collection visits every object. After the start these are some hundred thousand that are
+    never freed. A visit takes about 50 ms, during which no stream moves, once in a few hundred
+    requests (measured 2026-11-23, bench/race: without them the 99th percentile fell from 38 to
+    12 ms).
     """
     gc.collect()
     gc.freeze()

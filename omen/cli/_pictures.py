@@ -1,4 +1,4 @@
-"""What a command that draws needs: matplotlib, and a format that it can write."""
+"""The requirements of a command that draws: matplotlib, a known format and a folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ FORMATS = (".png", ".svg")
 
 
 def check_pictures(paths: Sequence[Path]) -> None:
-    """Find out whether these can be drawn. **Raises.** `ValueError`, that says what is missing."""
+    """Check that these files can be drawn. **Raises.** `ValueError` that names what is missing."""
     for path in paths:
         if path.suffix.lower() not in FORMATS:
-            raise ValueError(f"--plot {path}: a picture is {' or '.join(FORMATS)}")
+            raise ValueError(f"--plot {path}: the name must end in {' or '.join(FORMATS)}")
         if not path.parent.is_dir():
-            raise ValueError(f"--plot {path}: there is no folder {path.parent}")
+            raise ValueError(f"--plot {path}: the folder {path.parent} does not exist")
     if paths and find_spec("matplotlib") is None:
         raise ValueError("--plot needs matplotlib: pip install 'omen-gateway[plot]'")

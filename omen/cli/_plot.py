@@ -1,4 +1,4 @@
-"""Draws how policies compare: which share of the requests still waits after how long."""
+"""The plot of `omen replay`: the share of requests that still wait, over time, per policy."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LEAST_SHARE = 1e-4
 
 
 def draw(compared: Sequence[Comparison], path: Path) -> None:
-    """Write a picture, in the format that the file's name ends in."""
+    """Write a picture. The suffix of the file name sets its format."""
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
-    for one in compared:
-        count = len(one.times)
-        points = [(t, 1 - i / count) for i, t in enumerate(one.times) if isfinite(t)]
-        label = f"{one.policy.name}, {one.extra:.1%} extra starts"
+    for result in compared:
+        count = len(result.times)
+        points = [(t, 1 - i / count) for i, t in enumerate(result.times) if isfinite(t)]
+        label = f"{result.policy.name}, {result.extra:.1%} extra starts"
         axes.step([t for t, _ in points], [share for _, share in points], label=label)
     axes.set(xscale="log", yscale="log", ylim=(_LEAST_SHARE, 1.0))
     axes.set_xlabel("seconds to the first useful token")

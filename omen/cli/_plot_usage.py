@@ -1,4 +1,4 @@
-"""Draws what was used: a bar a group, what of its cost bought answers and what was the premium."""
+"""The plot of `omen usage`: one bar per group, split into the cost of answers and the premium."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from omen.ledger.database import Usage
 _MOST_BARS = 30
 
 
-def draw(by: str, found: Sequence[Usage], path: Path) -> None:
-    """Write a picture, in the format that the file's name ends in."""
-    shown = sorted(found, key=lambda one: one.group or "") if by == "day" else found
+def draw(by: str, groups: Sequence[Usage], path: Path) -> None:
+    """Write a picture. The suffix of the file name sets its format."""
+    shown = sorted(groups, key=lambda group: group.group or "") if by == "day" else groups
     shown = shown[:_MOST_BARS]
     figure = Figure(figsize=(9, 1.5 + 0.4 * max(4, len(shown))), layout="constrained")
     axes = figure.subplots()
-    names = [one.group or "-" for one in shown]
-    answers = [float(one.cost_usd - one.premium_usd) for one in shown]
+    names = [group.group or "-" for group in shown]
+    answers = [float(group.cost_usd - group.premium_usd) for group in shown]
     axes.barh(names, answers, label="answers")
-    premium = [float(one.premium_usd) for one in shown]
+    premium = [float(group.premium_usd) for group in shown]
     axes.barh(names, premium, left=answers, label="premium: attempts that did not win")
     axes.invert_yaxis()
     axes.set_xlabel("US dollars")

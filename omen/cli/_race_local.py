@@ -24,18 +24,18 @@ from omen.telemetry import tell
 
 async def race_here(body: Mapping[str, Any], screen: Screen) -> str:
     """Run one race and show it; return the winner's text. **Raises.** `OmenError`."""
-    seed = secrets.randbelow(2**31)  # another race every time
+    seed = secrets.randbelow(2**31)  # a different race at every run
     fleet = [replace(upstream, seed=seed) for upstream in DEFAULT_FLEET]
 
     def watch(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        if moment != "useful":  # for those who learn; a lane shows the commit
+        if moment != "useful":  # that moment is for statistics; a lane shows the commit
             screen.show(tell(moment, race, attempt).as_json())
 
     async with open_fleet(fleet) as running:
         settings = with_simulated(Settings(), running)
         async with open_gateway(settings, observers=[watch]) as gateway:
             answer = await _race(gateway, body)
-    # Raised out here, because leaving the fleet's nursery would wrap it in a group.
+    # Raised here, because the fleet's nursery would wrap it in an exception group.
     if isinstance(answer, OmenError):
         raise answer
     return answer
@@ -44,9 +44,9 @@ async def race_here(body: Mapping[str, Any], screen: Screen) -> str:
 async def _race(gateway: Gateway, body: Mapping[str, Any]) -> str | OmenError:
     completion = Completion()
     try:
-        asked = parse_chat(to_json(body), {})
-        race = gateway.plan(asked.model, asked.hints, trio.current_time(), request=asked.request)
-        await gateway.run(race, asked.request, completion)
+        chat = parse_chat(to_json(body), {})
+        race = gateway.plan(chat.model, chat.hints, trio.current_time(), request=chat.request)
+        await gateway.run(race, chat.request, completion)
     except OmenError as error:
         return error
     return completion.text

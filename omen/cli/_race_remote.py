@@ -1,4 +1,4 @@
-"""A race run by a gateway that is already serving, watched over the same websocket."""
+"""A race in a gateway that already serves. Its answer and its moments come over one websocket."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOMENTS = frozenset({"started", "progressed", "committed", "denied"})
 
 
 async def race_there(url: str, key: str | None, body: Mapping[str, Any], screen: Screen) -> str:
-    """Have the gateway at `url` run one race, and show it; return the winner's text.
+    """Run one race in the gateway at `url` and show it. Return the winner's text.
 
-    **Raises.** `OmenError`, also for what the gateway answered.
+    **Raises.** `OmenError`, also for an error that the gateway sends.
     """
-    asked = {name: value for name, value in body.items() if name != "stream"}
+    parameters = {name: value for name, value in body.items() if name != "stream"}
     try:
         async with omen.client.connect(url, key) as gateway:
-            async with gateway.race(**asked, progress=True) as stream:
+            async with gateway.race(**parameters, progress=True) as stream:
                 return await _watch(stream, screen)
     except ClientError as error:
         raise UpstreamFailure(FailureKind.SERVER_ERROR, str(error)) from error
@@ -45,15 +45,15 @@ async def _watch(stream: Stream, screen: Screen) -> str:
 
 
 def _moment(event: Attempt) -> dict[str, Any]:
-    """Say as a moment of the live feed what the websocket said."""
-    told = {name: getattr(event, name) for name in Attempt.__slots__ if name != "kind"}
+    """Return an event of the websocket in the form of the live feed."""
+    fields = {name: getattr(event, name) for name in Attempt.__slots__ if name != "kind"}
     if event.kind in _MOMENTS:
-        return {**told, "moment": event.kind, "outcome": "running"}
-    return {**told, "moment": "ended", "outcome": event.kind}
+        return {**fields, "moment": event.kind, "outcome": "running"}
+    return {**fields, "moment": "ended", "outcome": event.kind}
 
 
-def _last_moments(raced: Mapping[str, Any], latest: float) -> list[dict[str, Any]]:
-    """Say how the winner ended: of that the websocket only says that the whole is done."""
+def _last_moments(report: Mapping[str, Any], latest: float) -> list[dict[str, Any]]:
+    """Return the winner's last moment, from the final report: the websocket has no event for it."""
     return [
         {
             **attempt,
@@ -61,6 +61,6 @@ def _last_moments(raced: Mapping[str, Any], latest: float) -> list[dict[str, Any
             "attempt": number,
             "t_ms": attempt["ended_ms"] or latest,
         }
-        for number, attempt in enumerate(raced.get("attempts", ()))
+        for number, attempt in enumerate(report.get("attempts", ()))
         if attempt["outcome"] == "won"
     ]

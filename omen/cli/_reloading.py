@@ -18,7 +18,8 @@ from omen.config import ConfigError, Loaded
 from omen.gateway import Gateway
 
 Renew = Callable[[Loaded], str]
-"""Looks at the files that a configuration names; returns what came of it, or nothing."""
+"""Reads the files that a configuration names. Returns a line for the operator, or an empty
+string if nothing changed."""
 
 
 async def heed_reloads(

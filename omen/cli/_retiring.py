@@ -1,4 +1,4 @@
-"""Models whose vendor switches them off soon, or has: said once, before a night's first error."""
+"""Warnings at the start about models that their vendor switches off soon, or has switched off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOTICE = timedelta(days=30)
 
 
 def retirement_warnings(models: Iterable[ServedModel], today: date) -> Iterator[str]:
-    """Say which of the listed models are, or within 30 days will be, switched off."""
+    """Yield a warning for each model that is switched off, or will be within 30 days."""
     for model in models:
         if model.card.retires is None:
             continue

@@ -1,4 +1,4 @@
-"""Where lanes are shown: redrawn in place in a terminal, as plain lines anywhere else."""
+"""The output of lanes: redrawn in place on a terminal, written as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from omen.cli._lanes import Lanes
 
 
 class LiveScreen:
-    """Redraws every lane at each moment."""
+    """A terminal, on which each moment redraws every lane."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -18,9 +18,9 @@ class LiveScreen:
         self._drawn = 0
 
     def show(self, moment: Mapping[str, Any]) -> None:
-        """Take a moment and redraw."""
+        """Apply a moment and redraw."""
         self._lanes.take(moment)
-        # A line that wraps would make the way back up wrong.
+        # Lines are cut: a wrapped line takes two rows, and the cursor would not move up far enough.
         columns = shutil.get_terminal_size().columns
         lines = [line[:columns] for line in self._lanes.draw()]
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
@@ -29,20 +29,20 @@ class LiveScreen:
         self._drawn = len(lines)
 
     def note(self, text: str) -> None:
-        """Write a line that is not about a lane; the lanes go on below it."""
+        """Write a line that does not belong to a lane. The lanes are redrawn below it."""
         print(text, file=self._out, flush=True)
         self._drawn = 0
 
 
 class PlainScreen:
-    """Writes a line for each moment that decides something."""
+    """A file or pipe, which gets a line for each moment except mere progress."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._lanes = Lanes()
 
     def show(self, moment: Mapping[str, Any]) -> None:
-        """Take a moment and write it, if it is worth a line."""
+        """Apply a moment and write its line, if it has one."""
         line = self._lanes.take(moment)
         if line is not None:
             self.note(line)
@@ -56,5 +56,5 @@ Screen = LiveScreen | PlainScreen
 
 
 def screen_for(out: TextIO) -> Screen:
-    """Choose by what `out` is."""
+    """Return the screen that fits `out`."""
     return LiveScreen(out) if out.isatty() else PlainScreen(out)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks, the second insists."""
+"""Ctrl-C and SIGTERM: the first signal drains, the second one stops at once."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ async def heed_signals(
                 scope.cancel()
                 return
             shutdown.set()
-            print("omen: finishing what runs; once more to stop now", file=sys.stderr)
+            print("omen: finishing open requests; signal again to stop now", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The standard output, which may be full, closed, or read by somebody who has left."""
+"""Writing to the standard output, which may be missing, full, or a pipe without a reader."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import sys
 
 
 def write_out(text: str) -> str:
-    """Print a line, and see to it that it has arrived; return why it has not, or nothing."""
+    """Print a line and flush it. Return why that failed, or an empty string."""
     if sys.stdout is None:
         return "there is no standard output"
     try:
         print(text, flush=True)
     except OSError as error:
         abandon_stdout()
-        return f"the standard output does not take it: {error.strerror}"
+        return f"the standard output cannot be written: {error.strerror}"
     return ""
 
 
 def abandon_stdout() -> None:
-    """Have what is still to be printed go nowhere: the interpreter would fail on it at its end."""
+    """Redirect the standard output to the null device.
+
+    The interpreter flushes its buffer at exit, and would fail there once more.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""A table in the terminal: columns as wide as they must be."""
+"""A table in the terminal. Each column is as wide as its widest cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def print_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()
 ) -> None:
-    """Print rows under a head; the columns in `right` are flush right."""
+    """Print rows under a head. `right` lists the columns that are aligned right."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:

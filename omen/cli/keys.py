@@ -1,4 +1,4 @@
-"""`omen keys`: the keys by which callers are known."""
+"""`omen keys`: create, list, revoke and rotate the keys of callers."""
 
 from __future__ import annotations
 
@@ -17,42 +17,46 @@ from omen.ledger.database import Database
 from omen.race.installed import load_strategies
 
 MOST_A_MINUTE = 2**31 - 1
-"""What PostgreSQL's column holds. SQLite's would hold more, and has the same bound."""
+"""The largest value of PostgreSQL's column. SQLite's could hold more, but has the same bound."""
 MOST_USD = 10**9
-"""A month. Beyond it a store could not add it up to the nano-dollar."""
+"""The largest monthly limit. Stores count in nano-dollars, and larger sums would overflow."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of this command, and their arguments, to its parser."""
     add_config_option(parser)
     parts = parser.add_subparsers(required=True, metavar="ACTION")
-    create = parts.add_parser("create", help="create a key, and show it this once")
-    create.add_argument("name", help="whose it is")
-    create.add_argument("--admin", action="store_true", help="may ask what the gateway does")
-    create.add_argument("--rpm", type=_count, metavar="N", help="requests a minute")
-    create.add_argument("--tpm", type=_count, metavar="N", help="tokens a minute")
-    create.add_argument("--monthly-usd", type=_usd, metavar="USD", help="what a month may cost")
+    create = parts.add_parser("create", help="create a key and print it; it is never shown again")
+    create.add_argument("name", help="name of the caller")
+    create.add_argument("--admin", action="store_true", help="allow the operators' routes")
+    create.add_argument("--rpm", type=_count, metavar="N", help="limit of requests per minute")
+    create.add_argument("--tpm", type=_count, metavar="N", help="limit of tokens per minute")
     create.add_argument(
-        "--models", type=_names, default=(), metavar="A,B", help="patterns of provider/model"
+        "--monthly-usd", type=_usd, metavar="USD", help="limit of costs per month, in US dollars"
     )
     create.add_argument(
-        "--strategies", type=_strategies, default=(), metavar="A,B", help="strategies it may use"
+        "--models", type=_names, default=(), metavar="A,B", help="allowed: patterns provider/model"
+    )
+    create.add_argument(
+        "--strategies", type=_strategies, default=(), metavar="A,B", help="allowed strategies"
     )
     create.set_defaults(run=_create)
     list_ = parts.add_parser("list", help="list every key, without its secret")
     list_.set_defaults(run=_list)
-    revoke = parts.add_parser("revoke", help="have a key open nothing any more")
-    revoke.add_argument("key_id", help="its id, as `omen keys list` shows it")
+    revoke = parts.add_parser("revoke", help="make a key invalid")
+    revoke.add_argument("key_id", help="id of the key, from `omen keys list`")
     revoke.set_defaults(run=_revoke)
-    rotate = parts.add_parser("rotate", help="replace a key's secret; the old one ends now")
-    rotate.add_argument("key_id", help="its id, as `omen keys list` shows it")
+    rotate = parts.add_parser(
+        "rotate", help="replace a key's secret; the old secret is invalid at once"
+    )
+    rotate.add_argument("key_id", help="id of the key, from `omen keys list`")
     rotate.set_defaults(run=_rotate)
 
 
 def _create(args: argparse.Namespace) -> int:
-    made = make_key()
+    new_key = make_key()
     caller = Caller(
-        key_id=made.key_id,
+        key_id=new_key.key_id,
         name=args.name,
         admin=args.admin,
         requests_per_minute=args.rpm,
@@ -61,13 +65,13 @@ def _create(args: argparse.Namespace) -> int:
         models=args.models,
         strategies=args.strategies,
     )
-    key = KeyRecord(caller=caller, digest=made.digest, created_at=datetime.now(UTC))
+    key = KeyRecord(caller=caller, digest=new_key.digest, created_at=datetime.now(UTC))
 
-    secret = _Secret(made.text)
+    secret = _Secret(new_key.text)
 
     def add(database: Database) -> str:
-        if why_not := secret.show():
-            return f"no key was made: {why_not}"
+        if reason := secret.show():
+            return f"no key was created: {reason}"
         database.add_key(key)
         return ""
 
@@ -88,34 +92,35 @@ def _list(args: argparse.Namespace) -> int:
 
 def _revoke(args: argparse.Namespace) -> int:
     books = Books(args)
-    done = books.ask(lambda database: database.revoke_key(args.key_id, datetime.now(UTC)))
-    if done:
-        print(f"{args.key_id} is revoked; running gateways hear of it within 5 s")
+    revoked = books.ask(lambda database: database.revoke_key(args.key_id, datetime.now(UTC)))
+    if revoked:
+        print(f"{args.key_id} is revoked; running gateways apply this within 5 s")
         print(f"omen: in {books.name}", file=sys.stderr)
-    return 0 if done else _missing(args, done)
+    return 0 if revoked else _missing(args, revoked)
 
 
 def _rotate(args: argparse.Namespace) -> int:
-    made = make_key(args.key_id)
-    secret = _Secret(made.text)
+    new_key = make_key(args.key_id)
+    secret = _Secret(new_key.text)
 
     def rotate(database: Database) -> str | None:
         in_use = {key.key_id for key in database.keys() if key.revoked_at is None}  # noqa: SIM118
         if args.key_id not in in_use:
             return f"no key {args.key_id} is in use"
-        if why_not := secret.show():
-            return f"the key was not changed: {why_not}"
-        # It may have been revoked since, or its row is revoked and unreadable.
-        return "" if database.rotate_key(args.key_id, made.digest) else None
+        if reason := secret.show():
+            return f"the key was not changed: {reason}"
+        # Another process may have revoked the key since the check above. Or the row is revoked and
+        # unreadable: then `keys()` reports it without `revoked_at`.
+        return "" if database.rotate_key(args.key_id, new_key.digest) else None
 
     books = Books(args)
     return secret.conclude(books, books.ask(rotate))
 
 
 class _Secret:
-    """A key's text, which is shown before its hash is stored.
+    """The text of a new key. It is shown before its hash is stored.
 
-    The other way round, a key that could not be shown would be one that nobody has.
+    In the opposite order, a failure to show it would leave a valid key that no caller has.
     """
 
     def __init__(self, text: str) -> None:
@@ -123,26 +128,30 @@ class _Secret:
         self._shown = False
 
     def show(self) -> str:
-        """Print it; return why that was not possible, or nothing."""
-        why_not = write_out(self._text)
-        self._shown = not why_not
-        return why_not
+        """Print the text. Return why that failed, or an empty string."""
+        reason = write_out(self._text)
+        self._shown = not reason
+        return reason
 
-    def conclude(self, books: Books, why_not: str | None) -> int:
-        """Report what became of the key, and return the exit status. None: it was not stored."""
-        if why_not == "":
-            kept = f"it is shown this once; only a hash of it is kept, in {books.name}"
-            print(f"omen: {kept}", file=sys.stderr)
+    def conclude(self, books: Books, reason: str | None) -> int:
+        """Report the result and return the exit status.
+
+        `reason` is why the key was not stored; an empty string means that it was. None means that
+        the database failed, which `Books.ask` has reported, or that it refused the key.
+        """
+        if reason == "":
+            note = f"the key is not shown again; only its hash is stored, in {books.name}"
+            print(f"omen: {note}", file=sys.stderr)
             return 0
-        if why_not:
-            print(f"omen: {why_not}", file=sys.stderr)
+        if reason:
+            print(f"omen: {reason}", file=sys.stderr)
         elif self._shown:
-            print("omen: the key shown opens nothing, as it was not stored", file=sys.stderr)
+            print("omen: the key above is not valid: it was not stored", file=sys.stderr)
         return 1
 
 
-def _missing(args: argparse.Namespace, done: bool | None) -> int:
-    if done is False:
+def _missing(args: argparse.Namespace, revoked: bool | None) -> int:
+    if revoked is False:
         print(f"omen: no key {args.key_id} is in use", file=sys.stderr)
     return 1
 
@@ -150,7 +159,7 @@ def _missing(args: argparse.Namespace, done: bool | None) -> int:
 def _row(key: KeyRecord) -> Sequence[str]:
     caller = key.caller
     if key.unreadable is not None:
-        return (key.key_id, "", "unreadable", *["?"] * 6, "opens nothing")
+        return (key.key_id, "", "unreadable", *["?"] * 6, "not valid")
     return (
         key.key_id,
         caller.name,
@@ -170,7 +179,7 @@ def _shown(limit: object) -> str:
 
 
 def _count(text: str) -> int:
-    """Read a limit of a minute. **Raises.** `argparse.ArgumentTypeError`."""
+    """Return a limit per minute. **Raises.** `argparse.ArgumentTypeError`."""
     try:
         count = int(text)
     except ValueError:
@@ -181,7 +190,7 @@ def _count(text: str) -> int:
 
 
 def _usd(text: str) -> Decimal:
-    """Read an amount. **Raises.** `argparse.ArgumentTypeError`."""
+    """Return an amount of US dollars. **Raises.** `argparse.ArgumentTypeError`."""
     try:
         amount = Decimal(text)
     except InvalidOperation:
@@ -198,5 +207,5 @@ def _names(text: str) -> tuple[str, ...]:
 def _strategies(text: str) -> tuple[str, ...]:
     names, known = _names(text), sorted(load_strategies())
     if not set(names) <= set(known):
-        raise argparse.ArgumentTypeError(f"must be of {', '.join(known)}")
+        raise argparse.ArgumentTypeError(f"must be among {', '.join(known)}")
     return names

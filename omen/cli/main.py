@@ -1,7 +1,7 @@
-"""`omen`: reads the command line and runs one command.
+"""`omen`: read the command line and run one command.
 
-Only the module of the chosen command is imported. To import all of them takes more than a second,
-and `omen --version`, `omen --help` and a mistyped command need none.
+Only the module of the chosen command is imported. All of them together take more than a second to
+import, and `omen --version`, `omen --help` and a mistyped command need none.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ COMMANDS = {
     "serve": "run the gateway",
     "sim": "run simulated providers",
     "race": "run one race and watch it",
-    "replay": "say what another policy would have done",
+    "replay": "show what another policy would have done",
     "keys": "create, list, revoke and rotate callers' keys",
-    "usage": "what was used, and what it cost",
+    "usage": "show usage and costs",
 }
-"""The commands with their summaries. Each is a module of `omen.cli` of the same name, which has
-`add_arguments`; that sets the parser's default `run`."""
+"""The commands with their summaries. Each command is a module of `omen.cli` with the same name. Its
+function `add_arguments` also sets the parser's default `run`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the return value is the process's exit status.
+    """Run one command and return the process's exit status.
 
-    Mistakes in the configuration or on the command line are 2, as in argparse.
+    The status is 2 for a mistake in the configuration or on the command line, as in argparse.
     """
     status = 1
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
     except* BrokenPipeError:
-        # The reader of the output has left, as `head` does: nothing can be reported there.
+        # The reader closed the pipe, as `head` does: nothing more can be written to stdout.
         abandon_stdout()
     return status
 
@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str]) -> int:
     try:
         args = _parser(*_chosen(argv)).parse_args(argv)
-        # Not before the imports that reading the arguments needs: an interrupt in the middle of an
-        # import can reach code that ignores it.
+        # This must come after the imports that the arguments need: a KeyboardInterrupt in the
+        # middle of an import can reach code that swallows it.
         _early.take_over()
         return _carry_out(args)
     except (KeyboardInterrupt, BaseExceptionGroup) as error:
@@ -65,22 +65,23 @@ def _carry_out(args: argparse.Namespace) -> int:
 
 
 def _is_interrupt(error: BaseException) -> bool:
-    """Return whether this is Ctrl-C, perhaps beside what it led to elsewhere in a nursery."""
+    """Return whether this is Ctrl-C, alone or in a group with its consequences in a nursery."""
     if isinstance(error, BaseExceptionGroup):
         return any(map(_is_interrupt, error.exceptions))
     return isinstance(error, KeyboardInterrupt)
 
 
 def _chosen(argv: Sequence[str]) -> Sequence[str]:
-    """Return the argument that argparse takes as the command, in a list, if there is one.
+    """Return a list with the argument that argparse takes as the command, or an empty list.
 
-    `omen` itself has no option with a value, so it is the first argument that is not an option.
+    `omen` itself has no option with a value, so the command is the first argument that is not an
+    option.
     """
     return [argument for argument in argv if not argument.startswith("-")][:1]
 
 
 def _parser(*chosen: str) -> argparse.ArgumentParser:
-    """Return the parser of the command line; of the commands, only the chosen have arguments."""
+    """Return the parser of the command line. Only the chosen commands get their arguments."""
     parser = argparse.ArgumentParser(prog="omen", description=omen.__doc__.partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"omen {omen.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

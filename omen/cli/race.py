@@ -1,7 +1,7 @@
-"""`omen race "prompt"`: one race, drawn lane by lane as it happens.
+"""`omen race "prompt"`: run one race and draw its lanes live.
 
-With `--url` it is run by a gateway that is already serving; without, by a gateway inside this
-process on simulated providers, so that it needs nothing at all.
+With `--url`, a gateway that already serves runs the race. Without it, a gateway inside this process
+runs it on simulated providers, so that the command needs no set-up.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt")
     parser.add_argument("--strategy", default="race", help="default: race")
     parser.add_argument("--k", type=int, default=3, help="how many candidates (default 3)")
-    parser.add_argument("--providers", help="only these, separated by commas")
+    parser.add_argument("--providers", help="allowed providers, separated by commas")
     parser.add_argument("--model", default=DEMO_MODEL, help=f"default: {DEMO_MODEL}")
-    parser.add_argument("--url", help="a running gateway, such as http://127.0.0.1:8080")
+    parser.add_argument("--url", help="URL of a running gateway, such as http://127.0.0.1:8080")
     parser.add_argument(
         "--key",
         default=os.environ.get("OMEN_KEY"),

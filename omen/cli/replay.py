@@ -1,4 +1,4 @@
-"""`omen replay`: what another policy would have done, from recorded attempts."""
+"""`omen replay`: compute from recorded attempts what another policy would have done."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ DEFAULT = ("single", "race2", "hedge@2%", "hedge@5%", "hedge@10%")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     parser.description = (
-        "Plays recorded requests again, in no time and without asking anybody, by "
-        "OMEN's own engine and strategies. Record with: omen serve --record FILE"
+        "Run recorded requests again through OMEN's own engine and strategies, in virtual "
+        "time and without a provider. To record: omen serve --record FILE"
     )
     parser.add_argument("file", type=Path, help="recorded attempts, as JSON lines")
     parser.add_argument(
         "policies",
         nargs="*",
         default=list(DEFAULT),
-        help=f"what to compare: {FORMS}".replace("%", "%%"),
+        help=f"policies to compare: {FORMS}".replace("%", "%%"),
     )
-    parser.add_argument("--seed", type=int, default=1, help="for what was not recorded")
+    parser.add_argument("--seed", type=int, default=1, help="seed for what was not recorded")
     parser.add_argument(
         "--plot", type=Path, action="append", default=[], metavar="FILE",
-        help="draw it, as .png or .svg; may be given twice",
+        help="draw the comparison, as .png or .svg; may be repeated",
     )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, and tell."""
+    """Compare the policies and print the table."""
     try:
         policies = [Policy.parse(text) for text in args.policies]
         check_pictures(args.plot)
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"omen replay: {error}", file=sys.stderr)
         return 2
     if not recording.races:
-        print(f"omen replay: there is no attempt in {args.file}", file=sys.stderr)
+        print(f"omen replay: {args.file} has no attempt", file=sys.stderr)
         return 2
     most = max(policy.k for policy in policies)
     if most > len(recording.candidates):
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_entries(path: Path) -> Iterator[Entry]:
-    """Read rows. **Raises.** `OSError`, or `ValueError` that names the line.
+    """Yield the rows of a recording. **Raises.** `OSError`, or `ValueError` that names the line.
 
-    A gateway that was killed leaves half a row. It is left out, and said.
+    A gateway that was killed may leave half a row. Such a row is skipped with a warning.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -77,24 +77,25 @@ def read_entries(path: Path) -> Iterator[Entry]:
                 yield read_entry(json.loads(line))
             except (ValueError, TypeError, AttributeError) as error:
                 if not _is_cut_off(line):
-                    raise ValueError(f"{path}:{number} is no recorded attempt: {error}") from None
-                print(f"omen replay: {path}:{number} is cut off, and left out", file=sys.stderr)
+                    message = f"{path}:{number} is not a recorded attempt: {error}"
+                    raise ValueError(message) from None
+                print(f"omen replay: {path}:{number} is cut off; skipped", file=sys.stderr)
 
 
 def _is_cut_off(line: bytes) -> bool:
-    """Return whether this is the beginning of a row, and not the rest of it."""
+    """Return whether the line is the beginning of a row without its end."""
     start, row = b'{"race_id":', line.rstrip()
     return start.startswith(row[: len(start)]) and not row.endswith(b"}")
 
 
 def table(compared: Sequence[Comparison], requests: int) -> str:
-    """Write a table in Markdown, which also reads well in a terminal."""
+    """Return a table in Markdown, which is readable in a terminal, too."""
     head = ["policy", *(f"{name} s" for name in QUANTILES), "extra starts", "extra USD", "denied"]
     rows = [head, ["-" * len(cell) for cell in head]]
-    for one in compared:
-        times = [_time(one.quantile(share)) for share in QUANTILES.values()]
-        usd = f"{one.extra_usd:.4f}"
-        rows.append([one.policy.name, *times, f"{one.extra:.2%}", usd, str(one.denied)])
+    for result in compared:
+        times = [_time(result.quantile(share)) for share in QUANTILES.values()]
+        usd = f"{result.extra_usd:.4f}"
+        rows.append([result.policy.name, *times, f"{result.extra:.2%}", usd, str(result.denied)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = (
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"

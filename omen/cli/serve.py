@@ -1,4 +1,9 @@
-"""`omen serve`: the gateway, until it is told to stop."""
+"""`omen serve`: run the gateway until a signal stops it.
+
+Three nurseries, from the outside in: the signal handler, which may cancel everything; the
+background tasks, which must run as long as requests run; and the server. So the background tasks
+are cancelled only after the server has drained.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from pathlib import Path
 import trio
 
 from omen.cli._certificate import Certificate
-from omen.cli._database import left_behind
+from omen.cli._database import unused_books_warning
 from omen.cli._demo import with_prices, with_simulated
 from omen.cli._memory import freeze_what_is_built
 from omen.cli._reloading import heed_reloads
@@ -37,13 +42,13 @@ from omen.telemetry import Journal, LiveFeed, log_attempts
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     parser.add_argument("--config", type=Path, help="a configuration file (else ./omen.toml)")
-    parser.add_argument("--bind", help="address to listen on, over the configuration's")
-    parser.add_argument("--port", type=int, help="port to listen on, over the configuration's")
+    parser.add_argument("--bind", help="address to listen on; overrides the configuration")
+    parser.add_argument("--port", type=int, help="port to listen on; overrides the configuration")
     parser.add_argument(
-        "--audit", action="store_true", help="look for what is left at the end of every request"
+        "--audit", action="store_true", help="check for leaks at the end of every request"
     )
     parser.add_argument(
-        "--record", type=Path, metavar="FILE", help="append every attempt's row to this file"
+        "--record", type=Path, metavar="FILE", help="append a row for every attempt to this file"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log every attempt")
     parser.set_defaults(run=run)
@@ -53,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Load the configuration and serve."""
     level = logging.INFO if args.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It writes header values at DEBUG, keys among them, whatever level the rest is at.
+    # hpack logs header values, keys among them, at DEBUG. So it never gets that level.
     logging.getLogger("hpack").setLevel(logging.INFO)
     environ = dict(os.environ)
     if args.bind is not None:
@@ -69,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
         return replace(loaded, settings=replace(loaded.settings, server=server))
 
     loaded = load()
-    if args.record is not None and (why_not := _unwritable(args.record)):
-        print(f"omen: --record {args.record} cannot be written: {why_not}", file=sys.stderr)
+    if args.record is not None and (reason := _unwritable(args.record)):
+        print(f"omen: --record {args.record} cannot be written: {reason}", file=sys.stderr)
         return 2
-    for warning in filter(None, (*loaded.warnings, left_behind(loaded, Path.cwd()))):
+    for warning in filter(None, (*loaded.warnings, unused_books_warning(loaded, Path.cwd()))):
         print(f"omen: warning: {warning}", file=sys.stderr)
     if unusable := find_unusable_file(loaded.settings.ledger, loaded.folder):
         # Keys are in it, so nobody could be served. It is a mistake like one in omen.toml.
@@ -90,7 +95,7 @@ def _unwritable(path: Path) -> str:
 
 
 async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | None) -> int:
-    """Serve until told to stop; return the exit status."""
+    """Serve until a signal arrives, and return the exit status."""
     status, books = 0, make_books(loaded.settings.ledger, loaded.folder)
     try:
         await books.check()
@@ -132,7 +137,10 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
                         await background.start(heed_reloads, gateway, load, loaded, renew)
                         _announce(handle, settings, loaded, shown_url(books.url))
                         await stop_signal.wait()
+                        # `/ready` reports 503 from here on. A load balancer needs this time to
+                        # notice that, before the port refuses connections.
                         await trio.sleep(settings.server.drain_delay_seconds)
+                        # A feed has no end of its own: its readers would hold up the drain.
                         feed.close()
                         shutdown.set()
                 background.cancel_scope.cancel()
@@ -142,7 +150,7 @@ async def _serve(loaded: Loaded, load: Callable[[], Loaded], journal: Journal | 
 
 @asynccontextmanager
 async def _providers(loaded: Loaded) -> AsyncIterator[Settings]:
-    """Give the settings to run with; on simulated providers when none is configured."""
+    """Yield the settings to run with. Without a configured provider, run simulated ones."""
     if loaded.settings.providers or loaded.declared:
         yield loaded.settings
         return
@@ -167,10 +175,10 @@ def _serving(settings: Settings, tls: ssl.SSLContext | None) -> ServingSettings:
     )
 
 
-def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded, books: str) -> None:
+def _announce(handle: ServerHandle, settings: Settings, loaded: Loaded, database: str) -> None:
     simulated = not (loaded.settings.providers or loaded.declared)
     print(f"omen: configuration from {loaded.source or 'defaults and environment'}")
-    print(f"omen: books and keys in {books}")
+    print(f"omen: ledger and keys in {database}")
     if simulated:
         print("omen: no provider is configured; running on the built-in simulated ones:")
     for provider in settings.providers.values():

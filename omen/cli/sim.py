@@ -1,4 +1,4 @@
-"""`omen sim`: simulated providers on their own, for demos, tests and load."""
+"""`omen sim`: run simulated providers without a gateway, for demos, tests and load."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from omen.sim import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     parser.description = (
-        "Simulated providers on ports PORT, PORT+1 and so on: OpenAI, Anthropic and "
-        "Ollama, or others."
+        "Run simulated providers on ports PORT, PORT+1 and so on. Default: OpenAI, Anthropic "
+        "and Ollama."
     )
     parser.add_argument("--bind", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=9100, help="the first one (default 9100)")
-    parser.add_argument("--seed", type=int, default=0, help="what decides every stream's fate")
+    parser.add_argument("--port", type=int, default=9100, help="the first port (default 9100)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random decisions")
     parser.add_argument(
         "--kind",
         action="append",
@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]MODEL",
-        help="serve this model as well, with what it refuses if it is a known one; with NAME= "
-        "(sim-openai, …) at that provider only; may be repeated",
+        help="serve this model as well; a known model refuses what the real one refuses; with "
+        "NAME= (sim-openai, …) at that provider only; may be repeated",
     )
     parser.add_argument(
         "--profile",
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve the fleet until told to stop."""
+    """Serve the fleet until a signal arrives."""
     try:
         fleet = _fleet(args)
     except ProfileError as error:
@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fleet(args: argparse.Namespace) -> list[SimulatedUpstream]:
-    wanted = [up for up in WHOLE_FLEET if up.kind in args.kind] if args.kind else DEFAULT_FLEET
+    fleet = [up for up in WHOLE_FLEET if up.kind in args.kind] if args.kind else DEFAULT_FLEET
     profiles: dict[str, Profile] = {}
-    models = {upstream.name: upstream.models for upstream in wanted}
+    models = {upstream.name: upstream.models for upstream in fleet}
     for names, line in _addressed(args.profile, models):
         profiles |= dict.fromkeys(names, profile_from_line(line))
     for names, model in _addressed(args.model, models):
@@ -84,12 +84,12 @@ def _fleet(args: argparse.Namespace) -> list[SimulatedUpstream]:
             profile=profiles.get(upstream.name, upstream.profile),
             models=models[upstream.name],
         )
-        for upstream in wanted
+        for upstream in fleet
     ]
 
 
 def _addressed(lines: Sequence[str], names: Collection[str]) -> Iterator[tuple[list[str], str]]:
-    """Split off the name of the provider that a line is for; without one it is for all."""
+    """Yield each line with the names it applies to. A line without a known name applies to all."""
     for line in lines:
         name, equals, rest = line.partition("=")
         if equals and name in names:
@@ -107,6 +107,6 @@ async def _simulate(fleet: Sequence[SimulatedUpstream], bind: str, port: int) ->
         async with open_fleet(fleet, host=bind, ports=ports) as running:
             for upstream in running:
                 print(f"{upstream.name} ({upstream.kind}): {upstream.base_url}", flush=True)
-            print("counts and times of every stream: GET /sim/stats on each", flush=True)
+            print("GET /sim/stats on each returns counts and times of every stream", flush=True)
             await shutdown.wait()
         nursery.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""`omen usage`: what was used and what it cost, as a table and as a plot."""
+"""`omen usage`: show usage and costs as a table, and draw them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from omen.ledger.database import GROUPS, Usage
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     add_config_option(parser)
-    parser.add_argument("--by", choices=GROUPS, default="provider", help="what to add up by")
-    parser.add_argument("--since", type=_day, help="first day (UTC); by default of this month")
+    parser.add_argument("--by", choices=GROUPS, default="provider", help="column to group by")
+    parser.add_argument("--since", type=_day, help="first day (UTC); by default the month's first")
     parser.add_argument("--until", type=_day, help="last day (UTC); by default today")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the costs, .png or .svg")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask the books and print."""
+    """Query the database and print the table."""
     try:
         check_pictures([] if args.plot is None else [args.plot])
     except ValueError as error:
@@ -36,46 +36,46 @@ def run(args: argparse.Namespace) -> int:
     today = datetime.now(UTC).date()
     since, until = args.since or today.replace(day=1), args.until or today
     books = Books(args)
-    found = books.ask(lambda db: db.usage(args.by, since.isoformat(), until.isoformat()))
-    if found is None:
+    groups = books.ask(lambda db: db.usage(args.by, since.isoformat(), until.isoformat()))
+    if groups is None:
         return 1
     head = (args.by, "requests", "attempts", "cached", "tokens in", "tokens out", "usd", "premium")
-    # One request may have asked several, so requests do not add up over the groups.
-    total = ["total", "", *_row(_total(found))[2:]]
-    rows = [*map(_row, found), total]
+    # A request with attempts in several groups counts in each, so the sum would count it twice.
+    total = ["total", "", *_row(_total(groups))[2:]]
+    rows = [*map(_row, groups), total]
     print(f"{since} to {until}, UTC, in {books.name}")
     print_table(head, rows, right=range(1, len(head)))
-    inexact = sum(one.inexact_attempts for one in found)
+    inexact = sum(group.inexact_attempts for group in groups)
     if inexact:
-        print(f"The cost of {inexact} attempts is an estimate, a lower bound, or not known.")
+        print(f"The cost of {inexact} attempts is an estimate, a lower bound, or unknown.")
     if args.plot is not None:
-        import_module("omen.cli._plot_usage").draw(args.by, found, args.plot)
+        import_module("omen.cli._plot_usage").draw(args.by, groups, args.plot)
     return 0
 
 
-def _row(one: Usage) -> Sequence[str]:
+def _row(group: Usage) -> Sequence[str]:
     return (
-        one.group or "-",
-        str(one.requests),
-        str(one.attempts),
-        str(one.answers_from_cache),
-        str(one.prompt_tokens),
-        str(one.completion_tokens),
-        f"{one.cost_usd:.4f}",
-        f"{one.premium_usd:.4f}",
+        group.group or "-",
+        str(group.requests),
+        str(group.attempts),
+        str(group.answers_from_cache),
+        str(group.prompt_tokens),
+        str(group.completion_tokens),
+        f"{group.cost_usd:.4f}",
+        f"{group.premium_usd:.4f}",
     )
 
 
-def _total(found: Sequence[Usage]) -> Usage:
+def _total(groups: Sequence[Usage]) -> Usage:
     return Usage(
         group="total",
         requests=0,
-        attempts=sum(one.attempts for one in found),
-        answers_from_cache=sum(one.answers_from_cache for one in found),
-        prompt_tokens=sum(one.prompt_tokens for one in found),
-        completion_tokens=sum(one.completion_tokens for one in found),
-        cost_usd=sum((one.cost_usd for one in found), Decimal(0)),
-        premium_usd=sum((one.premium_usd for one in found), Decimal(0)),
+        attempts=sum(group.attempts for group in groups),
+        answers_from_cache=sum(group.answers_from_cache for group in groups),
+        prompt_tokens=sum(group.prompt_tokens for group in groups),
+        completion_tokens=sum(group.completion_tokens for group in groups),
+        cost_usd=sum((group.cost_usd for group in groups), Decimal(0)),
+        premium_usd=sum((group.premium_usd for group in groups), Decimal(0)),
         inexact_attempts=0,
     )
 
@@ -84,4 +84,4 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError("must be a day, as 2026-11-26") from None
+        raise argparse.ArgumentTypeError("must be a day such as 2026-11-26") from None

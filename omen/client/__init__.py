@@ -5,11 +5,11 @@
             async for event in stream:
                 ...
 
-Leaving a stream's block before its end cancels the race, and with it every upstream stream of it.
-A stream that is not read makes its own race wait and no other. When the connection is lost, the
-streams on it raise `ConnectionLost`; the next race has a new one.
+Leaving a stream's block before its end cancels the race with all of its upstream streams. A stream
+that is not read delays its own race and no other. When the connection is lost, its streams raise
+`ConnectionLost`, and the next race opens a new connection.
 
-It knows what a gateway says over the wire, and nothing of the gateway's own parts.
+This package knows the gateway's wire format, and imports nothing of the gateway itself.
 """
 
 from omen.client._client import Client, connect

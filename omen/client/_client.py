@@ -1,4 +1,4 @@
-"""What one does with a gateway: race, chat, and ask how it stands."""
+"""The operations of a client: races, chats, and the gateway's JSON routes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from omen.client._link import Link
 from omen.client._stream import Stream
 
 WINDOW = 64
-"""Chunks of a stream that may come before they are read."""
+"""Chunks of a stream that may arrive before they are read."""
 END_SECONDS = 2.0
-"""How long leaving a stream may wait for its last frame, on a socket that is perhaps full. Then the
-frame is written later."""
+"""How long leaving a stream may wait until its last frame is written: the socket may be full. After
+that the frame is written later."""
 
 _KEY = re.compile(r"[!-~]+")
 
@@ -27,7 +27,7 @@ Messages = str | Sequence[Mapping[str, Any]]
 
 
 class Client:
-    """A gateway, as long as the block of `connect` lasts."""
+    """A gateway, for as long as the block of `connect` lasts."""
 
     def __init__(self, http: httpx.AsyncClient, link: Link) -> None:
         self._http = http
@@ -49,11 +49,11 @@ class Client:
         omen: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> AsyncIterator[Stream]:
-        """Start a race and give its stream; leaving the block cancels what still runs of it.
+        """Start a race and yield its stream. Leaving the block cancels the race if it still runs.
 
-        `messages` is a chat's, or what the user says. `omen` holds further hints, `fields` are of
-        the chat request (`temperature`, `tools`). With `explain` the stream says how the attempts
-        go, with `progress` each of their steps.
+        `messages` is the list of a chat, or the user's text. `omen` has further hints, and `fields`
+        has further fields of the chat request (`temperature`, `tools`). With `explain` the stream
+        contains events about the attempts, with `progress` also about each of their steps.
 
         **Raises.** `ConnectFailed`, `ConnectionLost`.
         """
@@ -74,19 +74,20 @@ class Client:
         try:
             yield stream
         finally:
+            # Shielded, so that a cancelled caller still cancels its race, which costs money.
             with trio.CancelScope(shield=True, deadline=trio.current_time() + END_SECONDS):
                 await self._link.end(stream)
 
     async def models(self) -> list[dict[str, Any]]:
-        """List what can be asked for. **Raises.** `AnswerFailed`, `ConnectFailed`."""
-        answered = await self.get("/v1/models")
-        listed = answered.get("data") if isinstance(answered, dict) else None
-        if not isinstance(listed, list):
+        """Return the available models. **Raises.** `AnswerFailed`, `ConnectFailed`."""
+        body = await self.get("/v1/models")
+        models = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(models, list):
             raise AnswerFailed(UNREADABLE)
-        return listed
+        return models
 
     async def get(self, path: str, **params: Any) -> Any:
-        """Ask one of the gateway's JSON routes. **Raises.** `AnswerFailed`, `ConnectFailed`."""
+        """Return the body of a JSON route. **Raises.** `AnswerFailed`, `ConnectFailed`."""
         try:
             response = await self._http.get(path, params=params)
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
@@ -109,35 +110,35 @@ async def connect(
 ) -> AsyncIterator[Client]:
     """Connect to the gateway at `url` (`http://` or `https://`), with a key if it needs one.
 
-    `window` is how many chunks of a stream may come before they are read.
+    `window` is the number of chunks of a stream that may arrive before they are read.
 
-    **Raises.** `ConnectFailed`, at once if the gateway cannot be reached, is no gateway, shows a
-    certificate that is not trusted, or does not know the key.
-    **Cancellation.** Every stream is cancelled and the connection closed.
+    **Raises.** `ConnectFailed`, at once if the server cannot be reached, is not a gateway, has a
+    certificate that is not trusted, or refuses the key.
+    **Cancellation.** Every stream is cancelled, and the connection is closed.
     """
     base = _base(url)
     if key is not None and not _KEY.fullmatch(key):
-        raise ConnectFailed("the key has a space, a line end or another character that no key has")
-    shown = {} if key is None else {"authorization": f"Bearer {key}"}
-    headers = [(name.encode(), value.encode()) for name, value in shown.items()]
+        raise ConnectFailed("the key has a space, a line end or another character not in any key")
+    credentials = {} if key is None else {"authorization": f"Bearer {key}"}
+    headers = [(name.encode(), value.encode()) for name, value in credentials.items()]
     link = Link(f"{base}/omen/ws", headers, window)
     failed: Exception | None = None
-    client = httpx.AsyncClient(base_url=base, headers=shown)
+    client = httpx.AsyncClient(base_url=base, headers=credentials)
     async with client as http, trio.open_nursery() as nursery:
         nursery.start_soon(link.run)
         try:
             await link.connected()
             yield Client(http, link)
-        except Exception as failure:  # noqa: BLE001  it is the caller's, and goes on outside
+        except Exception as failure:  # noqa: BLE001  the caller's exception; raised again below
             failed = failure
         nursery.cancel_scope.cancel()
     if failed is not None:
-        # Here no group of the nursery's is around it.
+        # Outside the nursery, which would wrap it in an exception group.
         raise failed
 
 
 def _base(url: str) -> str:
-    """Check a URL before anything is opened, so that what is wrong with it is said in our words."""
+    """Return the base URL. It is checked here, so that a mistake has a clear error."""
     try:
         parts = urlsplit(url)
         usable = parts.hostname and parts.port != 0 and url.isprintable()

@@ -1,7 +1,7 @@
-"""Opens a websocket, and closes it whatever happens to it.
+"""Opening a websocket, and closing it on every path.
 
-The stream under it is ours: trio-websocket (0.12) leaves one whose handshake was refused open, and
-waits for ever for a handshake when the connection ends before it.
+This module owns the stream under the websocket. trio-websocket (0.12) does not close a stream whose
+handshake was refused, and waits for ever if the connection ends before the handshake.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ logger = logging.getLogger(__name__)
 async def with_socket(
     url: str, headers: Headers, use: Callable[[WebSocket], Awaitable[None]]
 ) -> None:
-    """Open a socket to `url` (`http://`, `https://`), have it used, and close it.
+    """Open a socket to `url` (`http://`, `https://`), call `use` with it, and close it.
 
-    **Raises.** `ConnectFailed`, and what `use` raises.
+    **Raises.** `ConnectFailed`, and the exceptions of `use`.
     **Cancellation.** The socket is closed.
     """
-    where = urlsplit(url)
+    target = urlsplit(url)
     failed: ConnectFailed | None = None
-    stream = _Watched(await _open_stream(where))
+    stream = _Watched(await _open_stream(target))
     try:
         async with trio.open_nursery() as nursery:
             socket = None
-            with trio.move_on_after(CONNECT_SECONDS) as patience:
-                socket = await _greet(nursery, stream, where, headers)
-            if patience.cancelled_caught:
+            with trio.move_on_after(CONNECT_SECONDS) as timeout:
+                socket = await _shake_hands(nursery, stream, target, headers)
+            if timeout.cancelled_caught:
                 failed = ConnectFailed(f"no handshake within {CONNECT_SECONDS:g} s")
             elif socket is None or socket.closed is not None:
-                failed = ConnectFailed(f"no handshake: {stream.heard}")
+                failed = ConnectFailed(f"no handshake: {stream.description}")
             else:
                 await use(socket)
                 with trio.move_on_after(CLOSE_SECONDS):
@@ -60,8 +60,8 @@ async def with_socket(
     except* trio_websocket.ConnectionRejected as group:
         failed = _refused(group)
     except* h11.LocalProtocolError:
-        # It was no handshake, and trio-websocket tries to refuse it, as a server would.
-        failed = ConnectFailed(f"no handshake: {stream.heard}")
+        # The answer was not a handshake, and trio-websocket tries to refuse it as a server would.
+        failed = ConnectFailed(f"no handshake: {stream.description}")
     finally:
         await trio.aclose_forcefully(stream)
     if failed is not None:
@@ -69,21 +69,21 @@ async def with_socket(
 
 
 class _Watched(trio.abc.Stream):
-    """A stream that says when it is over, and what came first."""
+    """A stream with an event for its end, which also keeps its first bytes."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._first = b""
-        self.over = trio.Event()
+        self.ended = trio.Event()
 
     @property
-    def heard(self) -> str:
-        """Say what the other side did instead of a handshake; none of what it sent is quoted."""
+    def description(self) -> str:
+        """What the server did instead of a handshake. Its bytes are not quoted."""
         status = _STATUS.match(self._first)
         if status is not None:
             return f"the connection ended in an answer with status {status[1].decode()}"
         if self._first:
-            return "what answers there does not speak HTTP"
+            return "the server does not speak HTTP"
         return "the connection was closed at once"
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -96,35 +96,35 @@ class _Watched(trio.abc.Stream):
         try:
             data = bytes(await self._stream.receive_some(max_bytes))
         except trio.BrokenResourceError:
-            self.over.set()
+            self.ended.set()
             raise
         self._first = self._first or data[:64]
         if not data:
-            self.over.set()
+            self.ended.set()
         return data
 
     async def aclose(self) -> None:
-        self.over.set()
+        self.ended.set()
         await self._stream.aclose()
 
 
-async def _greet(
-    nursery: trio.Nursery, stream: _Watched, where: SplitResult, headers: Headers
+async def _shake_hands(
+    nursery: trio.Nursery, stream: _Watched, target: SplitResult, headers: Headers
 ) -> WebSocket | None:
-    """Wait for the handshake; None when the connection ends before it."""
+    """Return the socket after the handshake; None if the connection ends before."""
     socket: WebSocket | None = None
 
     async def give_up(scope: trio.CancelScope) -> None:
-        await stream.over.wait()
+        await stream.ended.wait()
         scope.cancel()
 
     async with trio.open_nursery() as waiting:
         waiting.start_soon(give_up, waiting.cancel_scope)
         socket = await trio_websocket.wrap_client_stream(
             nursery,
-            stream,  # type: ignore[arg-type]  # it asks no more of it than any stream has
-            where.netloc.rpartition("@")[2],
-            where.path,
+            stream,  # type: ignore[arg-type]  # it uses only methods that every stream has
+            target.netloc.rpartition("@")[2],
+            target.path,
             extra_headers=list(headers),
             max_message_size=MAX_MESSAGE,
         )
@@ -132,9 +132,9 @@ async def _greet(
     return socket
 
 
-async def _open_stream(where: SplitResult) -> Stream:
-    secure = where.scheme == "https"
-    host, port = where.hostname or "", where.port or (443 if secure else 80)
+async def _open_stream(target: SplitResult) -> Stream:
+    secure = target.scheme == "https"
+    host, port = target.hostname or "", target.port or (443 if secure else 80)
     try:
         with trio.fail_after(CONNECT_SECONDS):
             if secure:
@@ -143,13 +143,13 @@ async def _open_stream(where: SplitResult) -> Stream:
     except trio.TooSlowError:
         raise ConnectFailed(f"no connection within {CONNECT_SECONDS:g} s") from None
     except trio.BrokenResourceError as failure:
-        raise ConnectFailed(f"no TLS with it: {_reason(failure)}") from failure
+        raise ConnectFailed(f"TLS failed: {_reason(failure)}") from failure
     except (OSError, ValueError) as failure:
         raise ConnectFailed(f"cannot connect: {failure or type(failure).__name__}") from failure
 
 
 async def _open_tls(host: str, port: int) -> trio.SSLStream[trio.SocketStream]:
-    """Connect and greet: what is wrong with a certificate is known here, and nowhere later."""
+    """Connect, and complete the handshake, so that a wrong certificate is reported here."""
     context = ssl.create_default_context()
     stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context)
     try:
@@ -161,27 +161,27 @@ async def _open_tls(host: str, port: int) -> trio.SSLStream[trio.SocketStream]:
 
 
 def _reason(failure: trio.BrokenResourceError) -> str:
-    """Say why a greeting failed, in the words of what found out."""
+    """Return why a TLS handshake failed, in OpenSSL's words."""
     match failure.__cause__:
-        case ssl.SSLCertVerificationError(verify_message=words):
-            return f"its certificate is not trusted ({words})"
-        case ssl.SSLError(reason=str(words)) if words != "UNEXPECTED_EOF_WHILE_READING":
-            return words.lower().replace("_", " ")
-    return "the connection ended before the greeting"
+        case ssl.SSLCertVerificationError(verify_message=reason):
+            return f"its certificate is not trusted ({reason})"
+        case ssl.SSLError(reason=str(reason)) if reason != "UNEXPECTED_EOF_WHILE_READING":
+            return reason.lower().replace("_", " ")
+    return "the connection ended during the handshake"
 
 
 def _refused(group: BaseExceptionGroup[trio_websocket.ConnectionRejected]) -> ConnectFailed:
     refused = _first(group)
-    words = f"the gateway refused with status {refused.status_code}"
+    message = f"the gateway refused with status {refused.status_code}"
     try:
-        words += f": {from_json(refused.body or b'')['error']['message']}"
+        message += f": {from_json(refused.body or b'')['error']['message']}"
     except (ValueError, KeyError, TypeError):
-        logger.debug("it did not say why in a way that can be read")
-    return ConnectFailed(words, refused.status_code)
+        logger.debug("the refusal has no readable reason")
+    return ConnectFailed(message, refused.status_code)
 
 
 def _first(
     group: BaseExceptionGroup[trio_websocket.ConnectionRejected],
 ) -> trio_websocket.ConnectionRejected:
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,9 +1,9 @@
-"""What can go wrong for a client.
+"""The errors of the client.
 
 ClientError
-├── ConnectFailed     there is no connection to be had, and why
-├── ConnectionLost    there was one; what was asked over it may have been done or not
-└── AnswerFailed      the gateway answered, with an error
+├── ConnectFailed     no connection could be opened; the text has the reason
+├── ConnectionLost    the connection ended; its requests may have taken effect or not
+└── AnswerFailed      the gateway answered with an error
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 UNREADABLE: Mapping[str, Any] = MappingProxyType(
     {"message": "the gateway's answer cannot be read", "code": "unreadable_answer"}
 )
-"""What is raised, as an `AnswerFailed`, over an answer of what is perhaps no gateway."""
+"""The error of an `AnswerFailed` whose answer perhaps does not come from a gateway."""
 
 
 class ClientError(Exception):
-    """Anything this client raises."""
+    """The base of all errors of this client."""
 
 
 class ConnectFailed(ClientError):
-    """No connection could be had. `status` is the handshake's, where there was an answer."""
+    """No connection could be opened. `status` is the handshake's, if there was an answer."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -31,9 +31,9 @@ class ConnectFailed(ClientError):
 
 
 class ConnectionLost(ClientError):
-    """The connection ended while something was asked. `code` is that of its close, if it had one.
+    """The connection ended during a request. `code` is that of its close frame, if there was one.
 
-    The gateway has cancelled what ran. It is not asked again of itself: that could cost twice.
+    The gateway has cancelled the requests. The client does not repeat them: that could cost twice.
     """
 
     def __init__(self, message: str, code: int | None = None) -> None:
@@ -42,9 +42,10 @@ class ConnectionLost(ClientError):
 
 
 class AnswerFailed(ClientError):
-    """The gateway says what went wrong, in OpenAI's words.
+    """The gateway answered with an error, in OpenAI's form.
 
-    `status` is the HTTP status it stands for, `retry_after` seconds until it may help to try again.
+    `status` is the equivalent HTTP status. `retry_after` is the time in seconds after which a retry
+    may succeed.
     """
 
     def __init__(self, error: Mapping[str, Any], status: int | None = None) -> None:

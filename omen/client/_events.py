@@ -1,4 +1,4 @@
-"""What a stream yields: the vocabulary's own events, and how attempts go. Pure."""
+"""The events of a stream: those of `omen.core.events`, and events about attempts. Pure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from omen.core.events import (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Something happened to an attempt; only streams that were asked to `explain` have any.
+    """An event of an attempt. Only streams with `explain` have any.
 
-    `kind` is `started`, `committed`, `lost`, `failed`, `timed_out`, `denied` or, if it was asked
-    for, `progressed`. `t_ms` counts from when the gateway accepted the request. `role` tells a
+    `kind` is `started`, `committed`, `lost`, `failed`, `timed_out`, `denied` or, with `progress`,
+    `progressed`. `t_ms` is the time since the gateway accepted the request. `role` distinguishes a
     hedge from an entrant.
     """
 
@@ -40,16 +40,16 @@ class Attempt:
     reason: str | None = None
 
     @classmethod
-    def read(cls, said: Mapping[str, Any]) -> Attempt:
-        """Read an `event`; what a newer gateway says besides is left out."""
-        return cls(**{name: said[name] for name in cls.__slots__ if name in said})
+    def read(cls, event: Mapping[str, Any]) -> Attempt:
+        """Return the attempt of an `event` frame. Unknown keys of a newer gateway are ignored."""
+        return cls(**{name: event[name] for name in cls.__slots__ if name in event})
 
 
 StreamEvent = Event | Attempt
 
 
 class ChunkReader:
-    """Turns the chunks of one answer into events. `end` gives the last one."""
+    """A reader that converts the chunks of one answer to events. `end` returns the last one."""
 
     def __init__(self) -> None:
         self._started = False
@@ -58,7 +58,7 @@ class ChunkReader:
         self._usage: Usage | None = None
 
     def read(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
-        """Read one chunk."""
+        """Yield the events of one chunk."""
         if not self._started:
             self._started = True
             yield AnswerStart(chunk.get("model"))
@@ -80,17 +80,17 @@ class ChunkReader:
             yield ChoiceEnd(reason)
 
     def end(self) -> AnswerEnd:
-        """Give the answer's end, when the gateway has said that it is complete."""
+        """Return the answer's end. The gateway must have reported that it is complete."""
         return AnswerEnd(self._reason, self._usage)
 
 
-def read_usage(said: Mapping[str, Any]) -> Usage:
-    """Read OpenAI's usage object."""
+def read_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return the usage of OpenAI's usage object."""
     return Usage(
-        said.get("prompt_tokens") or 0,
-        said.get("completion_tokens") or 0,
-        said.get("prompt_tokens_details") or {},
-        said.get("completion_tokens_details") or {},
+        usage.get("prompt_tokens") or 0,
+        usage.get("completion_tokens") or 0,
+        usage.get("prompt_tokens_details") or {},
+        usage.get("completion_tokens_details") or {},
     )
 
 

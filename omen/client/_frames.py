@@ -1,4 +1,4 @@
-"""What a gateway says over the websocket, as far as this client reads it. Pure."""
+"""The frames of a gateway's websocket, as far as this client reads them. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from pydantic_core import from_json
 
 _BODIES = {"chunk": "chunk", "event": "event", "error": "error"}
-"""What a frame of each type carries under which key; each is an object."""
+"""The key of each frame type's content. The content is an object."""
 
 
 def read_frame(message: str | bytes) -> Mapping[str, Any] | None:
-    """Read a frame; None when it is none. A type that a newer gateway has is one."""
+    """Return a frame; None if the message is not a frame. An unknown type of a newer gateway is."""
     try:
         frame = from_json(message)
     except ValueError:

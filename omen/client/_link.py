@@ -1,4 +1,4 @@
-"""The websocket of a client: one at a time, made anew when it is lost and somebody wants one."""
+"""The websocket of a client: one at a time, opened again on demand after a loss."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pydantic_core import to_json
 from omen.client._dial import CONNECT_SECONDS, Headers, WebSocket, with_socket
 from omen.client._errors import ClientError, ConnectFailed, ConnectionLost
 from omen.client._frames import read_frame
-from omen.client._outbox import Outbox, Posted
+from omen.client._outbox import Outbox, OutgoingFrame
 from omen.client._stream import Stream
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between two attempts to connect; each pause is twice the one before."""
+"""Seconds between two attempts to connect. Each pause is twice the previous one."""
 PING_SECONDS = 20.0
-"""Between two pings, and how long a gateway may take to answer one."""
+"""Time between two pings, and the timeout of the answer to one."""
 
 logger = logging.getLogger(__name__)
 
 
 class Link:
-    """Carries frames between streams and whichever socket there is.
+    """The connection between the streams and the current socket.
 
-    `run` has to run; it ends only when it is cancelled.
+    `run` must run as a task; it ends only when it is cancelled.
     """
 
     def __init__(self, url: str, headers: Headers, window: int) -> None:
@@ -39,34 +39,34 @@ class Link:
         self._outbox = Outbox()
         self._streams: dict[str, Stream] = {}
         self._ids = count(1)
-        self._wanted = trio.Event()
-        self._news = trio.Event()
-        """Set, and replaced, when a socket was opened or could not be."""
+        self._needed = trio.Event()
+        self._state_change = trio.Event()
+        """Set, and replaced by a new event, when a socket was opened or could not be opened."""
         self._failure: ConnectFailed | None = None
         self._complaint: str | None = None
-        """What the gateway said of the socket itself, before it closed it perhaps."""
+        """The gateway's error about the socket itself, which it may send before it closes."""
 
     def __repr__(self) -> str:
         state = "connected" if self._socket is not None else "not connected"
         return f"<Link {state} streams={len(self._streams)}>"
 
     async def run(self) -> None:
-        """Keep a socket while anybody wants one."""
+        """Open a socket whenever one is needed, and use it until it is lost."""
         pause = FIRST_PAUSE
         while True:
-            await self._wanted.wait()
+            await self._needed.wait()
             try:
                 await with_socket(self._url, self._headers, self._use)
                 pause = FIRST_PAUSE
             except ConnectFailed as failure:
                 self._failure = failure
-                self._wanted = trio.Event()
-                self._tell()
+                self._needed = trio.Event()
+                self._notify()
                 await trio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def begin(self, body: Mapping[str, Any], *, progress: bool) -> Stream:
-        """Ask for a race. **Raises.** `ConnectFailed`, `ConnectionLost`."""
+        """Start a race. **Raises.** `ConnectFailed`, `ConnectionLost`."""
         await self.connected()
         stream = Stream(f"r{next(self._ids)}", self._window, self._give_credit)
         self._streams[stream.id] = stream
@@ -74,21 +74,22 @@ class Link:
         try:
             await self._send({**frame, "progress": True} if progress else frame)
         except BaseException:
-            self._leave(stream)
+            # The request is written even if this wait was cancelled, so its race must be cancelled.
+            self._cancel(stream)
             raise
         return stream
 
     async def end(self, stream: Stream) -> None:
-        """Be done with a stream. One that runs is cancelled, and that is waited for.
+        """End a stream. If its race still runs, cancel it and wait until that frame is written.
 
-        **Cancellation.** Its race is cancelled all the same.
+        **Cancellation.** The race is cancelled all the same.
         """
-        posted = self._leave(stream)
-        if posted is not None:
-            await posted.over.wait()
+        frame = self._cancel(stream)
+        if frame is not None:
+            await frame.done.wait()
 
-    def _leave(self, stream: Stream) -> Posted | None:
-        """Have a stream's race cancelled; None when there is nothing to be cancelled."""
+    def _cancel(self, stream: Stream) -> OutgoingFrame | None:
+        """Queue the cancel frame of a stream; return None if no race runs."""
         self._streams.pop(stream.id, None)
         if stream.ended or self._socket is None:
             return None
@@ -96,33 +97,33 @@ class Link:
         return self._outbox.post(_text({"type": "cancel", "id": stream.id}))
 
     async def connected(self) -> None:
-        """Wait for a socket. **Raises.** `ConnectFailed`, when one attempt to have one failed."""
+        """Wait for a socket. **Raises.** `ConnectFailed` after one failed attempt."""
         with trio.move_on_after(CONNECT_SECONDS):
             while self._socket is None:
                 self._failure = None
-                self._wanted.set()
-                await self._news.wait()
+                self._needed.set()
+                await self._state_change.wait()
                 if self._failure is not None:
                     raise self._failure
             return
         raise ConnectFailed(f"no connection within {CONNECT_SECONDS:g} s")
 
-    def _tell(self) -> None:
-        news, self._news = self._news, trio.Event()
-        news.set()
+    def _notify(self) -> None:
+        state_change, self._state_change = self._state_change, trio.Event()
+        state_change.set()
 
     async def _use(self, socket: WebSocket) -> None:
         self._socket, self._complaint, self._outbox = socket, None, Outbox()
-        self._tell()
+        self._notify()
         lost = ConnectionLost("the gateway does not answer any more")
 
-        async def write(whole: trio.CancelScope) -> None:
+        async def write(scope: trio.CancelScope) -> None:
             nonlocal lost
             try:
                 lost = await self._outbox.run(socket.send_message)
             except trio_websocket.ConnectionClosed:
-                return  # whoever reads knows
-            whole.cancel()
+                return  # the reading task gets this exception, too, and ends the connection
+            scope.cancel()
 
         try:
             async with trio.open_nursery() as nursery:
@@ -132,7 +133,7 @@ class Link:
                 nursery.cancel_scope.cancel()
         finally:
             self._socket = None
-            self._wanted = trio.Event()
+            self._needed = trio.Event()
             self._outbox.close(lost)
             self._fail(lost)
 
@@ -141,7 +142,7 @@ class Link:
             while True:
                 frame = read_frame(await socket.get_message())
                 if frame is None:
-                    return ConnectionLost("what answers is no gateway: it sent what is no frame")
+                    return ConnectionLost("the server is not a gateway: it sent an invalid frame")
                 self._take(frame)
         except trio_websocket.ConnectionClosed as closed:
             return _lost(closed.reason, self._complaint)
@@ -162,13 +163,13 @@ class Link:
         try:
             await self._send({"type": "credit", "id": request_id, "chunks": chunks})
         except ConnectionLost:
-            # The stream hears of it where it reads; what has come can still be read.
-            logger.debug("the connection went before the credit did")
+            # The stream gets this error when it has read the frames that have already arrived.
+            logger.debug("the connection was lost before the credit was sent")
 
     async def _send(self, frame: Mapping[str, Any]) -> None:
-        """Write a frame, whole. **Raises.** `ConnectionLost`.
+        """Write a frame. **Raises.** `ConnectionLost`.
 
-        **Cancellation.** It is written all the same.
+        **Cancellation.** The frame is written all the same.
         """
         if self._socket is None:
             await trio.lowlevel.checkpoint()
@@ -176,17 +177,20 @@ class Link:
         await self._outbox.send(_text(frame))
 
 
-async def _ping(socket: WebSocket, whole: trio.CancelScope) -> None:
-    """End it all when the gateway is not there any more; a socket alone would never say so."""
+async def _ping(socket: WebSocket, scope: trio.CancelScope) -> None:
+    """Cancel `scope` if the gateway does not answer pings.
+
+    A dead peer is not noticed otherwise: without traffic, a TCP connection reports no error.
+    """
     try:
         while True:
             await trio.sleep(PING_SECONDS)
-            with trio.move_on_after(PING_SECONDS) as patience:
+            with trio.move_on_after(PING_SECONDS) as timeout:
                 await socket.ping()
-            if patience.cancelled_caught:
-                whole.cancel()
+            if timeout.cancelled_caught:
+                scope.cancel()
     except trio_websocket.ConnectionClosed:
-        logger.debug("closed while it was pinged; whoever reads it knows")
+        logger.debug("the socket was closed during a ping; the reading task reports it")
 
 
 def _text(frame: Mapping[str, Any]) -> str:
@@ -196,5 +200,5 @@ def _text(frame: Mapping[str, Any]) -> str:
 def _lost(reason: trio_websocket.CloseReason | None, complaint: str | None) -> ConnectionLost:
     if reason is None:
         return ConnectionLost("the connection was lost")
-    why = complaint or reason.reason or reason.name
-    return ConnectionLost(f"the connection was lost: {why}", reason.code)
+    reason_text = complaint or reason.reason or reason.name
+    return ConnectionLost(f"the connection was lost: {reason_text}", reason.code)

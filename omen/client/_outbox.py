@@ -1,8 +1,8 @@
-"""Frames on their way to the gateway: one task writes them, whole and in order.
+"""Frames to the gateway: one task writes them, whole and in order.
 
-A frame that is half written cannot be taken back, and what follows it would be read as the rest of
-it. So nobody's cancellation reaches a write. Whoever sends waits for that task, and may stop
-waiting: the frame goes out all the same.
+After half a frame, the gateway would read the next frame as the rest of it. So a write must not be
+cancelled by its sender. The sender waits for the writing task, and may stop waiting. The frame is
+written all the same.
 """
 
 from __future__ import annotations
@@ -16,64 +16,64 @@ import trio
 from omen.client._errors import ConnectionLost
 
 WRITE_SECONDS = 10.0
-"""How long a frame may take to be written, once it was begun. A gateway that takes longer has gone,
-and a part of the frame is with it."""
+"""How long the write of one frame may take. After that the gateway counts as gone, and the socket
+is not usable, because it may have a part of the frame."""
 
 
 @dataclass(slots=True, eq=False)
-class Posted:
-    """A frame that is, or was, to be written."""
+class OutgoingFrame:
+    """A frame to write. `done` is set when it was written, or when it will not be."""
 
     text: str
-    over: trio.Event = field(default_factory=trio.Event)
+    done: trio.Event = field(default_factory=trio.Event)
     written: bool = False
 
 
 class Outbox:
-    """What is to be written to one socket."""
+    """The frames to write to one socket."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Posted] = deque()
+        self._waiting: deque[OutgoingFrame] = deque()
         self._arrivals = trio.lowlevel.ParkingLot()
         self._lost: ConnectionLost | None = None
 
-    def post(self, text: str) -> Posted:
-        """Have a frame written, in its turn."""
-        posted = Posted(text)
+    def post(self, text: str) -> OutgoingFrame:
+        """Queue a frame."""
+        frame = OutgoingFrame(text)
         if self._lost is not None:
-            posted.over.set()
+            frame.done.set()
         else:
-            self._waiting.append(posted)
+            self._waiting.append(frame)
             self._arrivals.unpark_all()
-        return posted
+        return frame
 
     async def send(self, text: str) -> None:
-        """Have a frame written, and wait until it is. **Raises.** `ConnectionLost`.
+        """Queue a frame and wait until it is written. **Raises.** `ConnectionLost`.
 
         **Cancellation.** The frame is written all the same.
         """
-        posted = self.post(text)
-        await posted.over.wait()
-        if self._lost is not None and not posted.written:
+        frame = self.post(text)
+        await frame.done.wait()
+        if self._lost is not None and not frame.written:
             raise ConnectionLost(str(self._lost), self._lost.code)
 
     async def run(self, write: Callable[[str], Awaitable[None]]) -> ConnectionLost:
-        """Write what is posted, until a frame is not taken; return what that means."""
+        """Write queued frames until the gateway does not accept one. Return the error for that."""
         while True:
             while not self._waiting:
                 await self._arrivals.park()
-            posted = self._waiting[0]
+            frame = self._waiting[0]
             with trio.move_on_after(WRITE_SECONDS):
-                await write(posted.text)
-                posted.written = True
-            if not posted.written:
-                words = f"the gateway did not take a frame within {WRITE_SECONDS:g} s"
-                return ConnectionLost(words)
+                await write(frame.text)
+                frame.written = True
+            if not frame.written:
+                message = f"the gateway did not accept a frame within {WRITE_SECONDS:g} s"
+                return ConnectionLost(message)
             self._waiting.popleft()
-            posted.over.set()
+            frame.done.set()
 
     def close(self, lost: ConnectionLost) -> None:
-        """Wake all who wait: nothing more is written, and this is why."""
+        """Wake all waiting senders with this error: nothing more is written."""
         self._lost = lost
         while self._waiting:
-            self._waiting.popleft().over.set()
+            self._waiting.popleft().done.set()

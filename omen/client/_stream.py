@@ -1,4 +1,4 @@
-"""One race, as its caller reads it."""
+"""The stream of one race, as its caller reads it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Frame = Mapping[str, Any]
 
 
 class Stream:
-    """An answer, event by event, in the order in which it came; the last one is `AnswerEnd`.
+    """The events of an answer in the order of their arrival. The last one is `AnswerEnd`.
 
     **Raises**, when iterated: `AnswerFailed`, `ConnectionLost`.
     **Cancellation.** Nothing is lost: a cancelled `anext` may be called again.
@@ -28,17 +28,17 @@ class Stream:
     ) -> None:
         self.id = request_id
         self.omen: Mapping[str, Any] | None = None
-        """How the race went, once the answer is complete: every attempt, costs, who won."""
+        """The report of the race once the answer is complete: attempts, costs, winner."""
         self._window = window
         self._give_credit = give_credit
-        # Not bounded here: the gateway sends no more chunks than the window, and few events.
+        # No limit is needed here: the gateway sends no more chunks than the window, and few events.
         self._put, self._frames = trio.open_memory_channel[Frame | ClientError](inf)
         self._reader = ChunkReader()
         self._ready: deque[StreamEvent] = deque()
-        self._taken = 0
-        self._over = False
+        self._uncredited = 0
+        self._exhausted = False
         self.ended = False
-        """Whether the gateway has said its last word about it."""
+        """Whether the last frame of this request has arrived, or none will."""
 
     def __repr__(self) -> str:
         return f"<Stream {self.id}{' ended' if self.ended else ''}>"
@@ -47,15 +47,15 @@ class Stream:
         return self
 
     async def __anext__(self) -> StreamEvent:
-        """Wait for the next event."""
+        """Return the next event."""
         while not self._ready:
-            if self._over:
+            if self._exhausted:
                 raise StopAsyncIteration
             await self._take(await self._frames.receive())
         return self._ready.popleft()
 
     async def read_text(self) -> str:
-        """Read to the end, and give the text of the first choice."""
+        """Read to the end, and return the text of the first choice."""
         pieces: list[str] = []
         choice = 0
         async for event in self:
@@ -69,25 +69,25 @@ class Stream:
         return "".join(pieces)
 
     def put(self, frame: Frame) -> None:
-        """Take what the gateway says about this request."""
+        """Add a frame about this request."""
         if not self.ended:
             self.ended = frame["type"] in ("done", "error")
             self._put.send_nowait(frame)
 
     def fail(self, error: ClientError) -> None:
-        """End it, because nothing more will be heard."""
+        """End the stream with an error: no more frames will arrive."""
         if not self.ended:
             self.ended = True
             self._put.send_nowait(error)
 
     async def _take(self, frame: Frame | ClientError) -> None:
         if isinstance(frame, ClientError):
-            self._over = True
+            self._exhausted = True
             raise frame
         try:
             await self._read(frame)
         except (LookupError, TypeError, ValueError, AttributeError) as fault:
-            self._over = True
+            self._exhausted = True
             raise AnswerFailed(UNREADABLE) from fault
 
     async def _read(self, frame: Frame) -> None:
@@ -101,17 +101,17 @@ class Stream:
             case "event":
                 self._ready.append(Attempt.read(frame["event"]))
             case "done":
-                self.omen, self._over = frame.get("omen"), True
+                self.omen, self._exhausted = frame.get("omen"), True
                 end: AnswerEnd = self._reader.end()
                 self._ready.append(end)
             case "error":
-                self._over = True
+                self._exhausted = True
                 raise AnswerFailed(frame["error"])
 
     async def _count_chunk(self) -> None:
-        """Let more come when half of the window has been read."""
-        self._taken += 1
-        if self._taken * 2 >= self._window and not self.ended:
-            # Given even if the wait for it to be written is cancelled.
-            taken, self._taken = self._taken, 0
-            await self._give_credit(self.id, taken)
+        """Send credit for further chunks when half of the window has been read."""
+        self._uncredited += 1
+        if self._uncredited * 2 >= self._window and not self.ended:
+            # Reset before the await: the credit is written even if this wait is cancelled.
+            credit, self._uncredited = self._uncredited, 0
+            await self._give_credit(self.id, credit)

@@ -1,7 +1,7 @@
-"""`omen.toml`, `.env` and `OMEN_*` variables, turned into frozen settings or into every mistake.
+"""From `omen.toml`, `.env` and `OMEN_*` variables to frozen settings, or to a list of all mistakes.
 
-`load_settings` is the only way in. What it gives is plain data: no other part of OMEN reads a
-file or a variable to learn how it should behave.
+`load_settings` is the only entry point. It returns plain data. No other part of OMEN reads a file
+or a variable to configure itself.
 """
 
 from omen.config._paths import locate

@@ -1,4 +1,4 @@
-"""How the keys of different sections fit together."""
+"""Checks of keys that depend on keys of other sections, or on installed packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omen.providers import load_kinds
 
 
 def check_race(draft: Draft, document: Document, strategies: Collection[str]) -> None:
-    """The default strategy exists, and the default `k` is one that callers may ask for."""
+    """Check that the default strategy exists, and that the default `k` is within the limit."""
     strategy, k, max_k = document.race.strategy, document.race.k, document.limits.max_k
     if strategy not in strategies:
         path: KeyPath = ("race", "strategy")
@@ -27,7 +27,7 @@ def check_race(draft: Draft, document: Document, strategies: Collection[str]) ->
 
 
 def check_routing(draft: Draft, document: Document) -> None:
-    """Aliases and preferences name providers that are there."""
+    """Check that aliases and preferences name known providers."""
     if ("providers",) in draft.at_fault:
         return
     for name, targets in document.routing.aliases.items():
@@ -44,7 +44,7 @@ def check_routing(draft: Draft, document: Document) -> None:
 
 
 def check_soft_limits(draft: Draft, document: Document) -> None:
-    """Soft limits are of providers that are there, and of a budget that is."""
+    """Check that soft limits name configured providers, and that there is a monthly budget."""
     limits = document.routing.provider_soft_limits
     for name in limits:
         path: KeyPath = ("routing", "provider_soft_limits", name)
@@ -52,11 +52,12 @@ def check_soft_limits(draft: Draft, document: Document) -> None:
             allowed = "a configured provider"
             draft.problem(path, "an unknown name", allowed, word=name, words=draft.declared)
         elif document.routing.budget_monthly_usd is None:
-            draft.problem(path, "a percentage of nothing", "a share of routing.budget_monthly_usd")
+            found = "a percentage without routing.budget_monthly_usd"
+            draft.problem(path, found, "a percentage of that budget")
 
 
 def check_stores(draft: Draft, document: Document) -> None:
-    """What a store needs is installed."""
+    """Check that the library of each configured store is installed."""
     needed = {
         ("ledger", "url"): ("psycopg", "postgres", (document.ledger.url or "").startswith("postg")),
         ("cache", "redis_url"): ("coredis", "redis", document.cache.redis_url is not None),
@@ -68,7 +69,7 @@ def check_stores(draft: Draft, document: Document) -> None:
 
 
 def check_store_urls(draft: Draft, document: Document) -> None:
-    """What a store's own library would not read is said here, in the words for a key."""
+    """Check that the store's own library accepts its URL, and report the key if it does not."""
     url, redis = document.ledger.url, document.cache.redis_url
     if url is not None and not url.startswith("sqlite:") and not is_postgres(url):
         draft.problem(("ledger", "url"), draft.shown(url, ("ledger", "url")), POSTGRES)
@@ -80,7 +81,7 @@ def check_store_urls(draft: Draft, document: Document) -> None:
 def _check_alias(draft: Draft, name: str, targets: tuple[str, ...]) -> None:
     path: KeyPath = ("routing", "aliases", name)
     if name == "auto" or "," in name or not name.strip():
-        draft.problem(path, "a name that no request can ask for", "any but auto, without commas")
+        draft.problem(path, "a name that no request can use", "any but auto, without commas")
     elif not targets:
         draft.problem(path, "an empty list", "a list of provider/model")
     for position, target in enumerate(targets):

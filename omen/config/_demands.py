@@ -1,7 +1,7 @@
-"""What a value must be beside its kind: not too large, without control characters, a host.
+"""Checks of a value beyond its type: not too large, no control characters, a host name.
 
-Each has a sentence of its own, because "a string that is not empty" does not help whoever has
-pasted a line end into one.
+Each check has its own sentence. For a string with a pasted line end, the sentence of the type ("a
+string that is not empty") would not help the operator.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pydantic_core import PydanticCustomError
 from omen.config._paths import locate
 
 NOT_ALLOWED = "not_allowed"
-"""The type of every error made here and in `_values`; its `ctx` has `allowed` and `words` (to
-suggest from)."""
+"""The type of every error from this module and from `_values`. Its `ctx` has `allowed` (the
+sentence) and `words` (the candidates for a suggestion)."""
 
 
-def nearer(error: ValidationError) -> PydanticCustomError | None:
-    """Return what one of `check`'s has to say about a value that is right but for that."""
+def specific_error(error: ValidationError) -> PydanticCustomError | None:
+    """Return the error of a `check`, if a value of the right type failed in one; else None."""
     (item,) = error.errors(include_url=False)
     return (
         PydanticCustomError(NOT_ALLOWED, "", item["ctx"]) if item["type"] == NOT_ALLOWED else None
@@ -30,14 +30,14 @@ def nearer(error: ValidationError) -> PydanticCustomError | None:
 
 
 def check(holds: Callable[[Any], bool], sentence: str) -> AfterValidator:
-    """Demand more of a value than its kind: `sentence` says what, when `holds` does not."""
+    """Return a validator that reports `sentence` if `holds` is false or raises `ValueError`."""
 
     def validate(value: Any) -> Any:
         try:
-            held = holds(value)
+            valid = holds(value)
         except ValueError:
-            held = False
-        if not held:
+            valid = False
+        if not valid:
             raise PydanticCustomError(NOT_ALLOWED, "", {"allowed": sentence, "words": ()})
         return value
 
@@ -45,7 +45,7 @@ def check(holds: Callable[[Any], bool], sentence: str) -> AfterValidator:
 
 
 _LATEST = 100 * 365 * 24 * 3600.0
-"""A hundred years. Clocks, sockets and databases cannot count to any number of seconds."""
+"""A hundred years in seconds. Clocks, sockets and databases have limits of their own."""
 MOST = 2**31 - 1
 _DEAREST = 10**12
 
@@ -58,5 +58,5 @@ is_plain = check(
 )
 is_host = check(lambda text: bool(text.encode("idna")), "an address, or the name of a host")
 is_path = check(
-    lambda text: bool(locate(Path(), text)), "a path; ~ in front is a home folder that is there"
+    lambda text: bool(locate(Path(), text)), "a path; ~ in front must be an existing home folder"
 )

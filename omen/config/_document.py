@@ -1,4 +1,4 @@
-"""What a configuration file may say: the sections of `settings.py`, and providers as written."""
+"""The schema of a configuration file: the sections of `settings.py`, and providers as written."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class ProviderTable(Section):
     """`[providers.NAME]`: one upstream. A missing `env:` variable disables it with a warning."""
 
     enabled: Flag = True
-    """Whether it is used at all."""
+    """Whether the provider is used."""
     kind: Text | None = None
-    """Which API it speaks. Left out, NAME must be a kind."""
+    """The API that the server has. None: NAME must be a kind."""
     api_key: Key | None = field(default=None, repr=False)
-    """Its key; needed by `azure`, and by `openai`, `anthropic` and `xai` at their own address."""
+    """The key. `azure` needs it; so do `openai`, `anthropic`, `xai` at the vendor's own address."""
     models: Names = ()
-    """Models it serves (for `azure`: deployment names). Empty: none listed."""
+    """The models that it serves (for `azure`: deployment names). Empty: none listed."""
     base_url: BaseUrl | None = None
-    """Where `openai`, `openai_compatible`, `anthropic` and `xai` are; `anthropic` without `/v1`."""
+    """URL of `openai`, `openai_compatible`, `anthropic` or `xai`; for `anthropic` without `/v1`."""
     endpoint: BaseUrl | None = None
-    """Where `azure` is, a bare origin."""
+    """URL of `azure`, a bare origin."""
     endpoints: BaseUrls | None = None
-    """Where `ollama` is, bare origins; a request goes to one of them."""
+    """URLs of `ollama`, bare origins. Each request goes to one of them."""
     domain: Text | None = None
     """What fails together: a hedge goes to another domain when there is one. None: NAME."""
     timeout_seconds: Seconds | None = None
@@ -58,20 +58,20 @@ class ProviderTable(Section):
     max_concurrency: Count = 256
     """Attempts running at once."""
     prices: Mapping[str, Price] = field(default_factory=dict)
-    """Prices by model, where the built-in ones are not what is paid."""
+    """Prices by model, if they differ from the built-in ones."""
     cards: Mapping[str, Card] = field(default_factory=dict)
-    """What models can do, where the built-in catalogue does not know it."""
+    """Limits and abilities by model, for models that the built-in catalogue does not know."""
     base_models: Mapping[str, Text] = field(default_factory=dict)
-    """What the vendor calls a model that has a name of its own here, as an Azure deployment has."""
+    """The vendor's name of a model that has another name here, as an Azure deployment may."""
     api_version: Text | None = None
-    """Date of the API that `azure` is asked by. None: its v1 API."""
+    """Dated API version for `azure`. None: its v1 API."""
     quirks: QuirkSettings = field(default_factory=QuirkSettings)
-    """In what the server departs from its kind."""
+    """How the server differs from its kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document(Section):
-    """A whole file, validated key by key; how the keys fit together is checked afterwards."""
+    """A whole file, validated key by key. `_checks` then checks how the keys fit together."""
 
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
@@ -88,7 +88,7 @@ DOCUMENT = TypeAdapter(Document)
 
 
 def keys_at(path: KeyPath) -> tuple[str, ...]:
-    """List the keys that the table at `path` may have."""
+    """Return the keys that the table at `path` may have."""
     section: type[Any]
     match path:
         case ():
@@ -109,5 +109,5 @@ def keys_at(path: KeyPath) -> tuple[str, ...]:
 
 
 def is_provider_key(path: KeyPath) -> bool:
-    """Whether a key belongs to a provider, so that a fault in it concerns that provider only."""
+    """Return whether a key belongs to a provider, so that its fault concerns only that provider."""
     return len(path) > 2 and path[0] == "providers"

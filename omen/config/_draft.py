@@ -1,4 +1,4 @@
-"""The configuration while it is put together: one table, and what is wrong with it so far."""
+"""The configuration while it is built: one table, and the mistakes reported so far."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from omen.config.problems import Problem
 
 @dataclass(slots=True)
 class Draft:
-    """Every step adds its problems here instead of raising, so that all are reported at once.
+    """The state of the loading. Steps add problems here instead of raising, to report all of them.
 
-    A key is reported once: what is wrong with a value makes whatever follows from it moot.
+    A key is reported only once: after the first fault of a value, further ones are consequences.
     """
 
     table: dict[str, Any] = field(repr=False)
     file: str
     """The file as the operator named it, for messages."""
     origins: dict[KeyPath, str] = field(default_factory=dict)
-    """Where a key was read when it was not in the file."""
+    """The origin of each key that does not come from the file."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     referenced: set[KeyPath] = field(default_factory=set)
-    """Keys whose value came through `env:NAME`. Secrets are kept there: none is ever shown."""
+    """Keys whose value came through `env:NAME`. Variables hold secrets: such a value is never
+    shown."""
     unset: dict[str, list[str]] = field(default_factory=dict)
-    """By provider, the variables it names that are not set."""
+    """By provider, the variables that it refers to and that are not set."""
     declared: tuple[str, ...] = ()
-    """Every provider that was written down, whatever is wrong with it."""
+    """Every provider in the configuration, even one with mistakes."""
     at_fault: set[KeyPath] = field(default_factory=set)
-    """Keys that were reported, or that went with an unset variable."""
+    """Keys that were reported, or whose variable is not set."""
 
     def problem(
         self,
@@ -43,7 +44,7 @@ class Draft:
         word: str = "",
         words: Iterable[str] = (),
     ) -> None:
-        """Report a key. `word` is what may be a misspelling of one of `words`."""
+        """Report a key. `word` may be a misspelling of one of `words`."""
         if path in self.at_fault:
             return
         self.at_fault.add(path)
@@ -52,11 +53,11 @@ class Draft:
         self.problems.append(Problem(file, dotted(path), found, allowed, suggestion))
 
     def shown(self, value: object, path: KeyPath) -> str:
-        """Say what stands at a key, as far as that may be said."""
+        """Return a description of a key's value that shows no secret."""
         return shown(value, path, hidden=any(p in self.referenced for p in _upwards(path)))
 
     def is_set(self, path: KeyPath) -> bool:
-        """Whether the operator wrote this key, in the file or as a variable."""
+        """Return whether the operator set this key, in the file or by a variable."""
         value: Any = self.table
         for part in path:
             if not isinstance(value, dict) or part not in value:
@@ -65,7 +66,7 @@ class Draft:
         return True
 
     def remove(self, path: KeyPath) -> None:
-        """Take a key out of the table; for an element of a list, the whole list."""
+        """Remove a key from the table; for an element of a list, the whole list."""
         *above, key = takewhile(lambda part: isinstance(part, str), path)
         node: Any = self.table
         for part in above:
@@ -73,11 +74,11 @@ class Draft:
         node.pop(key, None)
 
     def provider_names(self) -> tuple[str, ...]:
-        """The providers the table has now."""
+        """Return the names of the providers that the table has now."""
         providers = self.table.get("providers", {})
         return tuple(providers) if isinstance(providers, dict) else ()
 
 
 def _upwards(path: KeyPath) -> Iterator[KeyPath]:
-    """The path itself, then what it is part of."""
+    """Yield the path itself, then the path of each table or list around it."""
     return (path[:length] for length in range(len(path), 0, -1))

@@ -1,4 +1,4 @@
-"""`OMEN_*` variables: which there are, which key each one sets, and where its value was found."""
+"""`OMEN_*` variables: their names, the key that each one sets, and the origin of their values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 @lru_cache(maxsize=1)
 def variables() -> Mapping[str, tuple[str, ...]]:
-    """Return every variable there is, and the key that it sets; each kind of provider has some."""
+    """Return every known variable with the key that it sets. Each kind of provider has its own."""
     of_providers = {
         name: ("providers", kind, key)
         for kind, spec in load_kinds().items()
@@ -43,28 +43,28 @@ def variable_of(path: KeyPath) -> str | None:
 
 _PREFIX = "OMEN_"
 _OF_COMMANDS = frozenset({"OMEN_KEY"})
-"""What other commands read, and is no configuration."""
+"""Variables that other commands read. They are not part of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The process environment over `.env`. An empty variable counts as one that is not set."""
+    """The process environment, which overrides `.env`. An empty variable counts as not set."""
 
     process: Mapping[str, str] = field(repr=False)
     dotenv: Mapping[str, str] = field(repr=False)
 
     def get(self, name: str) -> str | None:
-        """Look a variable up, without the space around its value."""
+        """Return the value of a variable without surrounding space; None if it is not set."""
         source = self.process if name in self.process else self.dotenv
         return source.get(name, "").strip() or None
 
-    def place_of(self, name: str) -> str:
-        """Say where a variable that is set was found."""
+    def origin_of(self, name: str) -> str:
+        """Return the origin of a variable that is set, for messages."""
         origin = "environment" if name in self.process else ".env"
         return f"{origin} ({name})"
 
     def ours(self) -> list[str]:
-        """Every variable whose name says that it is meant for OMEN."""
+        """Return the names of the set variables whose prefix marks them as meant for OMEN."""
         names = {**self.dotenv, **self.process}
         return [name for name in names if self._is_ours(name)]
 
@@ -74,10 +74,10 @@ class Environment:
 
 
 def apply_variables(draft: Draft, environment: Environment, referenced: set[str]) -> None:
-    """Write every known variable that is set over what the file says.
+    """Write the value of every known variable over the value of the file.
 
-    `referenced` are the variables that `env:NAME` values of the file name: the file has already
-    said whose key that is, so no provider is made up for it.
+    `referenced` is the variables that `env:NAME` values of the file refer to. The file already
+    assigns those to a provider, so they create no provider of their own.
     """
     for name in sorted(environment.ours()):
         if name in variables():
@@ -95,22 +95,25 @@ def _apply(draft: Draft, environment: Environment, name: str, *, may_create: boo
         if _is_another_kind(draft, path):
             draft.warnings.append(
                 f"{name} is set but not used: {dotted(path[:2])} is of another kind; "
-                f'give it {key} = "env:{name}" if it is meant for it'
+                f'to use it there, set {key} = "env:{name}"'
             )
             return
     table: Any = draft.table
     for part in above:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            return  # a section that is no table is reported when it is validated
+            return  # the validation reports a section that is not a table
     text = environment.get(name)
     if text is not None:
         table[key] = EnvText(text)
-        draft.origins[path] = environment.place_of(name)
+        draft.origins[path] = environment.origin_of(name)
 
 
 def _is_another_kind(draft: Draft, path: tuple[str, ...]) -> bool:
-    """Whether the section only shares its name with the vendor: its key would go to a stranger."""
+    """Return whether the section has the vendor's name but another kind.
+
+    The vendor's key must not be sent to such a server.
+    """
     if path[1] not in draft.provider_names():
         return False
     section = draft.table["providers"][path[1]]
@@ -118,8 +121,8 @@ def _is_another_kind(draft: Draft, path: tuple[str, ...]) -> bool:
 
 
 def _unknown(name: str) -> str:
-    # What all names share would make any two of them look alike.
+    # Without the prefix: it would make all names look similar.
     rest = {re.sub(f"^{_PREFIX}", "", known): known for known in variables()}
     suggestion = nearest(name.removeprefix(_PREFIX), rest)
     hint = f"; did you mean {rest[suggestion]}?" if suggestion else ""
-    return f"{name} is no variable that OMEN knows{hint}"
+    return f"{name} is not a variable that OMEN knows{hint}"

@@ -1,4 +1,4 @@
-"""Where the paths of a configuration lead."""
+"""Paths of a configuration: home folders, and paths relative to the file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def locate(folder: Path, written: str) -> Path:
-    """Return the path that is meant. `~` is the home folder; what is relative counts from `folder`.
+    """Return the path with `~` replaced. A relative path starts from `folder`.
 
-    **Raises.** `ValueError` when there is no such home.
+    **Raises.** `ValueError` if there is no such home folder.
     """
     try:
         return folder / Path(written).expanduser()

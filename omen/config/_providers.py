@@ -1,4 +1,4 @@
-"""Turns `[providers.NAME]` as written into the provider that is run, or says why there is none."""
+"""From a table `[providers.NAME]` to the provider that is used, or to the reason why none is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def build_provider(draft: Draft, name: str, table: ProviderTable) -> ProviderSettings | None:
-    """Make a provider; None when it is disabled (with a warning unless that was asked for)."""
+    """Return a provider, or None if it is disabled. Warn unless the table itself disables it."""
     _check_name(draft, name)
     kind = _kind(draft, name, table)
     base_urls = _base_urls(draft, name, kind, table) if kind else ()
@@ -52,20 +52,20 @@ def build_provider(draft: Draft, name: str, table: ProviderTable) -> ProviderSet
 
 
 def _quirks(draft: Draft, name: str, kind: ProviderSpec, table: ProviderTable) -> Quirks:
-    """Put together in what this provider departs from its kind, where its kind allows it."""
+    """Return how this provider differs from its kind. Report quirks that its kind does not have."""
     if table.api_version is not None and not kind.setup.has_api_version:
         draft.problem(
             ("providers", name, "api_version"), f"a key that {kind.name} does not have", "none"
         )
-    said = table.quirks
-    if said != QuirkSettings() and not kind.setup.has_quirks:
-        allowed = f"none with {kind.name}, which has one way to be spoken to"
+    quirks = table.quirks
+    if quirks != QuirkSettings() and not kind.setup.has_quirks:
+        allowed = f"none with {kind.name}, whose servers do not differ"
         draft.problem(("providers", name, "quirks"), "a table of quirks", allowed)
-    return said.quirks(table.api_version)
+    return quirks.quirks(table.api_version)
 
 
 def _check_name(draft: Draft, name: str) -> None:
-    """A name stands before the slash of `provider/model`, and in lists and headers."""
+    """Report a name that cannot be used in `provider/model`, in lists and in headers."""
     if not _NAME.fullmatch(name):
         allowed = "letters, digits, '.', '_' and '-', the first a letter or digit"
         draft.problem(("providers", name), "a name with other characters", allowed)
@@ -77,7 +77,7 @@ def _kind(draft: Draft, name: str, table: ProviderTable) -> ProviderSpec | None:
     if kind is None:
         path, allowed = ("providers", name, "kind"), "one of " + ", ".join(kinds)
         if table.kind is None:
-            allowed += ", because the section's name is none of them"
+            allowed += ", because the section's name is not a kind"
         found = "nothing" if table.kind is None else draft.shown(table.kind, path)
         draft.problem(path, found, allowed, word=table.kind or name, words=kinds)
     return kind
@@ -86,7 +86,7 @@ def _kind(draft: Draft, name: str, table: ProviderTable) -> ProviderSpec | None:
 def _base_urls(
     draft: Draft, name: str, kind: ProviderSpec, table: ProviderTable
 ) -> tuple[str, ...]:
-    """Take the URLs from the key this kind has for them; the other two keys are mistakes."""
+    """Return the URLs from the key that this kind uses. Report the other two keys as mistakes."""
     setup = kind.setup
     for key in _URL_KEYS:
         if key != setup.url_key and draft.is_set(("providers", name, key)):
@@ -103,16 +103,16 @@ def _base_urls(
 
 
 def _check_path(draft: Draft, name: str, kind: ProviderSpec, url: str, position: int) -> None:
-    """Find the paths that people copy from a vendor's page, and that would then come twice."""
+    """Report a path that OMEN itself appends: vendors' pages show it as a part of the URL."""
     setup = kind.setup
-    written = urlsplit(url).path
+    url_path = urlsplit(url).path
     path: KeyPath = ("providers", name, setup.url_key)
     if setup.url_key == "endpoints":
         path = (*path, position)
-    if setup.bare_origin and written not in {"", setup.tolerated_path}:
-        draft.problem(path, draft.shown(url, path), "a URL without a path, as https://host")
-    elif written.endswith(setup.own_paths):
-        end = next(end for end in setup.own_paths if written.endswith(end))
+    if setup.bare_origin and url_path not in {"", setup.tolerated_path}:
+        draft.problem(path, draft.shown(url, path), "a URL without a path, such as https://host")
+    elif url_path.endswith(setup.own_paths):
+        end = next(end for end in setup.own_paths if url_path.endswith(end))
         draft.problem(
             path, draft.shown(url, path), f"the URL without {end}, which OMEN adds itself"
         )
@@ -127,23 +127,24 @@ def _unset(draft: Draft, name: str) -> str:
 def _missing(
     draft: Draft, name: str, kind: ProviderSpec, base_urls: tuple[str, ...], table: ProviderTable
 ) -> str:
-    """Say what is not there; empty when the provider can be used.
+    """Return why the provider cannot be used; empty if it can.
 
-    A URL that nobody but the operator can know is a mistake to leave out. A key, and what Azure
-    needs, usually come from variables, and a variable that is not set only disables a provider.
+    A missing URL is a mistake if only the operator can know it. A missing key or Azure endpoint is
+    not: they usually come from variables, and an unset variable only disables the provider.
     """
     setup = kind.setup
-    wanted: list[str] = []
+    missing: list[str] = []
     if not base_urls and setup.url_key == "base_url":
         path = ("providers", name, "base_url")
         draft.problem(path, "nothing", f"an http:// or https:// URL, which {kind.name} needs")
     elif not base_urls:
-        wanted.append(setup.url_key)
+        missing.append(setup.url_key)
+    # A server at another address than the vendor's own may need no key.
     elsewhere = setup.default_url and base_urls != (setup.default_url,)
     if setup.needs_key and not table.api_key and not elsewhere:
-        wanted.append("api_key")
-    reasons = " and no ".join(_with_variable(name, key) for key in wanted)
-    return f"it has no {reasons}" if wanted else ""
+        missing.append("api_key")
+    reasons = " and no ".join(_with_variable(name, key) for key in missing)
+    return f"it has no {reasons}" if missing else ""
 
 
 def _with_variable(name: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Values `"env:NAME"`: any string may be one, and is looked up when everything has been read."""
+"""Values `"env:NAME"`. Any string may have this form. They are resolved after all is read."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from omen.config._environment import Environment
 from omen.config._wording import EnvText, KeyPath, looks_secret
 
 _Reference = tuple[KeyPath, Any, str]
-"""Where an `env:` value stands, the dict or list that holds it, and its text."""
+"""The path of an `env:` value, the dict or list that holds it, and its text."""
 
 _MARK = "env:"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def referenced_names(table: dict[str, Any]) -> set[str]:
-    """List every variable that the values of a file name."""
+    """Return every variable that a value of the file refers to."""
     return {text.removeprefix(_MARK) for _, _, text in _references(table, ())}
 
 
 def resolve_references(draft: Draft, environment: Environment) -> None:
-    """Replace each `env:NAME` by what the variable holds.
+    """Replace each `env:NAME` by the value of the variable.
 
-    A provider with an unset variable is noted in `draft.unset`; elsewhere that is a problem,
-    because there is nothing smaller than the gateway that could be left out. The key counts as
-    reported either way: that `env:NAME` is no URL, say, is not worth a second line.
+    An unset variable of a provider is recorded in `draft.unset`, and disables that provider.
+    Elsewhere it is a problem, because no smaller part than the gateway could be disabled. In both
+    cases the key counts as reported: a second line, that `env:NAME` is not a URL, would not help.
     """
     for path, container, text in list(_references(draft.table, ())):
         name = text.removeprefix(_MARK)
         value = environment.get(name)
         if _NAME.fullmatch(name) is None:
-            draft.problem(path, "env: before what is no name of a variable", "env:NAME")
+            draft.problem(path, "env: before an invalid variable name", "env:NAME")
         elif value is not None:
             container[path[-1]] = EnvText(value)
             draft.referenced.add(path)
@@ -47,7 +47,7 @@ def resolve_references(draft: Draft, environment: Environment) -> None:
 
 
 def _shown(name: str) -> str:
-    """Name a variable, unless it is more likely the key itself, pasted in its place."""
+    """Return the name of a variable, unless it looks like a key that was pasted in its place."""
     return "(not shown)" if looks_secret(name) or len(name) > 60 else name
 
 

@@ -1,4 +1,7 @@
-"""Whether the library of a store can read its URL. Their own words may quote a password."""
+"""Whether the library of a store accepts its URL.
+
+The library's own message is not used, because it may quote a password.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ REDIS = "redis://USER:PASSWORD@HOST:PORT/NUMBER, rediss:// or unix://PATH"
 
 
 def is_postgres(url: str) -> bool:
-    """Return whether psycopg can read it; True where psycopg is not installed."""
+    """Return whether psycopg accepts the URL; True if psycopg is not installed."""
     if find_spec("psycopg") is None:
         return True
     from psycopg import ProgrammingError
@@ -25,7 +28,7 @@ def is_postgres(url: str) -> bool:
 
 
 def is_redis(url: str) -> bool:
-    """Return whether coredis can read it; True where coredis is not installed."""
+    """Return whether coredis accepts the URL; True if coredis is not installed."""
     parts = url.partition("://")[2].partition("?")[0]
     if find_spec("coredis") is None:
         return True

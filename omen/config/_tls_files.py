@@ -1,4 +1,4 @@
-"""The two files of TLS: there, readable, and a pair."""
+"""Checks of the two TLS files: both exist, can be read, and match."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TLS_FILES = ("tls_certificate", "tls_key")
 
 
 def check_tls(draft: Draft, document: Document, folder: Path) -> None:
-    """Certificate and key are both given or neither, can be read, and belong together."""
-    given = {key: getattr(document.server, key) for key in TLS_FILES}
-    named = {key: name for key, name in given.items() if name is not None}
+    """Check that certificate and key are both set or both unset, can be read, and match."""
+    files = {key: getattr(document.server, key) for key in TLS_FILES}
+    named = {key: name for key, name in files.items() if name is not None}
     faults = [key for key in TLS_FILES if ("server", key) in draft.at_fault]
     if not named or faults:
         return
@@ -25,9 +25,9 @@ def check_tls(draft: Draft, document: Document, folder: Path) -> None:
         if key not in named:
             other = next(iter(named))
             draft.problem(("server", key), "nothing", f"a PEM file, because of server.{other}")
-        elif why := _unreadable(locate(folder, named[key])):
+        elif reason := _unreadable(locate(folder, named[key])):
             path: KeyPath = ("server", key)
-            draft.problem(path, draft.shown(named[key], path), f"a PEM file ({why})")
+            draft.problem(path, draft.shown(named[key], path), f"a PEM file ({reason})")
     if not any(("server", key) in draft.at_fault for key in TLS_FILES):
         _check_pair(draft, folder, named)
 
@@ -44,7 +44,7 @@ def _check_pair(draft: Draft, folder: Path, named: Mapping[str, str]) -> None:
     certificate, key = (str(locate(folder, named[name])) for name in TLS_FILES)
     try:
         server_context(certificate, key)
-    except OSError as error:  # An `ssl.SSLError` is one, too.
+    except OSError as error:  # `ssl.SSLError` is an `OSError`
         path: KeyPath = ("server", "tls_key")
         if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
             allowed = "the key of the certificate in server.tls_certificate"

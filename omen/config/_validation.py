@@ -1,4 +1,4 @@
-"""Turns the table into a `Document`; pydantic's complaints become problems in our words."""
+"""From the table to a `Document`. pydantic's errors become problems with our own sentences."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from omen.config._wording import KeyPath
 
 
 def validate(draft: Draft) -> Document:
-    """Report every key that is wrong by itself, and make a document of all the others.
+    """Report every key that is wrong by itself, and return a document of all the others.
 
-    What is wrong is taken out, so that how the rest fits together can be checked all the same.
+    Wrong keys are removed, so that the later checks of how keys fit together still run.
     """
     try:
         return DOCUMENT.validate_python(draft.table)
@@ -40,10 +40,10 @@ def _report(draft: Draft, path: KeyPath, item: ErrorDetails) -> None:
         draft.problem(
             path, draft.shown(value, path), context["allowed"], word=word, words=context["words"]
         )
-    else:  # only a section or a mapping can fail otherwise: it is no table
+    else:  # only a section or a mapping fails in another way: it is not a table
         draft.problem(path, draft.shown(item["input"], path), "a table")
 
 
 def _removable(path: KeyPath) -> KeyPath:
-    """What to take out for a faulty key: of a price the whole, as its parts have no defaults."""
+    """Return the path to remove for a faulty key: a whole price, as its keys have no defaults."""
     return path[:4] if path[2:3] == ("prices",) else path

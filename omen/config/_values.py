@@ -1,7 +1,7 @@
-"""What a single value may be: annotated types, each with the sentence that says what it allows.
+"""The types of single values, each with the sentence that describes the allowed values.
 
-Validation is strict: `"8080"` in a file is no port, `1` is no boolean. Only text from the
-environment is converted, because there everything is text.
+Validation is strict: `"8080"` in a file is not a port, and `1` is not a boolean. Only text from the
+environment is converted, because every variable is text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from omen.config._demands import (
     is_plain,
     is_soon,
     is_soon_ms,
-    nearer,
+    specific_error,
 )
 from omen.config._paths import locate
 from omen.config._wording import EnvText
@@ -56,7 +56,7 @@ ABILITIES = (
 def _allowed(
     sentence: str, from_text: Callable[[EnvText], object] = str, words: tuple[str, ...] = ()
 ) -> _Wrap:
-    """Replace the validator's own complaint by one sentence, whatever was wrong with the value."""
+    """Replace the validator's own error by one sentence, whatever is wrong with the value."""
 
     def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
         complaint = PydanticCustomError(NOT_ALLOWED, "", {"allowed": sentence, "words": words})
@@ -64,8 +64,8 @@ def _allowed(
             return handler(from_text(value) if isinstance(value, EnvText) else value)
         except ValidationError as error:
             if any(item["loc"] for item in error.errors(include_url=False)):
-                raise  # an element of the list is at fault and has said so itself
-            raise nearer(error) or complaint from None
+                raise  # an element of the list is wrong, and has its own error
+            raise specific_error(error) or complaint from None
         except ValueError:
             raise complaint from None
 
@@ -77,7 +77,7 @@ def _integer(text: str) -> int:
 
 
 def _number(text: str) -> str:
-    """Refuse what only Python takes for a number: other digits, `1_000`."""
+    """Refuse numbers that only Python accepts: non-ASCII digits, `1_000`."""
     if not text.isascii() or "_" in text:
         raise ValueError(text)
     return text
@@ -106,7 +106,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _exact(value: object) -> object:
-    """Turn a TOML number into the decimal that was written, not the binary float next to it."""
+    """Return the decimal as written in TOML, instead of the nearest binary float."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Decimal(str(value))
     return value
@@ -123,9 +123,10 @@ def _not_empty(value: object) -> object:
 
 
 def _base_url(text: str) -> str:
-    """Check a URL that paths are appended to, and drop its trailing slash.
+    """Check a URL to which paths are appended, and return it without a trailing slash.
 
-    Credentials are refused because URLs show in logs and reprs; a query cannot be appended to.
+    Credentials are refused because URLs appear in logs and reprs. A query is refused because a path
+    cannot be appended to it.
     """
     parts = urlsplit(text)
     usable = (
@@ -159,7 +160,7 @@ Streams = Annotated[Count, check(lambda count: count <= MOST, f"at most {MOST}")
 Single = Annotated[
     int,
     Field(strict=True, ge=1, le=1),
-    _allowed("1, because this version runs as one process, not yet as several", _integer),
+    _allowed("1, because this version cannot run as several processes yet", _integer),
 ]
 Seconds = Annotated[
     float,
@@ -180,7 +181,7 @@ Milliseconds = Annotated[
     _allowed("a number of milliseconds above 0", _float),
 ]
 Share = Annotated[
-    float, Field(strict=True, ge=0, le=1), _allowed("a number from 0 to 1, as 0.05", _float)
+    float, Field(strict=True, ge=0, le=1), _allowed("a number from 0 to 1, such as 0.05", _float)
 ]
 Usd = Annotated[
     Decimal,

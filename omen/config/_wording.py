@@ -1,7 +1,8 @@
-"""How keys and values are written in messages. Secrets stop here.
+"""The text of keys and values in messages, without secrets.
 
-A message may end up in a log, a bug report or a screenshot, so a value is shown only when nothing
-about it suggests a secret. Hiding too much costs a glance at the file, showing too much a key.
+A message may end up in a log, a bug report or a screenshot. So a value is shown only if nothing
+suggests that it is a secret. If too much is hidden, the operator must open the file. If too much is
+shown, a key is compromised.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ KeyPath = tuple[str | int, ...]
 
 _SECRET_KEYS = frozenset({"api_key", "redis_url", "url"})
 _LONGEST = 60
-_LOOKED_AT = 1000
-"""Characters in which a secret is sought: the time grows with their square, and of a value at most
-`_LONGEST` are shown."""
+_SEARCHED = 1000
+"""Characters that are searched for a secret. The time of the search grows with their square, and
+messages show at most `_LONGEST` characters of a value."""
 
-# A key is known by its vendor's prefix, by a run of letters and digits that no model name or
-# host name has, or by being a UUID; a URL may carry credentials before its host or in its query.
+# A key is recognised by its vendor's prefix, by a run of letters and digits that no model name or
+# host name has, or by the form of a UUID. A URL may have credentials before its host or in its
+# query.
 _SECRET_LOOK = re.compile(
     r"""\b(?:sk|pk|rk|xai|key)-[\w-]{6}
     | \b(?:sk|pk|rk|gsk|hf|ghp)_\w{6}
@@ -38,11 +40,11 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class EnvText(str):
-    """Text from an environment variable: it has no type yet, so a number is still a string here."""
+    """Text from an environment variable. It has no type yet: a number is still a string here."""
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """Write a path as TOML writes a dotted key; positions in a list as `[0]`."""
+    """Return a path as a dotted key of TOML; a position in a list as `[0]`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -53,7 +55,7 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def shown(value: object, path: KeyPath, *, hidden: bool = False) -> str:
-    """Say what a value is; its content only when it is not a secret and does not look like one."""
+    """Return a description of a value, with its content unless that is or looks like a secret."""
     kind = _kind_of(value)
     if isinstance(value, Mapping | list) or value == "":
         return kind
@@ -70,18 +72,18 @@ def shown(value: object, path: KeyPath, *, hidden: bool = False) -> str:
 def _written(value: object, kind: str) -> str:
     try:
         text = str(value)
-    except ValueError:  # Python does not write an integer of more than 4300 digits.
+    except ValueError:  # Python does not convert an integer of more than 4300 digits
         return f"{kind} of thousands of digits"
     return text if len(text) <= _LONGEST else f"{kind} of {len(text)} characters"
 
 
 def looks_secret(text: str) -> bool:
-    """Whether text might be a key, or a URL with credentials in it, as far as it could be shown."""
-    return _SECRET_LOOK.search(text[:_LOOKED_AT]) is not None
+    """Return whether text might be a key or a URL with credentials, in its searched beginning."""
+    return _SECRET_LOOK.search(text[:_SEARCHED]) is not None
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Find the known word that was probably meant."""
+    """Return the known word that is similar to `word`, or None."""
     if len(word) > _LONGEST:
         return None
     spelling = {name.lower(): name for name in known}
@@ -98,7 +100,7 @@ def _component(name: str) -> str:
 
 
 _KINDS = (
-    (bool, "a boolean"),  # before int: a bool is one
+    (bool, "a boolean"),  # before int, because a bool is an int
     (int, "an integer"),
     (float, "a number"),
     (Mapping, "a table"),

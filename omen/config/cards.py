@@ -1,4 +1,4 @@
-"""What an operator said of a provider's models, in the words of the rest of OMEN."""
+"""An operator's prices and cards of models, converted to the types of `omen.core`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOTHING = Card()
 
 
 def configured_cards(provider: ProviderSettings) -> Mapping[str, ModelCard]:
-    """Make a card of everything that was said of each model; what was not said is None in it."""
+    """Return a card for each model with a configured price or card. Unset values are None."""
     return {
         model: _card(provider.cards.get(model, _NOTHING), provider.prices.get(model))
         for model in (*provider.prices, *provider.cards)

@@ -1,11 +1,11 @@
-r"""The `.env` reader: `NAME=value` lines, defined here because no two readers agree.
+r"""The `.env` reader: `NAME=value` lines. The format is defined here, because readers differ.
 
 - A line is blank, a comment (`#` first), or `NAME=value`, optionally after `export`. Space around
-  the name and the value is dropped. Of two lines with one name the later counts.
+  the name and the value is dropped. Of two lines with the same name, the later one counts.
 - A bare value ends at the end of its line or where a `#` follows a space.
 - In single quotes everything is literal. In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and
   `\$` are escapes, and any other backslash is itself. Both may run over several lines.
-- `$NAME` is not replaced by anything.
+- `$NAME` is not expanded.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that could not be read. What it says is left out: it may hold a secret."""
+    """A line that could not be read. Its text is not kept: it may contain a secret."""
 
     number: int
-    found: str
+    fault: str
 
 
 def parse_dotenv(text: str) -> tuple[dict[str, str], list[BadLine]]:
-    """Read the variables of a `.env` file, and the lines that are none."""
+    """Return the variables of a `.env` file, and the lines that could not be read."""
     text = text.replace("\r\n", "\n")
     variables: dict[str, str] = {}
     bad: list[BadLine] = []
@@ -41,21 +41,21 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], list[BadLine]]:
             position = blank.end()
             continue
         number = text.count("\n", 0, position) + 1
-        found = ""
+        fault = ""
         if name := _NAME.match(text, position):
-            value, end, found = _value(text, name.end())
-            if not found:
+            value, end, fault = _value(text, name.end())
+            if not fault:
                 variables[name[1]] = value
         else:
-            end, found = _next_line(text, position), "a line that is not NAME=value"
-        if found:
-            bad.append(BadLine(number, found))
+            end, fault = _next_line(text, position), "a line that is not NAME=value"
+        if fault:
+            bad.append(BadLine(number, fault))
         position = end
     return variables, bad
 
 
 def _value(text: str, position: int) -> tuple[str, int, str]:
-    """Read the value at `position`: the value, where to go on, and what is wrong with it."""
+    """Return the value at `position`, the position after it, and its fault (empty if none)."""
     if text[position : position + 1] not in {"'", '"'}:
         bare = _BARE.match(text, position)
         assert bare is not None  # it matches anything

@@ -1,7 +1,8 @@
-"""Puts the configuration together: file, `.env`, variables, references, validation, checks.
+"""Loading the configuration: file, `.env`, variables, references, validation, checks.
 
-In this order, and the later wins: the built-in defaults, `omen.toml`, `.env`, the process
-environment. Every step reports its mistakes to the draft; they are raised at the end, together.
+The sources, in this order: the built-in defaults, `omen.toml`, `.env`, the process environment. A
+later one overrides an earlier one. Every step reports its mistakes to the draft, and all are raised
+together at the end.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ DOTENV_NAME = ".env"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings that can be used, and what the operator should hear about them."""
+    """Valid settings, with warnings for the operator."""
 
     settings: Settings
     warnings: tuple[str, ...]
     """One sentence each, without secrets."""
     source: Path | None
-    """The file they came from; None when there was none."""
+    """The file of the settings; None if there was none."""
     declared: bool = False
     """Whether any provider was named at all, even one that is disabled."""
     is_empty: bool = False
     """Whether there was no file, or no key in it."""
     folder: Path = Path()
-    """What relative paths count from: the folder of the file, or without one the current one."""
+    """The start of relative paths: the folder of the file, or without a file the current folder."""
 
 
 def load_settings(
@@ -59,12 +60,12 @@ def load_settings(
 ) -> Loaded:
     """Read the configuration.
 
-    `path` is a file that must exist; without one, `omen.toml` in `cwd` is read if it is there.
-    `.env` is read from `cwd` and from the folder of the file; what both say counts as `cwd` has it.
-    `strategies` are the names `race.strategy` may have.
+    `path` is a file that must exist. If it is None, `omen.toml` in `cwd` is read if it exists.
+    `.env` is read from the folder of the file and from `cwd`; a variable of the latter overrides.
+    `strategies` are the allowed values of `race.strategy`.
 
-    **Raises.** `ConfigError` with every mistake. A provider that lacks an environment variable is
-    none: it is disabled, and a warning says so.
+    **Raises.** `ConfigError` with every mistake. An unset variable of a provider is not a mistake:
+    the provider is disabled, with a warning.
     """
     source = _source(path, cwd)
     folder = cwd if source is None else source.parent.resolve()
@@ -97,8 +98,8 @@ def load_settings(
 def _source(path: Path | None, cwd: Path) -> Path | None:
     if path is not None:
         return cwd / path
-    found = cwd / FILE_NAME
-    return found if found.exists() else None
+    file = cwd / FILE_NAME
+    return file if file.exists() else None
 
 
 def _read(
@@ -109,18 +110,19 @@ def _read(
     table = read_toml(source, name, problems) if source else {}
     variables: dict[str, str] = {}
     if source is not None and not _is_same(source.parent, cwd):
-        # It may be there for somebody else, in another form or for other eyes only.
+        # This file may belong to another program: it may have another form, or not be readable for
+        # us. So its faults are warnings.
         beside = source.parent / DOTENV_NAME
         variables |= read_dotenv(beside, str(beside), others)
     variables |= read_dotenv(cwd / DOTENV_NAME, DOTENV_NAME, problems)
     draft = Draft(
-        table, name, problems=problems, warnings=[f"{other}; left out" for other in others]
+        table, name, problems=problems, warnings=[f"{other}; ignored" for other in others]
     )
     return draft, Environment(environ, variables)
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
+def _is_same(folder: Path, other: Path) -> bool:
+    return folder.resolve() == other.resolve()
 
 
 def _providers(draft: Draft, document: Document) -> dict[str, ProviderSettings]:
@@ -131,7 +133,7 @@ def _providers(draft: Draft, document: Document) -> dict[str, ProviderSettings]:
 def _settings(
     draft: Draft, document: Document, providers: Mapping[str, ProviderSettings]
 ) -> Settings:
-    """Take the sections over, and fit in what the operator left to the others' values."""
+    """Return the settings. Defaults that depend on other keys are adapted to those keys."""
     race, routing = document.race, document.routing
     return Settings(
         server=document.server,
@@ -157,11 +159,11 @@ def _settings(
 def _usable(
     draft: Draft, alias: str, targets: tuple[str, ...], providers: Mapping[str, ProviderSettings]
 ) -> tuple[str, ...]:
-    """Leave out of an alias what a disabled provider would have served."""
+    """Return the targets of an alias without those of disabled providers. Warn about them."""
     usable = tuple(target for target in targets if target.partition("/")[0] in providers)
     disabled = {target.partition("/")[0]: None for target in targets if target not in usable}
     if disabled:
         key = dotted(("routing", "aliases", alias))
         names = ", ".join(map(dotted, zip(disabled)))
-        draft.warnings.append(f"{key} goes without the disabled {names}")
+        draft.warnings.append(f"{key} does not use the disabled {names}")
     return usable

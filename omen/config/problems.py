@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: a `Problem` a mistake, and a `ConfigError` for them all."""
+"""The mistakes of a configuration: one `Problem` for each, and a `ConfigError` for all."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake. Its `str` is one line, and no secret is ever in it."""
+    """One mistake. Its `str` is one line, and never contains a secret."""
 
     file: str
-    """Where it was read: a file as the operator named it, or `environment (NAME)`."""
+    """The origin of the value: a file as the operator named it, or `environment (NAME)`."""
     key: str
-    """Dotted, `providers.openai.models`; a line of a file that could not be read as keys."""
+    """A dotted key such as `providers.openai.models`; a line if the file could not be parsed."""
     found: str
-    """What stands there, in words when the value must not be shown."""
+    """The value that was found; only a description of it if the value must not be shown."""
     allowed: str
-    """What may stand there."""
+    """The allowed values."""
     suggestion: str | None = None
-    """The word that was probably meant."""
+    """The word that the operator probably meant."""
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.key}" if self.key else self.file
@@ -28,7 +28,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. `problems` has every mistake; the text, one a line."""
+    """The configuration cannot be used. `problems` has every mistake; the text has one per line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

@@ -1,11 +1,11 @@
-"""The settings every other part is built from: frozen, plain, with a default for every key.
+"""The settings of every other part: frozen, plain, with a default for every key.
 
-Each class is a section of `omen.toml` and each field a key of it, so what is written under a
-field here is what the key means. Nothing is checked when one is made in code; `load_settings`
-checks what an operator wrote. The keys of `[providers.NAME]` are in `_document.py`: what is
-written there (one of three URL keys, `env:` values) is not what a provider is run with.
+Each class is a section of `omen.toml` and each field a key of it. The docstring under a field is
+the meaning of the key. `load_settings` checks what an operator wrote; the classes check nothing
+when code creates them. The keys of `[providers.NAME]` are in `_document.py`, because a file has
+another form (one of three URL keys, `env:` values) than the settings of a provider in use.
 
-**Units.** A key says its own: `_seconds`, `_ms`, `_usd`, `_bytes`.
+**Units.** The name of a key ends in its unit: `_seconds`, `_ms`, `_usd`, `_bytes`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ DEFAULT_FAILOVER_ON = tuple(kind.value for kind in FailureKind if kind in FAILOV
 
 
 class Section:
-    """What all sections have in common: a key that is not a field is a mistake."""
+    """The base of all sections: a key that is not a field is a mistake."""
 
     __slots__ = ()
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -68,25 +68,25 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings(Section):
-    """`[server]`: where OMEN listens, and what a connection may cost it."""
+    """`[server]`: the address, and the limits of connections and requests."""
 
     bind: Host = "127.0.0.1"
-    """Address to listen on. `0.0.0.0` lets other machines in."""
+    """Address to listen on. `0.0.0.0` admits other machines."""
     port: Port = 8080
     """TCP port of every door; 0 lets the system choose one."""
     timeout_seconds: Delay = 3600.0
     """How long a request may wait for the beginning of its answer. 0: without bound. An answer that
     has begun is bounded by its provider's timeouts and the caller's `total_timeout_ms`."""
     keepalive_after_seconds: Seconds = 15.0
-    """Silence before a stream's status line goes out with SSE comments; then errors are in-band."""
+    """Silence before a stream's status line and SSE comments are sent; then errors are in-band."""
     drain_seconds: Seconds = 30.0
-    """How long running requests may take to finish once OMEN was told to stop."""
+    """How long running requests may take to finish during a shutdown."""
     drain_delay_seconds: Delay = 0.0
-    """How long only `/ready` has changed once OMEN was told to stop, for a balancer to notice."""
+    """How long a shutdown changes only `/ready` at first, so that a load balancer can notice it."""
     write_timeout_seconds: Seconds = 30.0
     """How long one write may wait for a client that does not read before its connection closes."""
     max_body_bytes: Count = 32 * 1024 * 1024
-    """Largest request body; a larger one is a 413."""
+    """Largest request body. A larger one gets a 413."""
     body_timeout_seconds: Seconds = 30.0
     """How long a request body may take to arrive."""
     header_timeout_seconds: Seconds = 30.0
@@ -94,24 +94,24 @@ class ServerSettings(Section):
     idle_timeout_seconds: Seconds = 300.0
     """How long a connection without a request stays open."""
     max_connections: Count = 10_000
-    """Connections open at once; further ones are answered 503 and closed."""
+    """Connections open at once. Further ones get a 503 and are closed."""
     max_streams_per_connection: Streams = 1000
-    """Requests running at once on one HTTP/2 connection; further ones are refused."""
+    """Requests running at once on one HTTP/2 connection. Further ones are refused."""
     tls_certificate: FilePath | None = None
     """PEM file of the certificate chain, OMEN's own first. With `tls_key` the port speaks TLS."""
     tls_key: FilePath | None = None
     """PEM file of the certificate's key, without a password."""
     tls_only: Flag = True
-    """Whether a port that speaks TLS refuses what is not TLS, instead of serving it too."""
+    """Whether a port that speaks TLS refuses plain connections instead of serving them, too."""
     audit: Flag = False
-    """Check at the end of every request that nothing of it is left. For tests and trials."""
+    """Check for leaks at the end of every request. For tests and trials."""
     workers: Single = 1
-    """Processes on this machine. Only 1 is there yet."""
+    """Processes on this machine. Only 1 is supported yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSettings(Section):
-    """`[limits]`: what a caller may ask for."""
+    """`[limits]`: limits of a caller's hints."""
 
     max_k: Count = 8
     """Largest `omen.k`."""
@@ -119,7 +119,7 @@ class LimitsSettings(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceSettings(Section):
-    """`[race]`: how a plan is run when the caller does not say, and the one knob of hedging."""
+    """`[race]`: defaults of a caller's hints, and the extra load that hedging may cause."""
 
     strategy: Text = "single"
     """Default of `omen.strategy`."""
@@ -135,7 +135,7 @@ class RaceSettings(Section):
     max_extra_load: Share = 0.05
     """Share of requests that may be sent a second time to cut the latency of the slowest."""
     warmup_delay_ms: Milliseconds = 1000.0
-    """Hedge delay of a candidate of which fewer than 20 first tokens were seen."""
+    """Hedge delay of a candidate with fewer than 20 measured first tokens."""
     auto: Flag = False
     """Let OMEN choose between `single` and `speculate_k` so that `slo_target` is met."""
     slo_target: Share = 0.99
@@ -146,26 +146,26 @@ class RaceSettings(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingSettings(Section):
-    """`[routing]`: which candidates, in which order."""
+    """`[routing]`: the choice and the order of candidates."""
 
     prefer_local_for: Intents = ()
     """Intents for which local providers go first."""
     budget_monthly_usd: Usd | None = None
-    """What all requests of a calendar month may cost. None: no bound."""
+    """Limit of the costs of all requests in a calendar month. None: no limit."""
     provider_soft_limits: Mapping[str, Percent] = field(default_factory=dict)
-    """Percent of the monthly budget from which on a provider is asked after others."""
+    """Percent of the monthly budget. A provider that has spent more ranks after the others."""
     aliases: Mapping[str, Names] = field(default_factory=dict)
-    """Names a caller may give as `model`, each for a list of `provider/model`."""
+    """Names that a caller may give as `model`, each for a list of `provider/model`."""
     prefer: Mapping[IntentName, Names] = field(default_factory=lambda: dict(DEFAULT_PREFER))
-    """Order of providers by intent; an intent left out keeps its default, `[]` means by score."""
+    """Order of providers by intent. A missing intent keeps its default; `[]` means by score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings(Section):
-    """`[auth]`: who is served."""
+    """`[auth]`: access without a key."""
 
     allow_anonymous: Flag = False
-    """Serve callers without a key from anywhere, not only from this machine."""
+    """Serve callers without a key from any machine, not only from this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,15 +173,15 @@ class CacheSettings(Section):
     """`[cache]`: answers kept for identical requests."""
 
     enabled: Flag = False
-    """Keep answers at all."""
+    """Whether answers are kept."""
     ttl_seconds: Seconds = 3600.0
     """How long an answer is kept."""
     max_bytes: Count = 64 * 1024 * 1024
-    """What answers and the like may take in memory; the least used go first."""
+    """Memory for answers and the like. The least recently used ones are removed first."""
     redis_url: RedisUrl | None = field(default=None, repr=False)
-    """Redis that replicas share: answers, budgets, limits, what was learnt. None: memory."""
+    """Redis for what replicas share: answers, budgets, limits, statistics. None: memory."""
     redis_timeout_seconds: Seconds = 0.5
-    """How long a call to it may take before each replica goes on alone."""
+    """How long a call to Redis may take before each replica uses local state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,7 @@ class HealthSettings(Section):
     """`[health]`: background probes of the providers."""
 
     probe: Flag = True
-    """Look at every endpoint in the background."""
+    """Whether every endpoint is probed in the background."""
     interval_seconds: Seconds = 30.0
     """Time between two probes of an endpoint."""
     timeout_seconds: Seconds = 10.0
@@ -198,21 +198,21 @@ class HealthSettings(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerSettings(Section):
-    """`[ledger]`: where the books are kept."""
+    """`[ledger]`: the database of the ledger and the keys, and the spool."""
 
     url: DatabaseUrl | None = field(default=None, repr=False)
-    """Database of the books and keys, `sqlite:PATH` or `postgresql://…`. None: `sqlite:omen.db`."""
+    """Database, `sqlite:PATH` or `postgresql://…`. None: `sqlite:omen.db`."""
     timeout_seconds: Seconds = 5.0
-    """How long it may take to answer before rows go to the disk."""
+    """How long the database may take to answer before rows go to the spool."""
     spool_path: FilePath = "omen.spool"
-    """Directory for rows that wait while the database is away."""
+    """Directory for rows that wait while the database is unavailable."""
     spool_max_bytes: Count = 64 * 1024 * 1024
-    """What they may take there. Further rows are lost, and counted."""
+    """Limit of the waiting rows' size. Further rows are lost, and counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price(Section):
-    """What one model costs, in US dollars per million tokens."""
+    """The prices of one model, in US dollars per million tokens."""
 
     input: Usd
     """Prompt tokens."""
@@ -221,11 +221,11 @@ class Price(Section):
     cached_input: Usd | None = None
     """Prompt tokens read from the provider's cache. None: as `input`."""
     cache_write: Usd | None = None
-    """Prompt tokens written to it. None: as `input`."""
+    """Prompt tokens written to the provider's cache. None: as `input`."""
     cache_write_1h: Usd | None = None
-    """Those kept for an hour. None: as `cache_write`."""
+    """Prompt tokens written to the cache for an hour. None: as `cache_write`."""
     long_above: Count | None = None
-    """Prompt tokens above which the `long_` prices hold, for the whole request."""
+    """Prompt tokens above which the `long_` prices apply to the whole request."""
     long_input: Usd | None = None
     """As `input`, for a long prompt. None: as `input`."""
     long_output: Usd | None = None
@@ -236,7 +236,7 @@ class Price(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card(Section):
-    """What one model can do, where the built-in catalogue does not know it or is wrong."""
+    """The limits and abilities of one model that the built-in catalogue lacks or has wrong."""
 
     context: Count | None = None
     """Tokens of prompt and answer together."""
@@ -245,17 +245,17 @@ class Card(Section):
     max_output: Count | None = None
     """Tokens of an answer."""
     abilities: Abilities | None = None
-    """All that it can do."""
+    """All abilities of the model. None: as in the catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings:
-    """A provider that is in use. Its keys in the file are described in `_document.py`."""
+    """A provider in use. `_document.py` describes its keys in the file."""
 
     name: str
     kind: str
     base_urls: tuple[str, ...]
-    """Where it is reached, without trailing slashes; several only for Ollama."""
+    """The URLs without trailing slashes. Only Ollama may have several."""
     api_key: str | None = field(default=None, repr=False)
     models: tuple[str, ...] = ()
     domain: str = ""
@@ -278,7 +278,7 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything OMEN was told. `Settings()` is what it runs with when it was told nothing."""
+    """The whole configuration. `Settings()` has all the defaults."""
 
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)

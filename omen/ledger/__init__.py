@@ -1,4 +1,4 @@
-"""The ledger: every attempt's row in a database, whatever the database does meanwhile."""
+"""The ledger: a row for every attempt in a database, also across failures of the database."""
 
 from omen.ledger._spool import Spool
 from omen.ledger._writer import Ledger

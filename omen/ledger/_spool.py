@@ -1,15 +1,15 @@
-"""Rows on disk that the database was not there for, within bounds. Synchronous, for one thread.
+"""Rows on disk for an unavailable database, within a size limit. Synchronous, for one thread.
 
-A spool is a directory of numbered files of JSON lines. Rows go to the last file, and come back a
-file at a time, the first one first; a file is taken away when its rows are in the database. A
-process that was killed leaves a last line that may be broken off: it is left out.
+A spool is a directory of numbered files of JSON lines. Rows are appended to the last file, and read
+one file at a time, the oldest first. A file is deleted when its rows are in the database. After a
+killed process, the last line may be incomplete; it is skipped.
 
-Several gateways may be told the same directory: each takes a folder in it for itself, under a lock
-that ends with its process, and what it finds in folders that nobody has it takes over. A line says
-which replica's spending its row is, so that a row counts as its own whoever writes it.
+Several gateways may use the same directory. Each takes a folder in it, under a lock that ends with
+its process, and it moves the files of unlocked folders into its own. Each line names the replica of
+its row, so that the spending counts for that replica, whichever process writes the row.
 
-Rows that the database will not have, whatever becomes of it, are put aside in `refused.jsonl`, for
-an operator to look at. Nothing reads them again.
+Rows that the database refuses permanently are put aside in `refused.jsonl`, for an operator.
+Nothing reads them again.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ FILE_BYTES = 1024 * 1024
 ASIDE = "refused.jsonl"
 MOST_ASIDE = 4 * FILE_BYTES
 _LARGEST = 10**15
-"""No count is larger; JSON would carry one of a million digits."""
+"""The largest count of a line. JSON would allow numbers with a million digits."""
 
 Row = tuple[Entry, str]
-"""An entry, and the replica whose spending it is."""
+"""An entry, and the replica to which its spending belongs."""
 
 
 class Spool:
-    """`most_bytes` bounds all files together, those of `ASIDE` apart."""
+    """A spool in a directory. `most_bytes` limits all files together, except the one of `ASIDE`."""
 
     def __init__(self, directory: Path, most_bytes: int) -> None:
         self._base = directory
@@ -48,11 +48,11 @@ class Spool:
 
     @property
     def size(self) -> int:
-        """What it takes on disk."""
+        """The size of its files in bytes."""
         return sum(path.stat().st_size for path in _files(self._directory))
 
     def add(self, entries: Sequence[Entry], replica: str = "") -> int:
-        """Keep rows; return how many of them, the first ones, there was room for.
+        """Store rows. Return how many, from the first on, had room.
 
         **Raises.** `OSError`.
         """
@@ -70,7 +70,7 @@ class Spool:
         return len(lines)
 
     def put_aside(self, entry: Entry, replica: str = "") -> bool:
-        """Keep a row that the database will not have; False when there is no room for it.
+        """Store a row that the database refused. Return False if there is no room for it.
 
         **Raises.** `OSError`.
         """
@@ -83,38 +83,39 @@ class Spool:
         return True
 
     def oldest(self) -> tuple[Path, list[Row]] | None:
-        """Return the oldest file and its rows; None when there is none. **Raises.** `OSError`."""
+        """Return the oldest file and its rows; None if there is no file. **Raises.** `OSError`."""
         path = next(iter(_files(self._directory)), None)
         return None if path is None else (path, self._read(path))
 
     def done(self, path: Path) -> None:
-        """Take a file away: its rows are elsewhere. **Raises.** `OSError`."""
+        """Delete a file: its rows are in the database. **Raises.** `OSError`."""
         path.unlink()
 
     def close(self) -> None:
-        """Leave the folder to others."""
+        """Release the folder's lock, so that another process can take its files over."""
         if self._own is not None:
             self._own[1].close()
             self._own = None
 
     def _read(self, path: Path) -> list[Row]:
-        found: list[Row] = []
+        rows: list[Row] = []
         for line in path.read_bytes().splitlines():
             try:
-                told = json.loads(line)
-                found.append((read_entry(told), str(told.get("replica", ""))))
+                fields = json.loads(line)
+                rows.append((read_entry(fields), str(fields.get("replica", ""))))
             except (ValueError, TypeError, AttributeError, RecursionError):
                 self.broken += 1
-        return found
+        return rows
 
     @property
     def _directory(self) -> Path:
-        """Return this process's own folder; the first time, take one."""
+        """Return this process's own folder. The first call takes one."""
         if self._own is None:
             self._own = self._take()
         return self._own[0]
 
     def _take(self) -> tuple[Path, IO[bytes]]:
+        """Lock the first free folder, and move the files of the other unlocked ones into it."""
         self._base.mkdir(parents=True, exist_ok=True)
         own: tuple[Path, IO[bytes]] | None = None
         others: list[tuple[Path, IO[bytes]]] = []
@@ -142,9 +143,9 @@ class Spool:
 
 
 def _line(entry: Entry, replica: str) -> bytes:
-    """Write a row as a line of ASCII: names may hold what no encoding has."""
-    told = {name: _bounded(value) for name, value in entry.to_json().items()}
-    return json.dumps({**told, "replica": replica}).encode() + b"\n"
+    """Return a row as a line of ASCII: names may have characters that UTF-8 cannot encode."""
+    fields = {name: _bounded(value) for name, value in entry.to_json().items()}
+    return json.dumps({**fields, "replica": replica}).encode() + b"\n"
 
 
 def _bounded(value: Any) -> Any:
@@ -162,7 +163,7 @@ def _number(folder: Path) -> int:
 
 
 def _lock(folder: Path) -> tuple[Path, IO[bytes]] | None:
-    """Take a folder, if nobody has it. The lock is the open file's."""
+    """Lock a folder, unless another process has. The lock lasts as long as the file is open."""
     folder.mkdir(exist_ok=True)
     lock = (folder / "lock").open("wb")
     try:
@@ -174,7 +175,7 @@ def _lock(folder: Path) -> tuple[Path, IO[bytes]] | None:
 
 
 def _ends_well(path: Path) -> bool:
-    """Whether a file ends with a whole line, so that another one can follow."""
+    """Return whether a file ends with a complete line, so that rows can be appended."""
     with path.open("rb") as file:
         file.seek(0, 2)
         if file.tell() == 0:

@@ -1,13 +1,14 @@
-"""Hands rows to the database: one task, in batches, and through the disk when it is away.
+"""The writer of the ledger: one task that writes rows in batches, or to disk if the database fails.
 
-A request never waits for the books. Rows are put on a list in memory; one task takes what has
-gathered there every 0.2 s, or 512 of them, and writes it in a thread. While the database is away
-rows go to the spool, and back from there first when it is there again; each counts once, as its id
-is its own. What neither has room for is lost, and counted. A process that is killed loses what was
-not yet written: at most the last 0.2 s, and the batch under way.
+A request never waits for the ledger. Its rows are appended to a list in memory. One task takes them
+every 0.2 s, or as soon as there are 512, and writes them in a thread. While the database is
+unavailable, rows go to the spool. When it answers again, the spooled rows are written first. Each
+row counts once, because its id is unique. Rows for which neither list nor spool has room are lost,
+and counted. A process that is killed loses its unwritten rows: at most those of the last 0.2 s, and
+the current batch.
 
-A batch that the database refuses for its content is halved until the row at fault is alone. That
-one is put aside in a file, and counted; the others are written.
+A batch that the database refuses for its content is halved until the faulty row is alone. That row
+is put aside in a file, and counted. The others are written.
 """
 
 from __future__ import annotations
@@ -30,20 +31,21 @@ logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.2
 BATCH_ROWS = 512
 MOST_WAITING = 100_000
-"""Rows in memory. Beyond that neither database nor disk keeps up."""
+"""Rows in memory. If there are more, neither the database nor the disk keeps up."""
 RETRY_SECONDS = 1.0
-"""Between two looks whether the database is back."""
+"""Time between two attempts to reach an unavailable database."""
 SPOOL_RETRY_SECONDS = 30.0
-"""Between two looks at a spool that cannot be read, while the database is there."""
-COMPLAIN_SECONDS = 60.0
-"""Between two log lines about rows that the database refuses: callers may send many."""
+"""Time between two attempts to read a faulty spool, while the database answers."""
+REPORT_SECONDS = 60.0
+"""Time between two log lines about refused rows: callers may cause many of them."""
 LAST_FLUSH_SECONDS = 10.0
+"""Time for the last write at the end of the process."""
 
 
 class Ledger:
-    """An observer that keeps rows until they are written. Its `run` belongs into a nursery.
+    """An observer that keeps rows until they are written. Its `run` is a task of the gateway.
 
-    `replica` names whose spending the rows are in the database's totals.
+    The database's totals count the rows as the spending of `replica`.
     """
 
     def __init__(self, worker: DatabaseWorker, spool: Spool, replica: str = "") -> None:
@@ -51,57 +53,60 @@ class Ledger:
         self._spool = spool
         self._replica = replica
         self._rows: deque[Entry] = deque()
-        self._some = trio.Event()
-        self._many = trio.Event()
+        self._has_rows = trio.Event()
+        self._has_batch = trio.Event()
         self._turn = trio.Lock()
         self._retry_at = -inf
-        """When database and spool are looked at again; inf: neither needs it."""
+        """When the database and the spool are tried again; inf if neither needs it."""
         self._spool_fails = False
-        self._complained_at = -inf
+        self._reported_at = -inf
         self.is_behind = True
-        """Whether the spool may have rows of an earlier process; at the start nobody knows."""
+        """Whether the spool may have rows of an earlier process. True until it was read."""
         self.away_since: float | None = None
-        """On trio's clock; None while the database answers."""
+        """The start of the outage on trio's clock; None while the database answers."""
         self.written = 0
         self.spooled = 0
-        """Rows that had to go to the disk first."""
+        """Rows that were written to the spool."""
         self.recovered = 0
-        """Rows that came back from the disk, those of earlier processes included."""
+        """Spooled rows that were written to the database, those of earlier processes included."""
         self.refused = 0
-        """Rows that the database would not have, and that were put aside."""
+        """Rows that the database refused, and that were put aside."""
         self.lost = 0
 
     def __repr__(self) -> str:
-        how = "away" if self.is_away else "there"
-        return f"<Ledger {how}, {self.waiting} rows waiting, {self.lost} lost>"
+        state = "away" if self.is_away else "there"
+        return f"<Ledger {state}, {self.waiting} rows waiting, {self.lost} lost>"
 
     @property
     def is_away(self) -> bool:
-        """Whether rows go to the disk now."""
+        """Whether the database is unavailable, so that rows go to the spool."""
         return self.away_since is not None
 
     @property
     def waiting(self) -> int:
-        """Rows in memory."""
+        """The number of rows in memory."""
         return len(self._rows)
 
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
-        """Observe a moment."""
+        """Book the attempt if the moment is its last."""
         if moment in ("ended", "denied"):
             self.book(entry_of(race, attempt))
 
     def book(self, entry: Entry) -> None:
-        """Take a row."""
+        """Append a row. It never waits: a request's task calls it."""
         if len(self._rows) >= MOST_WAITING:
             self._lose(1)
             return
         self._rows.append(entry)
-        self._some.set()
+        self._has_rows.set()
         if len(self._rows) >= BATCH_ROWS:
-            self._many.set()
+            self._has_batch.set()
 
     async def run(self) -> None:
-        """Write until cancelled, and then what is left."""
+        """Write rows until cancelled.
+
+        **Cancellation.** Writes the remaining rows first, for at most `LAST_FLUSH_SECONDS`.
+        """
         try:
             while True:
                 await self._wait_for_rows()
@@ -113,48 +118,54 @@ class Ledger:
             self._spool.close()
 
     async def catch_up(self) -> None:
-        """Write what earlier processes left on disk, if that can be done now."""
+        """Write the rows that earlier processes left in the spool, if the database answers."""
         async with self._turn:
             if self.is_behind:
                 await self._recover()
 
     async def _wait_for_rows(self) -> None:
-        """Wait for a batch, or for what has come in a while, or for the next look."""
+        """Wait for a full batch, for the rows of `FLUSH_SECONDS`, or for the next retry."""
         with trio.move_on_at(self._retry_at):
-            await self._some.wait()
+            await self._has_rows.wait()
+        # Rows gather for a moment, so that few rows do not cost one transaction each.
         with trio.move_on_after(FLUSH_SECONDS):
-            await self._many.wait()
+            await self._has_batch.wait()
 
     async def _flush(self) -> None:
-        """Write everything that is there by now."""
+        """Write all rows that are in memory now."""
         async with self._turn:
-            self._some, self._many = trio.Event(), trio.Event()
+            # New events before the first await: a row that is booked during the write sets them.
+            self._has_rows, self._has_batch = trio.Event(), trio.Event()
             if trio.current_time() >= self._retry_at:
                 await self._recover()
             while self._rows:
-                # A row leaves the list when it is elsewhere: a cancellation may come in between.
+                # A row stays in the list until it is stored: a cancel may come in between, and
+                # the last flush then writes the row again. Its id keeps it from counting twice.
                 batch = list(islice(self._rows, BATCH_ROWS))
-                # Without a spool a row is lost that the database does not take: it is asked each
-                # time, whether it was away or not.
-                asks = not self.is_away or self._spool_fails
-                done = await self._write(batch, self._replica) if asks else 0
+                # Without a working spool, a row that the database does not store is lost. So the
+                # database is tried each time, even if it was unavailable a moment ago.
+                tries = not self.is_away or self._spool_fails
+                done = await self._write(batch, self._replica) if tries else 0
                 if done < len(batch):
                     await self._put_aside(batch[done:])
                 for _ in batch:
                     self._rows.popleft()
 
     async def _write(self, batch: Sequence[Entry], replica: str) -> int:
-        """Write rows; return how many are done with, all or, with the database away, the first."""
+        """Write rows. Return how many, from the first on, were written or put aside.
+
+        That is all of them, unless the database is unavailable.
+        """
         try:
             await self._worker.ask(_adding(batch, replica))
         except DatabaseRefusedError as error:
             return await self._write_halves(batch, replica, error)
         except DatabaseAwayError as error:
-            self._leave(error)
+            self._mark_away(error)
             return 0
         self.written += len(batch)
         if batch and self._spool_fails:
-            self._return()
+            self._mark_back()
         return len(batch)
 
     async def _write_halves(
@@ -173,32 +184,32 @@ class Ledger:
     async def _refuse(self, entry: Entry, error: DatabaseRefusedError) -> None:
         self.refused += 1
         now = trio.current_time()
-        if now - self._complained_at >= COMPLAIN_SECONDS:
-            self._complained_at = now
-            words = "the ledger's database refuses a row (%s) of race %s: put aside; %d so far"
-            logger.error(words, error, entry.race_id, self.refused)
+        if now - self._reported_at >= REPORT_SECONDS:
+            self._reported_at = now
+            text = "the ledger's database refuses a row (%s) of race %s: put aside; %d so far"
+            logger.error(text, error, entry.race_id, self.refused)
         try:
-            kept = await trio.to_thread.run_sync(self._spool.put_aside, entry, self._replica)
+            stored = await trio.to_thread.run_sync(self._spool.put_aside, entry, self._replica)
         except OSError as failure:
-            self._complain_of_spool(failure)
-            kept = False
-        self._lose(0 if kept else 1)
+            self._report_spool(failure)
+            stored = False
+        self._lose(0 if stored else 1)
 
     async def _put_aside(self, batch: Sequence[Entry]) -> None:
         try:
-            kept = await trio.to_thread.run_sync(self._spool.add, batch, self._replica)
+            stored = await trio.to_thread.run_sync(self._spool.add, batch, self._replica)
             self._spool_fails = False
         except OSError as error:
-            self._complain_of_spool(error)
-            kept = 0
-        self.spooled += kept
-        self._lose(len(batch) - kept)
+            self._report_spool(error)
+            stored = 0
+        self.spooled += stored
+        self._lose(len(batch) - stored)
 
     async def _recover(self) -> None:
-        """Empty the spool, and find out whether the database is back.
+        """Empty the spool, and test whether the database answers again.
 
-        A spool that cannot be read must not keep the database away: its rows are late, and those
-        that come would be lost.
+        A spool that cannot be read must not delay the return to the database. Its rows are only
+        late, but new rows would be lost.
         """
         self._retry_at = inf
         try:
@@ -206,57 +217,59 @@ class Ledger:
                 return
             self._spool_fails = False
         except OSError as error:
-            self._complain_of_spool(error)
+            self._report_spool(error)
             self._retry_at = trio.current_time() + SPOOL_RETRY_SECONDS
         if self.is_away:
             if not await self._is_back():
                 return
-            self._return()
+            self._mark_back()
         self.is_behind = False
 
     async def _is_back(self) -> bool:
         try:
             await self._worker.ask(_adding((), ""))
         except DatabaseAwayError as error:
-            self._leave(error)
+            self._mark_away(error)
             return False
         return True
 
     async def _empty_spool(self) -> bool:
-        """Write what is on disk, as long as the database takes it; False when it is away.
+        """Write the spooled rows. Return False if the database is unavailable.
 
         **Raises.** `OSError`.
         """
-        while (found := await trio.to_thread.run_sync(self._spool.oldest)) is not None:
-            path, rows = found
+        while (oldest := await trio.to_thread.run_sync(self._spool.oldest)) is not None:
+            path, rows = oldest
             for replica, group in groupby(rows, key=lambda row: row[1]):
                 entries = [entry for entry, _ in group]
                 if await self._write(entries, replica) < len(entries):
                     return False
+            # Only now: if the process ends before this, the next one writes the rows again, and
+            # their ids keep them from counting twice.
             await trio.to_thread.run_sync(self._spool.done, path)
             self.recovered += len(rows)
         return True
 
-    def _leave(self, error: DatabaseAwayError) -> None:
+    def _mark_away(self, error: DatabaseAwayError) -> None:
         self._retry_at = trio.current_time() + RETRY_SECONDS
         if self.away_since is None:
             self.away_since = trio.current_time()
-            logger.warning("the ledger's database is away (%s): rows go to the disk", error)
+            logger.warning("the ledger's database is unavailable (%s): rows go to the spool", error)
 
-    def _return(self) -> None:
+    def _mark_back(self) -> None:
         if self.away_since is not None:
-            away = trio.current_time() - self.away_since
-            logger.warning("the ledger's database is back after %.1f s", away)
+            outage = trio.current_time() - self.away_since
+            logger.warning("the ledger's database answers again after %.1f s", outage)
             self.away_since = None
 
-    def _complain_of_spool(self, error: OSError) -> None:
+    def _report_spool(self, error: OSError) -> None:
         if not self._spool_fails:
             logger.error("the ledger's spool cannot be used: %s", error.strerror)
         self._spool_fails = True
 
     def _lose(self, rows: int) -> None:
         if rows and not self.lost:
-            logger.error("the ledger has lost its first rows: database and disk are too slow")
+            logger.error("the ledger has lost its first rows: neither database nor spool took them")
         self.lost += rows
 
 

@@ -1,7 +1,7 @@
-"""Entries of the books: one plain row per attempt, with no prompt and no answer in it.
+"""Entries of the ledger: one plain row per attempt, without prompt and answer.
 
-A row is written when an attempt has ended, or was denied; it is what a ledger keeps, what an export
-holds, and what a replay reads. **Units.** Seconds from the request's acceptance, US dollars.
+A row is written when an attempt has ended, or was denied. The ledger stores it, an export contains
+it, and a replay reads it. **Units.** Seconds from the request's acceptance, US dollars.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from omen.core.records import AttemptRecord, RaceRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One attempt. What is None did not happen, or is not known."""
+    """One attempt. A field is None if its event did not happen, or if its value is not known."""
 
     race_id: str
     request_id: str
     accepted_unix: float
-    """When its request was accepted, in Unix time."""
+    """When the request was accepted, in Unix time."""
     strategy: str
     index: int
     role: str
@@ -31,48 +31,48 @@ class Entry:
     domain: str
     outcome: str
     reason: str | None
-    """What kind of failure it was, or why it was denied or cut off."""
+    """The kind of the failure, or why the attempt was denied or stopped."""
     started: float
     first_token: float | None
     committed: float | None
     useful: bool
-    """Whether it committed because it was useful, not because a deadline had passed."""
+    """Whether it committed because it was useful, and not because a deadline passed."""
     ended: float
     tokens: int
-    """Generated tokens seen."""
+    """Generated tokens that arrived."""
     prompt_tokens: int | None
     """Tokens of the prompt that are in the cost: as reported, else as estimated."""
     cost_usd: str | None
-    """As exact as it is known; text, because a binary fraction is not."""
+    """The cost with all known digits. It is text, because a binary fraction is not exact."""
     provenance: str
     key_id: str | None = None
-    """Whose key asked."""
+    """The caller's key."""
     project: str | None = None
-    """What the caller books it under: its `tags.project`."""
+    """The caller's `tags.project`."""
     intent: str | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
-    """Of the prompt's tokens, those that the provider read from its own cache."""
+    """The tokens of the prompt that the provider read from its own cache."""
     from_cache: bool = False
-    """Whether the answer came from OMEN's cache, and nobody was asked."""
+    """Whether the answer came from OMEN's cache, without a call of a provider."""
     useful_at: float | None = None
-    """When its answer was useful by the configured threshold; see `AttemptRecord`. None also for a
-    row of an attempt that nobody measured."""
+    """When the answer was useful by the configured threshold; see `AttemptRecord`. None also for an
+    attempt that was not measured."""
     measured: bool = False
-    """Whether its events were watched for that."""
+    """Whether the attempt's events were measured for `useful_at`."""
 
     @property
     def id(self) -> str:
-        """What no other row has."""
+        """The unique id of the row."""
         return f"{self.race_id}:{self.index}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as they are named."""
+        """Return the fields by name."""
         return asdict(self)
 
     @property
     def cost(self) -> Decimal | None:
-        """What it cost."""
+        """The cost as a number."""
         return None if self.cost_usd is None else Decimal(self.cost_usd)
 
 
@@ -80,7 +80,7 @@ _FIELDS = frozenset(field.name for field in fields(Entry))
 
 
 def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
-    """Write the row of an attempt that has ended or was denied."""
+    """Return the row of an attempt that has ended or was denied."""
     assert attempt.ended_at is not None
     candidate, cost, start = attempt.candidate, attempt.cost, race.accepted_at
     usage = attempt.usage
@@ -121,9 +121,9 @@ def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
 
 
 def read_entry(row: Mapping[str, Any]) -> Entry:
-    """Read a row again; keys that are not known are of a later version, and left out.
+    """Return the entry of a row from `to_json`. Unknown keys, of a later version, are ignored.
 
-    **Raises.** `TypeError` when a field is missing.
+    **Raises.** `TypeError` if a field is missing.
     """
     return Entry(**{name: value for name, value in row.items() if name in _FIELDS})
 

@@ -1,20 +1,21 @@
 """The HTTP server: our own accepting, connections and draining over hypercorn's protocol classes.
 
-It knows ASGI and sockets. It must not know what is served: no route, no request, no provider. Why
-it exists, and what it takes from hypercorn, is in docs/decisions.
+It knows ASGI and sockets. It must not know the application: no route, no dialect, no provider.
+docs/decisions explains why it exists and which parts of hypercorn it uses.
 
-Inside, arrows go down:
+Inside, imports go down:
 
     _server       bind, accept, limit, drain, lifespan
-    _connection   one connection: opening, idling, ending
-    _wire, _tls   its bytes: reading, writing with a deadline
-    _switch       which protocol a connection speaks
-    _h1, _h2      hypercorn's protocols, cured
-    _h1_framing, _h1_target, _h1_upgrade, _authority    what an HTTP/1.1 request is
-    _h2_connection, _h2_frames, _h2_refusal             what an HTTP/2 one is, and may cost
+    _connection   one connection: its states, from opening to closed
+    _service      the parts that all connections share
+    _wire, _tls   the bytes of a connection: reads, and writes with a deadline
+    _switch       the protocol of a connection
+    _h1, _h2      hypercorn's protocols, with corrections
+    _h1_framing, _h1_target, _h1_upgrade, _authority    the form of an HTTP/1.1 request
+    _h2_connection, _h2_frames, _h2_refusal             the form and the limits of an HTTP/2 request
     _exchange     one request, one websocket
-    _tasks        running the application
-    _receive_queue    what a request's handler has not read yet; _unread counts all of it
+    _tasks        calling the application
+    _receive_queue    the messages that a handler has not read yet; _unread counts all of them
 """
 
 from omen.serving._asgi import ASGIApp, Message, Receive, Scope, Send

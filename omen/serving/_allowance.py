@@ -1,4 +1,4 @@
-"""How often a client may do what costs us more than it costs the client."""
+"""A rate limit for actions that cost the server more than they cost the client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import trio
 
 
 class Allowance:
-    """So much at once, and in the long run so much a second.
+    """A token bucket: `burst` at once, and `per_second` in the long run.
 
     **Units.** Seconds on trio's clock.
     """
@@ -18,7 +18,7 @@ class Allowance:
         self._as_of = trio.current_time()
 
     def spend(self, amount: float = 1) -> bool:
-        """Take some; return whether there was as much. A negative amount is given back."""
+        """Spend an amount and return whether there was enough. A negative amount is a credit."""
         now = trio.current_time()
         self._left += (now - self._as_of) * self._per_second
         self._as_of = now

@@ -1,7 +1,7 @@
-"""The ASGI words this package uses.
+"""The ASGI types of this package.
 
-hypercorn spells every message out as a TypedDict. An application of ours is called with plain
-dictionaries, so these are what its author sees; `_tasks` is the one place where the two meet.
+hypercorn declares every message as a TypedDict. An application of ours is called with plain
+dictionaries, so its author uses these types. Only `_tasks` converts between the two.
 
 **Source.** asgi.readthedocs.io, specification 3.0, read 2026-11-22.
 """

@@ -1,7 +1,7 @@
-"""What may stand in a `Host` field, in `:authority`, or behind the `//` of a target. Pure.
+"""The syntax of a `Host` field, of `:authority`, and of the part after `//` in a target. Pure.
 
-RFC 3986 lets a name have a comma, a semicolon and the like. No name of a host has, and a list of
-hosts is what two of them become on their way.
+RFC 3986 allows a comma, a semicolon and the like in a name. No real host name has them, and a proxy
+joins two `Host` fields to a list with commas. So they are refused.
 
 **Source.** RFC 3986 section 3.2, RFC 9110 sections 4.2.4 (no user information) and 7.2 (`Host`),
 read 2026-11-30.

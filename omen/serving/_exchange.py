@@ -1,4 +1,4 @@
-"""One request and its response, and one websocket: hypercorn's streams, cured."""
+"""One request with its response, and one websocket: hypercorn's streams, with corrections."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from omen.serving._settings import ProtocolConfig
 class Exchange(HTTPStream):
     """One HTTP request and its response.
 
-    **Cancellation.** `app_send` may be cancelled before it has done anything, or while it waits
-    for an HTTP/2 window; bytes that were handed to the connection are always written.
+    **Cancellation.** `app_send` may be cancelled before it has an effect, or while it waits for an
+    HTTP/2 window. Bytes that the connection has taken are always written.
     """
 
     app_put: ReceiveQueue
 
     @property
-    def inbox(self) -> ReceiveQueue | None:
+    def receive_queue(self) -> ReceiveQueue | None:
         return getattr(self, "app_put", None)
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         if self.closed:
-            # The client has left, or has its whole answer: the handler may go on sending into the
-            # void until it hears of it, but not without letting others run.
+            # The client has left, or has its whole answer. Messages are dropped until the handler
+            # notices. The checkpoint lets other tasks run meanwhile.
             await trio.lowlevel.checkpoint()
             return
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -51,8 +51,8 @@ class Exchange(HTTPStream):
     async def _send_closed(self) -> None:
         await self.send(EndBody(stream_id=self.stream_id))
         self.state = ASGIHTTPState.CLOSED
-        # This delivers `http.disconnect`, upon which quart-trio cancels the nursery of the very
-        # task that is here. The connection has still to be recycled or closed.
+        # This delivers `http.disconnect`, and then quart-trio cancels the nursery of the task that
+        # runs this line. Without the shield, the connection would be neither recycled nor closed.
         with trio.CancelScope(shield=True):
             await self.send(StreamClosed(stream_id=self.stream_id))
 
@@ -60,8 +60,9 @@ class Exchange(HTTPStream):
 class Websocket(WSStream):
     """One websocket, over HTTP/1.1 or an HTTP/2 stream.
 
-    A client whose machine has gone says nothing, not even goodbye. So it is pinged, and when no
-    byte of it has come for `websocket_patience`, it has left. (hypercorn's own pings end nothing.)
+    A client whose machine lost power or network sends neither a close frame nor an EOF. So the
+    server sends pings. A client that sends no byte for `websocket_patience` counts as gone.
+    (hypercorn's own pings have no such timeout.)
     """
 
     app_put: ReceiveQueue | None
@@ -70,17 +71,17 @@ class Websocket(WSStream):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._heard_at = trio.current_time()
+        self._last_bytes_at = trio.current_time()
         self._over = trio.Event()
 
     @property
-    def inbox(self) -> ReceiveQueue | None:
+    def receive_queue(self) -> ReceiveQueue | None:
         return self.app_put
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         if self.closed or self._refused:
-            # hypercorn returns here without a checkpoint: a handler that sends in a loop would
-            # never let its reader task run, and so never learn that its client left.
+            # hypercorn returns here without a checkpoint. A handler that sends in a loop would
+            # never let its own receiving task run, and so never notice that its client left.
             await trio.lowlevel.checkpoint()
             return
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -89,13 +90,13 @@ class Websocket(WSStream):
     async def handle(self, event: Event) -> None:
         if self.closed:
             return
-        self._heard_at = trio.current_time()
+        self._last_bytes_at = trio.current_time()
         if isinstance(event, Request) and _is_another_version(event):
             await self._refuse_version(event)
         elif isinstance(event, (Body, Data)) and not self.handshake.accepted:
             await self._refuse_early_bytes()
         elif isinstance(event, EndBody):
-            # On HTTP/2 this is how a client drops a websocket without a word.
+            # On HTTP/2 a client may end the stream without a close frame.
             await self._end()
         else:
             await super().handle(event)
@@ -105,18 +106,18 @@ class Websocket(WSStream):
         if self.closed:
             self._over.set()
         if isinstance(event, Request):
-            # Compression is not offered: chunks of JSON are small, and a frame of 64 KiB may
-            # inflate to 64 MiB before any limit is asked.
+            # Compression is not offered. Chunks of JSON are small, and a compressed frame of 64 KiB
+            # may inflate to 64 MiB before any limit is checked.
             self.handshake.extensions = None
-            if self.inbox is None:
-                # hypercorn has answered 400 or 404 and would leave the connection as it is.
+            if self.receive_queue is None:
+                # hypercorn has answered 400 or 404, and would leave the connection open.
                 await self._end()
         elif self.buffer.length > self.buffer.max_length:
-            # It has said that the message is too big and would go on collecting it.
+            # hypercorn has sent 1009 (message too big), but would go on collecting the message.
             await self._end()
 
     async def _refuse_early_bytes(self) -> None:
-        """Answer 400: RFC 6455 section 4.1 has the client wait for our half of the handshake."""
+        """Answer 400: a client must wait for our half of the handshake (RFC 6455 section 4.1)."""
         if self.state is ASGIWebsocketState.HANDSHAKE:
             self._refused = True
             await self._send_error_response(400)
@@ -173,15 +174,16 @@ class Websocket(WSStream):
         self.task_group.spawn(self._watch)
 
     async def _watch(self) -> None:
-        patience = self.config.websocket_patience
+        timeout = self.config.websocket_patience
         while not self._over.is_set():
-            with trio.move_on_after(patience / 3):
+            with trio.move_on_after(timeout / 3):
                 await self._over.wait()
                 return
-            if self.inbox is not None and self.inbox.full:
-                # It may have said a lot: it is we who do not listen.
-                self._heard_at = trio.current_time()
-            elif trio.current_time() - self._heard_at >= patience:
+            if self.receive_queue is not None and self.receive_queue.full:
+                # We have stopped reading, because the handler does not read. So the client's
+                # silence proves nothing.
+                self._last_bytes_at = trio.current_time()
+            elif trio.current_time() - self._last_bytes_at >= timeout:
                 await self._end()
                 return
             await self._send_wsproto_event(Ping())

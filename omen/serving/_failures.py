@@ -1,7 +1,7 @@
-"""What may be said in a log about an exception: its kind and where it was raised.
+"""The loggable description of an exception: its kind and the place where it was raised.
 
-Its text may not. A decoding error quotes the bytes it met, a KeyError its key, and either may be
-part of somebody's prompt.
+The exception's text must not be logged. A decoding error quotes bytes and a KeyError its key, and
+both may be part of a prompt.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LOGGER = logging.getLogger("omen.serving")
 
 
 def describe(error: BaseException) -> str:
-    """Name the kind and the place of an exception, or of each one inside a group."""
+    """Return the kind and the place of an exception, or of each exception in a group."""
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(dict.fromkeys(describe(inner) for inner in error.exceptions))
     return f"{type(error).__qualname__} {_place(error)}"

@@ -1,16 +1,16 @@
-"""HTTP/1.1: hypercorn's protocol over h11, cured.
+"""HTTP/1.1: hypercorn's protocol over h11, with corrections.
 
-One rule makes it simple: only the task that reads the socket parses. While a request runs the
-socket is read on, so that a client's leaving is seen; what a client sends ahead of its turn is
-held (in `_h1_framing`, which also decides where a request ends). When the response is complete and
-bytes are held, the connection is asked (`Resume`) to send its reader back here. hypercorn instead
-stops the reader until the response is complete, and a cure that parses wherever it notices held
-bytes has two tasks in one parser.
+Rule: only the reading task parses. While a request runs, the socket is still read, so that the
+client's disconnect is noticed. Bytes that the client sends ahead are held in `_h1_framing`, which
+also decides where a request ends. When the response is complete and bytes are held, this class
+sends `Resume`, and the connection's reading task parses them. hypercorn instead stops the reading
+task until the response is complete. If any task parsed held bytes where it notices them, two tasks
+would be in one parser.
 
 **Protocols.** A connection that begins with HTTP/2's preface speaks HTTP/2 from its first byte.
-Later nothing but a websocket's handshake changes the protocol. `Upgrade: h2c` is ignored, as
-RFC 9113 allows: a proxy that forwards `Upgrade` for the sake of websockets would tunnel it, and the
-requests in the tunnel would reach us past the proxy's rules and without a sign of the proxy.
+After that, only a websocket's handshake changes the protocol. `Upgrade: h2c` is ignored, as
+RFC 9113 allows: a proxy that forwards `Upgrade` for websockets would also tunnel h2c, and the
+requests in the tunnel would bypass the proxy's rules and carry no sign of the proxy.
 
 **Source.** RFC 9112 section 9.3.2 (pipelining), RFC 9110 sections 7.8 (Upgrade) and 9.1 (methods
 are case-sensitive), RFC 9113 sections 3.1 and 3.3 (no upgrade; the preface), read 2026-11-30.
@@ -41,33 +41,30 @@ from omen.serving._tasks import ConnectionTasks
 
 _WAITING = {h11.DONE, h11.MIGHT_SWITCH_PROTOCOL}  # type: ignore[attr-defined]
 """The client has sent its whole request (in the second case, with an upgrade we may ignore)."""
-
-
 _SILENT = {h11.MUST_CLOSE, h11.CLOSED}
-"""The client has sent its last request, says `Connection: close`, and should say nothing more. The
-stray line end that some send after a body is an error to h11, and would cost them the answer."""
-
-
+"""The client has sent its last request, with `Connection: close`, and should send nothing more.
+Some clients send a stray line end after a body. To h11 this is an error, which would cost them the
+answer; so such bytes are discarded."""
 _CLOSE = (b"connection", b"close")
 
 
 class Resume(Event):
-    """To the connection: complete bytes may be held here. To the protocol: parse them."""
+    """The event for held bytes. From the protocol: bytes are held. To the protocol: parse them."""
 
 
 class H1(H11Protocol):
     """One HTTP/1.1 connection.
 
-    **Shape.** Up to `h11_max_incomplete_size` bytes sent ahead are held and answered in order. A
-    client that sends more than that ahead of its turn has the response that is running, then its
-    connection is closed; it must be prepared for that anyway, and send the rest again.
+    **Shape.** Up to `h11_max_incomplete_size` bytes that are sent ahead are held, and their
+    requests are answered in order. If a client sends more ahead, it gets the running response, and
+    then the connection is closed. Every client must be prepared for that, and repeats the rest.
     """
 
     stream: Exchange | Websocket | None
-    _surplus = False
+    _too_much_ahead = False
     _unsent = b""
     _last = False
-    """Whether the connection ends with the response that is running."""
+    """Whether the connection ends with the running response."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -77,7 +74,7 @@ class H1(H11Protocol):
 
     @property
     def head_begun(self) -> bool:
-        """Whether part of a request's head has come, and not the rest of it."""
+        """Whether a part of a request's head is here, but not all of it."""
         return self.connection.their_state is h11.IDLE and self._framing.held > 0
 
     async def handle(self, event: Event) -> None:
@@ -86,28 +83,32 @@ class H1(H11Protocol):
             return
         if isinstance(event, Resume):
             await self._handle_events()
-        elif not self._is_surplus(event.data):
+        elif not self._is_discarded(event.data):
             self._framing.receive(event.data)
             await self._handle_events()
-        if self.stream is not None and self.stream.inbox is not None:
-            await self.stream.inbox.room()
+        # Back-pressure: the reading task waits here, after it has parsed, and so reads no more
+        # until the handler has read. A handler that ends makes room as well.
+        if self.stream is not None and self.stream.receive_queue is not None:
+            await self.stream.receive_queue.room()
         await self._unread.room()
 
     async def expire(self) -> None:
-        """Say why, if there is something to say: the client took too long over a request's head."""
+        """Send a 408 if the client took too long over a request's head."""
         if self.head_begun and self.connection.our_state is h11.IDLE:
             await self._send_error_response(408)
 
     async def flush(self) -> None:
-        """Nothing is ever kept back here."""
+        """Do nothing: over HTTP/1.1 no complete output is held back."""
 
-    def _is_surplus(self, data: bytes) -> bool:
-        """Say whether these bytes are too many to be held, or belong to no request at all."""
+    def _is_discarded(self, data: bytes) -> bool:
+        """Return whether these bytes are discarded: too many to hold, or after the last request."""
         state = self.connection.their_state
         if state in _WAITING:
             ahead = self._framing.held + len(data)
-            self._surplus = self._surplus or ahead > self.config.h11_max_incomplete_size
-        return self._surplus or state in _SILENT
+            self._too_much_ahead = (
+                self._too_much_ahead or ahead > self.config.h11_max_incomplete_size
+            )
+        return self._too_much_ahead or state in _SILENT
 
     async def stream_send(self, event: StreamEvent) -> None:
         last = self._last or self.context.terminated.is_set()
@@ -125,16 +126,17 @@ class H1(H11Protocol):
                 await self.send(Closed())
                 return
             if isinstance(event, (type, h11.ConnectionClosed)):
-                return  # NEED_DATA and PAUSED are classes.
+                return  # NEED_DATA and PAUSED are classes
             await self._deliver(event)
 
     def _next_event(self) -> h11.Event | Data | type:
-        """Parse what has come of this request, and nothing of what comes behind it.
+        """Parse the received part of this request, and nothing that comes after the request.
 
-        **Raises.** `FramingError`, `h11.RemoteProtocolError`; `H2ProtocolAssumedError` when the
-        connection begins with HTTP/2's preface. hypercorn takes `PRI * HTTP/2.0` for one wherever
-        it comes and whatever headers it has: a proxy may have sent that, with headers of its own,
-        behind another client's request. Here it is the very first bytes, and these exactly.
+        **Raises.** `FramingError`, `h11.RemoteProtocolError`; `H2ProtocolAssumedError` if the
+        connection begins with HTTP/2's preface. hypercorn accepts `PRI * HTTP/2.0` as a preface
+        anywhere on the connection and with any headers: a proxy may have sent such a request, with
+        its own headers, after another client's request. Here only the very first bytes count, and
+        they must match exactly.
         """
         if self._fresh and self._framing.is_preface():
             raise H2ProtocolAssumedError(self._framing.take_all())
@@ -151,7 +153,7 @@ class H1(H11Protocol):
             await self.send(Updated(idle=False))
             await self._create_stream(event)
         elif self.stream is None:
-            pass  # The response is complete before its request is; the connection is closing.
+            pass  # the response was complete before its request: the connection is closing
         elif isinstance(event, h11.Data):
             await self.stream.handle(Body(stream_id=STREAM_ID, data=bytes(event.data)))
         elif isinstance(event, h11.EndOfMessage):
@@ -166,8 +168,9 @@ class H1(H11Protocol):
             await self.send(Closed())
             return
         websocket = wants_websocket(request)
-        # Some proxies pipe everything behind a request that names websockets, whatever is answered.
-        # The next request in such a pipe would show no sign of the proxy: there is none.
+        # Some proxies tunnel everything after a request that names websockets, whatever the answer.
+        # A further request in such a tunnel would carry no sign of the proxy, so we read no further
+        # one.
         self._last = not websocket and names_websocket(request)
         stream_class = Websocket if websocket else Exchange
         self.stream = stream_class(
@@ -183,7 +186,7 @@ class H1(H11Protocol):
         )
         if websocket:
             self.connection = H11WSConnection(cast(h11.Connection, self.connection))
-            self._framing.speak_something_else()
+            self._framing.pass_through()
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
@@ -194,10 +197,10 @@ class H1(H11Protocol):
                 state=self.connection_state,
             )
         )
-        if isinstance(self.stream, Exchange) and self.stream.inbox is not None:
+        if isinstance(self.stream, Exchange) and self.stream.receive_queue is not None:
             # RFC 9110, section 10.1.1: a handler that refuses the request without reading its body
             # spares the client sending it.
-            self.stream.inbox.on_wanted = self._continue
+            self.stream.receive_queue.on_wanted = self._continue
 
     async def _continue(self) -> None:
         if self.connection.they_are_waiting_for_100_continue:
@@ -208,14 +211,14 @@ class H1(H11Protocol):
             )
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        """Write what an event is on the wire; a response's head waits for what comes behind it.
+        """Write an event in its wire form. The head of a response waits for the next event.
 
-        ASGI has the application send the head and the first of the body apart, but one after the
-        other; together they are one packet, and a client's first token is not behind two turns of
-        the scheduler.
+        In ASGI the application sends the head and the first part of the body separately, but one
+        right after the other. Joined, they are one packet, and the client's first token does not
+        wait for two turns of the scheduler.
         """
-        # After the application has broken the rules (more body than it announced, say), it has
-        # been told by an exception and h11 can send nothing more: the connection is about to close.
+        # The application has violated the protocol (more body than it announced, for example), and
+        # has got an exception. h11 can send nothing more: the connection is about to close.
         if self.connection.our_state is h11.ERROR:
             return
         try:
@@ -229,11 +232,12 @@ class H1(H11Protocol):
             await self.send(RawData(data=unsent))
 
     async def _maybe_recycle(self) -> None:
-        if self._surplus:
+        if self._too_much_ahead:
             await self._close_stream()
             await self.send(Closed())
             return
         await super()._maybe_recycle()
+        # A handler's task is here. It must not parse; the reading task does, after `Resume`.
         if self.connection.their_state is h11.IDLE:
             self._framing.begin_next()
             if self._framing.held:
@@ -245,8 +249,8 @@ def _status_of(error: FramingError | h11.RemoteProtocolError) -> int:
 
 
 def _target(request: h11.Request) -> Target | int:
-    """Return what is asked for, or the status that says why it is not served."""
+    """Return the target, or the status of the answer if it is not served."""
     if request.method == b"CONNECT" or not request.method.isupper():
-        # No method that we know has small letters, and to h11 `head` is not `HEAD`.
+        # No known method has small letters. To h11 `head` is not `HEAD`, and it would send a body.
         return 501
     return read_target(request.method, request.target, list(request.headers)) or 400

@@ -1,10 +1,10 @@
-"""Where an HTTP/1.1 request ends, decided strictly. Pure; it knows no fields but those of framing.
+"""Where an HTTP/1.1 request ends, decided strictly. Pure. It reads only the fields of framing.
 
-Two parsers that disagree about where a request ends are how one client's bytes become the start of
+If two parsers disagree about where a request ends, bytes of one client can become the start of
 another client's request ("request smuggling"). h11 is lenient in many places where RFC 9112 lets a
 server choose: bare line feeds, folded lines, lists of equal lengths, a length beside chunks, any
-version. Here everything that a proxy in front of us might read in another way is refused, and the
-connection closes. h11 is handed nothing but one request at a time, in a form that has one reading.
+version. This module refuses everything that a proxy in front of us might interpret differently,
+and the connection is closed. h11 gets one request at a time, in an unambiguous form.
 
 **Source.** RFC 9112 sections 2.2 (line ends, empty lines in front), 2.3 (version), 5.2 (folding),
 6.1 and 6.3 (length of a body), 7.1 (chunks), RFC 9110 section 2.5 (minor versions), read
@@ -17,16 +17,16 @@ import re
 from collections.abc import Callable
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
-"""How HTTP/2 begins, as far as it looks like the head of a request."""
+"""The part of HTTP/2's preface that looks like the head of a request."""
 
 MOST_EMPTY_LINES = 32
 """Empty lines in front of a request that are ignored. Some clients send one after a body."""
 MOST_CHUNK_LINE = 4096
 """Bytes of the line in front of a chunk."""
 MOST_EXTENSIONS = 16 * 1024
-"""Bytes of all chunk extensions of a body. They are ignored, and nobody needs them."""
+"""Bytes of all chunk extensions of a body. They are ignored, and no known client needs them."""
 
-# The end of some lines, or what may not be in them: a folded line, a NUL, a CR or an LF alone.
+# The empty line that ends a head, or a fault in it: a folded line, a NUL, a CR or an LF alone.
 _END_OR_FAULT = re.compile(rb"(?P<end>\r\n\r\n)|\r\n[ \t]|\0|\r(?=[^\n])|(?<!\r)\n")
 _REQUEST_LINE = re.compile(rb"[^\r ]+ [^\r ]+ HTTP/(?P<major>[0-9])\.(?P<minor>[0-9])\r\n")
 _FRAMING_FIELD = re.compile(rb"\r\n(?i:(content-length)|(transfer-encoding)):[ \t]*([^\r]*)")
@@ -37,9 +37,9 @@ _CHUNK_LINE = re.compile(
 
 
 class FramingError(Exception):
-    """The client sends what is no request, or one that could be read in two ways.
+    """The client sent bytes that are not a request, or that can be read in two ways.
 
-    `status` is what to answer. Nothing that comes behind it on the connection can be trusted.
+    `status` is the status of the answer. Later bytes on this connection cannot be trusted.
     """
 
     def __init__(self, status: int = 400) -> None:
@@ -48,14 +48,14 @@ class FramingError(Exception):
 
 
 class Framing:
-    """Holds what a client has sent, and gives it out request by request.
+    """A buffer for a client's bytes, which returns them request by request.
 
-    **Shape.** `receive` what comes; `take` until it returns nothing. At the end of a request it
-    returns nothing more until `begin_next`. What was sent ahead is held meanwhile.
+    **Shape.** `receive` adds bytes. `take` is called until it returns nothing. After the end of a
+    request it returns nothing until `begin_next`; bytes that were sent ahead are held meanwhile.
     """
 
     def __init__(self, limit: int) -> None:
-        """Hold at most `limit` bytes of a head, and as many of trailers."""
+        """`limit` is the number of bytes that a head may have, and also that trailers may have."""
         self._limit = limit
         self._buffer = bytearray()
         self._scanned = 0
@@ -66,35 +66,35 @@ class Framing:
 
     @property
     def held(self) -> int:
-        """How many bytes are held."""
+        """The number of bytes that are held."""
         return len(self._buffer)
 
     def receive(self, data: bytes) -> None:
-        """Hold what has come."""
+        """Add bytes that arrived."""
         self._buffer += data
 
     def take(self) -> bytes:
-        """Return bytes that belong to this request, `b""` when more of it has to come.
+        """Return bytes that belong to this request; `b""` if it needs more bytes, or has ended.
 
         **Raises.** `FramingError`.
         """
         return self._read()
 
     def begin_next(self) -> None:
-        """Go on to the next request."""
+        """Begin with the next request."""
         self._read = self._read_head
         self._empty_lines = self._extensions = 0
 
-    def speak_something_else(self) -> None:
-        """Give out what comes as it is, because HTTP/1.1 has ended here."""
+    def pass_through(self) -> None:
+        """Return all later bytes unchanged: the connection no longer speaks HTTP/1.1."""
         self._read = self.take_all
 
     def is_preface(self) -> bool:
-        """Return whether what is held is HTTP/2's greeting, as far as it looks like a request."""
+        """Return whether the held bytes begin with the request-like part of HTTP/2's preface."""
         return self._buffer.startswith(PREFACE)
 
     def take_all(self) -> bytes:
-        """Return everything that is held."""
+        """Return all held bytes."""
         return self._cut(len(self._buffer))
 
     def _cut(self, length: int) -> bytes:
@@ -110,7 +110,7 @@ class Framing:
             if self._empty_lines > MOST_EMPTY_LINES:
                 raise FramingError
         if self._buffer and self._buffer[0] <= 0x20 and self._buffer != b"\r":
-            raise FramingError  # Whatever this is, no line end has to be waited for.
+            raise FramingError  # no request begins like this, whatever follows
         head = self._read_lines()
         if head:
             head = _judge_version(head)
@@ -118,16 +118,18 @@ class Framing:
         return head
 
     def _read_lines(self) -> bytes:
-        """Return lines up to an empty one, and that."""
-        found = _END_OR_FAULT.search(self._buffer, self._scanned)
-        if found is not None and found["end"] is None:
+        """Return the lines up to and including the next empty line; `b""` if it is not here yet."""
+        match = _END_OR_FAULT.search(self._buffer, self._scanned)
+        if match is not None and match["end"] is None:
             raise FramingError
-        if (len(self._buffer) if found is None else found.end()) > self._limit:
+        if (len(self._buffer) if match is None else match.end()) > self._limit:
             raise FramingError(431)
-        if found is None:
+        if match is None:
+            # The next search begins here, so a head that comes byte by byte costs linear time.
+            # Three bytes are kept: the pattern of the end has four.
             self._scanned = max(0, len(self._buffer) - 3)
             return b""
-        return self._cut(found.end())
+        return self._cut(match.end())
 
     def _find_body(self, head: bytes) -> None:
         fields = _FRAMING_FIELD.findall(head)
@@ -135,7 +137,7 @@ class Framing:
             self._read = self._at_end
             return
         if len(fields) > 1:
-            raise FramingError  # Two lengths, even equal ones, or a length and chunks.
+            raise FramingError  # two lengths, even if they are equal, or a length and chunks
         length, _, value = fields[0]
         if length:
             if _LENGTH.fullmatch(value.rstrip(b" \t")) is None:
@@ -145,7 +147,7 @@ class Framing:
         elif head.partition(b"\r\n")[0].endswith(b"1.0"):
             raise FramingError
         else:
-            # What h11 accepts is `chunked`; anything else is 501 there.
+            # h11 accepts only `chunked`, and answers any other coding with 501.
             self._read = self._read_chunk_line
 
     def _read_length(self) -> bytes:
@@ -199,10 +201,10 @@ class Framing:
 
 
 def _judge_version(head: bytes) -> bytes:
-    """Return the head, with the newest minor version we know in place of a newer one."""
+    """Return the head. A minor version newer than 1 is replaced by 1, the newest that h11 knows."""
     line = _REQUEST_LINE.match(head)
     if line is None or head.startswith(b"PRI "):
-        raise FramingError  # The greeting of HTTP/2 is none behind other bytes, or with fields.
+        raise FramingError  # HTTP/2's preface is not valid after other bytes, or with fields
     if line["major"] != b"1":
         raise FramingError(505)
     if line["minor"] > b"1":

@@ -1,4 +1,4 @@
-"""What the target of an HTTP/1.1 request means: a path, and perhaps a host. Pure.
+"""The target of an HTTP/1.1 request: a path, and perhaps a host. Pure.
 
 **Source.** RFC 9112 sections 3.2 (`Host`, and the four forms of a target) and 3.2.2 (the host of an
 absolute target replaces the `Host` field), RFC 9110 section 4.2.1 (an empty host is invalid), read
@@ -22,18 +22,18 @@ _ABSOLUTE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked for."""
+    """The path of a request, with its fields."""
 
     path: bytes
-    """With its query; `*` in `OPTIONS *`."""
+    """The path with its query; `*` in `OPTIONS *`."""
     headers: Headers
-    """The request's fields. After an absolute target, `Host` is what the target names."""
+    """The request's fields. If the target is absolute, `Host` is the target's authority."""
 
 
 def read_target(method: bytes, target: bytes, headers: Headers) -> Target | None:
-    """Return what a request asks for; None when its target or its `Host` field is malformed.
+    """Return the target of a request; None if the target or the `Host` field is malformed.
 
-    `CONNECT` has a form of its own and is not served.
+    `CONNECT` has its own form of target, and is not served.
     """
     if not all(is_authority(value) for name, value in headers if name == b"host"):
         return None

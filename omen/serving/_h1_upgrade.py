@@ -1,4 +1,4 @@
-"""Which HTTP/1.1 requests begin a websocket. Pure."""
+"""Which HTTP/1.1 requests start a websocket. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Field = tuple[bytes, bytes]
 
 
 def wants_websocket(request: h11.Request) -> bool:
-    """Return whether this is a websocket's handshake."""
+    """Return whether this request is a websocket's handshake."""
     return (
         request.method == b"GET"
         and request.http_version == b"1.1"
@@ -20,14 +20,15 @@ def wants_websocket(request: h11.Request) -> bool:
 
 
 def names_websocket(request: h11.Request) -> bool:
-    """Return whether a websocket is among what a request would upgrade to."""
+    """Return whether `websocket` is among the protocols of a request's `Upgrade` fields."""
     return b"websocket" in _tokens(request, b"upgrade")
 
 
 def handshake(headers: Sequence[Field]) -> list[Field]:
-    """Return a websocket's headers with nothing on offer but a websocket.
+    """Return the headers of a handshake, with `websocket` as the only protocol in `Upgrade`.
 
-    hypercorn looks at the last `Connection` and `Upgrade` fields only, and for exactly this value.
+    hypercorn reads only the last `Connection` and `Upgrade` fields, and compares them with exactly
+    these values.
     """
     rest = [field for field in headers if field[0] not in (b"connection", b"upgrade")]
     return [*rest, (b"connection", b"upgrade"), (b"upgrade", b"websocket")]

@@ -1,9 +1,9 @@
-"""HTTP/2: hypercorn's protocol over h2, cured. This is what it receives; see `_h2_sending`.
+"""HTTP/2: hypercorn's protocol over h2, with corrections. The receiving side; see `_h2_sending`.
 
-A client can make work for us that costs it next to nothing: streams that it opens and resets, or
-that it has us reset because they are malformed, and frames that serve no request. What is normal
-for clients that hedge and cancel, measure and prioritise is allowed; beyond it the connection ends
-with ENHANCE_YOUR_CALM.
+A client can cause work for us that costs it next to nothing: streams that it opens and resets,
+malformed streams that we must reset, and frames that serve no request. The limits allow the normal
+rate of clients that hedge and cancel, measure and prioritise. Beyond them the connection ends with
+ENHANCE_YOUR_CALM.
 
 **Source.** RFC 9113 sections 4.2, 5.1.2, 5.3.2, 6.8, 6.9, 10.5, read 2026-11-22 and 2026-11-30.
 """
@@ -31,31 +31,31 @@ from omen.serving._send_buffer import SendBuffer
 from omen.serving._tasks import ConnectionTasks
 
 MAX_OUTGOING = 64 * 1024
-"""Frames that may wait to be written before the connection is no longer read: a client that makes
-us answer (pings, settings) and does not read the answers must wait for itself."""
+"""Bytes of frames that may wait to be written. Beyond it the connection is not read, so that a
+client that causes answers (to pings, to settings) and does not read them is itself slowed down."""
 
 RESETS_AT_ONCE = 500
 RESETS_PER_SECOND = 50
-"""How many streams of a connection may end by a reset. An editor that cancels with every key
-pressed resets a few a second; a proxy may bring many of them over one connection."""
+"""How many streams of a connection may end by a reset. An editor that cancels at every key press
+resets a few a second, and a proxy may carry many editors over one connection."""
 
 
-class _TooMuchWorkError(Exception):
-    """The client has spent its allowance."""
+class _FloodError(Exception):
+    """The client has used up its allowance."""
 
 
 class H2(SendingSide):
     """One HTTP/2 connection.
 
-    **Shape.** A malformed request costs its stream, an unknown or finished stream's data is
-    dropped and its flow control acknowledged, priorities are ignored. A body is acknowledged as
-    its handler reads it, so what one client may have waiting here is bounded by its windows.
+    **Shape.** A malformed request ends its stream only. Data of an unknown or finished stream are
+    dropped, and their window is returned. Priorities are ignored. The window of a body is returned
+    as its handler reads, so the windows bound the bytes that one client may have waiting here.
     """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._owed: dict[int, int] = {}
-        self._begun: set[int] = set()
+        self._unacknowledged: dict[int, int] = {}
+        self._open_requests: set[int] = set()
         self._frames = Frames()
         self._greeted = False
         self._resets = Allowance(RESETS_AT_ONCE, RESETS_PER_SECOND)
@@ -63,13 +63,13 @@ class H2(SendingSide):
 
     @property
     def head_begun(self) -> bool:
-        """Whether the client has begun to greet, or a request, and does not go on."""
+        """Whether the preface, or the head of a request, is here only in part."""
         return not self._frames.greeted or self._frames.head_begun
 
     async def initiate(
         self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None
     ) -> None:
-        """Greet. There is no upgrade, so nothing that one would have brought along."""
+        """Send our preface. `headers` and `settings` come with h2c upgrades, which are ignored."""
         await super().initiate(headers, settings)
         self.connection.open_window()
         await self._flush()
@@ -79,63 +79,65 @@ class H2(SendingSide):
             if isinstance(event, RawData):
                 self._charge(self._frames.follow(event.data))
             await super().handle(event)
-        except _TooMuchWorkError:
-            await self._give_up(ErrorCodes.ENHANCE_YOUR_CALM)
+        except _FloodError:
+            await self._abort(ErrorCodes.ENHANCE_YOUR_CALM)
             return
         if isinstance(event, Closed):
-            # Wakes the handlers that wait for a window that will never open.
+            # Wake the handlers that wait for a window: it will never open.
             for buffer in list(self.stream_buffers.values()):
                 await buffer.close()
         if self.closed:
             return
         if self._frames.oversized:
-            await self._give_up(ErrorCodes.FRAME_SIZE_ERROR)
+            await self._abort(ErrorCodes.FRAME_SIZE_ERROR)
         elif not self._greeted and self._frames.greeted:
             self._greeted = True
             await self.send(Updated(idle=self.idle))
+        # The reading task itself writes here, and so waits for a client that does not read.
         if len(self._outgoing) > MAX_OUTGOING:
             await self.flush()
         await self._unread.room()
 
-    async def _give_up(self, why: ErrorCodes) -> None:
-        """End the connection, and say why."""
-        self.connection.close_connection(why)
+    async def _abort(self, code: ErrorCodes) -> None:
+        """End the connection with a GOAWAY that has this error code."""
+        self.connection.close_connection(code)
         await self._flush()
         await self.send(Closed())
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         for event in events:
             if isinstance(event, h2.events.RequestReceived):
-                await self._begin(event)
+                await self._begin_request(event)
             elif isinstance(event, h2.events.DataReceived):
                 await self._receive_body(event)
             elif isinstance(event, h2.events.StreamReset):
                 await self._drop(event.stream_id)
                 self._count_reset()
             elif isinstance(event, h2.events.ConnectionTerminated) and not event.error_code:
-                # The client opens no more streams, and waits for those that run.
+                # The client opens no more streams, and waits for its running ones.
                 self._client_leaves = True
                 await self._note_idle()
             else:
                 await super()._handle_events([event])
         await self._flush()
 
-    async def _begin(self, event: h2.events.RequestReceived) -> None:
+    async def _begin_request(self, event: h2.events.RequestReceived) -> None:
         refusal = self._refusal_of(event)
         if refusal is None:
-            self._begun.add(event.stream_id)
+            self._open_requests.add(event.stream_id)
             await self.send(Updated(idle=False))
             await self._create_stream(event)
             return
-        # The frame that ends the stream again may have come together with the one that opened it,
-        # and h2 has seen both: then there is nobody to answer.
+        # h2 may already have processed a reset of this stream that arrived in the same read. Then
+        # it raises, and no answer is needed.
         with suppress(h2.exceptions.ProtocolError):
             if refusal.reset is None:
                 status = [(b":status", refusal.status)]
                 self.connection.send_headers(event.stream_id, status, end_stream=True)
             else:
                 self.connection.reset_stream(event.stream_id, refusal.reset)
-        if not self._is_ending:  # Then it is we who end, and the client may not have heard yet.
+        # While we drain, the client may not have read our GOAWAY yet: that is not its fault.
+        if not self._is_ending:
             self._count_reset()
 
     @property
@@ -148,26 +150,29 @@ class H2(SendingSide):
         return refusal_of(event.headers, MAX_HEAD)
 
     def _is_full(self) -> bool:
-        """Whether as many streams are open as may be.
+        """Whether the limit of open streams is reached.
 
-        A stream that is answered counts until its client has said all it wants to. h2 counts, too,
-        but it has seen a whole read's requests when we begin with the first of them.
+        An answered stream counts until its client has ended its side, too. h2's own count is of no
+        use here: when we begin with the first request of a read, h2 has processed all of them.
         """
         limit = self.config.h2_max_concurrent_streams
-        if len(self._begun) >= limit:
+        if len(self._open_requests) >= limit:
+            # Closed streams are removed only here, so that a request costs no scan below the limit.
             known = self.connection.streams
-            self._begun = {s for s in self._begun if s in known and not known[s].closed}
-        return len(self._begun) >= limit
+            self._open_requests = {
+                s for s in self._open_requests if s in known and not known[s].closed
+            }
+        return len(self._open_requests) >= limit
 
     def _count_reset(self) -> None:
         if not self._resets.spend():
-            raise _TooMuchWorkError
+            raise _FloodError
 
     def _charge(self, work: Work) -> None:
-        """Charge the client for its frames; a request that is not refused anyway earns some."""
+        """Charge the client for its frames. Each request credits some, except in a drain."""
         per_request = 1 if self._is_ending else -REQUEST_EARNS
         if not self._frames_left.spend(work.cost + work.requests * per_request):
-            raise _TooMuchWorkError
+            raise _FloodError
 
     async def _create_stream(self, request: h2.events.RequestReceived) -> None:
         pseudo = dict(request.headers)
@@ -199,43 +204,46 @@ class H2(SendingSide):
                 state=self.connection_state,
             )
         )
-        if stream.inbox is not None:
-            stream.inbox.on_taken = partial(self._repay, stream_id)
+        if stream.receive_queue is not None:
+            stream.receive_queue.on_taken = partial(self._acknowledge, stream_id)
 
     async def _receive_body(self, event: h2.events.DataReceived) -> None:
         stream_id = event.stream_id
-        self._owed[stream_id] = self._owed.get(stream_id, 0) + event.flow_controlled_length
+        self._unacknowledged[stream_id] = (
+            self._unacknowledged.get(stream_id, 0) + event.flow_controlled_length
+        )
         stream = self.streams.get(stream_id)
         if stream is not None:
             await stream.handle(Body(stream_id=stream_id, data=event.data))
-        await self._repay(stream_id)
+        await self._acknowledge(stream_id)
 
-    async def _repay(self, stream_id: int) -> None:
-        """Give back the window of what is read, or will not be."""
-        owed = self._owed.pop(stream_id, 0)
+    async def _acknowledge(self, stream_id: int) -> None:
+        """Return the window of the bytes that were read, or that no handler will read."""
+        size = self._unacknowledged.pop(stream_id, 0)
         stream = self.streams.get(stream_id)
-        if stream is not None and stream.inbox is not None:
-            # Many small messages weigh more than what the window counts of them.
-            unread = owed if stream.inbox.full else min(owed, stream.inbox.payload)
+        if stream is not None and stream.receive_queue is not None:
+            # A full queue returns no window: many small messages use more memory than the window
+            # counts for them.
+            unread = size if stream.receive_queue.full else min(size, stream.receive_queue.payload)
             if unread:
-                self._owed[stream_id] = unread
-                owed -= unread
-        if owed:
-            with suppress(h2.exceptions.ProtocolError):  # The connection is closing.
-                self.connection.give_back(owed, stream_id)
+                self._unacknowledged[stream_id] = unread
+                size -= unread
+        if size:
+            with suppress(h2.exceptions.ProtocolError):  # the connection is closing
+                self.connection.give_back(size, stream_id)
             await self._flush()
 
     async def _close_stream(self, stream_id: int) -> None:
         await super()._close_stream(stream_id)
-        await self._repay(stream_id)
+        await self._acknowledge(stream_id)
         if stream_id in self.stream_buffers and not self.stream_buffers[stream_id].ended:
             await self._forget(stream_id)
 
     async def _forget(self, stream_id: int) -> None:
-        """Take a stream out that has nothing more to write.
+        """Remove a stream that has nothing more to write.
 
-        hypercorn does so only when it next tries to write to it, which for a reset stream may be
-        never: then they pile up in the tree until it is full and the connection dies.
+        hypercorn removes it only at its next write to the stream, which never comes for a reset
+        stream. Such streams would fill its tree, and a full tree ends the connection.
         """
         buffer = self.stream_buffers.pop(stream_id, None)
         if buffer is not None:
@@ -243,7 +251,7 @@ class H2(SendingSide):
             self.priority.remove_stream(stream_id)
 
     async def _stalled(self, stream_id: int) -> None:
-        """Give up a stream whose client is there and takes nothing of it."""
+        """Reset a stream of which a connected client accepts nothing."""
         with suppress(h2.exceptions.ProtocolError):
             self.connection.reset_stream(stream_id, ErrorCodes.CANCEL)
         await self._drop(stream_id)
@@ -255,4 +263,4 @@ class H2(SendingSide):
         await self._note_idle()
 
     async def _priority_updated(self, event: h2.events.PriorityUpdated) -> None:
-        """Ignore it: priorities are deprecated, and 1000 of them used to end the process."""
+        """Ignore the event: priorities are deprecated, and hypercorn's tree fails beyond 1000."""

@@ -1,15 +1,15 @@
-"""h2's connection, in which one request's fault costs that request only.
+"""h2's connection, changed so that an error in one request ends that request only.
 
 h2 ends the whole connection in three cases that concern one stream, or no stream at all:
 
-- A malformed request: its fields are not allowed, its body is not as long as it says, or its
-  trailers are not its end. RFC 9113, section 8.1.1, makes that an error of its stream.
-- The client's GOAWAY. It says that the client opens no more streams; those that run go on.
-- A priority that makes no sense. Priorities are deprecated, and ignored here.
+- A malformed request: a field is not allowed, the body does not have the announced length, or the
+  trailers do not end the request. RFC 9113, section 8.1.1, defines these as stream errors.
+- The client's GOAWAY. It means that the client opens no more streams; running streams go on.
+- A priority that is not valid. Priorities are deprecated, and ignored here.
 
-h2 has no setting for these, so four of its private methods are replaced. `h2` is therefore pinned
-to the minor version that was read, and this module refuses to be imported over one that lacks what
-it replaces or uses.
+h2 has no setting for these cases, so four of its private methods are replaced. Therefore `h2` is
+pinned to the minor version whose source was read. The import of this module fails if h2 lacks a
+name that is replaced or used here.
 
 **Source.** RFC 9113 sections 5.3.2 (priorities), 6.8 (GOAWAY), 6.9.2 (windows), 8.1.1 (malformed
 requests), read 2026-11-30; h2 4.4.1.
@@ -38,17 +38,18 @@ from hyperframe.frame import (
 from omen.serving._h2_frames import MAX_FRAME
 
 STREAM_WINDOW = 1024 * 1024
-"""Bytes of one request's body that may come before they are read."""
+"""Bytes of one request's body that may arrive before its handler reads them. A client with a round
+trip of 80 ms can send 12 MB a second."""
 CONNECTION_WINDOW = 4 * 1024 * 1024
-"""The same of all requests on one connection. A client 80 ms away can send 12 MB a second."""
+"""The same for all requests of one connection."""
 ANNOUNCED = 128 * 1024
-"""Bytes that are read before the client is told that it may send as many again. (h2 tells it after
+"""Bytes that are read before a window update lets the client send as many again. (h2 sends it after
 half a window, which halves the speed of a client that is far away.)"""
 MAX_HEAD = 64 * 1024
-"""Bytes of a request's fields; more are a 431."""
+"""Bytes of a request's fields. A larger request gets a 431."""
 MAX_DECODED = 4 * MAX_HEAD
-"""Bytes of fields that are decoded at all. Half a field block cannot be skipped, because what comes
-behind is compressed by it, so beyond this the connection ends."""
+"""Bytes of fields that are decoded at all; beyond this the connection ends. A part of a field block
+cannot be skipped, because the compression of later blocks depends on it."""
 
 _DEFAULT_WINDOW = 65_535
 
@@ -56,7 +57,7 @@ Received = tuple[list[Frame], list[Event]]
 
 
 class Connection(H2Connection):
-    """The server's end of an HTTP/2 connection, without I/O."""
+    """The server's side of an HTTP/2 connection, without I/O."""
 
     def __init__(self, max_streams: int) -> None:
         super().__init__(H2Configuration(client_side=False, header_encoding=None))
@@ -71,18 +72,18 @@ class Connection(H2Connection):
         )
         self.max_inbound_frame_size = MAX_FRAME
         self.decoder.max_header_list_size = MAX_DECODED
-        # What was read and the client has not been told.
+        # Bytes that were read and for which no window update was sent yet.
         self._read = 0
         self._read_of: WeakKeyDictionary[H2Stream, int] = WeakKeyDictionary()
 
     def open_window(self) -> None:
-        """Let the client send more than the little that HTTP/2 begins with."""
+        """Enlarge the connection's window. HTTP/2 begins with 64 KiB."""
         self.increment_flow_control_window(CONNECTION_WINDOW - _DEFAULT_WINDOW)
 
     def give_back(self, size: int, stream_id: int) -> None:
-        """Let the client send as many bytes again as were read, or will not be.
+        """Return window for bytes that were read, or that no handler will read.
 
-        **Raises.** `ProtocolError` when the connection is closing.
+        **Raises.** `ProtocolError` if the connection is closing.
         """
         self._read += size
         if self._read >= ANNOUNCED:
@@ -100,10 +101,10 @@ class Connection(H2Connection):
     def _receive_headers_frame(self, frame: HeadersFrame) -> Received:
         """Receive the head of a request, or its trailers.
 
-        In h2 this also ends the connection over one stream more than there may be, which a client
-        may open before it has read how many there may be.
+        h2's own method also ends the connection when one stream too many is opened. A client may do
+        that before it has read the limit from our settings. `H2` refuses such a stream instead.
         """
-        _ = self.open_inbound_streams  # Asking forgets the streams that are closed.
+        _ = self.open_inbound_streams  # this property removes closed streams as a side effect
         headers = _decode_headers(self.decoder, frame.data)
         events = self.state_machine.process_input(ConnectionInputs.RECV_HEADERS)
         stream = self._get_or_create_stream(frame.stream_id, AllowedStreamIDs.ODD)
@@ -112,12 +113,13 @@ class Connection(H2Connection):
         try:
             frames, received = stream.receive_headers(headers, is_end, None)
             if is_end:
-                # h2 compares at the end of the body only when that end is a DATA frame.
+                # h2 checks the body's length only if the body ends with a DATA frame. The trailers
+                # have no content-length, so the announced one is put back before the check.
                 if announced is not None:
                     stream._expected_content_length = announced
                 stream._track_content_length(0, end_stream=True)
         except StreamClosedError:
-            raise  # h2 answers it, according to how the stream was closed.
+            raise  # h2 answers this error, depending on how the stream was closed
         except ProtocolError:
             return _reset(stream)
         return frames, events + received
@@ -127,7 +129,7 @@ class Connection(H2Connection):
             return super()._receive_data_frame(frame)
         except InvalidBodyLengthError:
             frames, events = _reset(self._get_stream_by_id(frame.stream_id))
-            # The connection's window has to be given back all the same.
+            # The bytes have used the connection's window, which must be returned all the same.
             length = frame.flow_controlled_length
             data = DataReceived(stream_id=frame.stream_id, data=b"", flow_controlled_length=length)
             return frames, [data, *events]
@@ -144,7 +146,8 @@ class Connection(H2Connection):
 
 def _reset(stream: H2Stream) -> Received:
     """End a stream because its request is malformed."""
-    # It may not even have opened, and what the client goes on sending for it is no new fault.
+    # The state is set directly: the stream may not have opened yet, and frames that the client has
+    # already sent for it must not count as further errors.
     stream.state_machine.state = StreamState.CLOSED
     stream.state_machine.stream_closed_by = StreamClosedBy.SEND_RST_STREAM
     number, code = stream.stream_id, ErrorCodes.PROTOCOL_ERROR
@@ -153,7 +156,7 @@ def _reset(stream: H2Stream) -> Received:
 
 
 def _check_h2() -> None:
-    """Refuse an h2 that lacks what is replaced or used here: it would be missed in silence."""
+    """Raise `ImportError` if h2 lacks a name used here. A renamed method would never be called."""
     own = {name for name in vars(Connection) if name.startswith("_receive_")}
     stream = H2Stream(1, H2Configuration(client_side=False), 0, 0)
     needed = (

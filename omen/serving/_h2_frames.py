@@ -1,14 +1,14 @@
-"""What HTTP/2 frames are on their way, and what each one costs us. Pure.
+"""The HTTP/2 frames that a client sends, and the cost of each. Pure.
 
-h2 looks at a frame when all of it is there, and says nothing about many of them. Three things have
-to be seen sooner or besides: that a frame is longer than we said it may be, before it fills the
-memory; that the head of a request has begun and does not go on; and frames that make us work and
-serve nothing. A client can send a hundred thousand of those a second. So the nine bytes in front of
-each frame are read here as well, before h2 has them.
+h2 processes a frame only when it is complete, and reports no event for many frames. Three things
+must be noticed earlier, or in addition: a frame that is longer than we allow, before it fills the
+memory; the head of a request that has begun and does not go on; and frames that cause work and
+serve no request. A client can send a hundred thousand of those a second. So this module reads the
+nine bytes in front of each frame as well, before h2 gets them.
 
-**The cost.** A frame that serves a request is free: the head of a new one, and data in pieces of a
-reasonable size. Every other frame costs 1, and more when it is long to parse. What a client may
-spend is in `_h2_sending`.
+**The cost.** A frame that serves a request is free: the head of a new request, and data in pieces
+of a reasonable size. Every other frame costs 1, and more if its parsing takes long. `_h2_sending`
+has the allowance of a client.
 
 **Source.** RFC 9113 sections 4.1 (the head of a frame), 4.2 (its size), 4.3 (field blocks), 6
 (types) and 10.5 (denial of service), read 2026-11-30.
@@ -20,47 +20,47 @@ from dataclasses import dataclass
 from math import inf
 
 MAX_FRAME = 16 * 1024
-"""The longest frame we take: the least that HTTP/2 lets a server say. Memory, not speed, is what
-a longer one would cost."""
+"""The longest frame that we allow: the smallest limit that HTTP/2 lets a server set. Longer frames
+would cost memory and gain no speed."""
 MOST_PARTS = 50
-"""Frames that may go on with one head. Four are enough for the largest that is taken. (h2 ends the
-connection over 64, as if that were a mistake.)"""
+"""CONTINUATION frames of one head. Four are enough for the largest head that is accepted. (Beyond
+64, h2 ends the connection with PROTOCOL_ERROR instead of ENHANCE_YOUR_CALM.)"""
 REQUEST_EARNS = 10
 """Frames that a client may send for each request: its end, window updates, a priority, a ping."""
 ANSWER_EARNS = 4
-"""Frames that a client may send for each frame of an answer: some measure the way by a ping for
-each, and open two windows."""
+"""Frames that a client may send for each frame of an answer: for each, some clients measure the
+round trip by a ping and update two windows."""
 
 _PREFACE = len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 _HEAD = 9
 _DATA, _HEADERS, _SETTINGS, _CONTINUATION = 0x0, 0x1, 0x4, 0x9
 _END_HEADERS, _PADDED = 0x4, 0x8
 _SMALL = 256
-"""Data below this is small; also the most that padding takes away from it."""
+"""Bytes below which a DATA frame is small. Padding can take up as many bytes of a frame."""
 _SETTING = 6
 _KNOWN = frozenset(range(10))
 
 
 @dataclass(slots=True)
 class Work:
-    """What some frames are to us."""
+    """The work that some frames cause."""
 
     requests: int = 0
-    """How many requests begin with them."""
+    """How many of the frames begin a request."""
     cost: float = 0
-    """What the others cost."""
+    """The cost of the other frames."""
 
 
 class Frames:
-    """Follows what a client sends, frame by frame.
+    """A reader of frame heads, which follows a client's bytes frame by frame.
 
-    **Shape.** Bytes may be cut anywhere. After a frame that is too long nothing is followed any
-    more, as the connection has to end.
+    **Shape.** Bytes may be cut anywhere. After a frame that is too long nothing more is read,
+    because the connection must end.
     """
 
     def __init__(self) -> None:
         self.oversized = False
-        """Whether a frame is longer than `MAX_FRAME`. That is known when its head has come."""
+        """Whether a frame is longer than `MAX_FRAME`. Its head is enough to know that."""
         self._preface = _PREFACE
         self._head = bytearray()
         self._left = 0
@@ -71,17 +71,17 @@ class Frames:
 
     @property
     def greeted(self) -> bool:
-        """Whether the client's preface has come whole."""
+        """Whether the client's preface is complete."""
         return not self._preface
 
     @property
     def head_begun(self) -> bool:
-        """Whether part of a request's head has come, and not the rest of it."""
+        """Whether a part of a request's head is here, but not all of it."""
         kind = self._head[3] if len(self._head) > 3 else self._kind if self._left else -1
         return self._head_open or kind in (_HEADERS, _CONTINUATION)
 
     def follow(self, data: bytes) -> Work:
-        """Take what has come, and return what it is to us."""
+        """Read bytes that arrived, and return the work that their frames cause."""
         position = min(self._preface, len(data))
         self._preface -= position
         work = Work()
@@ -99,7 +99,7 @@ class Frames:
         return work
 
     def _begin(self, head: bytes, work: Work) -> None:
-        """Begin with a frame whose head is complete."""
+        """Begin a frame whose head is complete, and add its work."""
         length, self._kind, flags = int.from_bytes(head[:3]), head[3], head[4]
         stream_id = int.from_bytes(head[5:]) & 0x7FFFFFFF
         self._left = length

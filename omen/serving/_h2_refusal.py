@@ -1,7 +1,7 @@
-"""Which HTTP/2 requests are not served, and how their clients are told. Pure.
+"""Which HTTP/2 requests are refused, and with which reset or status. Pure.
 
-h2 has checked the rules of HTTP/2 by then: which fields there are, their letters, pseudo fields.
-Here is what HTTP itself demands, as `_h1_target` does it for HTTP/1.1.
+h2 has already checked HTTP/2's own rules: the set of fields, their letters, the pseudo fields. This
+module checks the rules of HTTP itself, as `_h1_target` does for HTTP/1.1.
 
 **Source.** RFC 9113 sections 5.1.2 (more streams than allowed), 8.1.1 (malformed), 8.3.1 (pseudo
 fields), 8.5 (CONNECT), 8.7 (which requests are safe to repeat), 10.5.1 (field blocks too large),
@@ -22,26 +22,26 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH = re.compile(rb"/[\x21-\x7e]*")
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*")
 _FIELD_OVERHEAD = 32
-"""What a field counts beside its bytes: RFC 9113, section 6.5.2."""
+"""Bytes that each field counts on top of its own: RFC 9113, section 6.5.2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Either a reset or a status, never both."""
+    """The answer to a refused request: either a reset or a status, never both."""
 
     reset: ErrorCodes | None = None
     status: bytes = b""
 
 
 NOT_NOW = Refusal(reset=ErrorCodes.REFUSED_STREAM)
-"""Nothing was done with it: the client may repeat it at once, on another connection."""
+"""The request was not processed: the client may repeat it at once, on another connection."""
 _MALFORMED = Refusal(reset=ErrorCodes.PROTOCOL_ERROR)
 _NOT_IMPLEMENTED = Refusal(status=b"501")
 _TOO_LARGE = Refusal(status=b"431")
 
 
 def refusal_of(headers: Sequence[tuple[bytes, bytes]], max_head: int) -> Refusal | None:
-    """Judge a request by its fields; None when it can be served. `max_head` is in bytes."""
+    """Return the refusal that a request's fields require, or None. `max_head` is in bytes."""
     if sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers) > max_head:
         return _TOO_LARGE
     fields = dict(headers)
@@ -49,7 +49,7 @@ def refusal_of(headers: Sequence[tuple[bytes, bytes]], max_head: int) -> Refusal
     if not _METHOD.fullmatch(method) or _is_malformed(headers, fields):
         return _MALFORMED
     is_tunnel = method == b"CONNECT" and fields.get(b":protocol") != b"websocket"
-    # No method that we know has small letters.
+    # No known method has small letters.
     return _NOT_IMPLEMENTED if is_tunnel or not method.isupper() else None
 
 

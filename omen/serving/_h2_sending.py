@@ -1,9 +1,9 @@
-"""HTTP/2: hypercorn's protocol over h2, cured. This is what it sends.
+"""HTTP/2: hypercorn's protocol over h2, with corrections. The sending side.
 
-One rule makes it simple: while the connection lives, one task writes. Whoever produces frames
-leaves them in `_outgoing` and wakes that task, so frames keep the order in which h2 made them (and
-its header compression depends on that order), a cancelled handler never takes half of them away
-with it, and the task that reads the socket does not wait for one that cannot write.
+Rule: while the connection lives, one task writes. Every other task puts its frames into `_outgoing`
+and wakes the writing task. So frames keep the order in which h2 made them (its header compression
+depends on that order), a cancelled handler cannot leave half of its frames unsent, and the reading
+task does not wait for a blocked write.
 
 **Source.** RFC 9113 sections 5.1, 6.8 (the two GOAWAYs of a graceful end), 6.9, read 2026-11-30.
 """
@@ -32,19 +32,19 @@ from omen.serving._send_buffer import SendBuffer
 from omen.serving._settings import ProtocolConfig
 
 LAST_BYTES = 1.0
-"""How long a client may take to accept what a handler sent before it failed."""
+"""How long a client may take to accept the data that a handler sent before its failure."""
 
 FRAMES_AT_ONCE = 3000
 FRAMES_PER_SECOND = 300
-"""How many frames that serve no request a client may send; see `_h2_frames`. At 30 µs each the
-second is 1 % of a core."""
+"""How many frames that serve no request a client may send; see `_h2_frames`. At 30 µs each,
+`FRAMES_PER_SECOND` is 1 % of a core."""
 
 _EVERY_STREAM = 2**31 - 1
 _SIZEABLE = 1024
 
 
 class SendingSide(H2Protocol):
-    """What handlers send, on its way to the client."""
+    """The way of the handlers' frames to the client."""
 
     config: ProtocolConfig
     connection: Connection
@@ -61,8 +61,9 @@ class SendingSide(H2Protocol):
         self._client_leaves = False
 
     async def flush(self) -> None:
-        """Write what waits to be written."""
+        """Write the waiting frames."""
         if self._outgoing:
+            # The buffer is replaced before the await: frames made during it go into the next write.
             data, self._outgoing = bytes(self._outgoing), bytearray()
             await self.send(RawData(data))
 
@@ -71,15 +72,15 @@ class SendingSide(H2Protocol):
         await self.has_data.set()
 
     async def expire(self) -> None:
-        """Tell the client which of its streams were seen, so that it can safely repeat the rest."""
+        """Send a GOAWAY with the last processed stream: the client can safely repeat later ones."""
         self.connection.close_connection()
         await self._flush()
 
     async def announce_end(self) -> None:
-        """Tell the client to open no more streams here. Those that run go on to their end.
+        """Send a first GOAWAY: the client opens no more streams, and running ones go on.
 
-        h2 cannot send anything after a GOAWAY, so this one passes it by. The last one, with the
-        last stream that was seen, is `expire`'s.
+        h2 sends nothing after its own GOAWAY, so this one is written without h2. The final GOAWAY,
+        with the last processed stream, is sent by `expire`.
         """
         if self.closed:
             return
@@ -88,7 +89,7 @@ class SendingSide(H2Protocol):
         await self.has_data.set()
 
     async def _note_idle(self) -> None:
-        """Say whether a request runs. When none does and the client leaves, that is the end."""
+        """Report whether a request runs. If none does and the client sent GOAWAY, end."""
         idle = self.idle
         await self.send(Updated(idle=idle))
         if idle and self._client_leaves:
@@ -107,10 +108,10 @@ class SendingSide(H2Protocol):
                 await self._send_data(stream_id)
 
     async def _send_data(self, stream_id: int) -> None:
-        """Send a frame of a stream; it earns the client the frames that answer it.
+        """Send a frame of a stream, and credit the client the frames with which it may respond.
 
-        A frame that is small because the client keeps its window nearly shut earns nothing, or it
-        could have us send an answer byte by byte.
+        A frame that is small because of a small window gives no credit. Otherwise a client could
+        make us send an answer byte by byte.
         """
         window = self.connection.outbound_flow_control_window
         await super()._send_data(stream_id)
@@ -122,8 +123,9 @@ class SendingSide(H2Protocol):
     async def stream_send(self, event: StreamEvent) -> None:
         if not isinstance(event, StreamClosed):
             await super().stream_send(event)
-            # Nothing above waits while there is room, and a handler that always has something to
-            # send must let others run. It was free to be cancelled before, not after the fact.
+            # Nothing above waits while the buffer has room, but a handler that sends all the time
+            # must let other tasks run. The checkpoint is shielded: the event has been sent, so a
+            # cancel here would report a send that took place as cancelled.
             await trio.lowlevel.cancel_shielded_checkpoint()
             return
         await self._end_unfinished(event.stream_id)
@@ -131,28 +133,29 @@ class SendingSide(H2Protocol):
         await self._note_idle()
 
     async def _end_unfinished(self, stream_id: int) -> None:
-        """Tell the client that no more comes on a stream whose handler ended before its response.
+        """End a stream whose handler ended before its response was complete.
 
-        A stream whose end is only waiting for a window is left to the writing task.
+        A complete stream that waits only for a window is left to the writing task.
         """
         buffer = self.stream_buffers.get(stream_id)
         if buffer is None or buffer.ended:
             return
         if isinstance(self.streams.get(stream_id), Websocket):
-            # Websockets end by a frame of their own, which may be waiting in front of this.
+            # A websocket ends by its own close frame, which may still be in the buffer.
             buffer.set_complete()
         else:
-            # What the handler had sent before it failed goes out if the client takes it.
+            # The data that the handler sent before its failure are written if the client accepts
+            # them in time.
             with trio.move_on_after(LAST_BYTES):
                 while buffer.buffer:
                     await self._wake(stream_id)
                     await buffer.drain()
-            with suppress(h2.exceptions.ProtocolError):  # The client was quicker.
+            with suppress(h2.exceptions.ProtocolError):  # the client reset it first
                 self.connection.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
         await self._wake(stream_id)
 
     async def _wake(self, stream_id: int) -> None:
-        """Have the writing task look at this stream."""
+        """Wake the writing task for this stream."""
         with suppress(MissingStreamError):
             self.priority.unblock(stream_id)
         await self._flush()

@@ -1,4 +1,4 @@
-"""Which connections there are, and which of them are doing something."""
+"""The open connections, and which of them run a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trio
 
 
 class Live(Protocol):
-    """What is asked of a connection from outside."""
+    """The part of a connection that the server uses."""
 
     @property
     def idle(self) -> bool: ...
@@ -24,7 +24,7 @@ class Live(Protocol):
 
 
 class LiveConnections:
-    """The connections that have a task, and how many there ever were."""
+    """The connections that have a task, with counts of all that were accepted and refused."""
 
     def __init__(self) -> None:
         self.accepted = 0
@@ -41,12 +41,12 @@ class LiveConnections:
 
     @property
     def busy(self) -> int:
-        """How many have a request that runs."""
+        """The number of connections that run a request."""
         return len(self._busy)
 
     @contextmanager
     def admitted(self, connection: Live) -> Iterator[None]:
-        """Count this connection while its task is in the block."""
+        """Keep this connection in the set while its task is in the block."""
         self.accepted += 1
         self._live.add(connection)
         self._changes.unpark_all()
@@ -58,7 +58,7 @@ class LiveConnections:
             self._changes.unpark_all()
 
     def note(self, connection: Live, *, idle: bool) -> None:
-        """Note whether a request runs on this connection."""
+        """Record whether a request runs on this connection."""
         if idle:
             self._busy.discard(connection)
         else:
@@ -66,10 +66,11 @@ class LiveConnections:
         self._changes.unpark_all()
 
     async def wait(self, count: int) -> None:
-        """Wait until there are this many."""
+        """Wait until exactly this many connections are open."""
         while len(self._live) != count:
             await self._changes.park()
 
     async def wait_until_none_is_busy(self) -> None:
+        """Wait until no connection runs a request."""
         while self._busy:
             await self._changes.park()

@@ -1,4 +1,4 @@
-"""What a connection has received for one request and its handler has not read yet."""
+"""The messages that a connection has received for one request and its handler has not read yet."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omen.serving._asgi import Message
 from omen.serving._unread import Unread, UnreadPool
 
 _OVERHEAD = 256
-"""What a message costs beside its payload, so that many empty ones do not count as nothing."""
+"""Bytes that a message counts on top of its payload, so that many empty messages are bounded."""
 _MANY = 64
-"""Messages that may wait before small parts of a body are put together."""
+"""Messages that may wait before small parts of a body are merged."""
 _MERGED = 16 * 1024
-"""What they are put together to, so that a body that comes byte by byte does not cost a message for
-each byte."""
+"""The largest merged part. Merging keeps a body that arrives byte by byte from costing a message
+for each byte."""
 
 _LAST = frozenset({"http.disconnect", "websocket.disconnect"})
 
@@ -34,24 +34,25 @@ class _Waiting:
 
 
 class ReceiveQueue:
-    """A queue of ASGI messages that never makes its writer wait, and so never hides a disconnect.
+    """A queue of ASGI messages whose writer never waits, so that it never hides a disconnect.
 
-    hypercorn's own is a memory channel of ten: a handler that does not read stops the connection
-    from being read, and then nobody sees the client leave. Here putting is immediate, and whoever
-    reads the socket looks at `full` or waits for `room` *before* it reads more.
+    hypercorn's own queue is a memory channel with ten places. With it, a handler that does not read
+    blocks the reading task in the middle of a message, and the client's disconnect goes unnoticed.
+    Here a put is immediate, and the reading task tests `full` or waits for `room` *before* it reads
+    more.
 
-    **Shape.** Messages come out in order, the disconnect last, and then again for every further
-    `receive`, so a handler cannot hang by asking twice. Parts of a body may come out as one.
+    **Shape.** Messages come out in order, the disconnect last. Every further `receive` returns the
+    disconnect again, so a handler that calls it twice cannot hang. Parts of a body may be merged.
     """
 
     def __init__(self, limit: int, unread: Unread | None = None) -> None:
-        """Count as full beyond `limit` bytes; `unread` is what the connection has waiting."""
+        """The queue is full beyond `limit` bytes. `unread` is the count of its connection."""
         self.on_taken: Callable[[], Awaitable[None]] | None = None
         """Called after each message taken. Must not wait, or a cancel would lose the message."""
         self.on_wanted: Callable[[], Awaitable[None]] | None = None
         """Called once, the first time that the handler has to wait for a message."""
         self.payload = 0
-        """Bytes of bodies and messages in here."""
+        """Bytes of bodies and messages in the queue."""
         self._limit = limit
         self._unread = Unread(UnreadPool()) if unread is None else unread
         self._messages: deque[_Waiting] = deque()
@@ -72,7 +73,7 @@ class ReceiveQueue:
         return self._cost > self._limit and self._last is None
 
     async def __call__(self, message: Mapping[str, Any]) -> None:
-        """Put a message in. Without a checkpoint; awaitable because hypercorn awaits it."""
+        """Put a message in. It has no checkpoint; it is async because hypercorn awaits it."""
         if self._last is not None or self._abandoned:
             return
         if message["type"] in _LAST:
@@ -87,7 +88,7 @@ class ReceiveQueue:
         self._arrivals.unpark_all()
 
     def _merge(self, message: Mapping[str, Any]) -> bool:
-        """Add a small part of a body to the part that waits last, when many wait."""
+        """Add a small part of a body to the last waiting part, if many messages wait."""
         body = message.get("body")
         if not body or not message["more_body"] or len(self._messages) < _MANY:
             return False
@@ -102,15 +103,16 @@ class ReceiveQueue:
         return True
 
     async def room(self) -> None:
-        """Wait until the handler has read enough, or is owed no more."""
+        """Wait until the handler has read enough, or has ended, or the client has left."""
         while self.full:
             await self._departures.park()
 
     async def receive(self) -> Message:
-        """Take the next message.
+        """Return the next message.
 
         **Cancellation.** Nothing is lost: a cancelled `receive` may be called again.
         """
+        # All checkpoints come before the message is taken. After it, a cancel would lose it.
         if self._messages or self._last is not None:
             await trio.lowlevel.checkpoint()
         while not self._messages:
@@ -131,7 +133,7 @@ class ReceiveQueue:
         return taken.message
 
     def discard(self) -> None:
-        """Forget what nobody will read, because the handler has ended, and take no more."""
+        """Drop all messages and ignore later ones: the handler has ended."""
         self._abandoned = True
         self._messages.clear()
         self._count(-self.payload, -self._cost)

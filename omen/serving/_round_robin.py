@@ -1,11 +1,11 @@
-"""Which HTTP/2 streams have something to send, and whose turn it is.
+"""The HTTP/2 streams that have data to send, and the order of their turns.
 
-It stands where hypercorn has a tree of priorities, from the library `priority`. HTTP/2's priorities
-are deprecated and ignored here (RFC 9113, section 5.3.2), and without them the tree is not even
-fair: it puts a newcomer where the last one was served, before all that were served already. On a
-connection where short answers come and go by the hundred, one that took two turns waited for more
-than half a minute (measured 2026-11-26). It also walks past every stream that has nothing to send,
-and has a limit of streams with an exception for one too many.
+This replaces hypercorn's tree of priorities, from the library `priority`. HTTP/2's priorities are
+deprecated and ignored here (RFC 9113, section 5.3.2), and without them the tree is not fair: it
+inserts a new stream at the position of the last turn, before all streams that have had one. On a
+connection with hundreds of short answers, an answer that needed two turns waited for more than half
+a minute (measured 2026-11-26). The tree also visits every stream without data, and it raises an
+exception when there are too many streams.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from priority.priority import DeadlockError, DuplicateStreamError, MissingStream
 
 
 class RoundRobin:
-    """Round robin: each stream that is ready has one turn, then all the others have theirs.
+    """Round robin: a ready stream has one turn, and its next one after all other ready streams.
 
-    **Raises.** What hypercorn expects of its tree: `DeadlockError` when no stream is ready,
-    `MissingStreamError` for one that is not known, `DuplicateStreamError` for one that is.
+    **Raises.** The exceptions of hypercorn's tree: `DeadlockError` if no stream is ready,
+    `MissingStreamError` for an unknown stream, `DuplicateStreamError` for a known one.
     """
 
     def __init__(self) -> None:
         self._known: set[int] = set()
-        self._ready: dict[int, None] = {}  # the next one first
+        self._ready: dict[int, None] = {}  # in the order of turns
 
     def __len__(self) -> int:
         return len(self._known)
@@ -35,28 +35,28 @@ class RoundRobin:
         raise DeadlockError("no stream has anything to send")
 
     def insert_stream(self, stream_id: int) -> None:
-        """Take a stream in; it is ready."""
+        """Add a stream. It is ready."""
         if stream_id in self._known:
-            raise DuplicateStreamError(f"stream {stream_id} is there already")
+            raise DuplicateStreamError(f"stream {stream_id} already exists")
         self._known.add(stream_id)
         self._ready[stream_id] = None
 
     def remove_stream(self, stream_id: int) -> None:
-        """Take a stream out."""
+        """Remove a stream."""
         self._check(stream_id)
         self._known.remove(stream_id)
         self._ready.pop(stream_id, None)
 
     def block(self, stream_id: int) -> None:
-        """Note that a stream has nothing to send, or no window for it."""
+        """Record that a stream has nothing to send, or no window to send it."""
         self._check(stream_id)
         self._ready.pop(stream_id, None)
 
     def unblock(self, stream_id: int) -> None:
-        """Note that a stream may have something to send. If it was not ready, it comes last."""
+        """Record that a stream may have data to send. If it was not ready, its turn comes last."""
         self._check(stream_id)
         self._ready.setdefault(stream_id)
 
     def _check(self, stream_id: int) -> None:
         if stream_id not in self._known:
-            raise MissingStreamError(f"stream {stream_id} is not there")
+            raise MissingStreamError(f"stream {stream_id} does not exist")

@@ -1,4 +1,4 @@
-"""Binds, accepts, limits, drains."""
+"""The server: binding, accepting, the limit of connections, and the drain."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import trio
 from hypercorn.trio.worker_context import WorkerContext
 
 from omen.serving._asgi import ASGIApp
-from omen.serving._connection import Connection, Service
+from omen.serving._connection import Connection
 from omen.serving._handle import ServerHandle
 from omen.serving._lifespan import Lifespan
 from omen.serving._live import LiveConnections
+from omen.serving._service import Service
 from omen.serving._settings import BACKLOG, ServingSettings, hypercorn_config
 from omen.serving._tls import CurrentTLS, is_tls
 from omen.serving._unread import UnreadPool
 from omen.serving._wire import Wire
 
 MAX_REFUSING = 100
-"""How many connections are turned away with an answer at the same time; more just get closed."""
+"""How many surplus connections get a 503 at the same time. Further ones are closed without one."""
 
 UNTIL_ANNOUNCED = 0.5
-"""How long after the shutdown HTTP/2 clients are told to open no more streams. Python's h2, and so
-httpx, gives up every running answer when it is told; most answers that end soon are spared."""
+"""How long after the shutdown HTTP/2 clients get the GOAWAY that asks for no more streams. Python's
+h2, and so httpx, drops all running answers at a GOAWAY. This delay saves answers that end soon."""
 
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -46,40 +47,40 @@ async def serve(
 ) -> None:
     """Serve an ASGI application over HTTP/1.1, HTTP/2 and websockets until `shutdown` is set.
 
-    All on one port: HTTP/2 by its preface, by an upgrade, or as agreed on in TLS. With
-    `settings.tls` the first byte of a connection tells whether it is TLS; one that is not is told
-    so and closed, or served as well (`plain_beside_tls`).
+    One port serves all of them. A connection speaks HTTP/2 if it begins with the preface or if TLS
+    agreed on it by ALPN. With `settings.tls` the first byte of a connection shows whether it is
+    TLS. A plain connection gets a 400 and is closed, or is served as well (`plain_beside_tls`).
 
-    Use it as ``handle = await nursery.start(partial(serve, app, settings, shutdown=shutdown))``:
-    that returns once the sockets are bound, the application has started up and connections are
-    accepted. `listeners` are ones that listen already, made by a supervisor or a test; without
-    them `settings` says where to bind. `connections` is where the connections are counted, for one
-    who has to know them before there is a handle.
+    Use it as ``handle = await nursery.start(partial(serve, app, settings, shutdown=shutdown))``.
+    The call returns once the sockets are bound, the application has started and connections are
+    accepted. `listeners` already listen; a supervisor or a test makes them. Without them,
+    `settings` has the address to bind. `connections` counts the connections, for a caller that
+    needs the counts before there is a handle.
 
-    **Resource handling.** The listeners are owned from the call on and always closed. A connection
-    is owned by its own task, and a request's handler by its connection: when the socket is closed,
-    which happens on every path, its handlers have been told or cancelled, and when this function
-    returns, none is left. Beyond `max_connections` a new connection is answered ``503`` with
-    ``retry-after`` and closed, unread: better a balancer hears no from here than nothing.
+    **Resource handling.** This function owns the listeners from the call on and always closes them.
+    A connection is owned by its own task, and a request's handler by its connection. Every path
+    closes the socket, and then notifies or cancels the handlers. No task is left when this function
+    returns. Beyond `max_connections` a new connection gets a ``503`` with ``retry-after`` and is
+    closed, unread, so that a load balancer gets an answer at once.
 
-    **Error handling.** What goes wrong in a connection, in the protocol or in a handler, ends that
-    connection at most; it is logged once by ``omen.serving``, as a kind and a place. When `accept`
-    fails because the machine is out of file descriptors or memory, trio logs it and tries again
-    every 0.1 s. Anything else that is raised here ends the server:
+    **Error handling.** A failure in a connection, in its protocol or in a handler ends at most that
+    connection. ``omen.serving`` logs it once, with its kind and its place. When `accept` fails
+    because the machine is out of file descriptors or memory, trio logs it and tries again every
+    0.1 s. Any other exception ends the server:
 
-    **Raises.** `OSError` when an address cannot be bound. `StartupFailed` when the application did
-    not start up. An exception group when the application's lifespan task fails after that.
+    **Raises.** `OSError` if an address cannot be bound. `StartupFailed` if the application did not
+    start. An exception group if the application's lifespan task fails later.
 
     **Shutdown.** Setting `shutdown` closes the listeners. Running requests have `drain` seconds to
-    end, and each connection is closed when its last one has. Connections without a request are
-    closed when no request runs any more: until then one that comes on HTTP/1.1 is still served,
-    because its client could not know better, and told `Connection: close`. On HTTP/2 it is refused
-    in the way that lets a client safely repeat it, and after half a second clients are told, by a
-    first GOAWAY, to open no more streams. Then everything left is cancelled, the application is
-    asked to shut down, and the function returns.
+    end, and each connection is closed after its last one. Connections without a request stay open
+    until no request runs anywhere. On HTTP/1.1, a request that arrives until then is still served,
+    with `Connection: close`: its client could not know of the shutdown. On HTTP/2, idle connections
+    are closed at once, a late request is refused in the way that lets a client safely repeat it,
+    and after half a second a first GOAWAY asks clients to open no more streams. Then everything
+    left is cancelled, the application gets its shutdown message, and the function returns.
 
-    **Cancellation.** Cancelling it is a shutdown with no drain: sockets are closed and handlers
-    cancelled at once, and the application's lifespan is cancelled, not asked.
+    **Cancellation.** A cancel is a shutdown without a drain: sockets are closed, handlers and the
+    application's lifespan are cancelled at once, and the lifespan gets no shutdown message.
     """
     if listeners is None:
         listeners = await trio.open_tcp_listeners(
@@ -128,7 +129,10 @@ class _Server:
 
     @asynccontextmanager
     async def accepting(self, listeners: Listeners) -> AsyncIterator[None]:
-        """Accept connections while in the block; leaving it drains."""
+        """Accept connections while in the block. Leaving the block drains.
+
+        Two nurseries, because accepting must stop while the connections go on.
+        """
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as accepting:
                 await accepting.start(
@@ -141,16 +145,20 @@ class _Server:
                 )
                 yield
                 accepting.cancel_scope.cancel()
+            # The deadline is set before the drain begins: it bounds the wait inside, too.
             connections.cancel_scope.deadline = trio.current_time() + self._settings.drain
             await self._drain()
 
     async def _drain(self) -> None:
+        # First: a request that arrives during the steps below already gets `Connection: close`, or
+        # is refused on HTTP/2.
         await self._context.terminated.set()
         for connection in self._live:
             if not connection.outlasts_a_drain:
                 connection.end_if_idle()
         with trio.move_on_after(UNTIL_ANNOUNCED):
             await self._live.wait_until_none_is_busy()
+        # A copy: connections may end while this loop awaits.
         for connection in list(self._live):
             await connection.announce_end()
         await self._live.wait_until_none_is_busy()
@@ -168,7 +176,7 @@ class _Server:
             await connection.run()
 
     async def _refuse(self, wire: Wire) -> None:
-        """Say 503 and wait a little for the client to hear it; trio closes the stream."""
+        """Send a 503 and give the client a moment to read it. trio closes the stream."""
         self._live.refused += 1
         if self._refusing >= MAX_REFUSING:
             return
@@ -176,15 +184,15 @@ class _Server:
         try:
             with trio.move_on_after(self._settings.linger):
                 if self._service.tls.context is not None:
-                    await self._greet(wire, self._service.tls.context)
+                    await self._start_tls(wire, self._service.tls.context)
                 await wire.write(_BUSY)
                 await wire.finish()
         except trio.BrokenResourceError:
-            pass  # It does not even speak TLS.
+            pass  # the TLS handshake failed: there is no way to answer
         finally:
             self._refusing -= 1
 
-    async def _greet(self, wire: Wire, context: ssl.SSLContext) -> None:
+    async def _start_tls(self, wire: Wire, context: ssl.SSLContext) -> None:
         first = await wire.receive()
         if is_tls(first):
             await wire.start_tls(context, first)

@@ -1,4 +1,4 @@
-"""What an operator may set, and the hypercorn configuration that follows from it."""
+"""The settings of the server, and the hypercorn configuration that follows from them."""
 
 from __future__ import annotations
 
@@ -14,68 +14,69 @@ MAX_HEAD = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
-    """How to serve.
+    """The address, the timeouts and the limits of a server.
 
     **Units.** Durations are seconds on trio's clock, sizes are bytes.
     """
 
     bind: str
-    """An address or a host name; a name with several addresses is bound on all of them."""
+    """An address or a host name. A name with several addresses is bound on all of them."""
     port: int
-    """0 lets the system choose; the handle tells what it chose."""
+    """With 0 the system chooses a port, and the handle reports it."""
     write_timeout: float = 30.0
     """How long a client may take to accept 64 KiB before it counts as gone, and how long an HTTP/2
-    stream may have something to send and no window for it."""
+    stream with data may wait for a window."""
     keep_alive_timeout: float = 300.0
-    """How long a connection may be without a request. Long, because closing an HTTP/2 connection
-    that a gRPC client is just about to use costs that client a failed call."""
+    """How long a connection may stay open without a request. It is long because a gRPC client may
+    be about to use an HTTP/2 connection: if we close it then, that call fails."""
     header_timeout: float = 30.0
-    """How long a client may take over the head of a request, its first byte once it has begun; on
-    a new connection, with greeting in TLS."""
+    """How long the head of a request may take from its first byte; and on a new connection, how
+    long the TLS handshake and the first request's head may take from the accept."""
     linger: float = 2.0
-    """How long the client may go on sending after the last byte to it, so that the bytes are not
-    destroyed by a reset on their way."""
+    """How long the client's bytes are still read after our last byte. Without this, the close would
+    send a reset, which can destroy our last bytes on their way."""
     drain: float = 30.0
     """How long running requests may go on after the shutdown."""
     abandon_timeout: float = 30.0
-    """How long a handler may go on after its client has left, before it is cancelled. A handler
-    that heeds `http.disconnect` never meets this."""
+    """How long a handler may go on after its client has left, before it is cancelled. It does not
+    concern a handler that ends at `http.disconnect`."""
     lifespan_timeout: float = 60.0
-    """How long the application may take to start up, and again to shut down."""
+    """How long the application may take to start, and again to shut down."""
     max_connections: int = 10_000
-    """Beyond it a new connection is answered 503 and closed."""
+    """The limit of connections. A new one beyond it gets a 503 and is closed."""
     max_streams: int = 1000
-    """How many requests may run on one HTTP/2 connection; a further one is refused so that its
-    client may repeat it."""
+    """How many requests may run on one HTTP/2 connection. A further one is refused in a way that
+    lets its client repeat it."""
     tls: ssl.SSLContext | None = None
-    """With it the port speaks TLS. `server_context` makes one."""
+    """The context from `server_context`; with it the port speaks TLS."""
     plain_beside_tls: bool = False
-    """Whether a port that speaks TLS serves what is not TLS, too."""
+    """Whether a port that speaks TLS also serves plain connections."""
     websocket_patience: float = 60.0
-    """How long a websocket may be without a byte from its client, who is pinged three times in it,
-    before the client counts as gone. Every client answers pings by itself, browsers too."""
+    """How long a websocket's client may send nothing before it counts as gone. It gets three pings
+    in this time. Every client answers pings by itself, browsers included."""
     max_message: int = 16 * 1024 * 1024
-    """The longest message that a websocket takes; a longer one closes it with 1009."""
+    """The longest message of a websocket. A longer one closes it with 1009."""
     max_unread: int = 1024 * 1024
-    """How much of a request's body, or of a websocket's messages, may wait for its handler before
-    HTTP/1.1 is no longer read. (HTTP/2 has its windows: `_h2_connection`.)"""
+    """How much of a request's body, or of a websocket's messages, may wait for its handler. Beyond
+    it, an HTTP/1.1 connection is not read. (HTTP/2 has its windows: `_h2_connection`.)"""
     max_unread_in_all: int = 256 * 1024 * 1024
-    """How much may wait on all connections together. Beyond it a connection with more than 64 KiB
-    waiting is not read until its handlers have read, whichever protocol it speaks."""
+    """How much may wait on all connections together. Beyond it, a connection on which more than
+    64 KiB wait is not read until its handlers have read, whichever protocol it speaks."""
 
 
 class ProtocolConfig(Config):
-    """What hypercorn's protocol classes are configured with, and what ours need beside it."""
+    """The configuration of hypercorn's protocol classes, with the values that ours need as well."""
 
     write_timeout: float
     websocket_patience: float
 
 
 def hypercorn_config(settings: ServingSettings) -> ProtocolConfig:
-    """Say in hypercorn's words what its protocol classes need to know.
+    """Return the settings in the form of hypercorn's protocol classes.
 
-    Sockets, deadlines and idling are ours, so their keys are not set. Its two logs are off: one
-    would write a line for each request, the other exceptions with their texts.
+    The keys of sockets, deadlines and idling are not set, because this package does that work.
+    hypercorn's two logs are off: the one would write a line for each request, the other exceptions
+    with their texts.
     """
     config = ProtocolConfig()
     config.write_timeout = settings.write_timeout
@@ -86,8 +87,8 @@ def hypercorn_config(settings: ServingSettings) -> ProtocolConfig:
     config.include_server_header = False
     config.h11_max_incomplete_size = MAX_HEAD
     config.h2_max_concurrent_streams = settings.max_streams
-    # hypercorn ends an HTTP/2 connection that has had this many requests with a GOAWAY, and kills
-    # the streams in flight with it: never.
+    # After this many requests, hypercorn ends an HTTP/2 connection with a GOAWAY, which also ends
+    # the running streams. The value means: never.
     config.keep_alive_max_requests = sys.maxsize
     config.keep_alive_timeout = settings.keep_alive_timeout
     config.backlog = BACKLOG

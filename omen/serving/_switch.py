@@ -1,4 +1,4 @@
-"""Which protocol a connection speaks."""
+"""The protocol of a connection, and the change from HTTP/1.1 to HTTP/2."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ class Switch:
     async def handle(self, event: Event) -> None:
         try:
             await self._protocol.handle(event)
-        except H2ProtocolAssumedError as wanted:
-            await self.speak_h2(wanted.data)
+        except H2ProtocolAssumedError as preface:
+            await self.speak_h2(preface.data)
 
     async def expire(self) -> None:
-        """Say a last word before the connection is closed for being quiet or slow."""
+        """Send the last message (a 408, a GOAWAY) before an idle or slow connection is closed."""
         await self._protocol.expire()
 
     async def announce_end(self) -> None:
-        """Tell the client, if the protocol can, that nothing new is taken on this connection."""
+        """Ask the client, if the protocol can, to start no new request on this connection."""
         if isinstance(self._protocol, H2):
             await self._protocol.announce_end()
 
     async def flush(self) -> None:
-        """Write what waits to be written."""
+        """Write the output that still waits."""
         await self._protocol.flush()
 
     async def speak_h2(self, data: bytes = b"") -> None:
-        """Speak HTTP/2 from here on; `data` is what was received of it so far."""
+        """Speak HTTP/2 from here on. `data` is the part of it that was already received."""
         self._protocol = H2(*self._arguments)
         await self._protocol.initiate()
         if data:

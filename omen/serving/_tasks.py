@@ -1,4 +1,4 @@
-"""Runs the application for the requests of one connection."""
+"""The tasks that run the application for the requests of one connection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from omen.serving._unread import Unread, UnreadPool
 
 
 class ConnectionTasks:
-    """What hypercorn's protocols call their task group: the part of it that they use.
+    """The part of hypercorn's task group that its protocols use.
 
-    Its tasks live in the connection's nursery, so no request outlives its connection.
+    The tasks run in the connection's nursery, so no request outlives its connection.
     """
 
     def __init__(self, nursery: trio.Nursery, max_unread: int, pool: UnreadPool) -> None:
         self.unread = Unread(pool)
-        """What this connection has received and its handlers have not read."""
+        """The bytes that this connection has received and its handlers have not read."""
         self._nursery = nursery
         self._max_unread = max_unread
 
@@ -38,31 +38,31 @@ class ConnectionTasks:
         scope: HypercornScope,
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
     ) -> ReceiveQueue:
-        """Start the application on one request, and return where its messages go."""
-        inbox = ReceiveQueue(self._max_unread, self.unread)
-        # The protocols carry the application about without calling it: it is not wrapped, though
-        # their types say so. Scope and messages are the same dictionaries under two names.
+        """Start the application on one request, and return the queue for its messages."""
+        receive_queue = ReceiveQueue(self._max_unread, self.unread)
+        # hypercorn's protocols pass the application on without calling it. Their types expect a
+        # wrapped one; ours is not. Scopes and messages are the same dictionaries in both typings.
         handler = cast(ASGIApp, app)
-        self._nursery.start_soon(_run, handler, cast(Scope, scope), inbox, send)
-        return inbox
+        self._nursery.start_soon(_run, handler, cast(Scope, scope), receive_queue, send)
+        return receive_queue
 
 
 async def _run(
     app: ASGIApp,
     scope: Scope,
-    inbox: ReceiveQueue,
+    receive_queue: ReceiveQueue,
     send: Callable[[ASGISendEvent | None], Awaitable[None]],
 ) -> None:
-    """Run one handler to its end, and tell the protocol so.
+    """Run one handler to its end, and then notify the protocol with `send(None)`.
 
-    A handler that fails has failed for itself: `send(None)` answers 500 if nothing was sent yet
-    and breaks the response off if something was. A failure of `send(None)` is the protocol's and
-    ends the connection. A cancelled handler says nothing more; its connection is ending.
+    A handler's failure concerns its own request only: `send(None)` answers 500 if nothing was sent
+    yet, and otherwise aborts the response. An exception of `send(None)` itself is the protocol's,
+    and ends the connection. A cancelled handler sends nothing more: its connection is ending.
     """
     try:
-        await app(scope, inbox.receive, cast(Send, send))
+        await app(scope, receive_queue.receive, cast(Send, send))
     except* Exception as failure:  # noqa: BLE001  (whatever an application may raise)
         LOGGER.error("%s handler failed: %s", scope["type"], describe(failure))
     finally:
-        inbox.discard()
+        receive_queue.discard()
     await send(None)

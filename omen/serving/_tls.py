@@ -1,10 +1,10 @@
 """TLS for the server's end of a connection: Python's `ssl` over any trio stream.
 
-trio's own `SSLStream` serves both ends and every protocol, and has three habits for it that a
-server of HTTP cannot use. When a handshake fails it keeps the alert that would have told the
-client why. It can say goodbye (`close_notify`) only by closing, or by waiting for an answer. And a
-read sometimes has to write, and breaks the stream when it is cancelled there. Here reading never
-writes: whatever is to be written waits in one buffer for whoever sends next, and leaves in order.
+trio's own `SSLStream` serves both ends and every protocol. Three of its properties do not fit an
+HTTP server. When a handshake fails, it does not send the alert that tells the client why. It sends
+`close_notify` only when it closes, or it waits for the answer. And a read sometimes has to write;
+if it is cancelled there, the stream is broken. Here a read never writes. All output waits in one
+buffer for the next task that sends, and leaves in order.
 
 **Source.** RFC 8446 sections 4.6.3 (the answer to a key update rides in front of the next data),
 6 (alerts) and 6.1 (`close_notify`); RFC 7301 (ALPN); read 2026-11-26.
@@ -21,56 +21,63 @@ from typing import TypeVar
 import trio
 
 PROTOCOLS = ("h2", "http/1.1")
-"""What is offered by ALPN, the preferred first. A client that asks for nothing is taken to speak
+"""The protocols offered by ALPN, the preferred one first. A client without ALPN is assumed to speak
 HTTP/1.1."""
 MAX_RECORD = 16 * 1024
+ONLY_TLS = (
+    b"HTTP/1.1 400 Bad Request\r\n"
+    b"content-type: text/plain\r\ncontent-length: 38\r\nconnection: close\r\n\r\n"
+    b"This port speaks HTTPS, and only that\n"
+)
+"""The answer to a client that does not speak TLS, on a port that serves nothing else."""
 
 _HANDSHAKE = 0x16
 _ALERT_SECONDS = 1.0
-"""How long a client may take to accept the alert that says what was wrong with it."""
+"""How long a client may take to accept the alert that reports its error."""
 
 _T = TypeVar("_T")
 
 
 def server_context(certificate: str, key: str) -> ssl.SSLContext:
-    """Make a context of two PEM files: the chain, beginning with our certificate, and its key.
+    """Return a context from two PEM files: the chain, beginning with our certificate, and its key.
 
-    TLS 1.2 and newer, and no renegotiation, which is how a client of TLS 1.2 makes a server work.
+    It allows TLS 1.2 and newer. Renegotiation is off: with it, a client of TLS 1.2 could make the
+    server repeat the costly handshake at will.
 
-    **Raises.** `OSError` when a file cannot be read, is not what it should be (`ssl.SSLError` is
-    one), or the two do not belong together.
+    **Raises.** `OSError` if a file cannot be read or has the wrong content (`ssl.SSLError` is an
+    `OSError`), or if key and certificate do not match.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(PROTOCOLS)
-    # Without a password of ours OpenSSL would ask for one on the terminal, and wait.
+    # With an encrypted key and no password here, OpenSSL would ask on the terminal and wait.
     context.load_cert_chain(certificate, key, password="")
     return context
 
 
 @dataclass(slots=True)
 class CurrentTLS:
-    """The context of the connections that will be made; those that are there keep theirs."""
+    """The context of new connections. A reload replaces it; open connections keep theirs."""
 
     context: ssl.SSLContext | None
 
 
 def is_tls(first: bytes) -> bool:
-    """Say whether a connection that begins with these bytes is TLS: no HTTP begins like that."""
+    """Return whether a connection that begins with these bytes is TLS. No HTTP begins like that."""
     return first[:1] == bytes([_HANDSHAKE])
 
 
 class TLSStream(trio.abc.HalfCloseableStream):
     """The server's end of a TLS connection.
 
-    One task may be in `receive_some` while another is in `send_all`. `first` is what had been
-    read from the stream beneath before it was known to be TLS.
+    One task may be in `receive_some` while another is in `send_all`. `first` is the bytes that were
+    read from the raw stream to find out that it is TLS.
 
-    **Raises.** `trio.BrokenResourceError` when the stream beneath breaks, or the client breaks the
-    protocol; in the second case it has been sent the alert that says so.
-    **Cancellation.** `receive_some` may be called again. A `send_all` cancelled in the middle of a
-    record leaves a stream that nothing more can be sent on.
+    **Raises.** `trio.BrokenResourceError` if the raw stream breaks or the client violates the
+    protocol. In the second case the alert that reports it has been sent.
+    **Cancellation.** `receive_some` may be called again. After a `send_all` that was cancelled in
+    the middle of a record, nothing more can be sent.
     """
 
     def __init__(self, stream: trio.abc.Stream, context: ssl.SSLContext, first: bytes) -> None:
@@ -83,22 +90,23 @@ class TLSStream(trio.abc.HalfCloseableStream):
 
     @property
     def protocol(self) -> str | None:
-        """What both sides agreed to speak, by ALPN; None when the client did not ask."""
+        """The protocol that both sides agreed on by ALPN; None if the client did not use ALPN."""
         return self._tls.selected_alpn_protocol()
 
     async def do_handshake(self) -> None:
-        """Greet. Nothing can be sent or received before that."""
-        while not await self._attempt(self._greet, default=False):
+        """Complete the handshake. Nothing can be sent or received before."""
+        while not await self._attempt(self._shake_hands, default=False):
             await self._flush()
             await self._fill()
         await self._flush()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Give what one record holds; `b""` when the client has said goodbye, or just left."""
+        """Return data of one record; `b""` after `close_notify`, or if the client just left."""
         await trio.lowlevel.checkpoint_if_cancelled()
         size = MAX_RECORD if max_bytes is None else max_bytes
         data = await self._attempt(self._read, size, default=None)
         if data is not None:
+            # OpenSSL has given the data away: a cancel at this checkpoint would lose it.
             await trio.lowlevel.cancel_shielded_checkpoint()
         while data is None:
             await self._fill()
@@ -106,7 +114,7 @@ class TLSStream(trio.abc.HalfCloseableStream):
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Encrypt it and send it all."""
+        """Encrypt all the data and send it."""
         rest = memoryview(data)
         while rest:
             written = await self._attempt(self._tls.write, rest, default=0)
@@ -116,12 +124,12 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await self._flush()
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait for room in the stream beneath."""
+        """Wait for room in the raw stream."""
         await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """Say goodbye, in TLS and beneath, without waiting for the client's own goodbye."""
-        # It raises in either case: it would go on to read, or there was no greeting.
+        """Send `close_notify` and the raw stream's EOF. Do not wait for the client's answer."""
+        # `unwrap` always raises here: it wants to read the answer, or there was no handshake.
         with suppress(ssl.SSLError):
             self._tls.unwrap()
         await self._flush()
@@ -129,10 +137,10 @@ class TLSStream(trio.abc.HalfCloseableStream):
             await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        """Close the stream beneath, without a goodbye."""
+        """Close the raw stream, without `close_notify`."""
         await self._stream.aclose()
 
-    def _greet(self) -> bool:
+    def _shake_hands(self) -> bool:
         self._tls.do_handshake()
         return True
 
@@ -140,16 +148,17 @@ class TLSStream(trio.abc.HalfCloseableStream):
         try:
             return self._tls.read(size)
         except ssl.SSLEOFError:
-            return b""  # Without a goodbye, as many clients leave.
+            return b""  # many clients leave without `close_notify`
 
     async def _attempt(self, operate: Callable[..., _T], *arguments: object, default: _T) -> _T:
-        """Do it, or return `default` when the client has to say more first."""
+        """Return the operation's result, or `default` if it needs more bytes from the client."""
         try:
             return operate(*arguments)
         except ssl.SSLWantReadError:
             return default
         except ssl.SSLError as error:
             fault = error
+        # OpenSSL has put an alert into the buffer. It must be sent before the stream is closed.
         with trio.move_on_after(_ALERT_SECONDS):
             await self._flush()
         raise trio.BrokenResourceError("the client does not speak TLS as we do") from fault
@@ -162,13 +171,16 @@ class TLSStream(trio.abc.HalfCloseableStream):
             self._incoming.write_eof()
 
     async def _flush(self) -> None:
-        """Send what waits to be sent. Whoever comes second finds that the first has sent it all."""
+        """Send the buffered output."""
+        # The lock is FIFO and the buffer is read inside it, so records leave in the order of their
+        # encryption. A task that waits here often finds that its record has been sent with others.
         async with self._sending:
             data = self._outgoing.read()
             if not data:
                 return
             if self._torn:
                 raise trio.BrokenResourceError("half a record was sent and the rest was not")
+            # If `send_all` is cancelled or fails, the flag stays: half a record may be out.
             self._torn = True
             await self._stream.send_all(data)
             self._torn = False

@@ -1,9 +1,9 @@
-"""How much has been received and not been read by its handlers: of a connection, and of all.
+"""The bytes that were received and that no handler has read yet: per connection, and in total.
 
-What one connection may have waiting here is bounded by itself. Thousands of them together are not,
-so they share a pool. While the pool is used up, a connection with more than a little waiting is not
-read any more, until its own handlers have read or the pool has room. A connection whose handlers
-read is not concerned, however many others there are whose handlers do not.
+The bytes that wait on one connection have their own limit. Thousands of connections together would
+still be too much, so they share a pool. While the pool is exhausted, a connection on which more
+than `LITTLE` waits is not read, until its own handlers have read or the pool has room. A connection
+whose handlers read is not affected, however many connections have handlers that do not.
 
 **Units.** Bytes.
 """
@@ -15,25 +15,25 @@ from math import inf
 import trio
 
 LITTLE = 64 * 1024
-"""What may wait on a connection while the pool is used up. One read of the socket comes on top."""
+"""Bytes that may wait on a connection while the pool is exhausted, plus one read of the socket."""
 
 
 class UnreadPool:
-    """What all connections share."""
+    """The count that all connections share."""
 
     def __init__(self, limit: float = inf) -> None:
         self.total = 0
         self.waiting: set[trio.lowlevel.ParkingLot] = set()
-        """Where connections wait that may not be read now."""
+        """The parking lots of the connections that must not be read now."""
         self._limit = limit
 
     @property
     def exhausted(self) -> bool:
-        """Whether more waits than should."""
+        """Whether more bytes wait than the limit allows."""
         return self.total > self._limit
 
     def count(self, amount: int) -> None:
-        """Count bytes that came, or a negative amount that was read."""
+        """Add bytes that arrived; a negative amount was read."""
         was_exhausted = self.exhausted
         self.total += amount
         if was_exhausted and not self.exhausted:
@@ -42,7 +42,7 @@ class UnreadPool:
 
 
 class Unread:
-    """What waits on one connection."""
+    """The bytes that wait on one connection."""
 
     def __init__(self, pool: UnreadPool) -> None:
         self.total = 0
@@ -51,11 +51,11 @@ class Unread:
 
     @property
     def crowded(self) -> bool:
-        """Whether this connection should not be read now."""
+        """Whether this connection must not be read now."""
         return self.total > LITTLE and self._pool.exhausted
 
     def count(self, amount: int) -> None:
-        """Count bytes that came, or a negative amount that was read."""
+        """Add bytes that arrived; a negative amount was read."""
         self.total += amount
         self._pool.count(amount)
         if amount < 0:

@@ -1,4 +1,4 @@
-"""The bytes of one connection, both ways, in the clear or over TLS. It knows no HTTP."""
+"""The bytes of one connection in both directions, plain or over TLS. It knows no HTTP."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from omen.serving._tls import TLSStream
 
 MAX_RECV = 64 * 1024
 SLICE = 64 * 1024
-"""What the write deadline is about: a large body to a slow client may take longer than that."""
+"""Bytes to which one write deadline applies: a large body to a slow client may take longer."""
 
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 class Wire(trio.abc.AsyncResource):
-    """What a connection reads from and writes to.
+    """The stream under a connection.
 
-    The task that makes it is the one that reads, starts TLS, finishes and closes; any task may
-    `write`.
+    The task that creates it is the reading task: it alone reads, starts TLS, finishes and closes.
+    Any task may `write`.
 
     **Units.** Seconds.
     """
@@ -41,13 +41,15 @@ class Wire(trio.abc.AsyncResource):
 
     @property
     def addresses(self) -> tuple[Address, Address]:
-        """The client's and the server's, where there are any."""
+        """The client's and the server's address. Each is None if the stream has none."""
         return addresses(self._raw)
 
     async def start_tls(self, context: ssl.SSLContext, first: bytes) -> str | None:
-        """Greet in TLS; `first` has been read already. Return the protocol that was agreed on.
+        """Complete a TLS handshake, and return the protocol that both sides agreed on.
 
-        **Raises.** `trio.BrokenResourceError` when the client cannot or will not.
+        `first` is the bytes that were already read.
+
+        **Raises.** `trio.BrokenResourceError` if the handshake fails.
         """
         tls = TLSStream(self._raw, context, first)
         try:
@@ -58,7 +60,7 @@ class Wire(trio.abc.AsyncResource):
         return tls.protocol
 
     async def receive(self) -> bytes:
-        """Wait for bytes; `b""` when the client has left.
+        """Wait for bytes and return them; `b""` if the client has left.
 
         **Cancellation.** Nothing is lost.
         """
@@ -68,18 +70,18 @@ class Wire(trio.abc.AsyncResource):
             return b""
 
     async def write(self, data: bytes) -> bool:
-        """Write it all, or find out that the client has gone: then False.
+        """Write all the data. Return False if the client has gone.
 
-        **Cancellation.** A handler's is held off: the protocol takes these bytes for sent, and
-        other requests may share the connection. What bounds the wait is the client's deadline,
-        and the closing of the socket when the client leaves or the connection is cancelled.
+        **Cancellation.** A handler is shielded: the protocol has recorded these bytes as sent, and
+        other requests may share the connection. The wait is bounded by the write timeout, and by
+        the close of the socket when the client leaves or the connection is cancelled.
         """
         try:
-            # Taking a free lock with `acquire` still lets other tasks run, and at the commit
-            # of a race those are the losers unwinding while the client waits.
+            # `acquire` is a checkpoint even if the lock is free. At the commit of a race, that
+            # would run the cancelled losers first, while the client waits for its first token.
             self._writing.acquire_nowait()
         except trio.WouldBlock:
-            with trio.CancelScope(shield=self._held_off()):
+            with trio.CancelScope(shield=self._must_shield()):
                 await self._writing.acquire()
         try:
             return not self._finished and await self._deliver(memoryview(data))
@@ -87,11 +89,12 @@ class Wire(trio.abc.AsyncResource):
             self._writing.release()
 
     async def finish(self) -> None:
-        """Say that nothing more comes, and hear the client out for a while.
+        """Send an EOF, then read and discard the client's bytes for `linger` seconds.
 
-        To close with unread bytes would reset the connection, and may destroy the last answer on
+        A close with unread bytes would reset the connection, which can destroy the last answer on
         its way.
         """
+        # The lock: an EOF between two slices of another task's write would cut that write.
         async with self._writing:
             self._finished = True
             with trio.move_on_after(self._write_timeout):
@@ -100,27 +103,27 @@ class Wire(trio.abc.AsyncResource):
             await self._discard()
 
     async def aclose(self) -> None:
-        """Close the socket at once; whoever is blocked reading or writing is woken."""
+        """Close the socket at once. Tasks that are blocked on a read or a write are woken."""
         await trio.aclose_forcefully(self._raw)
 
     async def _deliver(self, data: memoryview) -> bool:
-        shield = self._held_off()
+        shield = self._must_shield()
         for start in range(0, len(data), SLICE):
-            with trio.move_on_after(self._write_timeout, shield=shield) as patience:
+            with trio.move_on_after(self._write_timeout, shield=shield) as timeout:
                 try:
                     await self._stream.send_all(data[start : start + SLICE])
                 except _GONE:
                     return False
-            if patience.cancelled_caught:
+            if timeout.cancelled_caught:
                 await abort(self._raw)
                 return False
         return True
 
-    def _held_off(self) -> bool:
-        """Say whether this task's cancel must wait: all but that of the task that reads.
+    def _must_shield(self) -> bool:
+        """Return whether this task must be shielded: every task except the reading task.
 
-        That one is cancelled with the whole connection only, and then has to get to closing the
-        socket, which is what wakes the others.
+        The reading task is cancelled only together with the whole connection. It must then close
+        the socket, because only that wakes the shielded tasks.
         """
         return trio.lowlevel.current_task() is not self._reader
 

@@ -1,4 +1,4 @@
-"""What replicas share: budgets, rate limits, stickiness, cached answers, what was learnt."""
+"""The state that replicas share: budgets, rate limits, stickiness, cached answers, statistics."""
 
 from omen.state.memory import MemoryStore
 from omen.state.opening import open_state

@@ -1,7 +1,7 @@
-"""Budgets while a replica is cut off from the others: what it knows of them, and its own share.
+"""Budgets during an outage of Redis: the last known state of the others, and this replica's share.
 
-What others had spent or held when that was last heard is taken for gone. Of what was free then this
-replica has its part, beside what it had set aside itself: that is given back as its requests end.
+The last known costs and holds of other replicas count as used. This replica gets its part of the
+rest, in addition to its own earlier holds, which are released as their requests end.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from omen.state.store import Cap, Known
 
 
 class Alone:
-    """Keeps budgets in `local`, by what is `known` of the others and what was spent here (`own`).
+    """The budgets of one replica during an outage.
 
-    The local store has the holds. What is spent is in `own`, from the beginning of the process.
+    `local` has the holds. `known` is the last known state of the others, by scope. `own` is this
+    replica's costs by scope, since the start of the process.
     """
 
     def __init__(
@@ -27,61 +28,66 @@ class Alone:
         self._known = known
         self._own = own
         self._own_before: dict[str, int] = {}
-        self._kept: dict[str, Running] = {}
+        self._earlier_holds: dict[str, Running] = {}
         self._books: dict[str, dict[str | None, int]] = {}
-        """What the books have said since, by scope and replica; None: of this one."""
+        """The costs that the ledger reported since, by scope and replica; None is this replica."""
 
     @property
-    def heard(self) -> Mapping[str, Mapping[str, int]]:
-        """What the books have said since of other replicas: by replica, by scope."""
-        heard: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for scope, told in self._books.items():
-            for by, amount in told.items():
+    def ledger_of_others(self) -> Mapping[str, Mapping[str, int]]:
+        """The costs of other replicas that the ledger reported since, by replica and scope."""
+        by_replica: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for scope, costs in self._books.items():
+            for by, amount in costs.items():
                 if by is not None:
-                    heard[by][scope] = amount
-        return heard
+                    by_replica[by][scope] = amount
+        return by_replica
 
     def begin(self, running: Mapping[str, Running]) -> None:
-        """Begin with what this replica has set aside."""
+        """Begin an outage with the current holds of this replica."""
         self.end()
         self._own_before = dict(self._own)
-        for hold_id, one in running.items():
-            self.keep(hold_id, one)
+        for hold_id, hold in running.items():
+            self.adopt(hold_id, hold)
 
     def end(self) -> None:
-        """Forget it all: the others have heard of it."""
+        """End the outage: Redis has all reports, so the local state is dropped."""
         self._local.forget_budgets()
-        self._kept.clear()
+        self._earlier_holds.clear()
         self._books.clear()
 
-    def keep(self, hold_id: str, one: Running) -> None:
-        """Have set aside what was granted when all shared one store."""
-        self._local.keep(hold_id, one.scopes, one.amount, one.lease)
-        self._kept[hold_id] = one
+    def adopt(self, hold_id: str, hold: Running) -> None:
+        """Hold locally what Redis granted before the outage."""
+        self._local.adopt(hold_id, hold.scopes, hold.amount, hold.lease)
+        self._earlier_holds[hold_id] = hold
 
     def caps(self, caps: Sequence[Cap], replicas: int) -> list[Cap]:
-        """Return this replica's share of budgets, as caps of the local store."""
+        """Return this replica's share of budgets, as limits of the local store."""
         return [Cap(cap.scope, self._share(cap, replicas)) for cap in caps]
 
     def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Return what others had spent, and what this replica has."""
+        """Return the last known costs of others plus this replica's costs."""
         return [self._others(scope) + self._mine(scope) for scope in scopes]
 
     def raise_spent(self, spent: Mapping[str, int], by: str | None) -> None:
-        """Hear from the books what a replica has spent; None: this one."""
+        """Raise the costs of a replica according to the ledger; None is this replica."""
         for scope, amount in spent.items():
-            told = self._books.setdefault(scope, {})
-            told[by] = max(told.get(by, 0), amount)
+            costs = self._books.setdefault(scope, {})
+            costs[by] = max(costs.get(by, 0), amount)
 
     def _others(self, scope: str) -> int:
-        told = sum(amount for by, amount in self._books.get(scope, {}).items() if by is not None)
-        return max(self._known.get(scope, Known()).others_spent, told)
+        costs = sum(amount for by, amount in self._books.get(scope, {}).items() if by is not None)
+        return max(self._known.get(scope, Known()).others_spent, costs)
 
     def _mine(self, scope: str) -> int:
         return max(self._own.get(scope, 0), self._books.get(scope, {}).get(None, 0))
 
     def _share(self, cap: Cap, replicas: int) -> int:
+        """Return a limit for the local store, which counts only this replica's holds.
+
+        It is the earlier holds, plus this replica's part of what was free at the start of the
+        outage, minus its costs since then.
+        """
         scope, before = cap.scope, self._own_before.get(cap.scope, 0)
-        held = sum(one.amount for one in self._kept.values() if scope in one.scopes)
+        held = sum(hold.amount for hold in self._earlier_holds.values() if scope in hold.scopes)
         gone = self._others(scope) + self._known.get(scope, Known()).others_held + before + held
         return held + max(0, cap.limit - gone) // replicas - (self._mine(scope) - before)

@@ -1,8 +1,7 @@
-"""What a replica has to tell Redis: what it has set aside, what it has spent, and what has ended.
+"""The state that a replica must report to Redis: its holds, its costs, and its ended requests.
 
-What was spent is kept as a sum for each scope, from the beginning of the process, and it is the sum
-that is told. So it counts once, however often it is told, and it is told in full to a Redis that
-has forgotten.
+The costs are a sum per scope since the start of the process, and the sum is reported. So the costs
+count once, however often they are reported, and a Redis that lost its data gets all of them.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ if TYPE_CHECKING:
     from omen.state.redis import RedisStore
 
 MOST_NOTES = 100_000
-"""Of requests that ended while Redis was away. Further ones are not noted: what was set aside for
-them in Redis is given back with its lease. What they spent is not lost."""
+"""Notes about requests that ended while Redis was unavailable. Further requests get no note: their
+holds in Redis end with their leases. Their costs are not lost."""
 MOST_SETTLED = 100_000
-"""Ids that are known to be settled."""
+"""Ids that are remembered as settled."""
 _AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a request has set aside."""
+    """The hold of a running request."""
 
     scopes: tuple[str, ...]
     amount: int
     until: float
-    """On trio's clock."""
+    """The end of the lease, on trio's clock."""
 
     @property
     def lease(self) -> float:
-        """The seconds it is held yet."""
+        """The seconds until the lease ends."""
         return max(0.0, self.until - trio.current_time())
 
 
@@ -51,22 +50,22 @@ class _Note:
 
 
 class Arrears:
-    """Keeps what Redis has to hear, and tells it."""
+    """The holds and costs of this replica, and the part of them that Redis does not have yet."""
 
     def __init__(self, remote: RedisStore) -> None:
         self._remote = remote
         self.running: dict[str, Running] = {}
-        """What is set aside for requests of this replica's that run, by hold."""
+        """The holds of this replica's running requests, by id."""
         self.spent: dict[str, int] = {}
-        """What this replica has spent, by scope."""
+        """The costs of this replica, by scope."""
         self.notes: deque[_Note] = deque()
         self.lost_notes = 0
-        self._untold: set[str] = set()
-        """Scopes under which more was spent than Redis has heard of."""
+        self._unreported: set[str] = set()
+        """Scopes whose costs are higher than the last report."""
         self._settled: OrderedDict[str, None] = OrderedDict()
 
     def settle(self, hold_id: str, spent: Mapping[str, int]) -> None:
-        """Count what a request has spent, once."""
+        """Add the costs of a request, once per id."""
         self.running.pop(hold_id, None)
         if hold_id in self._settled:
             return
@@ -77,56 +76,64 @@ class Arrears:
             self.spent[scope] = min(self.spent.get(scope, 0) + amount, MOST_SPENT)
 
     def note(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
-        """Have Redis hear later of a request that was settled."""
-        self._untold.update(spent)
+        """Queue a note about a settled request for Redis."""
+        self._unreported.update(spent)
         if len(self.notes) < MOST_NOTES:
             self.notes.append(_Note(hold_id, scopes))
         else:
             self.lost_notes += 1
 
     def drop_ended(self) -> None:
-        """Forget what is set aside beyond its lease."""
+        """Remove the holds whose leases have ended."""
         now = trio.current_time()
-        for hold_id in [i for i, one in self.running.items() if one.until <= now]:
+        for hold_id in [i for i, hold in self.running.items() if hold.until <= now]:
             del self.running[hold_id]
 
-    async def tell(self) -> None:
-        """Tell what was spent, and only then that it is held no longer.
+    async def report(self) -> None:
+        """Report the costs, and after that the release of their holds.
 
-        **Raises.** `StoreAwayError`. What was not told is told the next time.
+        In the opposite order, the money would be neither held nor spent for a moment, and another
+        replica could spend it again.
+
+        **Raises.** `StoreAwayError`. The next call reports the rest.
         """
-        untold = {scope: self.spent[scope] for scope in self._untold}
-        if untold:
-            await self._remote.raise_spent(untold)
-            # What was spent while it was told is untold still.
-            self._untold -= {s for s, amount in untold.items() if self.spent[s] == amount}
-        while some := list(islice(self.notes, _AT_ONCE)):
-            await _all([partial(self._remote.settle, n.hold_id, n.scopes, {}) for n in some])
-            for _ in some:
+        unreported = {scope: self.spent[scope] for scope in self._unreported}
+        if unreported:
+            await self._remote.raise_spent(unreported)
+            # A scope whose costs have grown during the await stays unreported.
+            self._unreported -= {s for s, amount in unreported.items() if self.spent[s] == amount}
+        while batch := list(islice(self.notes, _AT_ONCE)):
+            await _call_all(
+                [partial(self._remote.settle, note.hold_id, note.scopes, {}) for note in batch]
+            )
+            for _ in batch:
                 self.notes.popleft()
 
-    async def tell_all(self) -> None:
-        """Tell everything that was spent, to a Redis that has forgotten. **Raises.** As above."""
+    async def report_all(self) -> None:
+        """Report all costs to a Redis that lost its data. **Raises.** `StoreAwayError`."""
         await self._remote.raise_spent(self.spent)
 
     async def hold_again(self, before: Mapping[str, Running]) -> Mapping[str, Running]:
-        """Have Redis hold what is set aside, but for what it was told `before`; return it all.
+        """Report the holds that are not in `before` to Redis, and return all holds.
 
-        It is held whether there is room for it or not: it is spent as it is. **Raises.** As above.
+        Redis grants them even beyond the limit: the requests are running and will cost money.
+        **Raises.** `StoreAwayError`.
         """
         running = dict(self.running)
-        holds = [(i, one) for i, one in running.items() if one.lease and before.get(i) != one]
+        holds = [(i, hold) for i, hold in running.items() if hold.lease and before.get(i) != hold]
         for start in range(0, len(holds), _AT_ONCE):
-            await _all([partial(self._hold, i, one) for i, one in holds[start : start + _AT_ONCE]])
+            await _call_all(
+                [partial(self._hold, i, hold) for i, hold in holds[start : start + _AT_ONCE]]
+            )
         return running
 
-    async def _hold(self, hold_id: str, one: Running) -> None:
-        caps = [Cap(scope, MOST_SPENT) for scope in one.scopes]
-        await self._remote.hold(hold_id, caps, [one.amount], one.lease)
+    async def _hold(self, hold_id: str, hold: Running) -> None:
+        caps = [Cap(scope, MOST_SPENT) for scope in hold.scopes]
+        await self._remote.hold(hold_id, caps, [hold.amount], hold.lease)
 
 
-async def _all(calls: Sequence[Callable[[], Awaitable[object]]]) -> None:
-    """Make calls at once; when some fail, raise what the first of them raised."""
+async def _call_all(calls: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    """Make calls concurrently. If some fail, raise the first failure after all have ended."""
     failed: list[StoreAwayError] = []
 
     async def make(call: Callable[[], Awaitable[object]]) -> None:

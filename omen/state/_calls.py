@@ -1,4 +1,4 @@
-"""Calls to Redis: as many at once as there are connections, and each for so long and no longer."""
+"""Calls to Redis: at most as many at once as there are connections, each with a timeout."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from omen.state.store import StoreAwayError
 _T = TypeVar("_T")
 
 MOST_CONNECTIONS = 16
-"""Calls under way at once; others wait for a turn, and that is not held against Redis."""
+"""Calls that run at once. Others wait, and the timeout does not count that wait."""
 
 
 class Calls:
-    """Makes calls, and renames what goes wrong."""
+    """A caller of Redis that limits calls, and renames exceptions."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
@@ -27,28 +27,29 @@ class Calls:
         self._answers = 0
 
     async def __call__(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        """Make one call; more than once if it is slow while others are answered.
+        """Make one call. Repeat it if it exceeds the timeout while other calls get answers.
 
-        So a call must be such that it may be made again, although it was done.
+        So a call must be idempotent: it may be made again although it has taken effect.
 
-        **Raises.** `StoreAwayError`, whatever went wrong.
+        **Raises.** `StoreAwayError` for every failure.
         """
         failures = self._failures
         async with self._turns:
             if self._failures != failures:
-                raise StoreAwayError("another call failed")  # why wait for the same
+                # Redis failed while this call waited: it need not wait for the same timeout.
+                raise StoreAwayError("another call failed")
             while True:
                 answers = self._answers
                 try:
                     with self._patience.bound():
-                        answer = await call()
+                        result = await call()
                 except TimeoutError as error:
                     if self._answers != answers:
-                        continue  # others were answered meanwhile: it is there, and has much to do
+                        continue  # other calls got answers: Redis is available, but busy
                     self._failures += 1
                     raise StoreAwayError("it does not answer") from error
                 except (RedisError, OSError, ExceptionGroup) as error:
                     self._failures += 1
                     raise StoreAwayError(type(error).__name__) from error
                 self._answers += 1
-                return answer
+                return result

@@ -1,4 +1,4 @@
-"""One window in memory: what was counted in each of the last sixty seconds."""
+"""One window in memory: a count for each of the last sixty seconds."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from omen.state.store import WINDOW_SECONDS, Window
 
 @dataclass(slots=True)
 class Counts:
-    """What was counted in each of the last seconds, the oldest first."""
+    """The counts of the last seconds, the oldest first, as pairs of second and count."""
 
     seconds: deque[list[int]] = field(default_factory=deque)
     total: int = 0
 
     def forget(self, now: float) -> None:
-        """Forget the seconds that have left the window."""
+        """Remove the seconds that have left the window."""
         while self.seconds and self.seconds[0][0] <= int(now) - WINDOW_SECONDS:
             self.total -= self.seconds.popleft()[1]
 
     def add(self, now: float, amount: int) -> None:
-        """Count now."""
+        """Add an amount to the current second."""
         self.forget(now)
         if amount == 0:
             return
@@ -31,7 +31,7 @@ class Counts:
         self.total += amount
 
     def correct(self, now: float, amount: int, second: int) -> None:
-        """Count towards an earlier second; nothing happens if that has left the window."""
+        """Add an amount to an earlier second. If it has left the window, do nothing."""
         self.forget(now)
         for counted in self.seconds:
             if counted[0] == second:
@@ -39,7 +39,7 @@ class Counts:
                 self.total += amount
 
     def until_room_for(self, window: Window, now: float) -> float:
-        """Return in how many seconds there is room, as far as that can be said."""
+        """Return the seconds until the window has room, if nothing else is counted meanwhile."""
         total = self.total
         for second, amount in self.seconds:
             total -= amount
@@ -48,5 +48,5 @@ class Counts:
         return float(WINDOW_SECONDS)
 
     def until_empty(self, now: float) -> float:
-        """Return in how many seconds nothing counts any more."""
+        """Return the seconds until the window is empty."""
         return self.seconds[-1][0] + WINDOW_SECONDS - now if self.seconds else 0.0

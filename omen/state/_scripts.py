@@ -1,13 +1,13 @@
-"""The steps that must not be divided, as Redis runs them: plain Lua, one script a step.
+"""The atomic steps of the store in Redis: plain Lua, one script per step.
 
-All keys carry the hash tag of one slot, so that the scripts run on a cluster as well. Numbers are
-exact below 2**53, where Lua's are; they are written as integers. Every script may be run again with
-the same arguments, and then changes nothing: an answer that comes too late is waited for no longer,
-and its call made once more.
+All keys have the hash tag of one slot, so that the scripts also run on a cluster. Numbers are exact
+below 2**53, as Lua's are, and are written as integers. A script that runs again with the same
+arguments changes nothing, because a call that exceeds its timeout is repeated.
 
-Of a budget, under the key of its scope: `:spent` is what was spent, the sum of `:by`, which has the
-number of each replica; `:held` what is held by hold, as `amount:sequence:replica`, `:leases` until
-when, `:sum` all of it, `:sums` the sum of each replica. What is empty is not kept.
+The keys of a budget begin with the key of its scope. `:spent` is the sum of the costs, and `:by`
+has the costs of each replica. `:held` has the holds as `amount:sequence:replica`, and `:leases` the
+ends of their leases. `:sum` is the sum of all holds, and `:sums` has the sum of each replica. Empty
+keys are deleted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ local function release(base, id)
   end
 end
 local function add(base, amount)
-  -- An upstream may claim anything: beyond 64 bits it would be an error, for ever.
+  -- An upstream may report any number: beyond 64 bits, INCRBY would fail for ever.
   local done = redis.pcall('INCRBY', base .. ':spent', int(amount))
   if type(done) == 'table' then redis.call('SET', base .. ':spent', '9000000000000000000') end
 end
@@ -62,9 +62,9 @@ end
 HOLD = (
     _HELPERS
     + """
--- KEYS: the mark that the id is settled; what this memory is called; one base a cap; then further
--- bases under which the id may be held. ARGV: hold id, replica, sequence, lease, the name that the
--- memory should have or '', number of caps, their limits, then the amounts.
+-- KEYS: the mark that the id is settled; the key of the data's id; one base per cap; then further
+-- bases in which the id may have a hold. ARGV: hold id, replica, sequence, lease, the expected id
+-- of the data or '', the number of caps, their limits, then the amounts.
 local id, by, sequence = ARGV[1], ARGV[2], num(ARGV[3])
 local lease, n, at = num(ARGV[4]), num(ARGV[6]), now()
 if ARGV[5] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[5] then return {'forgot'} end
@@ -101,8 +101,8 @@ return {granted or '', scarcest, int(least), stand}
 SETTLE = (
     _HELPERS
     + """
--- KEYS: the mark that the id is settled; n bases to release; then bases to count under. ARGV: hold
--- id, replica, ttl, n, then what the replica has spent under each, from the beginning.
+-- KEYS: the mark that the id is settled; n bases to release; then bases to count in. ARGV: hold id,
+-- replica, ttl, n, then the total costs of the replica in each of them, since its start.
 redis.call('SET', KEYS[1], '1', 'EX', 900)
 local n, stand = num(ARGV[4]), {}
 for i = 2, 1 + n do release(KEYS[i], ARGV[1]) end
@@ -117,13 +117,13 @@ return stand
 RAISE = (
     _HELPERS
     + """
--- KEYS: bases. ARGV: ttl, replica or '', then what it has spent under each.
+-- KEYS: bases. ARGV: ttl, replica or '', then its total costs in each of them.
 for i = 1, #KEYS do
   local base, total = KEYS[i], ARGV[2 + i]
   if ARGV[2] ~= '' then
     count(base, ARGV[2], total, ARGV[1])
   else
-    -- What cannot be named is what is left of the sum, without those that can.
+    -- The costs of unknown replicas are the sum minus the costs of the known ones.
     local rest = num(redis.call('GET', base .. ':spent'))
     for _, own in ipairs(redis.call('HVALS', base .. ':by')) do rest = rest - num(own) end
     if num(total) > rest then add(base, num(total) - rest) end
@@ -137,8 +137,8 @@ return 1
 TAKE = (
     _HELPERS
     + """
--- KEYS: the mark of this call; then one hash of seconds a window. ARGV: whether it may be refused,
--- then limit, amount and, for what is counted towards an earlier second, that second, else ''.
+-- KEYS: the mark of this call; then one hash of seconds per window. ARGV: whether it may be
+-- refused, then per window: limit, amount, and the earlier second to which it is added, or ''.
 local at, before = now(), redis.call('GET', KEYS[1])
 local second, room, states = math.floor(at), true, {}
 for i = 2, #KEYS do
@@ -157,7 +157,7 @@ for i = 2, #KEYS do
 end
 room = room or ARGV[1] == '0'
 if before then
-  -- It was counted, or refused, and its answer came too late.
+  -- This is a repeated call: it was counted or refused before, but its answer came too late.
   room, second = string.sub(before, 1, 1) == '1', num(string.sub(before, 2))
 else
   redis.call('SET', KEYS[1], (room and '1' or '0') .. int(second), 'EX', 120)
@@ -195,18 +195,18 @@ return answer
 COLLECT = (
     _HELPERS
     + """
--- KEYS: a hash of what replicas said, each with until when. What is over is forgotten.
-local at, found = now(), {}
-local said = redis.call('HGETALL', KEYS[1])
-for f = 1, #said, 2 do
-  local till, value = string.match(said[f + 1], '^(%S+) (.*)$')
-  if num(till) > at then
-    found[#found + 1] = said[f]
-    found[#found + 1] = value
+-- KEYS: a hash with the value of each replica and its expiry. Expired values are removed.
+local at, valid = now(), {}
+local published = redis.call('HGETALL', KEYS[1])
+for f = 1, #published, 2 do
+  local expiry, value = string.match(published[f + 1], '^(%S+) (.*)$')
+  if num(expiry) > at then
+    valid[#valid + 1] = published[f]
+    valid[#valid + 1] = value
   else
-    redis.call('HDEL', KEYS[1], said[f])
+    redis.call('HDEL', KEYS[1], published[f])
   end
 end
-return found
+return valid
 """
 )

@@ -1,4 +1,4 @@
-"""A store in this process's memory: for a gateway that is alone, or cut off from the others."""
+"""A store in this process's memory: for a single gateway, and for outages of Redis."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from omen.state._counts import Counts
 from omen.state.store import Cap, Counted, Hold, Window, WindowState
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Of values that are kept; the ones that were used least lately go first."""
+"""Bytes of stored values. The least recently used values are evicted first."""
 MOST_SETTLED = 100_000
-"""Ids that are known to be settled. They are asked for again at once, or never."""
+"""Ids that are remembered as settled. A late call for such an id comes soon, or never."""
 _ENTRY_BYTES = 200
-"""What a value costs beside its key and its bytes."""
+"""Bytes that a value takes in addition to its key and its content."""
 
 
 class MemoryStore:
-    """See `omen.state.store.Store`. Nothing in it waits, so every call is one step."""
+    """See `omen.state.store.Store`. No method has a checkpoint, so every call is atomic."""
 
     epoch = 0
     replicas = 1
@@ -30,8 +30,8 @@ class MemoryStore:
     def __init__(self, most_bytes: int = MOST_BYTES, replica: str | None = None) -> None:
         self.replica = replica or secrets.token_hex(8)
         self._budgets: dict[str, Budget] = {}
-        self._under: dict[str, list[str]] = {}
-        """Under which scopes an id holds something."""
+        self._scopes_of: dict[str, list[str]] = {}
+        """The scopes in which an id has holds."""
         self._settled: OrderedDict[str, None] = OrderedDict()
         self._rates: dict[str, Counts] = {}
         self._place = secrets.token_hex(4)
@@ -39,7 +39,7 @@ class MemoryStore:
         self._published: dict[str, tuple[float, bytes]] = {}
         self._most_bytes = most_bytes
         self.bytes = 0
-        """What the values take."""
+        """The size of the stored values."""
         self.evicted = 0
 
     def __repr__(self) -> str:
@@ -51,7 +51,7 @@ class MemoryStore:
     async def hold(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
-        """Set money aside."""
+        """Hold money."""
         now = trio.current_time()
         left = {cap.scope: self._left(cap, hold_id, now) for cap in caps}
         scarcest = min(left, key=lambda scope: left[scope])
@@ -59,22 +59,22 @@ class MemoryStore:
         granted = None if hold_id in self._settled else next(fitting, None)
         if granted is None:
             return Hold(None, scarcest, left[scarcest])
-        self.keep(hold_id, list(left), granted, lease)
+        self.adopt(hold_id, list(left), granted, lease)
         return Hold(granted, None, left[scarcest])
 
-    def keep(self, hold_id: str, scopes: Sequence[str], amount: int, lease: float) -> None:
-        """Hold an amount under these scopes, whether it fits or not, in place of what was held."""
+    def adopt(self, hold_id: str, scopes: Sequence[str], amount: int, lease: float) -> None:
+        """Hold an amount in these scopes, even beyond the limit. It replaces an earlier hold."""
         self._release(hold_id)
         for scope in scopes:
             self._budget(scope).hold(hold_id, amount, trio.current_time() + lease)
-        self._under[hold_id] = list(scopes)
+        self._scopes_of[hold_id] = list(scopes)
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
-        """Give back and add up."""
+        """Release the hold and add the costs."""
         self.book(hold_id, spent)
 
     def book(self, hold_id: str, spent: Mapping[str, int]) -> None:
-        """Give back what an id holds and add what was spent, once."""
+        """Release the hold of an id and add its costs, once per id."""
         self._release(hold_id)
         if hold_id in self._settled:
             return
@@ -85,11 +85,11 @@ class MemoryStore:
             self._budget(scope).spend(amount)
 
     async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Return what was spent."""
+        """Return the costs."""
         return [self._budgets[s].spent if s in self._budgets else 0 for s in scopes]
 
     async def raise_spent(self, spent: Mapping[str, int], by: str | None = None) -> None:
-        """Raise what was spent."""
+        """Raise the costs of a replica."""
         for scope, amount in spent.items():
             if by is None or by == self.replica:
                 self._budget(scope).raise_own(amount)
@@ -97,7 +97,7 @@ class MemoryStore:
                 self._budget(scope).raise_other(by, amount)
 
     async def take(self, windows: Sequence[Window]) -> Sequence[WindowState]:
-        """Count, if there is room."""
+        """Count, if all windows have room."""
         now = trio.current_time()
         counted = [self._counts(window.scope, now) for window in windows]
         room = [c.total + w.amount <= w.limit for w, c in zip(windows, counted, strict=True)]
@@ -119,7 +119,7 @@ class MemoryStore:
         self._count(windows, trio.current_time())
 
     async def get(self, key: str) -> bytes | None:
-        """Look a value up."""
+        """Return a value."""
         until, value = self._values.get(key, (0.0, b""))
         if key not in self._values:
             return None
@@ -130,7 +130,7 @@ class MemoryStore:
         return value
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
-        """Keep a value; one that is larger than all there is room for is not kept."""
+        """Store a value. A value that is larger than the whole limit is not stored."""
         self._drop(key)
         size = _size(key, value)
         if size > self._most_bytes:
@@ -142,25 +142,25 @@ class MemoryStore:
             self.evicted += 1
 
     async def clear(self, prefix: str) -> int:
-        """Forget values."""
-        found = [key for key in self._values if key.startswith(prefix)]
-        for key in found:
+        """Remove values."""
+        keys = [key for key in self._values if key.startswith(prefix)]
+        for key in keys:
             self._drop(key)
-        return len(found)
+        return len(keys)
 
     async def publish(self, topic: str, value: bytes, ttl: float) -> None:
-        """Tell the other replicas: there are none."""
+        """Publish a value. There are no other replicas."""
         self._published[topic] = (trio.current_time() + ttl, value)
 
     async def collect(self, topic: str) -> Mapping[str, bytes]:
-        """Hear of replicas: of this one."""
+        """Return the published value of this replica."""
         until, value = self._published.get(topic, (0.0, b""))
         return {self.replica: value} if until > trio.current_time() else {}
 
     def forget_budgets(self) -> None:
-        """Begin anew with money and rates: what was kept here was for a time that is over."""
+        """Drop all budgets and rates: they belonged to an outage that is over."""
         self._budgets.clear()
-        self._under.clear()
+        self._scopes_of.clear()
         self._settled.clear()
         self._rates.clear()
         self._place = secrets.token_hex(4)
@@ -175,7 +175,7 @@ class MemoryStore:
         return cap.limit - budget.spent - budget.total_held + own
 
     def _release(self, hold_id: str) -> None:
-        for scope in self._under.pop(hold_id, ()):
+        for scope in self._scopes_of.pop(hold_id, ()):
             self._budgets[scope].release(hold_id)
 
     def _counts(self, scope: str, now: float) -> Counts:

@@ -1,4 +1,4 @@
-"""Opens the store that is configured."""
+"""Opening the configured store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omen.state.store import Store
 
 try:
     from omen.state.redis import open_redis
-except ImportError:  # an extra: whoever is alone does without
+except ImportError:  # coredis is an extra, which a single process does not need
     open_redis = None  # type: ignore[assignment]
 
 
@@ -22,11 +22,13 @@ except ImportError:  # an extra: whoever is alone does without
 async def open_state(
     redis_url: str | None, *, patience: float, most_bytes: int, replica: str | None = None
 ) -> AsyncIterator[Store]:
-    """Open the store: in memory, or in Redis with the one in memory to fall back on.
+    """Open the store: in memory, or in Redis with the store in memory as the fallback.
 
-    Redis need not be there. `replica` names this process, and no other ever; without it a name is
-    made. **Units.** `patience` is in seconds, for each call to Redis; bytes are those of values in
-    memory.
+    Redis need not be available. `replica` is a name that only this process ever has; if it is None,
+    a random name is used.
+
+    **Units.** `patience` is the timeout of each call to Redis in seconds; `most_bytes` is the limit
+    of values in memory.
     """
     replica = replica or secrets.token_hex(8)
     local = MemoryStore(most_bytes, replica)

@@ -1,11 +1,11 @@
-"""Redis while it answers, and this replica's own share of everything while it does not.
+"""The shared store: Redis while it answers, otherwise this replica's own share in memory.
 
-A call that finds Redis away says so once, and from then on nobody asks it but one task, twice a
-second: no request waits for a server that is known not to answer. Meanwhile the store in memory
-keeps the limits, each divided by the number of replicas that were last seen; of a budget, what is
-left of it is divided. Redis counts as back once it has heard of everything: what was spent here,
-what is set aside for requests that still run, and, if it has forgotten, what the books say that
-everybody has spent. Whatever it is told counts once, however often it is told.
+The first call that fails marks Redis as unavailable. From then on only one task calls Redis, twice
+a second, so that no request waits for a server that does not answer. Meanwhile the store in memory
+keeps the limits. Each rate limit is divided by the last known number of replicas, and so is the
+unspent part of each budget. Redis counts as available again once it has all reports: the costs of
+this replica, the holds of its running requests, and, if Redis lost its data, the costs of all
+replicas according to the ledger. A report counts once, however often it is sent.
 """
 
 from __future__ import annotations
@@ -31,119 +31,120 @@ RETRY_SECONDS = 0.5
 HEARTBEAT_SECONDS = 2.0
 
 Books = Callable[[], Awaitable[Mapping[str, Mapping[str, int]] | None]]
-"""Returns what the books say was spent: by replica, by scope. None: they cannot be read."""
+"""Returns the costs according to the ledger, by replica and scope; None if it cannot be read."""
 
 
 class SharedStore(Switched):
-    """See `omen.state.store.Store`. Its `run` belongs into a nursery."""
+    """See `omen.state.store.Store`. Its `run` is a task of the gateway."""
 
     def __init__(self, remote: RedisStore, local: MemoryStore) -> None:
         super().__init__(remote, local)
         self._arrears = Arrears(remote)
         self._alone = Alone(local, remote.known, self._arrears.spent)
-        self._switching: trio.Event | None = None
-        """Set once Redis is back, or is not after all, while that is being decided."""
-        self._memory: bytes | None = None
-        """What Redis remembered when it was asked last; None: it never was."""
+        self._return_decided: trio.Event | None = None
+        """While a return to Redis is in its last step: set when the step has succeeded or failed.
+        New holds wait for it."""
+        self._data_id: bytes | None = None
+        """The id of the data in Redis, as last read; None if Redis was never reached."""
         self.books: Books | None = None
-        """Where to read what was spent, when Redis has forgotten."""
+        """Reads the costs from the ledger, for a Redis that lost its data."""
         self.epoch = 0
 
     def __repr__(self) -> str:
-        how = "away" if self.is_away else "there"
-        return f"<SharedStore {how}, {self.replicas} replicas, {self.waiting_notes} notes>"
+        state = "away" if self.is_away else "there"
+        return f"<SharedStore {state}, {self.replicas} replicas, {self.waiting_notes} notes>"
 
     @property
     def waiting_notes(self) -> int:
-        """Of how many requests Redis has not heard that they ended."""
+        """The number of ended requests that were not reported to Redis yet."""
         return len(self._arrears.notes)
 
     @property
     def lost_notes(self) -> int:
-        """Of how many requests it will not hear that they ended; what they spent it will."""
+        """The number of ended requests that will not be reported. Their costs will be."""
         return self._arrears.lost_notes
 
     async def run(self) -> None:
-        """Tell Redis that this replica lives, and find out whether Redis does, until cancelled."""
+        """Send heartbeats to Redis, and test whether it answers, until cancelled."""
         while True:
             if self.is_away:
                 await self._try_to_return()
             else:
-                await self._beat()
+                await self._heartbeat()
             await trio.sleep(RETRY_SECONDS if self.is_away else HEARTBEAT_SECONDS)
 
     async def hold(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
-        """Set money aside."""
+        """Hold money, in Redis or in this replica's share."""
         hold: Hold | None = None
         while hold is None:
-            while self._switching is not None:
-                # Redis has just answered: this takes as long as a call, and is bounded likewise.
-                await self._switching.wait()
+            while self._return_decided is not None:
+                # Redis has just answered. This takes a few calls, each with its timeout.
+                await self._return_decided.wait()
             if self.is_away:
                 share = self._alone.caps(caps, self.replicas)
                 hold = await self._local.hold(hold_id, share, amounts, lease)
             else:
-                hold = await self._hold_there(hold_id, caps, amounts, lease)
+                hold = await self._hold_remotely(hold_id, caps, amounts, lease)
         if hold.granted is not None:
             scopes, until = tuple(cap.scope for cap in caps), trio.current_time() + lease
             self._arrears.running[hold_id] = Running(scopes, hold.granted, until)
         return hold
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
-        """Give back and add up; if nobody can be told now, later."""
+        """Release the hold and add the costs. If Redis is unavailable, report them later."""
         self._arrears.settle(hold_id, spent)
         if not self.is_away:
             try:
                 await self._remote.settle(hold_id, scopes, spent)
             except StoreAwayError as error:
-                self._leave(error)
+                self._mark_away(error)
             except trio.Cancelled:
-                # Whether it was done nobody knows; told twice it counts once.
-                self._owe(hold_id, scopes, spent)
+                # The call may or may not have taken effect. A second report does not count twice.
+                self._settle_later(hold_id, scopes, spent)
                 raise
             else:
                 return
-        self._owe(hold_id, scopes, spent)
+        self._settle_later(hold_id, scopes, spent)
 
     async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Return what was spent; while cut off, what was known and what was spent here since."""
+        """Return the costs. Without Redis: the last known ones of others, plus this replica's."""
         if not self.is_away:
             try:
                 return await self._remote.spent(scopes)
             except StoreAwayError as error:
-                self._leave(error)
+                self._mark_away(error)
         return self._alone.spent(scopes)
 
     async def raise_spent(self, spent: Mapping[str, int], by: str | None = None) -> None:
-        """Raise what was spent."""
+        """Raise the costs of a replica."""
         if not self.is_away:
             try:
                 await self._remote.raise_spent(spent, *(() if by is None else (by,)))
             except StoreAwayError as error:
-                self._leave(error)
+                self._mark_away(error)
             else:
                 return
         self._alone.raise_spent(spent, None if by == self.replica else by)
 
-    async def _hold_there(
+    async def _hold_remotely(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold | None:
-        """Ask Redis; None when it has been found away meanwhile, and so has to be asked anew.
+        """Hold money in Redis. Return None if Redis failed meanwhile; the caller then tries again.
 
-        What Redis grants then may be granted here to somebody else. Whatever it has done, it hears
-        what is held when it is back.
+        After an outage, the answer is not used: the local store may have granted the same money to
+        another request. At its return Redis gets a report of the actual holds.
         """
         outages = self.outages
         try:
             hold = await self._remote.hold(hold_id, caps, amounts, lease)
         except StoreAwayError as error:
-            self._leave(error)
+            self._mark_away(error)
             return None
         return hold if self.outages == outages else None
 
-    def _owe(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
+    def _settle_later(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
         self._local.book(hold_id, {})
         self._arrears.note(hold_id, scopes, spent)
 
@@ -151,67 +152,69 @@ class SharedStore(Switched):
         self._alone.begin(self._arrears.running)
 
     async def _try_to_return(self) -> None:
-        """Come back once Redis has heard of everything.
+        """Return to Redis after all reports.
 
-        New holds wait for the last of it: what is held here and not there would be granted to
-        others again. What is spent in these moments is told with the next heartbeat, and is held
-        until then.
+        The first round reports while requests go on. The second one reports the rest, and new holds
+        wait for it: a hold that is only local would be granted to other replicas again. Costs that
+        are added during the second round are reported with the next heartbeat, and stay held until
+        then.
         """
         try:
-            memory = await self._remote.memory()
-            forgot = memory != self._memory
-            if forgot and not await self._restore():
+            data_id = await self._remote.data_id()
+            lost = data_id != self._data_id
+            if lost and not await self._restore():
                 return
-            await self._tell_of_others(self._alone.heard)
+            await self._report_others(self._alone.ledger_of_others)
             held = await self._arrears.hold_again({})
-            await self._arrears.tell()
-            self._switching = trio.Event()
+            await self._arrears.report()
+            self._return_decided = trio.Event()
             await self._arrears.hold_again(held)
-            await self._arrears.tell()
+            await self._arrears.report()
         except StoreAwayError:
             return
         else:
-            # From here on there is no await: nothing is held here unnoticed.
-            self._return(memory, forgot=forgot)
+            # No await from here to the end: otherwise a hold could be added after the report.
+            self._mark_back(data_id, lost=lost)
         finally:
-            if self._switching is not None:
-                self._switching.set()
-                self._switching = None
+            if self._return_decided is not None:
+                self._return_decided.set()
+                self._return_decided = None
 
     async def _restore(self) -> bool:
-        """Tell a Redis that has forgotten what was spent; False when that cannot be known now.
+        """Report all costs to a Redis that lost its data. Return False if the ledger fails.
 
-        A replica that has never reached Redis knows nothing that Redis could have forgotten.
+        If this replica has never reached Redis, it returns True even without the ledger: Redis may
+        have its data, and this replica cannot know of a loss.
         """
-        told = await self.books() if self.books is not None else {}
-        if told is None and self._memory is not None:
+        spending = await self.books() if self.books is not None else {}
+        if spending is None and self._data_id is not None:
             return False
-        await self._tell_of_others(told or {})
-        await self._arrears.tell_all()
+        await self._report_others(spending or {})
+        await self._arrears.report_all()
         return True
 
-    async def _tell_of_others(self, told: Mapping[str, Mapping[str, int]]) -> None:
-        for replica, spent in told.items():
+    async def _report_others(self, spending: Mapping[str, Mapping[str, int]]) -> None:
+        for replica, spent in spending.items():
             await self._remote.raise_spent(spent, replica)
 
-    def _return(self, memory: bytes, *, forgot: bool) -> None:
+    def _mark_back(self, data_id: bytes, *, lost: bool) -> None:
         self._alone.end()
-        away = trio.current_time() - (self.away_since or 0.0)
-        self.away_since, self._memory = None, memory
-        self.epoch += forgot
-        logger.warning("redis is back after %.1f s", away)
+        outage = trio.current_time() - (self.away_since or 0.0)
+        self.away_since, self._data_id = None, data_id
+        self.epoch += lost
+        logger.warning("redis answers again after %.1f s", outage)
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         self._arrears.drop_ended()
         try:
-            memory = await self._remote.memory()
-            if self._memory not in (None, memory):
-                # It was restarted, and nobody happened to ask it meanwhile.
-                self._leave(StoreAwayError("it has forgotten what it knew"))
+            data_id = await self._remote.data_id()
+            if self._data_id not in (None, data_id):
+                # Redis was restarted, and no call happened to fail meanwhile.
+                self._mark_away(StoreAwayError("it lost its data"))
                 return
-            self._memory = memory
-            await self._arrears.tell()
+            self._data_id = data_id
+            await self._arrears.report()
             await self._remote.publish("replicas", b"", 5 * HEARTBEAT_SECONDS)
             self.replicas = max(1, len(await self._remote.collect("replicas")))
         except StoreAwayError as error:
-            self._leave(error)
+            self._mark_away(error)

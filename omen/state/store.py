@@ -1,17 +1,17 @@
-"""The protocol of a store, and the few values it speaks in.
+"""The protocol of a store, and the types of its values.
 
-**Money** is whole nano-dollars: a store adds integers, so that no sum depends on its order.
+**Money** is whole nano-dollars: a store adds integers, so that no sum depends on the order.
 
-**Money that is held** is neither spent nor free: it is set aside for a request while that runs, in
-one step with the check that it fits, and given back or spent when the request is settled. A hold
-whose owner died is given back when its lease is over.
+**Held money** is neither spent nor free. It belongs to a running request. The hold is one atomic
+step with the check that it fits. It is released or spent when the request is settled. If the owner
+of a hold dies, the hold ends with its lease.
 
-**Money that is spent** is counted by replica: each has a number of its own for each scope, which
-only it raises and which never falls, and what was spent is the sum of them all. So nothing counts
-twice: to raise a number to where it is already does nothing, whoever does it and however late.
-Books from which a store is told again what it has forgotten say which replica spent what.
+**Spent money** is counted by replica. For each scope each replica has its own number, which only it
+raises and which never falls; the costs are the sum of these numbers. So nothing counts twice:
+raising a number to its current value has no effect, whichever process does it, and however late.
+The ledger, from which a store gets its data again after a loss, knows the replica of each cost.
 
-**Windows** slide: at no moment is more than the limit in any of the last sixty seconds.
+**Windows** slide: no period of sixty seconds ever contains more than the limit.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import NamedTuple, Protocol
 
 WINDOW_SECONDS = 60
 MOST_SPENT = 9 * 10**18
-"""Nano-dollars. No number of a store grows beyond it: nine billion dollars, and 64 bits."""
+"""Nano-dollars. No number of a store grows beyond it: nine billion dollars, within 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A budget: `scope` names whose and of which month, `limit` is in nano-dollars."""
+    """A budget: `scope` names its owner and month, `limit` is in nano-dollars."""
 
     scope: str
     limit: int
@@ -35,38 +35,38 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What came of asking for money. `granted` is None when nothing that was asked for fits."""
+    """The result of a hold. `granted` is None if no requested amount fits."""
 
     granted: int | None
     refused_by: str | None = None
     """The scope that has too little left."""
     left: int = 0
-    """What the scarcest scope has left beside the holds of others, before this hold: what the same
-    request held before counts as free."""
+    """The money left in the scarcest scope before this hold. Holds of other requests are
+    subtracted; an earlier hold of the same request counts as free."""
 
 
 class Known(NamedTuple):
-    """What a replica has heard last of a budget that it shares."""
+    """The last known state of a shared budget: the costs and the holds of other replicas."""
 
     others_spent: int = 0
     others_held: int = 0
 
 
 class Counted(NamedTuple):
-    """Where and when something was counted towards a window, so that it can be given back there."""
+    """The counter and the second in which an amount was counted, so that it can be corrected."""
 
     place: str
-    """The counter: another one has never heard of it."""
+    """The counter. Another counter does not have this amount."""
     second: int
-    """By that counter's clock."""
+    """The second on that counter's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rate limit, and what is to be counted towards it now.
+    """A rate limit, and the amount to count now.
 
-    With `at` it is counted towards that second: a negative amount so takes back what was counted
-    then. Nothing happens once that second has left the window, and its count with it.
+    With `at` the amount is added to that second: a negative amount corrects an earlier count. If
+    that second has left the window, nothing happens, because its count has left it, too.
     """
 
     scope: str
@@ -77,16 +77,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
-    """How a rate limit stands. **Units.** Seconds."""
+    """The state of a rate limit. **Units.** Seconds."""
 
     limit: int
     left: int
     resets_in: float = 0.0
-    """Until nothing counts any more."""
+    """Time until the window is empty."""
     retry_in: float | None = None
-    """Set when it was refused: until there is room again, if nobody else takes it."""
+    """Set if it was refused: the time until there is room, if no other request uses it."""
     counted: Counted | None = None
-    """Where the amount was counted; None: it was not."""
+    """Where the amount was counted; None if it was not counted."""
 
 
 class StoreAwayError(Exception):
@@ -94,89 +94,88 @@ class StoreAwayError(Exception):
 
 
 class Money(Protocol):
-    """The part of a store that is about budgets; see `Store`."""
+    """The budgets of a store; see `Store`."""
 
     async def hold(
         self, hold_id: str, caps: Sequence[Cap], amounts: Sequence[int], lease: float
     ) -> Hold:
-        """Set aside, under every cap (at least one), the first of these amounts that fits.
+        """Hold, in every scope of the caps (at least one), the first of these amounts that fits.
 
-        An id that already holds something *replaces* that in one step, under whichever caps it was
-        held: at no moment are both held, and at no moment neither. When nothing that was asked for
-        fits, what was held before stays held. An id that was settled holds nothing any more: a call
-        that comes late is refused.
+        If the id already has a hold, the new one *replaces* it in one atomic step, whatever its
+        scopes were: at no moment are both held, and at no moment neither. If no amount fits, the
+        earlier hold remains. A settled id cannot hold anything: a late call is refused.
 
-        `amounts` are largest first, in nano-dollars; `lease` is in seconds, from now.
+        `amounts` are in nano-dollars, the largest first; `lease` is in seconds from now.
         """
         ...
 
     async def settle(self, hold_id: str, scopes: Sequence[str], spent: Mapping[str, int]) -> None:
-        """Give back what the id holds, and add what was spent, by scope; once for each id.
+        """Release the hold of the id, and add its costs by scope. They are added once per id.
 
-        `scopes` names under what it may be held, for a store that has not heard of the hold, or
-        whose answer never came.
+        `scopes` are those in which it may have a hold. A store needs them if it does not know of
+        the hold, or if its answer to the hold was lost.
         """
         ...
 
     async def spent(self, scopes: Sequence[str]) -> Sequence[int]:
-        """Return what was spent, in the order of the scopes."""
+        """Return the costs of all replicas, in the order of the scopes."""
         ...
 
     async def raise_spent(self, spent: Mapping[str, int], by: str | None = None) -> None:
-        """Have at least so much count as spent by a replica. Told again, it changes nothing.
+        """Raise the costs of a replica to at least these. A repeated call has no effect.
 
-        `by` names the replica, as the books do; "" stands for all that cannot be named. None: it is
-        this one, by its own count.
+        `by` is the replica's name in the ledger; "" stands for all unknown replicas. None means
+        this replica, by its own count.
         """
         ...
 
 
 class Store(Money, Protocol):
-    """What is shared. Every call is bounded in time by the store's own timeout.
+    """The state that replicas share. The store itself limits the time of every call.
 
-    **Raises.** `StoreAwayError`, where there is anything to reach.
-    **Cancellation.** A call that was cancelled may have been done.
+    **Raises.** `StoreAwayError`, if the store is outside this process.
+    **Cancellation.** A cancelled call may have taken effect.
     """
 
     @property
     def epoch(self) -> int:
-        """Another number each time that what was spent may have been forgotten."""
+        """A number that changes each time that the store may have lost the costs."""
         ...
 
     @property
     def replicas(self) -> int:
-        """How many share the store, as last seen."""
+        """The last known number of processes that share the store."""
         ...
 
     @property
     def replica(self) -> str:
-        """What this process is called among those that share the store; no other ever is."""
+        """The name of this process among those that share the store. It is never used again."""
         ...
 
     async def take(self, windows: Sequence[Window]) -> Sequence[WindowState]:
-        """Count towards every window, or, if one has no room, towards none."""
+        """Count in every window; if one of them has no room, count in none."""
         ...
 
     async def count(self, windows: Sequence[Window]) -> None:
-        """Count what cannot be refused any more; a negative amount gives back."""
+        """Count without a check of the limits. A negative amount corrects an earlier count."""
         ...
 
     async def get(self, key: str) -> bytes | None:
-        """Look a value up."""
+        """Return a value; None if there is none."""
         ...
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
-        """Keep a value for so many seconds."""
+        """Store a value for `ttl` seconds."""
         ...
 
     async def clear(self, prefix: str) -> int:
-        """Forget every value whose key begins so; return how many there were."""
+        """Remove every value whose key has this prefix. Return their number."""
         ...
 
     async def publish(self, topic: str, value: bytes, ttl: float) -> None:
-        """Tell the other replicas; the latest value of each replica counts, for so long."""
+        """Publish a value to the other replicas for `ttl` seconds. The latest value counts."""
         ...
 
     async def collect(self, topic: str) -> Mapping[str, bytes]:
-        """Return what every replica has published, by replica, this one's own included."""
+        """Return the published values by replica, this replica's included."""
         ...

@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.accounts.keyring import LOOK_AGAIN_SECONDS, REFRESH_SECONDS, KeyRing, KeysUnknownError
+from omen.accounts.keyring import REFRESH_SECONDS, REREAD_SECONDS, KeyRing, KeysUnknownError
 from omen.core.callers import ANYBODY, Caller
 from omen.core.credentials import KeyRecord, NewKey, make_key, read_key
 from omen.core.errors import OmenError, RequestError
@@ -154,7 +154,7 @@ class TestTime:
     ) -> None:
         keys, worker = ring(record(make_key()))
         await keys.refresh()
-        await trio.sleep(LOOK_AGAIN_SECONDS)
+        await trio.sleep(REREAD_SECONDS)
         began = trio.current_time()
 
         async def guess() -> None:
@@ -167,7 +167,7 @@ class TestTime:
         for _ in range(10):
             await guess()
         assert worker.asked == 12
-        assert trio.current_time() - began == pytest.approx(10 * LOOK_AGAIN_SECONDS)
+        assert trio.current_time() - began == pytest.approx(10 * REREAD_SECONDS)
 
     async def test_a_key_that_was_made_just_now_is_not_missed(
         self, autojump_clock: MockClock
@@ -198,7 +198,7 @@ class TestTime:
         key = make_key()
         keys, desk = ring(record(key))
         await keys.refresh()
-        await trio.sleep(LOOK_AGAIN_SECONDS)
+        await trio.sleep(REREAD_SECONDS)
         began = trio.current_time()
 
         async def guess() -> None:
@@ -211,7 +211,7 @@ class TestTime:
         for _ in range(10):
             await guess()
         assert desk.asked == 12
-        assert trio.current_time() - began == pytest.approx(10 * LOOK_AGAIN_SECONDS)
+        assert trio.current_time() - began == pytest.approx(10 * REREAD_SECONDS)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(guess)
             now = trio.current_time()
@@ -246,7 +246,7 @@ class TestTime:
         assert await keys.identify(None, local=False) == ANYBODY
         keys.allow_anonymous = False
         worker.away = False
-        await trio.sleep(LOOK_AGAIN_SECONDS)
+        await trio.sleep(REREAD_SECONDS)
         assert (await keys.identify(key.text, local=False)).key_id == key.key_id
 
 

@@ -69,7 +69,7 @@ def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path) -> None:
             client.sendall(head % len(body) + body)
             received = client.recv(16)
             process.send_signal(signal.SIGINT)
-            read_until(process, "once more to stop now")
+            read_until(process, "signal again to stop now")
             process.send_signal(signal.SIGINT)
             while data := client.recv(65536):
                 received += data

@@ -20,7 +20,7 @@ def test_a_keys_whole_life(tmp_path: Path) -> None:
     assert made.returncode == 0
     key = made.stdout.strip()
     assert key.startswith("sk-omen-")
-    assert "shown this once" in made.stderr
+    assert "not shown again" in made.stderr
     key_id, secret = key.split("-")[2], key.split("-", 3)[3]
 
     listed = run(tmp_path, "keys", "list").stdout
@@ -83,7 +83,7 @@ def test_a_key_that_cannot_be_read_is_listed_as_one(tmp_path: Path) -> None:
     assert listed.returncode == 0
     broken, sound = sorted(listed.stdout.splitlines()[1:], key=lambda row: "second" in row)
     assert "unreadable" in broken
-    assert "opens nothing" in broken
+    assert "not valid" in broken
     assert "second" in sound
 
 

@@ -71,7 +71,7 @@ def test_a_row_that_a_kill_cut_off_is_left_out_and_the_rest_replayed(
     (tmp_path / "cut.jsonl").write_bytes(b"".join(rows) + rows[0].rstrip()[:kept])
     done = run(tmp_path, "replay", "cut.jsonl", "single")
     assert (done.returncode, done.stdout[:10]) == (0, "6 requests")
-    assert done.stderr == "omen replay: cut.jsonl:13 is cut off, and left out\n"
+    assert done.stderr == "omen replay: cut.jsonl:13 is cut off; skipped\n"
 
 
 def test_what_is_recorded_behind_a_row_that_was_cut_off_is_on_a_line_of_its_own(
@@ -85,18 +85,18 @@ def test_what_is_recorded_behind_a_row_that_was_cut_off_is_on_a_line_of_its_own(
     assert path.read_bytes() == b"".join([rows[0][:50], b"\n", *rows[1:]])
     done = run(tmp_path, "replay", "rows.jsonl", "single")
     assert done.returncode == 0
-    assert done.stderr == "omen replay: rows.jsonl:1 is cut off, and left out\n"
+    assert done.stderr == "omen replay: rows.jsonl:1 is cut off; skipped\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["missing.jsonl"], "missing.jsonl"),
-        (["bad.jsonl"], "bad.jsonl:2 is no recorded attempt"),
-        (["empty.jsonl"], "there is no attempt"),
+        (["bad.jsonl"], "bad.jsonl:2 is not a recorded attempt"),
+        (["empty.jsonl"], "has no attempt"),
         (["empty.jsonl", "hedge"], "valid forms: single"),
         (["empty.jsonl", "--plot", "it.gif"], ".png or .svg"),
-        (["empty.jsonl", "--plot", "no/it.svg"], "there is no folder no"),
+        (["empty.jsonl", "--plot", "no/it.svg"], "the folder no does not exist"),
     ],
 )
 def test_a_mistake_says_what_it_is(tmp_path: Path, arguments: list[str], words: str) -> None:

@@ -51,7 +51,7 @@ def test_no_key_is_made_or_changed_that_nobody_has_seen(
             check=False,
         )
     assert done.returncode == 1
-    told = "no key was made" if action == "create" else "the key was not changed"
+    told = "no key was created" if action == "create" else "the key was not changed"
     assert done.stderr.startswith(f"omen: {told}: ")
     assert len(done.stderr.splitlines()) == 1
     after = sqlite3.connect(tmp_path / "omen.db").execute("SELECT * FROM keys").fetchall()
@@ -69,7 +69,7 @@ def test_a_key_that_was_shown_and_not_stored_is_said_to_open_nothing(
     assert main(["keys", "create", "bob"]) == 1
     told = capsys.readouterr()
     assert told.out.startswith("sk-omen-")
-    assert "the key shown opens nothing" in told.err
+    assert "the key above is not valid" in told.err
 
 
 def test_a_new_secret_that_a_revoked_key_with_an_unreadable_row_did_not_get_opens_nothing(
@@ -80,4 +80,4 @@ def test_a_new_secret_that_a_revoked_key_with_an_unreadable_row_did_not_get_open
         database.execute("UPDATE keys SET revoked_at = 'then'")
     done = run(tmp_path, "keys", "rotate", key_id)
     assert done.returncode == 1
-    assert "the key shown opens nothing" in done.stderr
+    assert "the key above is not valid" in done.stderr

@@ -120,8 +120,8 @@ async def test_a_wrong_key_is_told_at_once() -> None:
     ("said", "told"),
     [
         (b"", "no handshake: the connection was closed at once"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "no handshake: what answers there does not speak HTTP"),
-        (b"\x15\x03\x01\x00\x02\x02\x46", "no handshake: what answers there does not speak HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "no handshake: the server does not speak HTTP"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "no handshake: the server does not speak HTTP"),
         (b"HTTP/1.1 502 Bad\r\n\r\nto the end", "no handshake: .* an answer with status 502"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut", "no handshake: .* with status 200"),
         (b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n", "refused with status 302"),

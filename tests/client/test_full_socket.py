@@ -51,7 +51,7 @@ async def linked(sockets: Sequence[FullSocket]) -> AsyncIterator[Client]:
 
     async def run() -> None:
         for socket in sockets:
-            await link._wanted.wait()
+            await link._needed.wait()
             await link._use(socket)  # type: ignore[arg-type]
 
     async with httpx.AsyncClient() as http, trio.open_nursery() as nursery:
@@ -88,11 +88,11 @@ async def test_a_frame_that_is_not_taken_ends_the_connection_it_is_half_in(
     async with linked([full, fresh]) as client:
         began = trio.current_time()
         async with client.race("first") as stream:
-            with pytest.raises(omen.client.ConnectionLost, match="did not take a frame within"):
+            with pytest.raises(omen.client.ConnectionLost, match="did not accept a frame within"):
                 async with client.race("second"):
                     pass
             assert trio.current_time() - began == pytest.approx(0.01 + WRITE_SECONDS)
-            with pytest.raises(omen.client.ConnectionLost, match="did not take a frame within"):
+            with pytest.raises(omen.client.ConnectionLost, match="did not accept a frame within"):
                 await anext(stream)
         assert "not connected" in repr(client)
         async with client.race("third"):

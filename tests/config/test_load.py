@@ -169,7 +169,7 @@ class TestWhichFile:
     def test_a_given_path_must_exist(self, folder: Folder) -> None:
         folder.write("[server]\nport = 1")
         assert folder.mistakes(path=Path("gone.toml")) == [
-            "gone.toml: found nothing that can be read (no such file or directory);"
+            "gone.toml: found a file that cannot be read (no such file or directory);"
             " allowed: a TOML file, in UTF-8"
         ]
 
@@ -261,18 +261,18 @@ class TestVariables:
         assert loaded.settings.providers["openai"].api_key is None
         assert loaded.warnings == (
             "OMEN_OPENAI_API_KEY is set but not used: providers.openai is of another kind;"
-            ' give it api_key = "env:OMEN_OPENAI_API_KEY" if it is meant for it',
+            ' to use it there, set api_key = "env:OMEN_OPENAI_API_KEY"',
         )
 
     @pytest.mark.parametrize(
         ("name", "warning"),
         [
-            ("OMEN_PROT", "OMEN_PROT is no variable that OMEN knows; did you mean OMEN_PORT?"),
+            ("OMEN_PROT", "OMEN_PROT is not a variable that OMEN knows; did you mean OMEN_PORT?"),
             (
                 "OMEN_XAI_KEY",
-                "OMEN_XAI_KEY is no variable that OMEN knows; did you mean OMEN_XAI_API_KEY?",
+                "OMEN_XAI_KEY is not a variable that OMEN knows; did you mean OMEN_XAI_API_KEY?",
             ),
-            ("OMEN_ZZZZ", "OMEN_ZZZZ is no variable that OMEN knows"),
+            ("OMEN_ZZZZ", "OMEN_ZZZZ is not a variable that OMEN knows"),
         ],
     )
     def test_an_unknown_variable_of_ours_is_a_warning(
@@ -367,8 +367,8 @@ class TestRouting:
         loaded = folder.load()
         assert loaded.settings.routing.aliases == {"fast": ("ollama/a",), "gone": ()}
         assert loaded.warnings == (
-            "routing.aliases.fast goes without the disabled xai",
-            "routing.aliases.gone goes without the disabled xai",
+            "routing.aliases.fast does not use the disabled xai",
+            "routing.aliases.gone does not use the disabled xai",
         )
 
     def test_the_default_k_gives_way_to_a_smaller_limit(self, folder: Folder) -> None:

@@ -66,8 +66,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a quirk of a kind that has none": (
         "[providers.ollama.quirks]\nthink_tags = true",
-        "providers.ollama.quirks: found a table of quirks; allowed: none with ollama, which has "
-        "one way to be spoken to",
+        "providers.ollama.quirks: found a table of quirks; allowed: none with ollama, "
+        "whose servers do not differ",
     ),
     "a dated API of a kind that has none": (
         "[providers.ollama]\napi_version = '2024-10-21'",
@@ -125,7 +125,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a share in percent": (
         "[race]\nmax_extra_load = 5",
-        "race.max_extra_load: found 5; allowed: a number from 0 to 1, as 0.05",
+        "race.max_extra_load: found 5; allowed: a number from 0 to 1, such as 0.05",
     ),
     "a boolean in words": (
         "[race]\nreasoning_counts = 'yes'",
@@ -162,7 +162,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "several workers": (
         "[server]\nworkers = 2",
         "server.workers: found 2; "
-        "allowed: 1, because this version runs as one process, not yet as several",
+        "allowed: 1, because this version cannot run as several processes yet",
     ),
     "a string for a list": (
         "[providers.ollama]\nmodels = 'a'",
@@ -224,7 +224,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "Ollama's URL with a path": (
         "[providers.ollama]\nendpoints = ['http://a', 'http://b/api']",
         "providers.ollama.endpoints[1]: found 'http://b/api'; "
-        "allowed: a URL without a path, as https://host",
+        "allowed: a URL without a path, such as https://host",
     ),
     # providers
     "a kind that does not exist": (
@@ -234,12 +234,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a name that implies no kind": (
         "[providers.groq]\nbase_url = 'https://api.groq.com/openai/v1'",
         f"providers.groq.kind: found nothing; allowed: one of {KINDS}, "
-        "because the section's name is none of them",
+        "because the section's name is not a kind",
     ),
     "a name that is nearly a kind": (
         "[providers.antropic]",
         f"providers.antropic.kind: found nothing; allowed: one of {KINDS}, "
-        "because the section's name is none of them; did you mean anthropic?",
+        "because the section's name is not a kind; did you mean anthropic?",
     ),
     "a name that could not be asked for": (
         "[providers.'a/b']\nkind = 'ollama'",
@@ -280,8 +280,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "env: without a name": (
         "[providers.openai]\napi_key = 'env:'",
-        "providers.openai.api_key: found env: before what is no name of a variable; "
-        "allowed: env:NAME",
+        "providers.openai.api_key: found env: before an invalid variable name; allowed: env:NAME",
     ),
     # what does not fit together
     "a strategy that does not exist": (
@@ -307,7 +306,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "an alias that means something else": (
         "[providers.ollama]\n[routing.aliases]\nauto = ['ollama/a']",
-        "routing.aliases.auto: found a name that no request can ask for; "
+        "routing.aliases.auto: found a name that no request can use; "
         "allowed: any but auto, without commas",
     ),
     "a preference for nobody": (

@@ -240,7 +240,7 @@ async def test_files_that_cannot_be_read_are_late_and_nothing_else(
         await until(lambda: not ledger.is_behind)
         ledger.book(entry("r2"))
         await until(lambda: ledger.written == 1)
-        assert [m for m in caplog.messages if "spool" in m] == [
+        assert [m for m in caplog.messages if "spool cannot" in m] == [
             "the ledger's spool cannot be used: Is a directory"
         ]
         file.rmdir()

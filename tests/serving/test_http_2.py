@@ -235,7 +235,7 @@ async def test_streams_leave_nothing_behind_on_a_long_connection() -> None:
         (connection,) = server.handle._live
         protocol = connection._protocol._protocol
         assert isinstance(protocol, H2)
-        assert (protocol.streams, protocol.stream_buffers, protocol._owed) == ({}, {}, {})
+        assert (protocol.streams, protocol.stream_buffers, protocol._unacknowledged) == ({}, {}, {})
         assert len(protocol.priority) == 0
         assert len(protocol.connection.streams) <= 2
 

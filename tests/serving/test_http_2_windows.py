@@ -172,7 +172,7 @@ async def test_a_body_that_comes_byte_by_byte_weighs_little_more_than_its_bytes(
             client.h2.send_data(stream_id, b"x")
         await client.flush()
         await trio.testing.wait_all_tasks_blocked()
-        inbox = h2_of(server).streams[stream_id].inbox
+        inbox = h2_of(server).streams[stream_id].receive_queue
         assert inbox is not None
         assert inbox.payload == 2000
         assert len(inbox._messages) < 100
@@ -282,6 +282,6 @@ async def test_very_many_small_messages_shut_it_long_before_their_bytes_fill_it(
                     await client.flush()
                 await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
-        inbox = h2_of(server).streams[stream_id].inbox
+        inbox = h2_of(server).streams[stream_id].receive_queue
         assert inbox is not None
         assert len(inbox._messages) * len(ws_frame(2, b"x")) <= STREAM_WINDOW + 60_000

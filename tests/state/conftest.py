@@ -35,5 +35,5 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     async with open_redis(server.url, "one", 5.0) as opened:
         await opened._client.flushall()
         if "twice" in request.param:
-            opened._ask = twice  # type: ignore[assignment]
+            opened._call = twice  # type: ignore[assignment]
         yield opened

@@ -106,7 +106,7 @@ def test_in_memory(random: Random, steps: int) -> None:
         assert await store.spent(SCOPES) == [books.total(scope) for scope in SCOPES]
         assert [store._budget(scope).held for scope in SCOPES] == [{}, {}]
         assert [store._budget(scope).total_held for scope in SCOPES] == [0, 0]
-        assert store._under == {}
+        assert store._scopes_of == {}
 
     play(main, random)
 

@@ -30,11 +30,11 @@ async def test_a_call_is_made_again_while_others_are_answered_and_counts_once(
             # It is done, and its answer lies somewhere; meanwhile others have theirs.
             answer = await store._take(["{omen}:once:x", "{omen}:rate:k"], [1, 10, 1, ""])
             if made < 4:
-                store._ask._answers += 1
+                store._call._answers += 1
                 raise TimeoutError
             return answer
 
-        await store._ask(slow_call)
+        await store._call(slow_call)
         assert made == 4
         assert (await store.take([Window("k", 10, 0)]))[0].left == 9
 
@@ -69,12 +69,12 @@ async def test_in_a_memory_of_another_name_nothing_is_held(redis: RedisServer) -
     """It would be granted money that was spent before the memory was lost."""
     async with open_redis(redis.url, "one", 5.0) as store:
         await flushed(store)
-        await store.memory()
+        await store.data_id()
         assert (await store.hold("a", [MONTH], [900], 60)).granted == 900
         await flushed(store)
-        with pytest.raises(StoreAwayError, match="forgotten"):
+        with pytest.raises(StoreAwayError, match="lost its data"):
             await store.hold("b", [MONTH], [900], 60)
-        await store.memory()
+        await store.data_id()
         assert (await store.hold("b", [MONTH], [900], 60)).granted == 900
 
 
@@ -125,4 +125,4 @@ async def test_nothing_is_left_of_budgets_in_which_nothing_is_held(redis: RedisS
             await store.settle(f"r{number}", ["month"], {"month": 1})
         names = {key.decode() async for key in store._client.scan_iter("{omen}:budget:*")}
         assert names == {"{omen}:budget:month:spent", "{omen}:budget:month:by"}
-        assert store._under == {}
+        assert store._scopes_of == {}

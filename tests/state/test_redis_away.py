@@ -122,7 +122,7 @@ async def test_of_a_call_that_hangs_nobody_else_waits(redis: RedisServer) -> Non
 async def test_a_restart_that_nobody_noticed_is_noticed_all_the_same(redis: RedisServer) -> None:
     async with opened(redis) as store:
         await until(store, away=False, replicas=1)
-        while store._memory is None:  # noqa: ASYNC110
+        while store._data_id is None:  # noqa: ASYNC110
             await trio.sleep(0.01)
         redis.stop()
         redis.start()  # before the next heartbeat

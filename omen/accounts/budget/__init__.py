@@ -1,4 +1,4 @@
-"""What may be spent: on a request, by a key, at a provider, in a month."""
+"""The budgets: of a request, of a key, of a provider and of a month."""
 
 from omen.accounts.budget._budgets import Budgets
 from omen.accounts.budget._calendar import current_month, month_of

@@ -1,4 +1,4 @@
-"""The budgets of all requests that run, as what must be reserved before an attempt starts."""
+"""The budgets of all running requests: the money to reserve before an attempt starts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _TOO_DEAR = Denial("the month's budget does not pay for it", retryable=False)
 
 @dataclass(slots=True)
 class _Bounds:
-    """What bounds one request. None: it is not bounded that way."""
+    """The budgets of one request: its own one, and its share of the month. None: no such budget."""
 
     own: RequestBudget | None
     share: MonthShare | None
 
 
 class Budgets:
-    """Keeps the bounds of each request that has a budget, or whose key or month has one."""
+    """The budgets of every request that has a budget itself, or whose key or month has one."""
 
     def __init__(self, months: MonthlyBudgets) -> None:
         self.months = months
@@ -36,9 +36,9 @@ class Budgets:
         return f"<Budgets of {len(self._of)} requests>"
 
     async def open(self, race: RaceRecord, plan: Plan, request: ChatRequest) -> Plan:
-        """Set money aside for a race and return the plan, reduced to what may be spent on it.
+        """Reserve money for a race, and return the plan reduced to what the budgets allow.
 
-        **Raises.** `BudgetExceeded`. **Cancellation.** `close` gives back what was set aside.
+        **Raises.** `BudgetExceeded`. **Cancellation.** `close` releases the reservation.
         """
         if not self._applies_to(race, plan):
             return plan
@@ -46,23 +46,23 @@ class Budgets:
         return await self._open(race, plan, WorstCase.of_chat(request, race.prompt))
 
     async def open_input(self, race: RaceRecord, plan: Plan, prompt: PromptSize) -> Plan:
-        """Do the same for a request that generates no answer: its input is all that costs.
+        """Do the same for a request without a generated answer: only its input costs money.
 
-        **Raises.** `BudgetExceeded`. **Cancellation.** `close` gives back what was set aside.
+        **Raises.** `BudgetExceeded`. **Cancellation.** `close` releases the reservation.
         """
         if not self._applies_to(race, plan):
             return plan
         return await self._open(race, plan, WorstCase(prompt, lambda candidate: 0))
 
     async def close(self, race: RaceRecord) -> None:
-        """The race is over: book what it cost."""
+        """Book the costs of an ended race, and release its reservation."""
         self._of.pop(race.race_id, None)
         await self.months.settle(race)
 
     async def reserve(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Set aside what an attempt may cost; see `omen.core.records.Reservation`.
+        """Reserve the worst-case cost of an attempt; see `omen.core.records.Reservation`.
 
-        Nothing is awaited when what the race has set aside is enough.
+        If the race has already reserved enough, there is no checkpoint.
         """
         bounds = self._of.get(race.race_id)
         if bounds is None:
@@ -70,7 +70,8 @@ class Budgets:
         if bounds.own is not None and (denial := bounds.own.admit(race, candidate, role)):
             return denial
         share = bounds.share
-        # Another attempt of the same race may start while this one waits for the store: look again.
+        # Another attempt of the same race may start while this one waits for the store, so the
+        # needed amount is computed again after each wait.
         while share is not None and (needed := share.needed(race, candidate, role)) > share.held:
             if not await self.months.raise_hold(race, needed):
                 return _TOO_DEAR

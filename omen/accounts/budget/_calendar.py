@@ -1,4 +1,4 @@
-"""Months, in UTC."""
+"""Months in UTC."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 def month_of(unix: float) -> str:
-    """Return the month of a moment, as `2026-11`."""
+    """Return the month of a Unix time, such as `2026-11`."""
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m")
 
 
 def current_month() -> str:
-    """Return this month, as `2026-11`."""
+    """Return this month, such as `2026-11`."""
     return month_of(datetime.now(UTC).timestamp())

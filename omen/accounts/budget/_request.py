@@ -1,9 +1,10 @@
-"""The caller's own bound on one request, `budget_usd`. Pure rules.
+"""The caller's budget of one request, `budget_usd`. Pure rules.
 
-A plan whose attempts could together cost more than the budget is shrunk before it starts: fewer
-candidates, in the end one. What is started later (another one in place of one that failed, a hedge,
-a judge) has to fit beside what was spent and what still runs; else it is denied. So what is spent
-never exceeds the budget, whatever happens. A candidate without a known price never fits.
+If the attempts of a plan could together cost more than the budget, the plan is shrunk before it
+starts: to fewer candidates, at last to one. A later attempt (a replacement of a failed one, a
+hedge, a judge) must fit into the budget minus the costs so far and the worst case of running
+attempts. Otherwise it is denied. So the costs never exceed the budget. A candidate without a known
+price never fits.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class RequestBudget:
         self._budget = budget_usd
 
     def shrink(self, plan: Plan) -> Plan:
-        """Return the plan, made to fit.
+        """Return the plan, shrunk to fit.
 
-        **Raises.** `BudgetExceeded` when not even one attempt fits.
+        **Raises.** `BudgetExceeded` if not even one attempt fits.
         """
         fitting = [c for c in plan.candidates if self._fits(c)]
         if not fitting:
@@ -41,7 +42,7 @@ class RequestBudget:
         return narrowed(plan, fitting, k)
 
     def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
-        """Deny an attempt that does not fit beside what was spent and what runs."""
+        """Return a denial if an attempt does not fit in addition to the earlier ones."""
         worst = self._worst.of_next(race, candidate, role)
         if worst is not None and self._worst.reserved(race, strict=True) + worst <= self._budget:
             return None
@@ -54,7 +55,7 @@ class RequestBudget:
     def _refusal(self, candidates: Sequence[Candidate]) -> str:
         costs = [(worst, c) for c in candidates if (worst := self._worst.of(c)) is not None]
         if not costs:
-            return "omen.budget_usd: no candidate's price is known, so none can be bounded"
+            return "omen.budget_usd: no candidate has a known price, so no cost can be bounded"
         worst, candidate = min(costs, key=lambda pair: pair[0])
         return (
             f"omen.budget_usd: ${self._budget:f} does not pay for one answer; at worst the "

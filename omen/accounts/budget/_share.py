@@ -1,9 +1,9 @@
-"""What one request has set aside of the month's budgets. Pure rules.
+"""The share of the month's budgets that one request holds. Pure rules.
 
-Money is set aside for what starts first. What starts later and does not fit beside what was spent
-and what runs needs more: that is set aside when it is about to start, and denied only when the
-month cannot pay for it. So no fallback is lost to a reservation that was made for a cheaper
-candidate, and near the cap no request holds money for attempts that may never be made.
+Money is held for the attempts that start first. A later attempt may need more than is left of it:
+then the hold is raised when the attempt is about to start, and the attempt is denied only if the
+month cannot pay for it. So a hold for a cheap candidate never removes a fallback to a dearer one,
+and near the limit no request holds money for attempts that may never start.
 
 A candidate without a known price counts as free.
 """
@@ -21,16 +21,17 @@ _NOTHING = Decimal(0)
 
 
 class MonthShare:
-    """The part of the month's budgets that one request may use. `held` is set aside for it."""
+    """The part of the month's budgets that one request may use. `held` is its current hold."""
 
     def __init__(self, worst: WorstCase) -> None:
         self._worst = worst
         self.held = _NOTHING
 
     def amounts(self, plan: Plan) -> list[Decimal]:
-        """List what may be set aside for a plan, largest first, the last one for the cheapest.
+        """Return the amounts that may be held for a plan, the largest first.
 
-        The first is enough for everything that starts side by side.
+        The first one is enough for all attempts that start together, the last one for the cheapest
+        candidate alone.
         """
         worst = [self._worst.of(candidate) or _NOTHING for candidate in plan.candidates]
         side_by_side = range(1, plan.starts + 1)
@@ -38,9 +39,9 @@ class MonthShare:
         return sorted(amounts | {min(worst)}, reverse=True)
 
     def narrow(self, plan: Plan) -> Plan:
-        """Return the plan as far as what is held pays for it.
+        """Return the plan with as many parallel attempts as the hold pays for.
 
-        Every candidate stays; those that what is held pays for come first.
+        Every candidate stays in the plan. Those for which the hold is enough come first.
         """
         candidates = sorted(plan.candidates, key=lambda c: (self._worst.of(c) or 0) > self.held)
         if plan.starts == 1:
@@ -51,6 +52,6 @@ class MonthShare:
         return narrowed(plan, candidates, k)
 
     def needed(self, race: RaceRecord, candidate: Candidate, role: Role) -> Decimal:
-        """Return what has to be held for the race's attempts together with this one."""
+        """Return the amount to hold for all attempts of the race, including this one."""
         worst = self._worst.of_next(race, candidate, role) or _NOTHING
         return self._worst.reserved(race, strict=False) + worst

@@ -1,8 +1,8 @@
-"""What the attempts of one request may cost at worst. Pure.
+"""The worst-case costs of a request's attempts. Pure.
 
-The worst case of an attempt is a prompt of as many tokens as it has bytes, and an answer as long as
-it may be. The price is caution: a request that does not say how long its answer may be reserves the
-longest one its model can give.
+In the worst case the prompt has as many tokens as bytes, and the answer has its greatest length.
+The consequence is caution: a request without a limit for its answer reserves money for the longest
+answer that its model can give.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from omen.core.prompt_size import PromptSize
 from omen.core.records import AttemptRecord, RaceRecord
 
 LONGEST_ANSWER = 128_000
-"""Tokens, where neither the request nor the catalogue says how long an answer may be."""
+"""Tokens of an answer if neither the request nor the catalogue limits it."""
 _MILLION = Decimal(1_000_000)
 _NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class WorstCase:
-    """Bounds of one request's attempts, in US dollars."""
+    """Upper bounds of the costs of one request's attempts, in US dollars."""
 
     prompt: PromptSize
     longest_answer: Callable[[Candidate], int]
-    """Tokens that an answer may have; reasoning is within that limit."""
+    """The limit of an answer's tokens, reasoning included."""
 
     @classmethod
     def of_chat(cls, request: ChatRequest, prompt: PromptSize) -> WorstCase:
@@ -41,9 +41,9 @@ class WorstCase:
         return cls(prompt, longest)
 
     def of(self, candidate: Candidate, further_input: int = 0) -> Decimal | None:
-        """Return what one attempt costs at most; None where no price is known.
+        """Return the worst-case cost of one attempt; None if no price is known.
 
-        `further_input`: tokens that it reads beside the prompt.
+        `further_input` is the number of input tokens in addition to the prompt.
         """
         price = candidate.card.price
         if price is None:
@@ -51,31 +51,32 @@ class WorstCase:
         prompt = self.prompt.at_most + further_input
         rates = price.rates_at(prompt)
         dearest_in = max(rates.input, rates.cache_write or 0, rates.cache_write_1h or 0)
-        # `max_tokens` may be more than the model can: then that is an error, and costs nothing.
-        # A prompt may be shorter than its bound, and then be billed at the rates of short ones.
+        # `max_tokens` may exceed the model's limit: then the upstream refuses the request, which
+        # costs nothing. A prompt may be shorter than its bound, and then the rates of short prompts
+        # apply: they may be the dearer ones for output.
         dearest_out = max(rates.output, price.rates.output)
         return (prompt * dearest_in + self.longest_answer(candidate) * dearest_out) / _MILLION
 
     def of_next(self, race: RaceRecord, candidate: Candidate, role: Role) -> Decimal | None:
-        """Return what an attempt would cost at most that starts now; a judge reads the drafts."""
+        """Return the worst-case cost of an attempt that starts now. A judge reads the drafts."""
         return self.of(candidate, self._drafts(race) if role == "judge" else 0)
 
     def together(self, plan: Plan, candidates: Sequence[Candidate], k: int) -> Decimal:
-        """Return what the first k cost at most, started side by side; no price counts as free."""
+        """Return the worst-case cost of the first k together. Unknown prices count as free."""
         chosen = candidates[:k]
         worst = [self.of(candidate) or _NOTHING for candidate in chosen]
         if plan.strategy == "parallel_merge" and plan.merge.method == "synthesize":
             judge = plan.merge.judge or max(candidates, key=lambda candidate: candidate.score)
             drafts = sum(map(self.longest_answer, chosen))
-            # A judge without a price cannot be paid: then the longest draft is the answer.
+            # A judge without a price is never started: then the longest draft is the answer.
             worst.append(self.of(judge, drafts) or _NOTHING)
         return sum(worst, _NOTHING)
 
     def reserved(self, race: RaceRecord, *, strict: bool) -> Decimal:
-        """Return what the attempts so far have cost or may still cost.
+        """Return the costs of ended attempts plus the worst-case costs of running ones.
 
         `strict`: an ended attempt without reported usage counts at its worst-case cost. Otherwise
-        it counts at its booked cost, as the month's budget will.
+        it counts at its booked cost, as it does in the month's budget.
         """
         drafts = self._drafts(race)
         return sum((self._reserved(a, drafts, strict=strict) for a in race.attempts), _NOTHING)
@@ -92,14 +93,14 @@ class WorstCase:
         return self.of(attempt.candidate, further) or _NOTHING
 
     def _drafts(self, race: RaceRecord) -> int:
-        """Bound what the judge has to read beside the question."""
+        """Return the greatest number of tokens that the drafts add to a judge's input."""
         return sum(self.longest_answer(a.candidate) for a in race.attempts if a.role == "draft")
 
 
 def narrowed(plan: Plan, candidates: Sequence[Candidate], k: int) -> Plan:
-    """Return the plan over these candidates with k of them side by side.
+    """Return the plan with these candidates and k parallel attempts.
 
-    What was expected of the whole plan is no longer known then.
+    A changed plan has no expected probability: that was computed for the whole plan.
     """
     alone = k == 1 and plan.k > 1 and plan.strategy != "single"
     strategy = "single" if alone else plan.strategy

@@ -1,4 +1,4 @@
-"""The database of the books and keys: SQLite or PostgreSQL, in one thread at a time."""
+"""The database of the ledger and the keys: SQLite or PostgreSQL, in one thread at a time."""
 
 from omen.ledger.database._migrations import SchemaTooNewError
 from omen.ledger.database._reasons import reason_of, will_pass

@@ -1,4 +1,4 @@
-"""A key as a row, and back. A row that cannot be read costs its own key, and nobody else."""
+"""A key as a row, and back. A row that cannot be read makes only its own key invalid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from omen.core.callers import Caller
 from omen.core.credentials import KeyRecord
-from omen.ledger.database._rows import kept_text
+from omen.ledger.database._rows import storable_text
 
 KEY_COLUMNS = (
     "id, digest, name, admin, requests_per_minute, tokens_per_minute, monthly_usd, models, "
@@ -19,11 +19,11 @@ KEY_COLUMNS = (
 
 
 def key_values(key: KeyRecord, encoding: str) -> tuple[Any, ...]:
-    """Write a key as values of `KEY_COLUMNS`."""
+    """Return a key as values of `KEY_COLUMNS`."""
     caller = key.caller
     monthly = None if caller.monthly_usd is None else f"{caller.monthly_usd:f}"
     return (
-        *(key.key_id, key.digest, kept_text(caller.name, encoding), caller.admin),
+        *(key.key_id, key.digest, storable_text(caller.name, encoding), caller.admin),
         *(caller.requests_per_minute, caller.tokens_per_minute, monthly),
         *(json.dumps(caller.models), json.dumps(caller.strategies)),
         *(key.created_at.isoformat(), None),
@@ -31,13 +31,16 @@ def key_values(key: KeyRecord, encoding: str) -> tuple[Any, ...]:
 
 
 def read_key(row: Sequence[Any]) -> KeyRecord:
-    """Read a row. One that cannot be read (another hand's, or a later version's) opens nothing."""
+    """Return the key of a row.
+
+    A row that cannot be read (edited by hand, or of a later version) gives a key that is not valid.
+    """
     try:
         return _read(row)
     except (ValueError, TypeError, ArithmeticError) as error:
-        nobody = Caller(key_id=str(row[0]))
-        why = type(error).__name__
-        return KeyRecord(caller=nobody, digest="", created_at=_LONG_AGO, unreadable=why)
+        caller = Caller(key_id=str(row[0]))
+        reason = type(error).__name__
+        return KeyRecord(caller=caller, digest="", created_at=_LONG_AGO, unreadable=reason)
 
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -67,7 +70,7 @@ def _read(row: Sequence[Any]) -> KeyRecord:
 
 
 def _limit(value: Any) -> int | None:
-    # SQLite keeps any value in any column.
+    # SQLite stores any type in any column.
     if value is not None and (not isinstance(value, int) or value < 0):
         raise ValueError("not a limit")
     return value

@@ -1,4 +1,4 @@
-"""Schema changes, as plain numbered SQL files: each is run once, in one transaction, in order."""
+"""Changes of the schema, as numbered SQL files. Each runs once, in order, in one transaction."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from importlib.resources import files
 
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 _BETWEEN = re.compile(r"\n[ \t]*\n")
-"""Statements stand apart by an empty line. A semicolon does not end one: a trigger has several."""
+"""An empty line separates statements. A semicolon does not: a trigger contains several."""
 
 
 class SchemaTooNewError(Exception):
-    """The database was brought up to date by a later OMEN, which this one must not write beside."""
+    """A later version of OMEN has changed the schema, so this version must not write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One change. `statements` are run one after the other."""
+    """One change. `statements` run one after the other."""
 
     number: int
     name: str
@@ -28,27 +28,27 @@ class Migration:
 
 @cache
 def load_migrations(dialect: str) -> Sequence[Migration]:
-    """Read the changes of `sqlite` or `postgres`, in order."""
-    found: list[Migration] = []
+    """Return the changes for `sqlite` or `postgres`, in order."""
+    migrations: list[Migration] = []
     for file in files("omen.ledger.database").joinpath("migrations", dialect).iterdir():
-        matched = _NAME.fullmatch(file.name)
-        if matched:
+        match = _NAME.fullmatch(file.name)
+        if match:
             text = file.read_text(encoding="utf-8")
             statements = [part.strip().rstrip(";") for part in _BETWEEN.split(text) if part.strip()]
-            found.append(Migration(int(matched[1]), file.name, statements))
-    return tuple(sorted(found, key=lambda migration: migration.number))
+            migrations.append(Migration(int(match[1]), file.name, statements))
+    return tuple(sorted(migrations, key=lambda migration: migration.number))
 
 
 def missing_migrations(dialect: str, done: Collection[int]) -> Sequence[Migration]:
-    """List the changes that a database lacks, in order.
+    """Return the changes that a database lacks, in order.
 
-    **Raises.** `SchemaTooNewError` when it has one that is not known here.
+    **Raises.** `SchemaTooNewError` if the database has a newer change than this version knows.
     """
     known = load_migrations(dialect)
     newest = max((migration.number for migration in known), default=0)
     if max(done, default=0) > newest:
         raise SchemaTooNewError(
-            f"the database's schema is number {max(done)}, of a later version of OMEN; this one "
-            f"knows schemas up to {newest}: run the later version, or name another database"
+            f"the database has schema number {max(done)}, of a later version of OMEN; this version "
+            f"supports schemas up to {newest}: run the later version, or name another database"
         )
     return [migration for migration in known if migration.number not in done]

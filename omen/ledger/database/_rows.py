@@ -1,4 +1,4 @@
-"""An entry as values of the table's columns: such values that every database keeps them."""
+"""An entry as values of the table's columns, in a form that every database can store."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ COLUMNS = (
 )
 """The columns of `attempts`, in the order of `values_of`."""
 _LARGEST = 10**15
-"""No count is that large; of several the sum still fits into a column."""
+"""The largest count. The sum of many such counts still fits into a column."""
 
 
 def values_of(entry: Entry, encoding: str) -> tuple[Any, ...]:
-    """Write an entry as values of `COLUMNS`, for a database that keeps text in this encoding.
+    """Return an entry as values of `COLUMNS`, for a database that stores text in this encoding.
 
-    Names are callers' and counts are upstreams'. A character that the database has no code for is
-    written as a question mark, a count that no column holds as the largest that one does.
+    Callers choose names, and upstreams report counts, so both are unchecked. A character that the
+    database cannot encode becomes a question mark. A count that is too large becomes `_LARGEST`.
 
-    **Raises.** `ValueError`, `TypeError` or `OverflowError` for what is not an entry's.
+    **Raises.** `ValueError`, `TypeError` or `OverflowError` if a field has a wrong type or value.
     """
     values = (
         *(entry.id, entry.race_id, entry.request_id, entry.accepted_unix),
@@ -37,29 +37,29 @@ def values_of(entry: Entry, encoding: str) -> tuple[Any, ...]:
         *(entry.completion_tokens, entry.cached_tokens, _cost(entry.cost_usd), entry.provenance),
         entry.from_cache,
     )
-    return tuple(_kept(value, encoding) for value in values)
+    return tuple(_storable(value, encoding) for value in values)
 
 
 def day_of(unix: float) -> str:
-    """Return the day, in UTC."""
+    """Return the day in UTC, such as `2026-11-30`."""
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d")
 
 
-def kept_text(text: str, encoding: str) -> str:
-    """Return text that a database in this encoding keeps as it is."""
+def storable_text(text: str, encoding: str) -> str:
+    """Return the text with every character that this encoding cannot store replaced by `?`."""
     return text.replace("\0", "?").encode(encoding, "replace").decode(encoding)
 
 
-def _kept(value: Any, encoding: str) -> Any:
+def _storable(value: Any, encoding: str) -> Any:
     if isinstance(value, float) and isnan(value):
-        return 0.0  # SQLite takes it for a NULL
+        return 0.0  # SQLite would store NULL
     if isinstance(value, int) and not isinstance(value, bool):
         return max(-_LARGEST, min(value, _LARGEST))
-    return kept_text(value, encoding) if isinstance(value, str) else value
+    return storable_text(value, encoding) if isinstance(value, str) else value
 
 
 def _cost(cost: str | None) -> str | None:
-    """Return a cost as plain digits; None for what is no number of dollars."""
+    """Return a cost as plain digits; None if it is not finite. **Raises.** `ValueError`."""
     try:
         usd = None if cost is None else Decimal(cost)
     except InvalidOperation as error:

@@ -1,7 +1,7 @@
-"""What is asked of a database, in SQL that SQLite and PostgreSQL both understand.
+"""The queries, in SQL that SQLite and PostgreSQL both support.
 
-Placeholders are written `?`. What the two do not share (how to connect, to add up decimals, to
-break off) is in a file of its own each.
+Placeholders are written `?`. The differences (connecting, sums of decimals, locks, interrupts) are
+in one file for each of the two.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "strategy": "strategy",
     }
 )
-"""What usage can be added up by, and the column of it."""
+"""The groups of a usage report, each with its column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one group used. `premium_usd` is what of the cost was not of any answer."""
+    """The usage of one group. `premium_usd` is the cost of the attempts that did not win."""
 
     group: str | None
     requests: int
@@ -48,14 +48,14 @@ class Usage:
     cost_usd: Decimal
     premium_usd: Decimal
     inexact_attempts: int
-    """Attempts whose cost is estimated, a lower bound, or not known."""
+    """Attempts whose cost is estimated, a lower bound, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a replica spent at a provider for a key; a key that is None is nobody's.
+    """The spending of one replica at one provider for one key; `key_id` is None without a key.
 
-    A replica that is "" is not known: the rows are older than the totals, or written by hand.
+    `replica` is "" if it is unknown: the rows are older than the totals, or were written by hand.
     """
 
     key_id: str | None
@@ -65,27 +65,27 @@ class Spending:
 
 
 class Database(ABC):
-    """One connection. Not for two threads at once; `interrupt` may be called from another."""
+    """One connection, for one thread at a time. Another thread may call `interrupt`."""
 
     dialect: str
     sum_usd: str
-    """How decimals are added up."""
+    """The SQL for a sum of decimals."""
     costs: str
-    """What rows count, as a table of `day`, `key_id` ('' for nobody's), `provider` and `nano`."""
+    """The costs of rows, as a table of `day`, `key_id` ('' without a key), `provider`, `nano`."""
     encoding = "utf-8"
-    """How the database keeps text."""
+    """The encoding in which the database stores text."""
 
     @abstractmethod
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement, in a transaction of its own unless one is open; return its rows."""
+        """Run one statement and return its rows. Without an open transaction it is one itself."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[object]:
-        """Make one transaction of what is run in the block; an exception undoes it."""
+        """Run the block as one transaction. An exception rolls it back."""
 
     @abstractmethod
     def has_table(self, name: str) -> bool:
-        """Say whether there is such a table."""
+        """Return whether there is such a table."""
 
     @abstractmethod
     def lock_schema(self) -> None:
@@ -93,32 +93,32 @@ class Database(ABC):
 
     @abstractmethod
     def lock_unfilled_day(self) -> str | None:
-        """Take, within a transaction, the newest day that is not filled; None when there is none.
+        """Lock, within a transaction, the newest unfilled day and return it; None if there is none.
 
         It may also be None because another process has just filled that day.
         """
 
     @abstractmethod
     def sign(self, replica: str) -> None:
-        """Have the rows of the transaction counted as this replica's."""
+        """Count the rows of this transaction as spending of this replica."""
 
     @abstractmethod
     def insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write rows of `attempts`; one whose id is there already is left as it is."""
+        """Write rows of `attempts`. A row whose id already exists is ignored."""
 
     @abstractmethod
     def interrupt(self) -> None:
-        """Have a call that runs in another thread fail soon, whatever it waits for."""
+        """Make a call that runs in another thread fail soon, whatever it waits for."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
     def migrate(self) -> list[str]:
-        """Bring the schema up to date; return the names of the changes that were made.
+        """Apply the missing changes of the schema, and return their names.
 
-        Where nothing is missing nothing is written: a role that may only read and write rows will
-        do. **Raises.** `SchemaTooNewError`.
+        If no change is missing, nothing is written: a database role without the right to change
+        the schema is enough. **Raises.** `SchemaTooNewError`.
         """
         done: set[int] = set()
         if self.has_table("omen_migrations"):
@@ -134,7 +134,7 @@ class Database(ABC):
         return [migration.name for migration in missing if self._apply(migration)]
 
     def _apply(self, migration: Migration) -> bool:
-        """Make a change; False when another process has made it meanwhile."""
+        """Apply a change. Return False if another process has applied it meanwhile."""
         with self.transaction():
             self.lock_schema()
             sql = "SELECT 1 FROM omen_migrations WHERE number = ?"
@@ -147,9 +147,9 @@ class Database(ABC):
             return True
 
     def add(self, entries: Iterable[Entry], replica: str = "") -> None:
-        """Keep rows, all or none; one that is there already is left as it is, and not counted.
+        """Write rows, all or none. A row that already exists is ignored, and not counted again.
 
-        `replica` names whose spending they are in the totals.
+        The totals count the rows as spending of `replica`.
         """
         rows = [values_of(entry, self.encoding) for entry in entries]
         with self.transaction():
@@ -158,7 +158,7 @@ class Database(ABC):
             self.sign("")
 
     def usage(self, by: str, since: str, until: str) -> list[Usage]:
-        """Add up by one of `GROUPS`, from a day to a day, both counted; the dearest first."""
+        """Return the usage by one of `GROUPS`, by descending cost. Both days are included."""
         column = GROUPS[by]
         rows = self.rows(
             f"SELECT {column}, COUNT(DISTINCT race_id), "
@@ -172,19 +172,21 @@ class Database(ABC):
             f"GROUP BY {column}",
             (since, until),
         )
-        found = [_usage(row) for row in rows]
-        return sorted(found, key=lambda one: (-one.cost_usd, -one.requests, one.group or ""))
+        return sorted(
+            map(_usage, rows),
+            key=lambda usage: (-usage.cost_usd, -usage.requests, usage.group or ""),
+        )
 
     def spending(self, month: str) -> list[Spending] | None:
-        """Return what a month (`2026-11`) has cost so far, by key, provider and replica.
+        """Return the costs of a month (`2026-11`) so far, by key, provider and replica.
 
-        It is read from the totals, and takes as long however many rows there are. None: the totals
-        of some day of that month are not filled yet.
+        They come from the totals, so the time does not depend on the number of attempts. Return
+        None if the totals of a day of that month are not filled yet.
         """
         days = (f"{month}-01", f"{month}-31")
         if self.rows("SELECT 1 FROM unfilled_days WHERE day >= ? AND day <= ? LIMIT 1", days):
             return None
-        # In two parts, of which neither can be too large for its column.
+        # The sum is split into two parts, so that neither can exceed the range of its column.
         rows = self.rows(
             "SELECT key_id, provider, replica, SUM(nano / 1000000), SUM(nano % 1000000) "
             "FROM totals WHERE day >= ? AND day <= ? GROUP BY key_id, provider, replica",
@@ -196,7 +198,7 @@ class Database(ABC):
         ]
 
     def fill_totals(self) -> bool:
-        """Add the rows of one day to the totals, if any day has such; say whether days are left."""
+        """Add the rows of one unfilled day to the totals. Return whether unfilled days are left."""
         with self.transaction():
             day = self.lock_unfilled_day()
             if day is not None:
@@ -211,23 +213,23 @@ class Database(ABC):
         return bool(self.rows("SELECT 1 FROM unfilled_days LIMIT 1"))
 
     def keys(self) -> list[KeyRecord]:
-        """List every key, the oldest first, those included whose rows cannot be read."""
-        found = self.rows(f"SELECT {KEY_COLUMNS} FROM keys ORDER BY created_at, id")
-        return [read_key(row) for row in found]
+        """Return every key, the oldest first. Keys whose rows cannot be read are included."""
+        rows = self.rows(f"SELECT {KEY_COLUMNS} FROM keys ORDER BY created_at, id")
+        return [read_key(row) for row in rows]
 
     def add_key(self, key: KeyRecord) -> None:
-        """Keep a new key."""
+        """Store a new key."""
         values = key_values(key, self.encoding)
         marks = ", ".join("?" * len(values))
         self.rows(f"INSERT INTO keys ({KEY_COLUMNS}) VALUES ({marks})", values)
 
     def revoke_key(self, key_id: str, at: datetime) -> bool:
-        """Have a key open nothing any more; False when there is none that does."""
+        """Revoke a key. Return False if there is no such key, or if it was revoked before."""
         sql = "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING id"
         return bool(self.rows(sql, (at.isoformat(), key_id)))
 
     def rotate_key(self, key_id: str, digest: str) -> bool:
-        """Have another secret open a key; False when there is none that opens anything."""
+        """Replace a key's secret. Return False if there is no such key, or if it is revoked."""
         sql = "UPDATE keys SET digest = ? WHERE id = ? AND revoked_at IS NULL RETURNING id"
         return bool(self.rows(sql, (digest, key_id)))
 

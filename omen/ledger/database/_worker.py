@@ -1,9 +1,9 @@
-"""Asks a database from a task: in a thread, one question at a time, and never for ever.
+"""Calls to a database from tasks: in a thread, one call at a time, with a timeout.
 
-A thread cannot be cancelled. So when a question takes too long, the connection it waits for is
-broken off, the thread fails at once, and the next question finds a new connection. While a thread
-connects there is nothing to break off: it is left to itself, and what it opens later it closes
-itself. As long as it lives there is no second one, so a database that never answers costs a thread.
+A thread cannot be cancelled. So when a call takes too long, its connection is interrupted, the
+thread fails at once, and the next call opens a new connection. While a thread still connects, there
+is nothing to interrupt: the thread is abandoned, and it closes itself the connection that it opens
+later. While it lives there is no second thread, so a database that never answers costs one thread.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from omen.ledger.database.opening import is_refusal
 _T = TypeVar("_T")
 
 BREAK_SECONDS = 1.0
-"""How long a thread may take to notice that its connection was broken off."""
+"""How long a thread may take to notice that its connection was interrupted."""
 _AGAIN_SECONDS = 0.05
+"""Time between two interrupts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +34,26 @@ class _Failed:
 
 
 class DatabaseAwayError(Exception):
-    """The database cannot be reached, did not answer in time, or refused.
+    """The database cannot be reached, did not answer in time, or refused the call.
 
-    Its text names the kind of error, and not its words, which may quote a URL or a row.
+    The text has the kind of the error only. The error's own text may quote a URL or a row.
     """
 
 
 class DatabaseTooNewError(DatabaseAwayError):
-    """A later version of OMEN has changed the schema. The text says which, and what to do."""
+    """A later version of OMEN has changed the schema. The text has the number, and the remedy."""
 
 
 class DatabaseRefusedError(DatabaseAwayError):
-    """The database is there, and what it was given or gave cannot be: another question may do."""
+    """The database answers, but refuses these values. A call with other values may succeed."""
 
 
-class _Question(Generic[_T]):
-    """What is done in a thread. The connection is the thread's until it has ended."""
+class _Call(Generic[_T]):
+    """One call in a thread. The thread owns the connection until it has ended.
+
+    The lock decides the one race between thread and task: whether the thread has ended before the
+    task abandons it. The loser of that race does not touch the connection any more.
+    """
 
     def __init__(
         self, work: Callable[[Database], _T], open_: Callable[[], Database], idle: Database | None
@@ -56,36 +61,36 @@ class _Question(Generic[_T]):
         self._work = work
         self._open = open_
         self._lock = threading.Lock()
-        self._left = False
+        self._abandoned = False
         self.database = idle
-        self.over = False
-        """Whether its time is up."""
-        self.answer: _T | _Failed | None = None
+        self.expired = False
+        """Whether the timeout has passed, or the caller was cancelled."""
+        self.result: _T | _Failed | None = None
         self.ended = False
 
     def run(self) -> None:
-        """Find the answer. Runs in the thread."""
+        """Compute the result. This runs in the thread."""
         try:
-            answer: _T | _Failed = self._answer()
+            result: _T | _Failed = self._result()
         except Exception as error:  # noqa: BLE001  it is raised again, by its kind, in the task
-            answer = _Failed(error)
+            result = _Failed(error)
         with self._lock:
-            self.answer, self.ended = answer, True
-            if self._left:
+            self.result, self.ended = result, True
+            if self._abandoned:
                 self.drop()
 
     def interrupt(self) -> bool:
-        """Break the connection off; False when there is none yet."""
+        """Interrupt the connection. Return False if there is none yet."""
         database = self.database
         if database is not None:
             database.interrupt()
         return database is not None
 
-    def leave(self) -> bool:
-        """Leave the thread to itself, connection and all; False if it has ended by now."""
+    def abandon(self) -> bool:
+        """Abandon the thread with its connection. Return False if it has already ended."""
         with self._lock:
-            self._left = not self.ended
-            return self._left
+            self._abandoned = not self.ended
+            return self._abandoned
 
     def drop(self) -> None:
         """Close the connection."""
@@ -93,32 +98,34 @@ class _Question(Generic[_T]):
         if database is not None:
             database.close()
 
-    def _answer(self) -> _T:
+    def _result(self) -> _T:
         if self.database is not None:
             try:
                 return self._work(self.database)
             except Exception as error:
-                if self.over or is_refusal(error):
+                if self.expired or is_refusal(error):
                     raise
-            # A connection that was idle may have died unseen. What is asked may be asked twice.
+            # An idle connection may have died unnoticed, so the call is repeated on a new one. All
+            # calls may be repeated.
             self.drop()
         database = self.database = self._open()
-        # From here on it can be interrupted. It could not before, however long that took.
+        # From here on the watchdog can interrupt. It could not while connecting, so the time is
+        # checked here, and again after the migration.
         self._check_time()
         database.migrate()
         self._check_time()
         return self._work(database)
 
     def _check_time(self) -> None:
-        if self.over:
+        if self.expired:
             raise TimeoutError
 
 
 class DatabaseWorker:
-    """Where a database is asked. `seconds` bounds each question, the connecting included.
+    """The access of tasks to one database. `seconds` is the timeout of a call with its connecting.
 
-    With `breaks_off` a question that nobody waits for any more is broken off: a long report whose
-    reader has left, or one at the end of the process.
+    With `breaks_off`, a call is interrupted when its caller is cancelled: a long report whose
+    reader has left, for example, or a call at the end of the process.
     """
 
     def __init__(
@@ -132,61 +139,63 @@ class DatabaseWorker:
         self._turn = trio.Lock()
 
     async def ask(self, work: Callable[[Database], _T]) -> _T:
-        """Have something done, and return what it returns.
+        """Run `work` on the database, and return its result. `work` may run twice.
 
-        **Raises.** `DatabaseRefusedError` when the values of the question or the answer are at
-        fault, else `DatabaseAwayError`.
-        **Cancellation.** Waits for the thread, which the bound on time holds for as well.
+        **Raises.** `DatabaseRefusedError` if the values of the call or the result are at fault,
+        otherwise `DatabaseAwayError`.
+        **Cancellation.** Waits for the thread first, at most until the timeout.
         """
         async with self._turn:
-            question = _Question(work, self._open, self._database)
+            # The connection moves into the call. It comes back only if the thread has ended.
+            call = _Call(work, self._open, self._database)
             self._database = None
             try:
-                await self._wait(question)
+                await self._wait(call)
             finally:
-                left = question.leave()
-                if not left:
-                    self._database = question.database
-                    if question.over:
-                        self._drop()  # it was broken off, or about to be
-            if left:
+                abandoned = call.abandon()
+                if not abandoned:
+                    self._database = call.database
+                    if call.expired:
+                        self._drop()  # it was interrupted, or an interrupt may still arrive
+            if abandoned:
                 raise DatabaseAwayError("TimeoutError")
-            answer = question.answer
-            if isinstance(answer, _Failed):
-                raise self._failed(answer.error) from answer.error
-            return answer  # type: ignore[return-value]  # it has ended, so there is one
+            result = call.result
+            if isinstance(result, _Failed):
+                raise self._failed(result.error) from result.error
+            return result  # type: ignore[return-value]  # the thread has ended, so there is one
 
     async def aclose(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         async with self._turn:
             self._drop()
 
-    async def _wait(self, question: _Question[_T]) -> None:
+    async def _wait(self, call: _Call[_T]) -> None:
         async with trio.open_nursery() as nursery:
-            # Beside a thread that is waited for whatever happens stands a watch that does, too.
+            # The worker thread cannot be cancelled, so the wait for it is shielded, and so is the
+            # watchdog. Only the watchdog ends the wait early, by a cancel of `waiting`.
             watch, waiting = trio.CancelScope(shield=True), trio.CancelScope(shield=True)
-            asker = trio.CancelScope()
-            nursery.start_soon(self._watch, question, watch, waiting)
+            caller_scope = trio.CancelScope()
+            nursery.start_soon(self._watch, call, watch, waiting)
             if self._breaks_off:
-                nursery.start_soon(_break_off, question, asker)
+                nursery.start_soon(_break_off, call, caller_scope)
             try:
                 with waiting:
                     await trio.to_thread.run_sync(
-                        question.run, limiter=self._limiter, abandon_on_cancel=True
+                        call.run, limiter=self._limiter, abandon_on_cancel=True
                     )
             finally:
                 watch.cancel()
-                asker.cancel()
+                caller_scope.cancel()
 
     async def _watch(
-        self, question: _Question[_T], scope: trio.CancelScope, waiting: trio.CancelScope
+        self, call: _Call[_T], scope: trio.CancelScope, waiting: trio.CancelScope
     ) -> None:
         with scope:
             await trio.sleep(self._seconds)
-            question.over = True
-            patience = trio.current_time() + BREAK_SECONDS
-            # Again and again: what is broken off may be a statement, with others behind it.
-            while question.interrupt() and trio.current_time() < patience:  # noqa: ASYNC110
+            call.expired = True
+            give_up_at = trio.current_time() + BREAK_SECONDS
+            # Repeated: an interrupt ends one statement, and others may follow it.
+            while call.interrupt() and trio.current_time() < give_up_at:  # noqa: ASYNC110
                 await trio.sleep(_AGAIN_SECONDS)
             waiting.cancel()
 
@@ -205,12 +214,13 @@ class DatabaseWorker:
             self._database = None
 
 
-async def _break_off(question: _Question[_T], asker: trio.CancelScope) -> None:
-    """Break a question off when whoever has asked it is cancelled."""
-    with asker:
+async def _break_off(call: _Call[_T], caller_scope: trio.CancelScope) -> None:
+    """Interrupt a call when its caller is cancelled."""
+    with caller_scope:
         try:
             await trio.sleep_forever()
         finally:
-            if not asker.cancel_called:
-                question.over = True
-                question.interrupt()
+            # `_wait` cancels this scope after the call. Otherwise the caller was cancelled.
+            if not caller_scope.cancel_called:
+                call.expired = True
+                call.interrupt()

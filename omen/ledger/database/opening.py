@@ -13,7 +13,7 @@ try:
     import psycopg
 
     from omen.ledger.database.postgres import PostgresDatabase
-except ImportError:  # an extra: whoever keeps books in SQLite does without
+except ImportError:  # psycopg is an extra, which SQLite does not need
     psycopg = None  # type: ignore[assignment]
 
 ERRORS: tuple[type[Exception], ...] = (
@@ -21,37 +21,37 @@ ERRORS: tuple[type[Exception], ...] = (
     OSError,
     *(() if psycopg is None else (psycopg.Error,)),
 )
-"""What anything can raise here when the database is not there, or does not do what it should."""
+"""The exceptions of every operation here if the database is unavailable or fails."""
 _AWAY: tuple[type[Exception], ...] = (
     OSError,
     *(sqlite3.OperationalError, sqlite3.InternalError),
     *(() if psycopg is None else (psycopg.OperationalError, psycopg.InterfaceError)),
     *(() if psycopg is None else (psycopg.InternalError, psycopg.ProgrammingError)),
 )
-"""What says something of the database, and not of the values it was given: not there, full, read
-only, damaged, without a table or a right. It may be otherwise in a while."""
+"""Errors about the state of the database, not about values: it is unreachable, full, read-only,
+damaged, or lacks a table or a right. The state may change."""
 _OF_VALUES = () if psycopg is None else (psycopg.errors.ProgramLimitExceeded,)
-"""Of these, what does say something of values: one is too large for an index."""
+"""Subclasses of `_AWAY` that are about values after all: a value is too large for an index."""
 
 _POSTGRES = ("postgresql://", "postgres://")
 
 
 def is_refusal(error: Exception) -> bool:
-    """Say whether an error is about the values that were written or read, not about the database.
+    """Return whether an error is about the values that were written or read, not the database.
 
-    The same question would meet it again, whatever becomes of the database.
+    The same statement would fail again, whatever the state of the database.
     """
-    if type(error) is sqlite3.DatabaseError:  # SQLite's "the file is damaged", or no database
+    if type(error) is sqlite3.DatabaseError:  # the file is damaged, or is not a database
         return False
     return isinstance(error, _OF_VALUES) or not isinstance(error, _AWAY)
 
 
 class UrlError(ValueError):
-    """Not the URL of a database that OMEN can keep its books in."""
+    """A URL that names no database that OMEN can use."""
 
 
 def check_url(url: str) -> None:
-    """Find out whether there is a database for such a URL. **Raises.** `UrlError`."""
+    """Check that OMEN has a database for such a URL. **Raises.** `UrlError`."""
     if url.startswith(_POSTGRES):
         if psycopg is None:
             raise UrlError("PostgreSQL needs psycopg: pip install 'omen-gateway[postgres]'")
@@ -60,7 +60,7 @@ def check_url(url: str) -> None:
 
 
 def open_database(url: str, seconds: float) -> Database:
-    """Connect, within so many seconds. **Raises.** Any of `ERRORS`."""
+    """Connect within `seconds`. **Raises.** Any of `ERRORS`, or `UrlError`."""
     check_url(url)
     if url.startswith(_POSTGRES):
         return PostgresDatabase(url, seconds)
@@ -70,12 +70,12 @@ def open_database(url: str, seconds: float) -> Database:
 
 
 def shown_url(url: str) -> str:
-    """Say where a database is, without a password."""
+    """Return a database's URL without a password."""
     if not url.startswith(_POSTGRES):
         return url
     parts = urlsplit(url)
-    where = parts.netloc.rpartition("@")[2]
-    return f"postgresql://{where}{parts.path}"
+    host = parts.netloc.rpartition("@")[2]
+    return f"postgresql://{host}{parts.path}"
 
 
 def sqlite_path(url: str) -> str:

@@ -1,4 +1,4 @@
-"""PostgreSQL, by psycopg: for several gateways that keep one set of books."""
+"""PostgreSQL, by psycopg: for several gateways that share one ledger."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from omen.ledger.database._rows import COLUMNS
 from omen.ledger.database._sql import Database
 
 _LOCK = 0x6F6D656E
-"""Of the advisory lock under which the schema is changed."""
+"""The number of the advisory lock for changes of the schema."""
 _CODECS: Mapping[str, str] = {"UTF8": "utf-8", "SQL_ASCII": "utf-8", "KOI8R": "koi8-r"}
-"""What Python calls an encoding, where it does not know PostgreSQL's name for it. In SQL_ASCII the
-server takes any bytes, and gives them back as they came."""
+"""Python's name of an encoding, where it differs from PostgreSQL's. With SQL_ASCII the server
+stores any bytes, and returns them unchanged."""
 _CODE_PAGE = re.compile(r"WIN(\d+)")
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(("accepted_unix", "started", "first_token", "committed", "ended"), "float8"),
@@ -28,7 +28,7 @@ _TYPES: Mapping[str, str] = {
     **dict.fromkeys(("completion_tokens", "cached_tokens"), "bigint"),
     "cost_usd": "numeric",
 }
-"""Of columns that are not text."""
+"""The types of the columns that are not text."""
 _MAKE: Mapping[str, Callable[[Any], Any]] = {"float8": float, "bool": bool, "bigint": int}
 _ARRAYS = ", ".join(f"%s::{_TYPES.get(column, 'text')}[]" for column in COLUMNS)
 _INSERT = (
@@ -38,7 +38,7 @@ _INSERT = (
 
 
 class PostgresDatabase(Database):
-    """See `omen.ledger.database.Database`. `seconds` bounds connecting to each address."""
+    """See `omen.ledger.database.Database`. `seconds` is the timeout of connecting per address."""
 
     dialect = "postgres"
     sum_usd = "SUM({})"
@@ -48,8 +48,8 @@ class PostgresDatabase(Database):
     )
 
     def __init__(self, url: str, seconds: float = 5.0) -> None:
-        # Text comes and goes in UTF-8 whatever the server keeps: psycopg would otherwise speak the
-        # server's own encoding, in which some text cannot be written, or give bytes (SQL_ASCII).
+        # Text is sent and received in UTF-8, whatever the server stores. By default psycopg would
+        # use the server's encoding, which cannot encode all text, or return bytes (SQL_ASCII).
         self._connection = psycopg.connect(
             url,
             autocommit=True,
@@ -57,8 +57,8 @@ class PostgresDatabase(Database):
             application_name="omen",
             client_encoding="UTF8",
         )
-        told = self._connection.info.parameter_status("server_encoding") or "UTF8"
-        self.encoding = _codec(told)
+        encoding = self._connection.info.parameter_status("server_encoding") or "UTF8"
+        self.encoding = _codec(encoding)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement."""
@@ -67,28 +67,28 @@ class PostgresDatabase(Database):
             return cursor.fetchall() if cursor.description is not None else []
 
     def transaction(self) -> AbstractContextManager[object]:
-        """Run what is in the block as one transaction."""
+        """Run the block as one transaction."""
         return self._connection.transaction()
 
     def has_table(self, name: str) -> bool:
-        """Look it up where an unqualified name is looked for."""
+        """Return whether the search path has the table."""
         return self.rows("SELECT to_regclass(?) IS NOT NULL", (name,)) == [(True,)]
 
     def lock_schema(self) -> None:
-        """Take an advisory lock: two that create a table at once are one too many."""
+        """Take an advisory lock: if two processes create a table at once, one of them fails."""
         self.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
 
     def lock_unfilled_day(self) -> str | None:
-        """Lock the newest day, after whoever has it."""
+        """Lock and return the newest day. Wait for another process that has the lock."""
         sql = "SELECT day FROM unfilled_days ORDER BY day DESC LIMIT 1 FOR UPDATE"
         return next((str(day) for (day,) in self.rows(sql)), None)
 
     def sign(self, replica: str) -> None:
-        """Set what the trigger reads, until the transaction ends."""
+        """Set the variable that the trigger reads, until the transaction ends."""
         self.rows("SELECT set_config('omen.replica', ?, TRUE)", (replica,))
 
     def insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write all in one statement, and so count them in one: by column, as arrays."""
+        """Write all rows in one statement, with an array per column. The trigger runs only once."""
         if not rows:
             return
         columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
@@ -96,13 +96,13 @@ class PostgresDatabase(Database):
             cursor.execute(_INSERT, [_array(column, values) for column, values in columns])
 
     def interrupt(self) -> None:
-        """Break the connection off: a server that hangs answers no cancel request either."""
+        """Shut the socket down. A server that hangs would not answer a cancel request either."""
         with suppress(OSError, psycopg.Error):
-            found = socket.socket(fileno=self._connection.fileno())
+            connection = socket.socket(fileno=self._connection.fileno())
             try:
-                found.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
             finally:
-                found.detach()  # it is psycopg's to close
+                connection.detach()  # psycopg owns the descriptor, and closes it
 
     def close(self) -> None:
         """Close the connection."""
@@ -111,13 +111,13 @@ class PostgresDatabase(Database):
 
 
 def _array(column: str, values: Sequence[Any]) -> list[Any]:
-    """Return a column's values, all of one type: psycopg refuses a list of several."""
+    """Return a column's values in one type: psycopg refuses a list of mixed types."""
     make = _MAKE.get(_TYPES.get(column, ""), str)
     return [None if value is None else make(value) for value in values]
 
 
 def _codec(encoding: str) -> str:
-    """Return Python's codec for what the server keeps text in; ASCII where it has none."""
+    """Return Python's codec for the server's encoding; ASCII if Python has none."""
     try:
         return codecs.lookup(_CODECS.get(encoding) or _CODE_PAGE.sub(r"cp\1", encoding)).name
     except LookupError:
@@ -125,5 +125,5 @@ def _codec(encoding: str) -> str:
 
 
 def _marked(sql: str) -> Any:
-    """Write placeholders as psycopg has them."""
+    """Return a statement with psycopg's placeholders."""
     return sql.replace("%", "%%").replace("?", "%s")

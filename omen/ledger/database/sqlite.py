@@ -1,7 +1,7 @@
 """SQLite: one file, no server. Several processes may write to it, one after the other.
 
-In WAL mode a reader does not wait for a writer, and `synchronous = NORMAL` leaves a sound file
-whenever a process is killed; a machine that loses power may lose the last moments.
+In WAL mode a reader does not wait for a writer. With `synchronous = NORMAL` the file stays intact
+if a process is killed; after a power failure the last transactions may be lost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INSERT = (
 
 
 class _SumUsd:
-    """Adds decimals up exactly, as SQLite itself cannot. What is no decimal counts nothing."""
+    """An exact sum of decimals, which SQLite lacks. Text that is not a decimal counts as 0."""
 
     def __init__(self) -> None:
         self._total = Decimal(0)
@@ -40,30 +40,31 @@ class _SumUsd:
 
 
 class SqliteDatabase(Database):
-    """The database in one file. `busy_seconds` is how long it waits for another writer."""
+    """The database in one file. It waits up to `busy_seconds` for another writer."""
 
     dialect = "sqlite"
     sum_usd = "SUM_USD({})"
     costs = "costs"
 
     def __init__(self, path: Path | str, busy_seconds: float = 5.0) -> None:
-        # Two threads never use it at once, but it is not always the same one.
+        # Only one thread at a time uses it, but not always the same one.
         self._connection = sqlite3.connect(
             path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
-        # An aggregate is a class with `step` and `finalize`; the stubs ask for more.
+        # An aggregate needs only `step` and `finalize`; the type stubs require more.
         self._connection.create_aggregate("SUM_USD", 1, _SumUsd)  # type: ignore[arg-type]
         try:
-            self._write_ahead(busy_seconds)
+            self._set_wal_mode(busy_seconds)
         except BaseException:
             self._connection.close()
             raise
 
-    def _write_ahead(self, busy_seconds: float) -> None:
-        """Have the file in WAL mode.
+    def _set_wal_mode(self, busy_seconds: float) -> None:
+        """Switch the file to WAL mode.
 
-        Of several processes that open a new file one makes the change. It needs the file for
-        itself, and SQLite does not wait for that, whatever its timeout: "database is locked".
+        If several processes open a new file, one of them makes the change. It needs exclusive
+        access, and SQLite does not wait for that despite its timeout ("database is locked"). So
+        this method repeats the statement.
         """
         until = time.monotonic() + busy_seconds
         while True:
@@ -83,41 +84,41 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run what is in the block while no other process writes."""
+        """Run the block as one transaction, in which no other process writes."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            # An interrupted statement has undone it all by itself.
+            # After an interrupted statement SQLite has already rolled back.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
 
     def has_table(self, name: str) -> bool:
-        """Look it up in the schema."""
+        """Return whether the schema has the table."""
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
         return bool(self.rows(sql, (name,)))
 
     def lock_schema(self) -> None:
-        """Nothing is to be done: a transaction has the whole file."""
+        """Do nothing: a transaction locks the whole file."""
 
     def lock_unfilled_day(self) -> str | None:
-        """Return the newest day; a transaction has the whole file."""
+        """Return the newest day. The transaction already locks the whole file."""
         ((day,),) = self.rows("SELECT MAX(day) FROM unfilled_days")
         return None if day is None else str(day)
 
     def sign(self, replica: str) -> None:
-        """Write down whose rows the transaction writes, where the trigger reads it."""
+        """Store the replica of this transaction's rows in the table that the trigger reads."""
         self.rows("UPDATE writing SET replica = ? WHERE replica <> ?", (replica, replica))
 
     def insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Run one statement many times."""
+        """Run one statement for each row."""
         self._connection.executemany(_INSERT, rows)
 
     def interrupt(self) -> None:
-        """Break off."""
-        with suppress(sqlite3.ProgrammingError):  # it is closed by now
+        """Make the running statement fail."""
+        with suppress(sqlite3.ProgrammingError):  # it is already closed
             self._connection.interrupt()
 
     def close(self) -> None:

@@ -103,7 +103,7 @@ OPENAI_ERRORS = ErrorTable(
     texts=_TEXTS,
     codes=_CODES,
     words=_WORDS,
-    # A cloud that lacks the model lacks it at every endpoint.
+    # The header with the id under which the vendor's support finds a request.
     request_ids=("x-request-id",),
 )
 

@@ -73,7 +73,7 @@ def test_a_merge_pays_for_its_judge_who_reads_all_drafts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("candidates", "words"), [((CHEAP, DEAR), "cheap/m"), ((UNPRICED,), "price is known")]
+    ("candidates", "words"), [((CHEAP, DEAR), "cheap/m"), ((UNPRICED,), "known price")]
 )
 def test_one_that_does_not_fit_is_a_402(candidates: tuple[Candidate, ...], words: str) -> None:
     with pytest.raises(BudgetExceeded, match=words) as caught:

@@ -67,7 +67,7 @@ async def test_a_race_is_of_the_month_in_which_it_was_accepted(autojump_clock: M
     months = MonthlyBudgets(store, Decimal(1))
     one = race(caller=Caller(key_id="k", monthly_usd=Decimal(1)))
     await months.reserve(one, [Decimal("0.5")])
-    assert {scope for scopes in store._under.values() for scope in scopes} == {
+    assert {scope for scopes in store._scopes_of.values() for scope in scopes} == {
         "2025-03:gateway",
         "2025-03:key:k",
     }
@@ -109,8 +109,8 @@ async def test_nothing_is_remembered_of_races_that_are_settled(autojump_clock: M
             await ask(world)
         store = world.gateway.store
         assert isinstance(store, MemoryStore)
-        assert world.gateway.months._held == {}
-        assert store._under == {}
+        assert world.gateway.months._scopes_of == {}
+        assert store._scopes_of == {}
 
 
 async def test_a_caller_that_leaves_while_the_store_answers_leaves_nothing_held(

@@ -1,5 +1,5 @@
--- What each day has cost, by key, provider and the replica that spent it, in whole nano-dollars. A
--- trigger keeps it, so that it holds whoever writes a row, and in the transaction that writes it.
+-- The cost of each day, by key, provider and replica, in whole nano-dollars. A trigger updates it in
+-- the transaction that writes a row, so it is right whichever program writes the row.
 CREATE TABLE IF NOT EXISTS totals (
     day TEXT NOT NULL,
     key_id TEXT NOT NULL,
@@ -9,22 +9,22 @@ CREATE TABLE IF NOT EXISTS totals (
     PRIMARY KEY (day, key_id, provider, replica)
 );
 
--- Days whose rows are older than the totals, and are not in them yet. They are filled one by one.
+-- Days with rows older than the totals, which do not count them yet. They are filled one by one.
 CREATE TABLE IF NOT EXISTS unfilled_days (day TEXT PRIMARY KEY);
 
--- Somebody may have dropped the rows and left the totals: they begin with the rows there are.
+-- An operator may have dropped the rows but not the totals: they begin with the existing rows.
 DELETE FROM totals;
 
 DELETE FROM unfilled_days;
 
--- What a cost counts: see omen/money.py.
+-- A cost in nano-dollars: see omen/core/money.py.
 CREATE OR REPLACE FUNCTION omen_nano(cost NUMERIC) RETURNS BIGINT LANGUAGE SQL IMMUTABLE AS $$
     SELECT GREATEST(CEIL(LEAST(cost, 1000000) * 1000000000), 0)::BIGINT
 $$;
 
--- Whoever may write a row may have it counted, without rights to the totals: SECURITY DEFINER. The
--- lock on a day that is being filled is held until this transaction ends: its filling waits for
--- rows that it would not see, and rows that it does not see wait for it.
+-- SECURITY DEFINER: a role that may write rows needs no rights to the totals. The lock on an unfilled
+-- day is held until this transaction ends. So a transaction that fills the day waits for rows that it
+-- would not see, and rows that it does not see wait for it.
 CREATE OR REPLACE FUNCTION omen_total_attempts() RETURNS TRIGGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -49,7 +49,7 @@ $$;
 CREATE TRIGGER attempts_are_totalled AFTER INSERT ON attempts
 REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION omen_total_attempts();
 
--- One look at the index for each day that has rows, however many it has.
+-- One search of the index for each day with rows, however many rows it has.
 INSERT INTO unfilled_days
 WITH RECURSIVE days (day) AS (
     SELECT MIN(day) FROM attempts

@@ -1,5 +1,5 @@
--- What each day has cost, by key, provider and the replica that spent it, in whole nano-dollars. A
--- trigger keeps it, so that it holds whoever writes a row, and in the transaction that writes it.
+-- The cost of each day, by key, provider and replica, in whole nano-dollars. A trigger updates it in
+-- the transaction that writes a row, so it is right whichever program writes the row.
 CREATE TABLE totals (
     day TEXT NOT NULL,
     key_id TEXT NOT NULL,
@@ -9,16 +9,16 @@ CREATE TABLE totals (
     PRIMARY KEY (day, key_id, provider, replica)
 ) WITHOUT ROWID;
 
--- Days whose rows are older than the totals, and are not in them yet. They are filled one by one.
+-- Days with rows older than the totals, which do not count them yet. They are filled one by one.
 CREATE TABLE unfilled_days (day TEXT PRIMARY KEY);
 
--- Whose rows the transaction under way writes; there is only one at a time.
+-- The replica of the current transaction's rows. SQLite has only one writer at a time.
 CREATE TABLE writing (replica TEXT NOT NULL);
 
 INSERT INTO writing VALUES ('');
 
--- What a row counts: see omen/money.py. A cost is text, digits with at most one point; as anything
--- else, which only a foreign hand writes, it is read as a binary fraction.
+-- The cost of a row in nano-dollars: see omen/core/money.py. A cost is text, digits with at most one
+-- point. Any other form, which OMEN does not write, is read as a binary fraction.
 CREATE VIEW costs AS
 SELECT
     id,
@@ -36,7 +36,7 @@ SELECT
 FROM attempts
 WHERE cost_usd IS NOT NULL;
 
--- The same of the new row, which is not looked up once more: this is run for each.
+-- The same for the new row. It does not select from the view, because it runs for every row.
 CREATE TRIGGER attempts_are_totalled AFTER INSERT ON attempts
 WHEN NEW.cost_usd IS NOT NULL AND NOT EXISTS (SELECT 1 FROM unfilled_days WHERE day = NEW.day)
 BEGIN
@@ -58,7 +58,7 @@ BEGIN
     DO UPDATE SET nano = MIN(totals.nano + excluded.nano, 9000000000000000000);
 END;
 
--- One look at the index for each day that has rows, however many it has.
+-- One search of the index for each day with rows, however many rows it has.
 INSERT INTO unfilled_days
 WITH RECURSIVE days (day) AS (
     SELECT MIN(day) FROM attempts
