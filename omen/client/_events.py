@@ -102,10 +102,12 @@ def _read_delta(delta: Mapping[str, Any]) -> Iterator[Event]:
     if delta.get("refusal"):
         yield RefusalDelta(delta["refusal"])
     for call in delta.get("tool_calls") or ():
-        function = call.get("function") or {}
+        custom = call.get("custom")
+        called = custom or call.get("function") or {}
         yield ToolCallDelta(
             call.get("index") or 0,
             call.get("id"),
-            function.get("name"),
-            function.get("arguments") or "",
+            called.get("name"),
+            called.get("input" if custom else "arguments") or "",
+            custom=bool(custom),
         )

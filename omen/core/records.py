@@ -146,6 +146,8 @@ class RaceRecord:
     """The caller's rate limits when the request was admitted."""
     budget_left: Decimal | None = None
     """US dollars left in the scarcest monthly budget, without the reservation of this request."""
+    has_budget: bool = False
+    """Whether a budget bounds the race, so that money is reserved before each attempt."""
     cached: bool = False
     """Whether the answer came from OMEN's cache."""
     accepted_unix: float = 0.0

@@ -86,7 +86,7 @@ def make_app(
         if scope["type"] == "http":
             path: str = scope["path"]
             path = _UNNORMALISED.get(path, path)
-            at_azure = openai_path(path)
+            at_azure = openai_path(path) if path.startswith("/openai/") else None
             path, deployment = (path, None) if at_azure is None else at_azure
             route = hot.get(path)
             if route is not None:

@@ -30,7 +30,6 @@ from omen.core.records import AttemptRecord, Observer, RaceRecord
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
 from omen.race.reasoning import ReasoningMemory
-from omen.race.tool_calls import ToolCallRecorder
 from omen.routing import HedgeBudget, RequestContext, Router
 from omen.routing.decide.affinity import Affinity
 
@@ -60,17 +59,11 @@ class RequestPipeline:
     ) -> None:
         """Answer one request; see `omen.gateway.Gateway.run`."""
         async with self._limited(race, request):
-            recorder = ToolCallRecorder(output, partial(self._remember, race, request))
             run_race_into = partial(self._race, race, request, router=router)
             if self.cache.enabled and wants_cache(race, request):
-                await self._answer_by_cache(race, request, recorder, run_race_into)
+                await self._answer_by_cache(race, request, output, run_race_into)
             else:
-                await run_race_into(recorder)
-
-    async def _remember(self, race: RaceRecord, request: ChatRequest, calls: Sequence[str]) -> None:
-        """Store the maker of an answer, unless the answer comes from the cache."""
-        if not race.cached:
-            await self.affinity.remember(race, request, calls)
+                await run_race_into(output)
 
     @asynccontextmanager
     async def _limited(self, race: RaceRecord, request: ChatRequest | None) -> AsyncIterator[None]:
@@ -170,16 +163,23 @@ class RequestPipeline:
             # The client may already run a tool that the first answer called, and a restart cannot
             # undo that.
             plan = replace(plan, restart=False)
-        request = self.reasoning.recall(request)
+        if any(message.tool_calls for message in request.messages):
+            request = self.reasoning.recall(request)
+        if request.tools or race.hints.stickiness == "session":
+            remember = partial(self.affinity.remember, race, request)
+            output = self.reasoning.watch(request, output, remember)
         # `open` is inside the block: it may be cancelled after the store has granted a reservation,
         # and only the end of the block releases it.
         async with self._settled(race):
-            race.plan = await self.budgets.open(race, plan, request)
+            limits = (plan.budget_usd, race.caller.monthly_usd, self.budgets.months.limit_usd)
+            race.plan = plan
+            if limits != (None, None, None):
+                race.plan = await self.budgets.open(race, plan, request)
             # After `open`, so that a request refused there adds nothing to the hedge budget.
-            self.hedge_budget.request()
+            self.hedge_budget.requests += 1
             strategy = self.strategies[race.plan.strategy]
             opener = self.attempts.opener(race, request)
-            await run_race(race, strategy, opener, self.reasoning.watch(request, output))
+            await run_race(race, strategy, opener, output)
 
     async def _plan_with_maker(
         self, race: RaceRecord, request: ChatRequest, router: Router

@@ -24,10 +24,13 @@ _TOOLS = ToolRules(custom=True)
 
 def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     """Write a request by one of the two APIs; `base_url` ends in /v1."""
-    request = ToolForms(request, _TOOLS).request
+    # Most requests have no tools and are asked by chat completions. They need less work.
+    if request.tools or any(message.tool_calls for message in request.messages):
+        request = ToolForms(request, _TOOLS).request
     traits = openai_traits(candidate.base_model)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
-    if speaks_responses(request, traits):
+    may_be_other = traits.api != "chat" or request.verbatim is not None
+    if may_be_other and speaks_responses(request, traits):
         url = f"{base_url}/responses"
         return responses_request(request, candidate, url=url, auth=auth, traits=traits)
     return chat_request(

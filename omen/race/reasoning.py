@@ -17,7 +17,7 @@ conversation without it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from sys import getsizeof
 from types import MappingProxyType
@@ -38,6 +38,8 @@ from omen.core.events import (
 from omen.core.message_fields import FieldJoiner
 from omen.core.plan import Output
 
+OnEnd = Callable[[Sequence[str]], Awaitable[None]]
+"""Called with the ids of an answer's tool calls."""
 _Blocks = tuple[ReasoningBlock, ...]
 _NO_EXTRAS: Mapping[str, Any] = MappingProxyType({})
 _WANTED = "reasoning_details"
@@ -66,16 +68,17 @@ class ReasoningMemory:
     def __repr__(self) -> str:
         return f"<ReasoningMemory {len(self._by_call)} calls, {self._bytes} bytes>"
 
-    def watch(self, request: ChatRequest, output: Output) -> Output:
+    def watch(self, request: ChatRequest, output: Output, on_end: OnEnd) -> Output:
         """Return an output that keeps the reasoning of the answer that it passes on.
 
-        It is `output` itself if the answer cannot contain tool calls. The client of a verbatim
-        request keeps the blocks of its own vendor itself, but cannot keep those of others.
+        It awaits `on_end` with the ids of the answer's tool calls before it sends the end, because
+        the client may send its next request as soon as it has the end, possibly to another replica.
+
+        The client of a verbatim request keeps the blocks of its own vendor itself, but cannot keep
+        those of others.
         """
-        if not request.tools:
-            return output
         own_kind = None if request.verbatim is None else request.verbatim.dialect
-        return _ObservedOutput(self, output, own_kind)
+        return _ObservedOutput(self, output, own_kind, on_end)
 
     def recall(self, request: ChatRequest) -> ChatRequest:
         """Return the request with the kept blocks in front of their tool calls.
@@ -150,9 +153,12 @@ class ReasoningMemory:
 class _ObservedOutput:
     """An output that passes an answer on, and keeps its reasoning if it ends with tool calls."""
 
-    def __init__(self, memory: ReasoningMemory, output: Output, own_kind: str | None) -> None:
+    def __init__(
+        self, memory: ReasoningMemory, output: Output, own_kind: str | None, on_end: OnEnd
+    ) -> None:
         self._memory = memory
         self._output = output
+        self._on_end = on_end
         self._own_kind = own_kind
         """The kind of provider whose blocks the client keeps."""
         self._begin()
@@ -170,6 +176,8 @@ class _ObservedOutput:
     async def send(self, events: Sequence[Event]) -> None:
         for event in events:
             self._take(event)
+            if isinstance(event, AnswerEnd):
+                await self._on_end(self._call_ids)
         await self._output.send(events)
 
     def _take(self, event: Event) -> None:

@@ -129,7 +129,7 @@ class Play:
         async with trio.open_nursery() as nursery:
             for number, request in enumerate(requests):
                 await trio.sleep_until(start + request.at)
-                budget.request()
+                budget.requests += 1
                 race = self._race(str(number), request, budget)
                 strategy = strategies[race.plan.strategy]
                 latencies[race.race_id] = request.latencies

@@ -40,6 +40,8 @@ class Dialer:
         proxy = None if self._proxies.is_empty else self._proxies.find(origin)
         first_hop = origin if proxy is None else proxy.origin
         socket = await self._connect(first_hop.host, first_hop.port)
+        if proxy is None and origin.scheme == "http":
+            return socket
         async with closed_on_failure(socket):
             return await self._set_up(socket, origin, proxy)
 

@@ -13,10 +13,10 @@ from omen.core.callers import Caller
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.cards import UNKNOWN
 from omen.core.chat import ChatRequest, Message, TextPart
-from omen.core.costs import measure_prompt
 from omen.core.errors import RateLimited
 from omen.core.events import Usage
 from omen.core.plan import Plan
+from omen.core.prompt_size import measure_prompt
 from omen.core.records import AttemptRecord, RaceRecord
 from omen.state import MemoryStore, Store
 from omen.state.redis import open_redis

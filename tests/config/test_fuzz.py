@@ -14,7 +14,8 @@ from omen.cli.serve import _serving
 from omen.config import ConfigError, Loaded
 from omen.config._document import Document, ProviderTable
 from omen.config._environment import variables
-from omen.config.settings import Card, Price, QuirkSettings
+from omen.config.quirk_settings import QuirkSettings
+from omen.config.settings import Card, Price
 from omen.gateway import make_books
 from omen.serving._h2_connection import Connection
 from omen.serving._settings import hypercorn_config

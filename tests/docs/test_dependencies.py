@@ -47,7 +47,7 @@ PINNED = {
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("omen", ("redis", "postgres", "plot", "otel")),
+        ("omen", ("redis", "postgres", "plot", "otel", "zstd")),
         ("strategies", ()),
         ("tests", ("dev", "otel")),
         ("bench", ("dev",)),

@@ -48,9 +48,13 @@ def recalled(memory: ReasoningMemory, call_id: str) -> tuple[ReasoningBlock, ...
     return memory.recall(request).messages[1].reasoning
 
 
+async def ended(call_ids: Sequence[str]) -> None:
+    """Do nothing; the tests of stickiness look at it."""
+
+
 async def answer(memory: ReasoningMemory, *events: Event, asked: ChatRequest = ASKED) -> Client:
     client = Client(memory)
-    output = memory.watch(asked, client)
+    output = memory.watch(asked, client, ended)
     for event in events:
         await output.send([event])
     assert client.sent == list(events)

@@ -215,6 +215,7 @@ async def test_the_owner_of_an_exchange_is_who_the_request_says(
     held = Held(nursery, max_in_use_per_origin=1)
     mine = object()
     nursery.start_soon(ask, held.transport, post(A))
+    await wait_all_tasks_blocked()
     request = httpx.Request("GET", A, extensions={"omen.owner": mine})
     nursery.start_soon(ask, held.transport, request)
     await wait_all_tasks_blocked()

@@ -29,7 +29,7 @@ class Budgets:
     """Keeps the bounds of each request that has a budget, or whose key or month has one."""
 
     def __init__(self, months: MonthlyBudgets) -> None:
-        self._months = months
+        self.months = months
         self._of: dict[str, _Bounds] = {}
 
     def __repr__(self) -> str:
@@ -57,7 +57,7 @@ class Budgets:
     async def close(self, race: RaceRecord) -> None:
         """The race is over: book what it cost."""
         self._of.pop(race.race_id, None)
-        await self._months.settle(race)
+        await self.months.settle(race)
 
     async def reserve(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
         """Set aside what an attempt may cost; see `omen.core.records.Reservation`.
@@ -72,23 +72,24 @@ class Budgets:
         share = bounds.share
         # Another attempt of the same race may start while this one waits for the store: look again.
         while share is not None and (needed := share.needed(race, candidate, role)) > share.held:
-            if not await self._months.raise_hold(race, needed):
+            if not await self.months.raise_hold(race, needed):
                 return _TOO_DEAR
             share.held = max(share.held, needed)
         return None
 
     def _applies_to(self, race: RaceRecord, plan: Plan) -> bool:
-        limits = (plan.budget_usd, self._months.limit_usd, race.caller.monthly_usd)
+        limits = (plan.budget_usd, self.months.limit_usd, race.caller.monthly_usd)
         return limits != (None, None, None)
 
     async def _open(self, race: RaceRecord, plan: Plan, worst: WorstCase) -> Plan:
+        race.has_budget = True
         own, share = None, None
         if plan.budget_usd is not None:
             own = RequestBudget(worst, plan.budget_usd)
             plan = own.shrink(plan)
-        if self._months.bounds(race.caller):
+        if self.months.bounds(race.caller):
             share = MonthShare(worst)
-            share.held = await self._months.reserve(race, share.amounts(plan))
+            share.held = await self.months.reserve(race, share.amounts(plan))
             plan = share.narrow(plan)
         self._of[race.race_id] = _Bounds(own, share)
         return plan

@@ -26,6 +26,7 @@ from omen.core.errors import RequestError
 from omen.front.anthropic.block_parts import DIALECT
 from omen.front.anthropic.blocks import OWN_SIGNATURE
 from omen.front.anthropic.schema import ChoiceIn, CountIn, MessagesIn, ThinkingIn, ToolIn
+from omen.front.anthropic.strict_schema import is_strict
 from omen.front.anthropic.turns import system_message, turn_messages
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
@@ -104,7 +105,8 @@ def _tool(tool: ToolIn) -> Tool | Opaque:
         return Opaque(tool.model_dump(exclude_unset=True), dialect=DIALECT)
     mark = (tool.model_extra or {}).get("cache_control")
     extras = {} if mark is None else {"cache_control": mark}
-    return Tool(tool.name, tool.description, tool.input_schema, tool.strict, extras)
+    strict = tool.strict if is_strict(tool.input_schema) else None
+    return Tool(tool.name, tool.description, tool.input_schema, strict, extras)
 
 
 def _choice(choice: ChoiceIn) -> ToolChoice:
@@ -117,27 +119,8 @@ def _format(said: CountIn) -> ResponseFormat | None:
     wanted = said.output_config.format if said.output_config else None
     if wanted is None or wanted.type != "json_schema" or wanted.schema_ is None:
         return None
-    schema = wanted.schema_
-    return ResponseFormat("json_schema", schema=schema, strict=True if _is_strict(schema) else None)
-
-
-def _is_strict(schema: Any) -> bool:
-    """Whether OpenAI takes a schema as a strict one: its objects closed, each property required.
-
-    Anthropic holds answers to optional properties, too. Strict, such a schema would be refused.
-    """
-    if isinstance(schema, list):
-        return all(map(_is_strict, schema))
-    if not isinstance(schema, dict):
-        return True
-    named = schema.get("properties")
-    if schema.get("type") == "object" or isinstance(named, dict):
-        keys = set(named) if isinstance(named, dict) else set()
-        if schema.get("additionalProperties") is not False or keys != set(
-            schema.get("required") or ()
-        ):
-            return False
-    return all(_is_strict(value) for value in schema.values())
+    strict = True if is_strict(wanted.schema_) else None
+    return ResponseFormat("json_schema", schema=wanted.schema_, strict=strict)
 
 
 def _effort(said: CountIn) -> str | None:

@@ -15,9 +15,9 @@ from pydantic_core import to_json
 from omen.core.chat import Message, Part, Role, TextPart, ToolCall
 from omen.front.anthropic.block_parts import cache_mark, own_parts_of, parts_of
 from omen.front.anthropic.schema import BlockIn, ToolResultIn, ToolUseIn, TurnIn
+from omen.front.http.tool_results import SHOWN_NEXT
 
 _THOUGHTS = ("thinking", "redacted_thinking")
-_ONLY_PICTURES = "The result is what the next message shows."
 _BILLING_LINE = re.compile(r"\s*x-anthropic-billing-header:[^\n]*\n*", re.IGNORECASE)
 """Claude Code's first line of the system text. It changes with the request or the conversation, so
 that nothing behind it could come out of another vendor's prompt cache."""
@@ -121,7 +121,7 @@ def _result(block: ToolResultIn) -> tuple[TextPart, list[Part]]:
         parts = [part for inner in content for part in parts_of(inner)]
     texts = [part for part in parts if isinstance(part, TextPart)]
     pictures: list[Part] = [part for part in parts if not isinstance(part, TextPart)]
-    text = "\n\n".join(part.text for part in texts) or (_ONLY_PICTURES if pictures else "")
+    text = "\n\n".join(part.text for part in texts) or (SHOWN_NEXT if pictures else "")
     if block.is_error and not _SAYS_ERROR.match(text):
         text = f"Error: {text}".rstrip()
     mark = next((part.extras for part in reversed(texts) if part.extras), {})

@@ -20,6 +20,7 @@ from omen.front.grpc._omen_pb2 import (
 )
 
 Json = Mapping[str, Any]
+_MOST = 2**32 - 1
 
 
 def chunk_message(chunk: Json) -> ChatCompletionChunk:
@@ -87,7 +88,11 @@ def _answer(said: Json) -> AnswerMessage:
 
 def _calls(calls: Iterable[Json]) -> Iterable[ToolCall]:
     for place, call in enumerate(calls):
-        function = call["function"]
+        # A custom tool has an input of any text in place of arguments. No request of this API has
+        # custom tools, but an answer is read as it is.
+        custom = call.get("custom") or {}
+        called = {"name": custom.get("name"), "arguments": custom.get("input")}
+        function = call.get("function") or called
         yield ToolCall(
             index=call.get("index", place),
             id=call.get("id") or "",
@@ -99,4 +104,12 @@ def _calls(calls: Iterable[Json]) -> Iterable[ToolCall]:
 
 
 def _usage(usage: Json) -> Usage:
-    return Usage(**usage)
+    return Usage(**_bounded(usage))
+
+
+def _bounded(counts: Json) -> dict[str, Any]:
+    """Keep counts within what the message can hold: an odd one must not cost the whole answer."""
+    return {
+        name: _bounded(count) if isinstance(count, Mapping) else min(max(0, count), _MOST)
+        for name, count in counts.items()
+    }

@@ -35,8 +35,9 @@ _CODES: Mapping[int, int] = MappingProxyType(
         504: 4,
     }
 )
-_LONGEST = 4000
-"""Bytes of a message: it travels as a header, and clients take 8 KiB of those."""
+_LONGEST = 2000
+"""Bytes of a message, as written. It travels in headers twice, in base64 the second time, and
+clients take 8 KiB of headers."""
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
@@ -50,12 +51,26 @@ def trailers(error: OmenError | None) -> list[tuple[bytes, bytes]]:
     if error is None:
         return [(b"grpc-status", b"0")]
     code = code_of(error)
-    message = quote(error.message[:_LONGEST], safe=_PLAIN)[: 3 * _LONGEST]
     return [
         (b"grpc-status", b"%d" % code),
-        (b"grpc-message", message.encode()),
+        (b"grpc-message", _quoted(error.message).encode()),
         (b"grpc-status-details-bin", base64.b64encode(_details(error, code)).rstrip(b"=")),
     ]
+
+
+def _quoted(text: str) -> str:
+    """Write a message as a header; a long one is cut between two characters."""
+    quoted = ""
+    for piece in text[:_LONGEST]:
+        written = quote(piece, safe=_PLAIN)
+        if len(quoted) + len(written) > _LONGEST:
+            break
+        quoted += written
+    return quoted
+
+
+def _cut(text: str) -> str:
+    return text.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")
 
 
 def _details(error: OmenError, code: int) -> bytes:
@@ -70,7 +85,7 @@ def _details(error: OmenError, code: int) -> bytes:
         domain=DOMAIN,
         metadata={name: value for name, value in told.items() if value is not None},
     )
-    status = Status(code=code, message=error.message[:_LONGEST])
+    status = Status(code=code, message=_cut(error.message))
     status.details.add().Pack(info)
     written: bytes = status.SerializeToString()
     return written

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from hashlib import sha256
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
@@ -21,6 +22,21 @@ _SESSION_HEADERS = ("x-session-id", "x-claude-code-session-id")
 _LISTS = frozenset({"providers"})
 _OBJECTS = frozenset({"priority_weights", "merge"})
 """Hints that a header has no form for."""
+_REPORTED = frozenset(
+    _PREFIX + name
+    for name in (
+        "race-id",
+        "provider",
+        "model",
+        "attempts",
+        "ttft-ms",
+        "cost-usd",
+        "budget-remaining-usd",
+    )
+)
+"""Headers of our responses, which a proxy may copy into its next request."""
+_LONGEST_SESSION = 512
+"""Characters of a session's name; as long as the hint may be."""
 
 
 def read_hints(
@@ -76,16 +92,23 @@ def reject_unsupported(hints: RaceHints, *, restart: bool) -> None:
 
 
 def _session_of_headers(headers: Mapping[str, str]) -> str | None:
-    return next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), None)
+    named = next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), None)
+    if named is None or len(named) <= _LONGEST_SESSION:
+        return named
+    return sha256(named.encode()).hexdigest()
 
 
 def _read_headers(headers: Mapping[str, str]) -> HintsIn | None:
     given: dict[str, str | list[str]] = {}
     for name, value in headers.items():
+        if not name.startswith(_PREFIX) or name in _REPORTED:
+            continue
         key = name.removeprefix(_PREFIX).replace("-", "_")
-        if name.startswith(_PREFIX) and key in HintsIn.model_fields and key not in _OBJECTS:
-            in_list = [item.strip() for item in value.split(",")]
-            given[key] = in_list if key in _LISTS else value
+        if key not in HintsIn.model_fields or key in _OBJECTS:
+            words = "has no header form" if key in _OBJECTS else "there is no such hint"
+            raise RequestError(f"{name[:80]}: {words}", param=name[:80])
+        in_list = [item.strip() for item in value.split(",")]
+        given[key] = in_list if key in _LISTS else value
     if not given:
         return None
     try:

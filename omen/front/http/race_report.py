@@ -64,8 +64,10 @@ def _duration(seconds: float) -> str:
     """Write a duration as OpenAI does: `0s`, `320ms`, `12.5s`, `1m0s`."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms" if seconds > 0 else "0s"
-    minutes, rest = divmod(round(seconds, 3), 60)
-    return f"{minutes:.0f}m{rest:.0f}s" if minutes else f"{rest:g}s"
+    if round(seconds, 3) < 60:
+        return f"{round(seconds, 3):g}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest}s"
 
 
 def _started(race: RaceRecord) -> int:

@@ -97,7 +97,7 @@ async def read_json_body(receive: Receive, headers: Mapping[str, str], limits: B
     """
     with trio.move_on_after(limits.seconds):
         _check_type(headers, any_type=limits.any_type)
-        unpack = unpacker(headers)
+        unpack = unpacker(headers) if "content-encoding" in headers else None
         _check_announced(headers, limits.size)
         body = await _read(receive, limits.size)
         return body if unpack is None else await _unpacked(unpack(body), limits.size)

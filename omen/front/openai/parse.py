@@ -30,6 +30,7 @@ from omen.core.errors import RequestError
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints
 from omen.front.http.schema_reader import read_body
+from omen.front.http.tool_results import move_media
 from omen.front.openai.schema import (
     ChatIn,
     ContentIn,
@@ -64,11 +65,25 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
     )
 
 
+_NOT_OFFERED = {
+    "functions": "the older form of tools is not offered; use tools",
+    "function_call": "the older form of tools is not offered; use tool_choice",
+    "audio": "answers are text; audio is not offered",
+    "modalities": "answers are text; audio and images are not offered",
+}
+"""What would be lost on the way or paid for in vain, and what to do instead."""
+_NOTHING: tuple[Any, ...] = (None, [], {}, "none", "auto", ["text"])
+"""What some of these may say and ask for nothing by it."""
+
+
 def _check(chat: ChatIn) -> None:
     if chat.n not in (None, 1):
         raise RequestError("n: only 1 is supported", param="n")
     if chat.stream_options is not None and not chat.stream:
         raise RequestError("stream_options: needs stream to be true", param="stream_options")
+    for name, instead in _NOT_OFFERED.items():
+        if (chat.model_extra or {}).get(name) not in _NOTHING:
+            raise RequestError(f"{name}: {instead}", param=name, code="unsupported_parameter")
     for index, message in enumerate(chat.messages):
         _check_message(message, f"messages.{index}")
 
@@ -82,8 +97,11 @@ def _check_message(message: MessageIn, where: str) -> None:
 
 def _request(chat: ChatIn) -> ChatRequest:
     stop = (chat.stop,) if isinstance(chat.stop, str) else tuple(chat.stop or ())
+    messages = tuple(map(_message, chat.messages))
+    if any(message.role == "tool" for message in messages):
+        messages = move_media(messages)
     return ChatRequest(
-        messages=tuple(_message(message) for message in chat.messages),
+        messages=messages,
         tools=tuple(_tool(tool) for tool in chat.tools or ()),
         tool_choice=_tool_choice(chat.tool_choice),
         parallel_tool_calls=chat.parallel_tool_calls,

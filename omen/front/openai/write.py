@@ -61,6 +61,7 @@ class ChunkWriter:
             "created": created,
             "model": model,
         }
+        self._first = dict(self._base)
         self._include_usage = include_usage
         self._vendor_fields = vendor_fields
         self._choice_index = 0
@@ -108,6 +109,7 @@ class ChunkWriter:
                 return (self._chunk({"choices": [self._choice({}, reason)]}),)
             case Restart():
                 self._spoken.clear()
+                self._base = dict(self._first)
                 return (self._chunk({"choices": [], "omen": {"event": "restart"}}),)
 
     def _start(self, start: AnswerStart) -> Sequence[Chunk]:

@@ -24,9 +24,10 @@ class WebSocketRoute:
 
     A key in a header of the handshake is checked before the handshake is answered. A page in a
     browser can set no header but the list of subprotocols: it offers `omen`, which is accepted, and
-    beside it `bearer.` with its key; or it shows the key in its first frame. A page of another site
-    counts as a caller from elsewhere, though its browser runs on this machine: the visitor would
-    pay for what the page asks.
+    beside it `bearer.` with its key; or it shows the key in its first frame. It cannot read the
+    status of a handshake either, so a key that it offers and that opens nothing counts as none. A
+    page of another site counts as a caller from elsewhere, though its browser runs on this machine:
+    the visitor would pay for what the page asks.
     """
 
     door: Door
@@ -37,16 +38,19 @@ class WebSocketRoute:
             await self._tell_to_upgrade(send)
             return
         headers = header_map(scope)
-        shown = shown_key(headers) or _offered_key(scope)
+        shown = shown_key(headers)
+        offered = _offered_key(scope) if shown is None else None
         local = is_local(scope, headers) and is_same_origin(headers)
         identify = partial(self._identify, local=local)
         await receive()  # the client's wish, which is in the scope
-        refusal = await self._refusal(identify, shown)
+        refusal = await self._refusal(identify, shown or offered)
         if refusal is not None and (shown is not None or self.door.shutdown.is_set()):
             body = error_object(refusal)
             await refuse_upgrade(send, refusal.status, body, error_headers(refusal))
             return
         await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
+        if refusal is None:
+            shown = shown or offered
         socket = Socket(self.door, identify, headers, shown, admitted=refusal is None)
         await socket.serve(receive, send)
 

@@ -10,14 +10,14 @@ been a part of the answer (logprobs) is UNSUPPORTED.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from omen.core.candidates import PLAIN, Quirks
 from omen.core.cards import UNKNOWN as NO_CARD
 from omen.core.cards import ModelCard
-from omen.core.chat import ChatRequest, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice
+from omen.core.chat import ChatRequest, Message, NamedTool, Opaque, ResponseFormat, Tool, ToolChoice
 from omen.providers.chat_completions.messages import write_message, write_opaque
 from omen.providers.chat_completions.servers import OPENAI_SERVER, ServerTraits, with_quirks
 from omen.providers.chat_completions.traits import ChatTraits, effort_for, samples
@@ -45,11 +45,15 @@ def chat_body(
 
     **Raises.** `UpstreamFailure` (`UNSUPPORTED`) for what cannot be said here.
     """
-    server = with_quirks(server, quirks)
+    if quirks != PLAIN:
+        server = with_quirks(server, quirks)
+    messages: Sequence[Message] = request.messages
+    if any(message.role == "tool" for message in messages):
+        messages = in_order(messages)
     streams = quirks.stream and traits.stream
     body: dict[str, Any] = {
         "model": model,
-        "messages": [write_message(message, server) for message in in_order(request.messages)],
+        "messages": [write_message(message, server) for message in messages],
         "stream": streams,
     }
     if streams and quirks.stream_usage:
@@ -59,10 +63,12 @@ def chat_body(
         body["response_format"] = _response_format(request.response_format, server)
     body |= _limits(request, traits, quirks, server, card)
     body |= _said({"seed": request.seed, "user": request.user})
-    effort = effort_for(request.reasoning_effort, traits)
+    effort = request.reasoning_effort
+    if effort is not None:
+        effort = effort_for(effort, traits)
     body |= _said({"reasoning_effort": effort})
     unwanted = set(quirks.drop | traits.refused)
-    if samples(traits, effort):
+    if traits.sampling == "always" or samples(traits, effort):
         body |= _sampling(request, server)
     elif request.logprobs or request.top_logprobs:
         raise unsupported("logprobs with this model")

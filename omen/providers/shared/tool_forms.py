@@ -11,7 +11,7 @@ The same name always becomes the same other one, so that a vendor's prompt cache
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -54,10 +54,11 @@ class ToolForms:
             self._as_functions = frozenset(map(_custom_name, request.tools)) - {""}
         if rules.strict_names and not all(map(_FITTING.fullmatch, names)):
             self._original = _fitting_names(names)
-        has_custom_calls = not rules.custom and any(
-            call.custom for message in request.messages for call in message.tool_calls
+        must_change = not rules.custom and (
+            _allowed_tools(request.tool_choice) is not None
+            or any(call.custom for message in request.messages for call in message.tool_calls)
         )
-        if self._original or self._as_functions or has_custom_calls:
+        if self._original or self._as_functions or must_change:
             self.request = self._rewritten(request, rules)
 
     def decoder(self, decoder: Decoder) -> Decoder:
@@ -68,12 +69,16 @@ class ToolForms:
 
     def _rewritten(self, request: ChatRequest, rules: ToolRules) -> ChatRequest:
         fitting = {original: name for name, original in self._original.items()}
-        tools = [_tool(tool, rules) for tool in request.tools]
+        tools, choice = [_tool(tool, rules) for tool in request.tools], request.tool_choice
+        allowed = None if rules.custom else _allowed_tools(choice)
+        if allowed is not None:
+            tools = [tool for tool in tools if isinstance(tool, Tool) and tool.name in allowed[1]]
+            choice = allowed[0] if tools else None
         return replace(
             request,
             messages=tuple(_message(one, fitting, rules) for one in request.messages),
             tools=tuple(_renamed_tool(tool, fitting) for tool in tools),
-            tool_choice=_choice(request.tool_choice, fitting, rules),
+            tool_choice=_choice(choice, fitting, rules),
         )
 
 
@@ -202,6 +207,25 @@ def _choice(
             tools = [_allowed(tool, fitting) for tool in allowed.get("tools") or ()]
             return Opaque({"type": "allowed_tools", "allowed_tools": {**allowed, "tools": tools}})
     return choice
+
+
+def _allowed_tools(choice: ToolChoice | None) -> tuple[ToolChoice, Set[str]] | None:
+    """Return the mode and the names of OpenAI's list of allowed tools, if a choice is one.
+
+    Elsewhere there is no such list: the other tools are left out instead.
+    """
+    match choice:
+        case Opaque(value={"type": "allowed_tools", "allowed_tools": dict(allowed)}):
+            mode: ToolChoice = "required" if allowed.get("mode") == "required" else "auto"
+            named = (_named(tool) for tool in allowed.get("tools") or ())
+            return mode, {name for name in named if isinstance(name, str)}
+    return None
+
+
+def _named(tool: Any) -> Any:
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    named = tool.get(kind) if isinstance(kind, str) else None
+    return named.get("name") if isinstance(named, dict) else None
 
 
 def _allowed(tool: Any, fitting: Mapping[str, str]) -> Any:

@@ -25,8 +25,8 @@ def unreadable(candidate: Candidate, error: Exception) -> UpstreamFailure:
 def unwritable(candidate: Candidate, error: Exception) -> UpstreamFailure:
     """Return the failure for a request that the provider's code could not write: OMEN's fault.
 
-    It is no evidence about the upstream, which got no request. So a caller cannot make a provider
-    look unhealthy with a request that OMEN cannot write.
+    It is no evidence about the upstream. So a caller cannot make a provider look unhealthy with a
+    request that OMEN cannot write.
     """
     _log(candidate, error, "a request could not be written")
     return UpstreamFailure(FailureKind.INTERNAL, "OMEN could not write the request for it")

@@ -27,19 +27,19 @@ class LearnedQuirks:
     """The quirks of models that differ from the configured ones since a refusal."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[_Key, tuple[float, Quirks]] = OrderedDict()
+        self.known: OrderedDict[_Key, tuple[float, Quirks]] = OrderedDict()
         """Least recently used first; each with the time at which it expires."""
 
     def applied(self, candidate: Candidate) -> Candidate:
         """Return the candidate with what is known of its model."""
         key = (candidate.provider, candidate.model)
-        expires, learned = self._known.get(key, (0.0, None))
+        expires, learned = self.known.get(key, (0.0, None))
         if learned is None:
             return candidate
         if expires <= trio.current_time():
-            del self._known[key]
+            del self.known[key]
             return candidate
-        self._known.move_to_end(key)
+        self.known.move_to_end(key)
         return replace(candidate, quirks=_merged(candidate.quirks, learned))
 
     def learn(
@@ -54,17 +54,17 @@ class LearnedQuirks:
         if names_a_value(failure):
             return
         key = (candidate.provider, candidate.model)
-        self._known[key] = (trio.current_time() + KEPT_SECONDS, candidate.quirks)
-        self._known.move_to_end(key)
-        while len(self._known) > MOST_MODELS:
-            self._known.popitem(last=False)
+        self.known[key] = (trio.current_time() + KEPT_SECONDS, candidate.quirks)
+        self.known.move_to_end(key)
+        while len(self.known) > MOST_MODELS:
+            self.known.popitem(last=False)
 
     def of(self, provider: str) -> Mapping[str, Mapping[str, Any]]:
         """Return what is known of a provider's models, by model, for operators."""
         now = trio.current_time()
         return {
             model: _shown(quirks)
-            for (name, model), (expires, quirks) in self._known.items()
+            for (name, model), (expires, quirks) in self.known.items()
             if name == provider and expires > now
         }
 

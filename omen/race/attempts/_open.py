@@ -116,7 +116,9 @@ class Attempts(AttemptRegistry):
             self.recorded(race, candidate, role) as record,
             _measured(race, record, request, rewritten=rewritten),
         ):
-            asked = _Asked(spec, request, self.learned.applied(candidate))
+            if self.learned.known:
+                candidate = self.learned.applied(candidate)
+            asked = _Asked(spec, request, candidate)
             patience = Patience(candidate, streams=asked.wire.streams)
             async with AsyncExitStack() as stack:
                 with patience.spend():
@@ -126,7 +128,7 @@ class Attempts(AttemptRegistry):
                     record,
                     response,
                     reader=make_reader(spec.framing),
-                    decoder=asked.decoder,
+                    decoder=asked.make_decoder(),
                     patience=patience,
                     meter=UsefulMeter(*self.threshold),
                     on_commit=partial(self.commit, race, record),
@@ -213,7 +215,7 @@ class Attempts(AttemptRegistry):
 
 
 class _Asked:
-    """A request to a candidate in its provider's wire format, and the decoder for its answer."""
+    """A request to a candidate in its provider's wire format."""
 
     def __init__(self, spec: ProviderSpec, request: ChatRequest, candidate: Candidate) -> None:
         self.spec = spec
@@ -225,9 +227,15 @@ class _Asked:
         """Write the request for the candidate as it is now."""
         try:
             self.wire: WireRequest = self.spec.encode(self._request, self.candidate)
-            self.decoder: Decoder = self.spec.decoder(self._request, self.candidate)
         except UpstreamFailure:
             raise
+        except Exception as error:
+            raise unwritable(self.candidate, error) from error
+
+    def make_decoder(self) -> Decoder:
+        """Return a decoder for the answer."""
+        try:
+            return self.spec.decoder(self._request, self.candidate)
         except Exception as error:
             raise unwritable(self.candidate, error) from error
 

@@ -61,7 +61,7 @@ class AttemptRegistry:
         **Raises.** `AttemptDenied`; the race's attempts then contain a record of the denial.
         """
         # Reservations first, because they may await.
-        for reserve in self._reservations:
+        for reserve in self._reservations if race.has_budget else ():
             self._deny(await reserve(race, candidate, role), race, candidate, role)
         for admission in self._admissions:
             self._deny(admission(race, candidate, role), race, candidate, role)

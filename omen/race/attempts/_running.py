@@ -19,8 +19,10 @@ reader and the decoder hold what earlier reads brought, and nothing is lost.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 
 import trio
@@ -37,6 +39,7 @@ from omen.core.events import (
 )
 from omen.core.prompt_size import UNITS_PER_TOKEN, text_units
 from omen.core.records import AttemptRecord
+from omen.core.usage_checks import is_believable
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder
 from omen.race.attempts._faults import unreadable
@@ -45,6 +48,8 @@ from omen.race.attempts._patience import Patience
 from omen.race.attempts._work import AnnouncedWork
 from omen.wire.framing import FrameReader
 from omen.wire.upstream import UpstreamResponse
+
+logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 0.25
 """Seconds to wait for the end of the response after a complete answer, so that the connection can
@@ -147,7 +152,7 @@ class RunningAttempt:
     def _decode(self, data: bytes, events: list[Event]) -> None:
         try:
             for frame in self._reader.feed(data) if data else self._reader.end():
-                events += self._joiner.join(self._decoder.feed(frame))
+                events += self._checked(self._decoder.feed(frame))
         except UpstreamFailure:
             raise
         except Exception as error:
@@ -158,11 +163,24 @@ class RunningAttempt:
     def _end(self) -> Sequence[Event]:
         """Return the events that the decoder makes of the end of the stream."""
         try:
-            return self._joiner.join(self._decoder.end())
+            return self._checked(self._decoder.end())
         except UpstreamFailure:
             raise
         except Exception as error:
             raise unreadable(self._record.candidate, error) from error
+
+    def _checked(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Return events with whole characters only, and without usage that cannot be true.
+
+        The cost is then estimated, as if the provider had reported no usage.
+        """
+        events = self._joiner.join(events)
+        end = events[-1] if events else None
+        if not isinstance(end, AnswerEnd) or end.usage is None or is_believable(end.usage):
+            return events
+        name = self._record.candidate.name
+        logger.warning("%s reported usage that cannot be true; its tokens are estimated", name)
+        return [*events[:-1], replace(end, usage=None)]
 
     def _is_whole(self, events: list[Event]) -> bool:
         """Return whether the answer was complete before the failure; append its missing end.

@@ -33,12 +33,16 @@ class HedgeBudget:
     """The token bucket. Each race that begins adds tokens; each extra start takes one."""
 
     def __init__(self, max_extra_load: float) -> None:
+        self.requests = 0
+        """Races that have begun and whose tokens are not in the bucket yet. Whoever begins a race
+        adds one. Few races look at the bucket, so the tokens are added when one does."""
         self._share = max_extra_load
         self._bucket = _size(max_extra_load)
         self._tokens = self._bucket
 
     def set_share(self, max_extra_load: float) -> None:
         """Change the share from now on. The bucket keeps its tokens, up to its new size."""
+        self._fill()
         self._share = max_extra_load
         self._bucket = _size(max_extra_load)
         self._tokens = min(self._tokens, self._bucket)
@@ -49,11 +53,8 @@ class HedgeBudget:
     @property
     def starts(self) -> int:
         """The number of extra starts that the tokens allow now."""
+        self._fill()
         return int(self._tokens)
-
-    def request(self) -> None:
-        """Add the share of one request."""
-        self._tokens = min(self._bucket, self._tokens + self._share)
 
     def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
         """Take a token for an extra start; deny the start if there is none.
@@ -63,10 +64,16 @@ class HedgeBudget:
         """
         if not race.plan.is_extra(role):
             return None
+        self._fill()
         if self._tokens < 1.0:
             return Denial("the hedge budget (race.max_extra_load) is used up", failover=False)
         self._tokens -= 1.0
         return None
+
+    def _fill(self) -> None:
+        """Add the tokens of the races that have begun."""
+        self._tokens = min(self._bucket, self._tokens + self._share * self.requests)
+        self.requests = 0
 
 
 def _size(max_extra_load: float) -> float:

@@ -134,7 +134,10 @@ class Router:
         """Return whether reasoning counts; a request that asks for it decides `auto`."""
         said, request = hints.reasoning_counts, context.request
         mode = self._defaults.reasoning_counts if said is None else said
-        if mode == "auto" and request is not None and asks_for_reasoning(request):
+        if mode != "auto" or request is None:
+            return mode
+        says_nothing = request.reasoning_effort is None and not (request.extras or request.verbatim)
+        if not says_nothing and asks_for_reasoning(request):
             return True
         return mode
 

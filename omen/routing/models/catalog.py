@@ -143,6 +143,10 @@ class Catalog:
 
     def __init__(self, providers: Sequence[CatalogProvider]) -> None:
         self._providers = {provider.name: provider for provider in providers}
+        for provider in providers:
+            # Made now, so that the first request does not pay for it.
+            for model in provider.models[:MAX_REMEMBERED]:
+                provider.candidates(model)
 
     def replace(self, providers: Sequence[CatalogProvider]) -> None:
         """Replace the providers. Models discovered at an endpoint that remains stay known."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from omen_strategies.kit.entrant import Entrant
 
 
+@dataclass(slots=True)
 class LastResorts:
     """Entrants whose answer has ended without visible content, in the order of their ends."""
 
-    def __init__(self) -> None:
-        self._kept: list[Entrant] = []
+    _kept: list[Entrant] = field(default_factory=list)
 
     @property
     def first(self) -> Entrant | None:

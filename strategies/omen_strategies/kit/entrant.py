@@ -46,7 +46,6 @@ class Entrant:
 
     candidate: Candidate
     role: Role
-    gate: Gate
     started_at: float
     refused: tuple[Candidate, ...] = ()
     """Candidates that were denied in this lane directly before this entrant. They are not tried
@@ -59,6 +58,8 @@ class Entrant:
     from `scope` because the entrant must survive its cancel: that is how the deadline wakes it."""
     attempt: Attempt | None = None
     """None until the response has begun."""
+    gate: Gate = field(init=False)
+    """Set together with `attempt`; until then there is nothing to judge."""
     prelude: list[Event] = field(default_factory=list)
     """The events that arrived before the commit, in order."""
     chosen: trio.Event = field(default_factory=trio.Event)

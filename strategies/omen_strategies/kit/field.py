@@ -1,9 +1,8 @@
 """The field: every entrant of one plan, from its start to the commit and past it.
 
-The strategies differ in *when* an attempt starts. Everything after the start is the same for all of
-them and is in this file. Each entrant is one attempt, owned by its lane's task in an `async with`.
-Until an attempt has won, the entrant holds its events back (its prelude) and asks the gate after
-each batch whether they are useful. Then:
+The strategies differ in *when* an attempt starts; what follows is the same for all and is here.
+Each entrant is one attempt, owned by its lane's task in an `async with`. Until an attempt has won,
+the entrant holds its events back (its prelude). After each batch the gate judges them. Then:
 
 - The commit is one synchronous step (`_commit`): it records the winner and cancels the scope of
   every other entrant. No task runs in between, so there cannot be two winners. An entrant that
@@ -11,19 +10,13 @@ each batch whether they are useful. Then:
 - The losers are cancelled one by one, through their own scopes. Cancelling the nursery would also
   cancel the winner, which runs in the same nursery and has only begun to stream.
 - The winner's own task sends its prelude and then relays the events that follow. There is no queue
-  and no change of task between the upstream's socket and the client's. So a slow client slows the
-  upstream and does not fill a buffer.
+  between the two sockets, so a slow client slows the upstream and does not fill a buffer.
 
-A lane is a place in the race. When its entrant fails and another candidate may help, the next
-untried candidate takes the place. An entrant can also be *denied* at its start, by a limit of
-OMEN's own; `succession.py` says which candidate is next then.
+When the entrant of a lane fails, or is *denied* at its start by a limit of OMEN's own,
+`succession.py` says which candidate takes the place.
 
 An answer that ends without visible content does not win. Its entrant is kept and gives its place to
 the next candidate. When no lane is left that could commit, the first kept answer is delivered.
-
-Only `max_latency_ms` can force a decision: when it passes, the attempt with the most visible output
-commits with the events that it has. A separate task waits for that moment. It wakes the new winner
-through the scope around that entrant's current `receive`, which loses nothing when it is cancelled.
 
 Inside the nursery the field decides; outside it concludes. A lane never raises: it records what
 happened, and `conclude` returns or raises after the nursery and all streams in it have closed.
@@ -33,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from math import inf
 
 import trio
@@ -42,6 +36,7 @@ from omen.core.errors import AttemptDenied, FailedAttempt, UpstreamFailure
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan, Role
 from omen_strategies.kit.choosing import LastResorts, most_visible
 from omen_strategies.kit.entrant import Entrant, Lane
+from omen_strategies.kit.gate import Gate
 from omen_strategies.kit.result import Result
 from omen_strategies.kit.succession import Succession, Successor
 
@@ -58,7 +53,9 @@ class Field:
         self._plan = plan
         self._open_attempt = open_attempt
         self._output = output
-        self._succession = Succession(plan, retries)
+        self._threshold = (plan.min_useful_tokens, plan.reasoning_counts)
+        self._retries = retries
+        self._started = 0
         self._result = Result()
         self._running: list[Entrant] = []
         """Entrants from their start until their stream is closed."""
@@ -68,8 +65,12 @@ class Field:
         self.lanes = 0
         """The number of lanes that have not ended."""
         self.is_settled = False
-        """Whether no further lane may start: an attempt has won, the request itself is at fault, or
-        no lane is left."""
+        """Whether no further lane may start: one has won, none is left, or the request is wrong."""
+
+    @cached_property
+    def _succession(self) -> Succession:
+        """The candidates that are left. Most races end with the attempts that they began with."""
+        return Succession(self._plan, self._retries, self._started)
 
     @property
     def has_untried(self) -> bool:
@@ -87,18 +88,13 @@ class Field:
         await self._changed.wait()
 
     def start(self, nursery: trio.Nursery, count: int) -> None:
-        """Start the first `count` lanes, each with the next untried candidate."""
-        for index in range(count):
-            candidate = self._succession.untried.take()
-            if candidate is None:
-                break
+        """Start a lane for each of the first `count` candidates. Call it once, before `hedge`."""
+        for index, candidate in enumerate(self._plan.candidates[:count]):
+            self._started += 1
             self._enter(nursery, candidate, "entrant" if index else "primary")
 
     def hedge(self, nursery: trio.Nursery) -> Lane | None:
-        """Start a lane beside the running ones, in another failure domain if possible.
-
-        Return None when every candidate has an attempt.
-        """
+        """Start a lane, in another failure domain if possible; None: every candidate has one."""
         competing = self._kept.competing(self._running)
         candidate = self._succession.untried.take_in_other_domain(competing)
         return None if candidate is None else self._enter(nursery, candidate, "hedge")
@@ -126,13 +122,15 @@ class Field:
     def _enter(self, nursery: trio.Nursery, candidate: Candidate, role: Role) -> Lane:
         lane = Lane()
         self.lanes += 1
-        # The entrant is made here and not in the lane's task, which runs later. Until then the
-        # entrant must count as running, or the strategy would start another one in its place.
-        nursery.start_soon(self._run_lane, lane, self._entrant(Successor(candidate, role)))
+        # Made here and not in the lane's task, which runs later: until then it must count as
+        # running, or the strategy would start another one in its place.
+        nursery.start_soon(self._run_lane, lane, self._entrant(candidate, role))
         return lane
 
-    def _entrant(self, successor: Successor) -> Entrant:
-        entrant = successor.entrant(self._plan)
+    def _entrant(
+        self, candidate: Candidate, role: Role, refused: tuple[Candidate, ...] = ()
+    ) -> Entrant:
+        entrant = Entrant(candidate, role, trio.current_time(), refused)
         self._running.append(entrant)
         self._notify()
         return entrant
@@ -153,7 +151,7 @@ class Field:
                 if successor is None:
                     return
                 await trio.sleep_until(successor.starts_at)
-                entrant = self._entrant(successor)
+                entrant = self._entrant(successor.candidate, successor.role, successor.refused)
         finally:
             # A strategy's own task may share the nursery and wait for a change (a hedger does).
             # If the last lane ended without this, that task would keep the nursery open for ever.
@@ -166,7 +164,7 @@ class Field:
         if self.lanes == 0:
             if trio.current_effective_deadline() > -inf:  # a cancelled race delivers nothing
                 self._fall_back(self._kept.first)
-            self._settle()
+            self.is_settled = True
         self._notify()
 
     def _fall_back(self, entrant: Entrant | None) -> None:
@@ -194,8 +192,7 @@ class Field:
 
     def _again(self) -> Successor | None:
         """No retry is needed while another lane runs, or while an answer is kept."""
-        is_needed = self.lanes == 1 and self._kept.first is None
-        return self._succession.again() if is_needed else None
+        return self._succession.again() if self.lanes == 1 and not self._kept.first else None
 
     async def _run(self, entrant: Entrant, lane: Lane) -> UpstreamFailure | None:
         """Run one attempt to its end; return its failure if the lane may replace it."""
@@ -226,6 +223,7 @@ class Field:
     async def _compete(self, entrant: Entrant, lane: Lane) -> None:
         async with self._open_attempt(entrant.candidate, entrant.role) as attempt:
             entrant.attempt = attempt
+            entrant.gate = Gate(*self._threshold, keeps_last_resort=True)
             await self._hold(entrant, attempt)
             if entrant.gate.is_last_resort and not self._result.is_decided:
                 self._keep(entrant, lane)
@@ -249,8 +247,8 @@ class Field:
         """Gather the prelude until an entrant has won. Most losers are cancelled in here."""
         try:
             while self._result.winner is None and not entrant.gate.is_last_resort:
-                # No await after `receive` in this scope: a deadline that cancels it in the tick in
-                # which events arrived must not interrupt between `receive` and the prelude.
+                # No await after `receive` in this scope: a deadline that cancels it as events
+                # arrive must not interrupt between `receive` and the prelude.
                 with trio.CancelScope() as entrant.waiting:
                     events = await attempt.receive()
                     entrant.prelude.extend(events)
@@ -265,8 +263,7 @@ class Field:
             entrant.waiting = None
 
     def _commit(self, winner: Entrant, attempt: Attempt) -> None:
-        # Must stay synchronous. `attempt.commit` comes first: it raises on a second commit in the
-        # race, before anything here has changed.
+        # Must stay synchronous. `attempt.commit` comes first: it raises on a second commit.
         attempt.commit()
         self._result.winner = winner
         self._settle()
@@ -284,7 +281,11 @@ class Field:
         self._changed = trio.Event()
 
     async def _keep_deadline(self, lanes: trio.CancelScope) -> None:
-        """Force a decision when the commit deadline passes without a winner."""
+        """Force a decision when `max_latency_ms` passes without a winner, and only then.
+
+        The attempt with the most visible output commits with the events that it has. It is woken
+        through the scope around its current `receive`, which loses nothing when it is cancelled.
+        """
         await trio.sleep_until(self._plan.commit_deadline)
         if self._result.winner is not None:
             return

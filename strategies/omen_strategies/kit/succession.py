@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import trio
-
 from omen.core.candidates import Candidate
 from omen.core.errors import AttemptDenied, UpstreamFailure
 from omen.core.plan import Plan, Role
 from omen_strategies.kit.entrant import Entrant
-from omen_strategies.kit.gate import Gate
 from omen_strategies.kit.successors import Retries, Untried
 
 
@@ -25,20 +22,16 @@ class Successor:
     starts_at: float = 0.0
     """When it may start, on trio's clock."""
 
-    def entrant(self, plan: Plan) -> Entrant:
-        """Return the entrant of this candidate, as it starts now."""
-        gate = Gate(plan.min_useful_tokens, plan.reasoning_counts, keeps_last_resort=True)
-        now = trio.current_time()
-        return Entrant(self.candidate, self.role, gate, now, self.refused)
-
 
 class Succession:
-    """The candidates of one plan without an attempt, and the retries that are left."""
+    """The candidates of one plan without an attempt, and the retries that are left.
 
-    def __init__(self, plan: Plan, retries: int) -> None:
-        self._plan = plan
+    `started`: how many of the plan's candidates have an attempt already.
+    """
+
+    def __init__(self, plan: Plan, retries: int, started: int = 0) -> None:
         self._retries = Retries(plan, retries)
-        self.untried = Untried(plan)
+        self.untried = Untried(plan, started)
 
     def of_denied_extra(
         self, entrant: Entrant, denial: AttemptDenied, running: Iterable[Entrant]

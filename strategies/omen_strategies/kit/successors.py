@@ -21,11 +21,11 @@ from omen_strategies.kit.entrant import Entrant
 
 
 class Untried:
-    """The candidates without an attempt, in the plan's order."""
+    """The candidates without an attempt, in the plan's order; the first `started` have one."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, started: int = 0) -> None:
         self._plan = plan
-        self._left = list(plan.candidates)
+        self._left = list(plan.candidates[started:])
 
     def __len__(self) -> int:
         return len(self._left)

@@ -139,60 +139,41 @@ def test_thinking_is_an_effort_to_others(fields: dict[str, Any], effort: str | N
 
 
 def test_a_json_schema() -> None:
-    schema = {"type": "object", "additionalProperties": False, "properties": {}}
+    schema = {"type": "object", "additionalProperties": False}
     wanted = {"format": {"type": "json_schema", "schema": schema}}
     assert ask(output_config=wanted).request.response_format == ResponseFormat(
         "json_schema", schema=schema, strict=True
     )
 
 
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
-OPEN: list[dict[str, Any]] = [
-    {"type": "object"},
-    CITY,
-    {**CITY, "required": ["city"]},
-    {**CITY, "additionalProperties": False},
-    {"anyOf": [{"type": "array", "items": CITY}, {"type": "null"}]},
-]
+CLOSED = {"type": "object", "additionalProperties": False}
 
 
-@pytest.mark.parametrize("schema", OPEN)
-def test_a_schema_that_openai_would_refuse_as_a_strict_one_is_none(schema: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        ({**CLOSED, "properties": {"a": {}}, "required": ["a"]}, True),
+        ({**CLOSED, "properties": {"a": {}}}, None),
+        ({**CLOSED, "properties": {"a": {}, "b": {}}, "required": ["a"]}, None),
+        ({"type": "object", "properties": {"a": {}}, "required": ["a"]}, None),
+        ({"type": ["object", "null"]}, None),
+        ({"type": "array", "items": {"type": "object"}}, None),
+        ({"anyOf": [CLOSED, {"type": "object"}]}, None),
+        ({**CLOSED, "$defs": {"x": {"properties": {"a": {}}}}}, None),
+        ({"type": "string"}, True),
+    ],
+)
+def test_a_schema_is_strict_where_openai_takes_it_as_such(schema: Any, strict: bool | None) -> None:
+    """It refuses optional properties in strict mode, which Anthropic takes."""
     wanted = {"format": {"type": "json_schema", "schema": schema}}
-    format_ = ask(output_config=wanted).request.response_format
-    assert format_ is not None
-    assert (format_.schema, format_.strict) == (schema, None)
-
-
-MARK = {"type": "ephemeral"}
-
-
-def test_marks_for_a_prompt_cache_go_along_to_vendors_that_take_them() -> None:
-    cached = text("One.", cache_control=MARK)
-    marked = {"cache_control": MARK}
-    read = {"type": "tool_result", "tool_use_id": "t", "content": "3", "cache_control": MARK}
-    system, result, said = messages(
-        turn("user", read, text("hi", cache_control=MARK)), system=[cached, text("Two.")]
-    )
-    assert system.parts == (TextPart("One.", marked), TextPart("\n\nTwo."))
-    assert result.extras == marked
-    assert said.parts == (TextPart("hi", marked),)
-    (tool,) = ask(tools=[{"name": "f", "cache_control": MARK}]).request.tools
+    asked = ask(
+        output_config=wanted, tools=[{"name": "f", "input_schema": schema, "strict": True}]
+    ).request
+    assert asked.response_format is not None
+    assert asked.response_format.strict is strict
+    (tool,) = asked.tools
     assert isinstance(tool, Tool)
-    assert tool.extras == marked
-
-
-def test_thinking_that_comes_back_goes_along_for_vendors_that_demand_it() -> None:
-    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
-    thoughts = [
-        {"type": "thinking", "thinking": "It is ", "signature": "a"},
-        {"type": "redacted_thinking", "data": "x"},
-        {"type": "thinking", "thinking": "late.", "signature": "b"},
-    ]
-    (message,) = messages(turn("assistant", *thoughts, call))
-    assert message.thoughts == "It is late."
-    (user,) = messages(turn("user", *thoughts, text("hi")))
-    assert user.extras == {}
+    assert tool.strict is strict
 
 
 def test_hints_are_read_and_never_sent_upstream() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.front.http.request import header_map
 from tests.front.asking import ask
@@ -68,10 +69,31 @@ def test_a_null_in_the_body_says_nothing_and_leaves_the_header_its_say() -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["x-omen-", "x-omen", "x-omenk", "k", "omen-k", "x-omen-race-id", "x-omen-model-fields"]
+    "name", ["x-omen", "x-omenk", "k", "omen-k", "x-omen-race-id", "x-omen-cost-usd"]
 )
 def test_a_header_that_is_no_hint_is_nobodys_business(name: str) -> None:
     assert ask({name: "7"}).hints == RaceHints()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x-omen-", "x-omen-stragety", "x-omen-model-fields", "x-omen-merge", "x-omen-" + "x" * 99],
+)
+def test_a_misspelt_hint_is_a_400_as_it_is_in_the_body(name: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        ask({name: "vote"})
+    assert caught.value.param == name[:80]
+    assert len(caught.value.message) < 120
+
+
+def test_a_sessions_name_of_any_length_is_bounded() -> None:
+    """What others call their session is theirs to choose; what is kept of it is not."""
+    short, long = "s" * 512, "s" * 100_000
+    assert ask({"x-session-id": short}).hints.session == short
+    first, second = (ask({"x-session-id": name}).hints.session for name in (long, long + "s"))
+    assert first is not None
+    assert len(first) == 64
+    assert first != second
 
 
 def test_of_a_header_that_is_there_twice_the_last_counts() -> None:

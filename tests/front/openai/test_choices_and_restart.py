@@ -13,6 +13,7 @@ from omen.core.events import (
     ToolCallDelta,
     Usage,
 )
+from omen.front.openai.write import ChunkWriter
 from tests.front.chunks import read_chunks
 from tests.front.writing import completed, written
 
@@ -83,3 +84,13 @@ def test_a_whole_answer_is_the_second_one_alone() -> None:
     body = completed(ANEW)
     assert body["choices"][0]["message"]["content"] == "here"
     assert body["model"] == "new"
+
+
+def test_after_a_restart_nothing_of_the_dead_stream_is_left() -> None:
+    writer = ChunkWriter("id", 0, "m", False)
+    dead = AnswerStart("m-2026", {"system_fingerprint": "fp_dead", "service_tier": "default"})
+    for event in (dead, TextDelta("x"), Restart()):
+        writer.chunks(event)
+    (start,) = writer.chunks(AnswerStart(None, {}))
+    assert start["model"] == "m"
+    assert not {"system_fingerprint", "service_tier"} & set(start)

@@ -20,6 +20,7 @@ from omen.core.chat import (
     Tool,
     ToolCall,
 )
+from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
 from omen.front.openai.parse import parse_chat
 from tests.front.asking import HELLO, ask, body, body_with
@@ -312,3 +313,35 @@ def test_files_tools_and_calls_keep_what_is_not_understood() -> None:
     signed = {**CALL, "extra_content": {"signature": "s"}}
     (call,) = message_of(role="assistant", tool_calls=[signed]).tool_calls
     assert call == ToolCall("c1", "f", '{"a": 1}', {"extra_content": {"signature": "s"}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("functions", [{"name": "f", "parameters": {}}]),
+        ("function_call", {"name": "f"}),
+        ("modalities", ["text", "audio"]),
+        ("modalities", ["image"]),
+        ("audio", {"voice": "alloy", "format": "wav"}),
+    ],
+)
+def test_what_is_not_offered_is_refused_before_anything_is_paid(name: str, value: Any) -> None:
+    with pytest.raises(RequestError) as caught:
+        ask(**{name: value})
+    assert (caught.value.status, caught.value.param) == (400, name)
+    assert caught.value.code == "unsupported_parameter"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("functions", None),
+        ("functions", []),
+        ("function_call", "auto"),
+        ("function_call", "none"),
+        ("modalities", ["text"]),
+        ("audio", None),
+    ],
+)
+def test_what_asks_for_nothing_by_it_is_taken(name: str, value: Any) -> None:
+    ask(**{name: value})

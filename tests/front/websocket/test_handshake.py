@@ -188,13 +188,18 @@ async def test_a_page_in_a_browser_offers_the_key_beside_the_subprotocol() -> No
     assert {race.caller.name for race, _ in world.rows} == {"test"}
 
 
-async def test_a_key_offered_so_that_opens_nothing_is_a_401() -> None:
+async def test_a_key_offered_so_that_opens_nothing_closes_the_socket_with_a_code() -> None:
+    """A page can read the code, and could not read the status of a handshake."""
     async with open_world(FAST) as world:
         with_keys(world).add()
         offered = ["omen", "bearer.sk-omen-wrong"]
         async with open_dialog(world, client=ELSEWHERE, subprotocols=offered) as dialog:
-            assert dialog.refused is not None
-            assert dialog.refused["status"] == 401
+            await dialog.ask("a")
+            told = await dialog.hear()
+            assert (told["type"], told["error"]["status"]) == ("error", 401)
+            assert await dialog.hear() == {}
+            assert dialog.closed is not None
+            assert dialog.closed[0] == 4401
 
 
 async def test_other_subprotocols_are_not_picked() -> None:

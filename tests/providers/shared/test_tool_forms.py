@@ -167,3 +167,26 @@ def test_who_knows_custom_tools_is_asked_for_them() -> None:
 def test_each_kind_is_told_the_names_that_it_takes(kind: str, sent: str) -> None:
     (tool,) = body(kind, asked("fs.read"), "claude-haiku-4-5")["tools"]
     assert tool.get("name", tool.get("function", {}).get("name")) == sent
+
+
+def allowed(mode: str, *names: str) -> Opaque:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return Opaque({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
+
+
+@pytest.mark.parametrize(("mode", "choice"), [("auto", "auto"), ("required", "required")])
+def test_tools_that_are_not_allowed_are_left_out_where_there_is_no_list(
+    mode: str, choice: str
+) -> None:
+    request = asked("read", "fs.write", "drop", tool_choice=allowed(mode, "read", "fs.write"))
+    written = ToolForms(request, STRICT).request
+    assert names(written) == ["read", "fs_write"]
+    assert written.tool_choice == choice
+    assert ToolForms(asked("a", tool_choice=allowed(mode, "b")), STRICT).request.tools == ()
+
+
+def test_openai_is_sent_its_list_with_the_names_that_it_takes() -> None:
+    request = asked("read", "fs.write", tool_choice=allowed("auto", "fs.write"))
+    written = ToolForms(request, ToolRules(custom=True)).request
+    assert names(written) == ["read", "fs_write"]
+    assert written.tool_choice == allowed("auto", "fs_write")

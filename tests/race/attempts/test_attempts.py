@@ -271,7 +271,7 @@ class Careless:
     ("where", "kind", "asked"),
     [
         ("encode", FailureKind.INTERNAL, False),
-        ("decoder", FailureKind.INTERNAL, False),
+        ("decoder", FailureKind.INTERNAL, True),
         ("classify", FailureKind.PROTOCOL, True),
         ("feed", FailureKind.PROTOCOL, True),
         ("end", FailureKind.PROTOCOL, True),

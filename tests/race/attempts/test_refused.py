@@ -197,8 +197,8 @@ def test_no_more_models_are_remembered_than_there_is_room_for() -> None:
             learned.remember(ours, failure)
 
     trio.run(fill)
-    assert len(learned._known) == MOST_MODELS
-    assert ("p", "m0") not in learned._known
+    assert len(learned.known) == MOST_MODELS
+    assert ("p", "m0") not in learned.known
 
 
 def test_a_stream_that_is_refused_is_no_longer_asked_for() -> None:

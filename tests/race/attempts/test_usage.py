@@ -1,0 +1,83 @@
+"""Usage that cannot be true is not believed: it reaches neither the books nor the client."""
+
+from __future__ import annotations
+
+import json
+import logging
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from omen.core.events import AnswerEnd, Usage
+from omen.core.usage_checks import MOST_TOKENS, is_believable
+from omen.providers.chat_completions.usage import read_usage
+from tests.race.attempts.scripted import DONE, FINISH, Opened, Scripted, text
+
+TRUE = Usage(3, 7, {"cached_tokens": 2}, {"reasoning_tokens": 4})
+UNTRUE = [
+    Usage(-1, 7),
+    Usage(3, -500_000),
+    Usage(MOST_TOKENS + 1, 7),
+    Usage(3, 10**26),
+    Usage(3, 7, {"cached_tokens": -2}),
+    Usage(3, 7, {}, {"reasoning_tokens": 10**12}),
+    Usage(3, 7, billed_usd=Decimal(-1)),
+    Usage(3, 7, billed_usd=Decimal("NaN")),
+]
+
+
+@pytest.mark.parametrize("usage", UNTRUE)
+def test_counts_below_nothing_and_beyond_any_model_are_untrue(usage: Usage) -> None:
+    assert not is_believable(usage)
+
+
+@pytest.mark.parametrize("usage", [TRUE, Usage(0, 0), Usage(MOST_TOKENS, MOST_TOKENS)])
+def test_what_a_request_can_take_is_believed(usage: Usage) -> None:
+    assert is_believable(usage)
+
+
+@pytest.mark.parametrize("completion", [-7, 10**26, 7e30])
+async def test_an_answer_with_untrue_usage_is_whole_and_has_none(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, completion: float
+) -> None:
+    report = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": completion}}
+    usage = f"data: {json.dumps(report)}\n\n".encode()
+    opened = Opened(Scripted((0.0, text("It rains.") + FINISH + usage + DONE)))
+    with caplog.at_level(logging.WARNING):
+        async with opened.open() as attempt:
+            events = await attempt.receive()
+    assert events[-1] == AnswerEnd("stop")
+    assert opened.record.complete
+    assert opened.record.usage is None
+    assert opened.record.tokens == 3  # as counted here
+    assert "p/m reported usage that cannot be true" in caplog.text
+
+
+COUNTS = st.one_of(
+    st.integers(), st.floats(), st.none(), st.text(max_size=3), st.booleans(), st.just(10**400)
+)
+REPORTS = st.dictionaries(
+    st.sampled_from(
+        [
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+            "reasoning_tokens",
+            "cached_tokens",
+            "prompt_cache_hit_tokens",
+            "cost_in_usd_ticks",
+        ]
+    ),
+    COUNTS,
+)
+
+
+@given(REPORTS, st.dictionaries(st.text(max_size=3), COUNTS))
+def test_whatever_is_reported_is_read_or_nothing(
+    report: dict[str, object], details: dict[str, object]
+) -> None:
+    usage = read_usage({**report, "prompt_tokens_details": details})
+    assert usage is None or is_believable(usage) in (True, False)
