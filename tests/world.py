@@ -132,7 +132,7 @@ class World:
 @asynccontextmanager
 async def open_world(
     *upstreams: SimulatedUpstream,
-    first_token_timeout: float = 60.0,
+    first_token_timeout: float | None = 60.0,
     stall_timeout: float = 60.0,
     settings: Settings | None = None,
     listed: bool = True,
@@ -143,7 +143,8 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """Open a gateway over these upstreams, which are its providers in this order.
 
-    Their models are configured, unless they are not to be `listed`, and cost `price` each.
+    Their models are configured, unless they are not to be `listed`, and cost `price` each. Without
+    a `first_token_timeout` it is that of the kind and the model.
     """
     by_name = {up.name: up for up in upstreams}
     stats = {up.name: StreamStats() for up in upstreams}

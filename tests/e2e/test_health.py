@@ -106,8 +106,9 @@ async def test_a_wrong_key_is_a_502_for_the_caller_and_a_hint_for_the_operator(
 
     with caplog.at_level(logging.WARNING):
         async with open_served(up, configure=configure) as served:
-            with pytest.raises(openai.InternalServerError) as caught:
-                await served.call(lambda c: c.chat.completions.create(model="m", **ASK))
+            for _ in range(2):  # one refusal may be a caller's own doing
+                with pytest.raises(openai.InternalServerError) as caught:
+                    await served.call(lambda c: c.chat.completions.create(model="m", **ASK))
             told = await fetch(served, f"/omen/providers/{kind}/health")
             assert await fetch(served, "/ready") == {"status": "every provider is down"}
     assert caught.value.status_code == 502
