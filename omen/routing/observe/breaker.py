@@ -75,8 +75,8 @@ class Breaker:
     last_failure: UpstreamFailure | None = None
     cooling_until: float = 0.0
     since: float = 0.0
-    """The time at which the breaker last opened or closed, or at which an attempt succeeded first.
-    The change from down to recovering leaves it as it is."""
+    """The time since which the state is as it is: the creation, the first success, or the last time
+    at which the breaker opened or closed. The change from down to recovering leaves it as it is."""
     _retry_at: float | None = None
     """The time at which the pause ends; None while the breaker is closed."""
     _opened: int = 0
@@ -103,10 +103,8 @@ class Breaker:
 
     def succeed(self, now: float) -> None:
         """Record an attempt that got its whole answer, and close the breaker."""
-        if self._retry_at is not None or self.last_success_at is None:
-            self.since = now
+        self._note_success(now)
         self.failures, self._opened, self._retry_at, self._by_probe = 0, 0, None, False
-        self.last_success_at = now
 
     def fail(self, failure: UpstreamFailure, now: float) -> None:
         """Record a failed attempt."""
@@ -135,7 +133,7 @@ class Breaker:
             self.succeed(now)
         elif self._retry_at is None:
             # Listing models is not answering a chat, so the failures in a row are not reset.
-            self.last_success_at = now
+            self._note_success(now)
         else:
             self.end_pause(now)
 
@@ -143,6 +141,11 @@ class Breaker:
         """Let the next attempt show whether it answers again."""
         if self._retry_at is not None:
             self._retry_at = min(self._retry_at, now)
+
+    def _note_success(self, now: float) -> None:
+        if self._retry_at is not None or self.last_success_at is None:
+            self.since = now
+        self.last_success_at = now
 
     def _count(self, failure: UpstreamFailure, now: float) -> None:
         self.failures += 1

@@ -54,7 +54,7 @@ _UNREACHABLE = frozenset({FailureKind.CONNECTION, FailureKind.TIMEOUT})
 class ModelHealth:
     """The health of one model at one endpoint."""
 
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: Breaker = field(default_factory=lambda: Breaker(since=trio.current_time()))
     missing_until: float = -inf
     """Until when the endpoint counts as not having the model."""
     logged: State = "unknown"
@@ -67,7 +67,7 @@ class EndpointHealth:
     provider: str
     url: str
     listed: Callable[[], Collection[str]] = tuple
-    host: Breaker = field(default_factory=Breaker)
+    host: Breaker = field(default_factory=lambda: Breaker(since=trio.current_time()))
     """Of the host and the account, that is of all models at once."""
     models: OrderedDict[str, ModelHealth] = field(default_factory=OrderedDict)
     live: int = 0

@@ -25,6 +25,21 @@ def test_nothing_is_known_before_anything_has_happened() -> None:
     assert Breaker().state(0) == "unknown"
 
 
+def test_a_state_lasts_since_the_probe_or_attempt_that_began_it() -> None:
+    """An endpoint that only probes have reached is healthy since the first successful probe."""
+    breaker = Breaker(since=10)
+    breaker.probed(None, 40)
+    assert (breaker.state(40), breaker.since) == ("healthy", 40)
+    breaker.probed(None, 70)
+    breaker.succeed(80)
+    assert breaker.since == 40
+    breaker.probed(failure(FailureKind.CONNECTION), 100)
+    assert (breaker.state(100), breaker.since) == ("down", 100)
+    breaker.probed(None, 130)
+    breaker.probed(None, 160)
+    assert (breaker.state(160), breaker.since) == ("healthy", 130)
+
+
 def test_three_failures_in_a_row_open_it_and_a_success_in_between_does_not_count() -> None:
     breaker = Breaker()
     breaker.fail(BROKEN, 1)
