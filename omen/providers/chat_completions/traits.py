@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from omen.providers.shared.efforts import nearest_effort
@@ -110,9 +111,19 @@ FAMILIES: tuple[Family, ...] = tuple(
 
 def openai_traits(model: str) -> ChatTraits:
     """Look up a model of OpenAI's."""
+    # Every request asks. Callers choose the names, so no long one is remembered.
+    return _remembered_traits(model) if len(model) <= _LONGEST_REMEMBERED else _find_traits(model)
+
+
+def _find_traits(model: str) -> ChatTraits:
     base = model.removeprefix("ft:").partition(":")[0]
     matches = (family.traits for family in FAMILIES if family.pattern.fullmatch(base))
     return next(matches, UNKNOWN)
+
+
+_LONGEST_REMEMBERED = 100
+"""Characters."""
+_remembered_traits = lru_cache(maxsize=256)(_find_traits)
 
 
 def effort_for(wanted: str | None, traits: ChatTraits) -> str | None:

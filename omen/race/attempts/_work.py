@@ -9,6 +9,7 @@ still at it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from omen.core.events import (
     AnswerEnd,
@@ -27,7 +28,9 @@ class AnnouncedWork:
     """Follows one attempt's events. `is_going_on` is about the moment after the latest of them."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder if isinstance(decoder, WorkingDecoder) else None
+        # Not `isinstance`: with a protocol it takes longer than an event of the answer.
+        works = hasattr(decoder, "is_working")
+        self._decoder = cast(WorkingDecoder, decoder) if works else None
         self._is_open = False
 
     @property
