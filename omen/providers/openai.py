@@ -14,8 +14,9 @@ from omen.core.frames import WireRequest
 from omen.providers.chat_completions.api import bearer, chat_decoder, chat_request, classify
 from omen.providers.chat_completions.embeddings import OPENAI_EMBEDDINGS
 from omen.providers.chat_completions.listing import list_request, read_list
-from omen.providers.chat_completions.traits import openai_traits
+from omen.providers.chat_completions.traits import ChatTraits, openai_traits
 from omen.providers.responses.api import responses_decoder, responses_request, speaks_responses
+from omen.providers.responses.passthrough import own_words
 from omen.providers.shared.tool_forms import ToolForms, ToolRules
 from omen.providers.spec import Decoder, Listing, ProviderSpec, Setup, Terms
 
@@ -29,8 +30,7 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
         request = ToolForms(request, _TOOLS).request
     traits = openai_traits(candidate.base_model)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
-    may_be_other = traits.api != "chat" or request.verbatim is not None
-    if may_be_other and speaks_responses(request, traits):
+    if _by_responses(request, traits):
         url = f"{base_url}/responses"
         return responses_request(request, candidate, url=url, auth=auth, traits=traits)
     return chat_request(
@@ -45,9 +45,19 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
 def decoder(request: ChatRequest, candidate: Candidate) -> Decoder:
     """Make a decoder for one answer."""
     forms = ToolForms(request, _TOOLS)
-    if speaks_responses(request, openai_traits(candidate.base_model)):
+    if _by_responses(request, openai_traits(candidate.base_model)):
         return forms.decoder(responses_decoder(request, candidate))
     return forms.decoder(chat_decoder(request, candidate))
+
+
+def _by_responses(request: ChatRequest, traits: ChatTraits) -> bool:
+    """Return whether a request goes by Responses: one in its words, and one that has to.
+
+    Azure differs: not every resource has Responses, so only what has to goes by it there.
+    """
+    if request.verbatim is not None and own_words(request) is not None:
+        return True
+    return traits.api != "chat" and speaks_responses(request, traits)
 
 
 SPEC = ProviderSpec(

@@ -41,12 +41,10 @@ def responses_decoder(request: ChatRequest, candidate: Candidate) -> ResponsesDe
 
 
 def speaks_responses(request: ChatRequest, traits: ChatTraits) -> bool:
-    """Return whether a request goes by Responses: one in its words, and one that has to.
+    """Return whether a request has to go by Responses.
 
     An effort that was not asked for counts too: the model has a default, and it is not none.
     """
-    if own_words(request) is not None:
-        return True
     if traits.api != "responses_for_tools":
         return traits.api == "responses"
     calls = any(isinstance(tool, Tool) for tool in request.tools)
