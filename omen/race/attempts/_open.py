@@ -69,8 +69,10 @@ class Attempts(AttemptRegistry):
         *,
         extra_admissions: Sequence[Admission] = (),
         threshold: Threshold = DEFAULT_THRESHOLD,
+        on_limits: Callable[[AttemptRecord], None] = lambda record: None,
     ) -> None:
         super().__init__(observers, admissions, reservations, extra_admissions)
+        self._on_limits = on_limits
         self._transport = transport
         self._providers = providers
         self.learned = LearnedQuirks()
@@ -149,7 +151,7 @@ class Attempts(AttemptRegistry):
                     open_response(self._transport, asked.wire, owner=record)
                 )
                 # Before the status is checked: the limits matter most with a 429.
-                record.rate_limits = read_rate_limits(response.headers)
+                self._read_limits(response.headers, record)
                 try:
                     await expect_answer(asked.spec, response, asked.candidate)
                 except UpstreamFailure as failure:
@@ -159,6 +161,11 @@ class Attempts(AttemptRegistry):
                 stack.push_async_exit(opened.pop_all())
                 return response
         raise AssertionError("the last repetition returns or raises")
+
+    def _read_limits(self, headers: Mapping[str, str], record: AttemptRecord) -> None:
+        record.rate_limits = read_rate_limits(headers)
+        if record.rate_limits is not None:
+            self._on_limits(record)
 
     def _adapt(self, asked: _Asked, failure: UpstreamFailure) -> bool:
         """Leave out, or rename, what was refused; return False if that changes nothing."""
@@ -202,7 +209,7 @@ class Attempts(AttemptRegistry):
                 raise
             except Exception as error:
                 raise unwritable(candidate, error) from error
-            body = await fetch(self._transport, request, classify, record)
+            body = await fetch(self._transport, request, classify, record, self._read_limits)
             try:
                 answer, record.usage = read(body)
             except UpstreamFailure:
