@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from omen.core.events import Usage
+from omen.providers.shared.counts import count_of
 
 _READ = frozenset(
     {
@@ -53,13 +54,12 @@ class UsageSoFar:
     def _kept_for_an_hour(self) -> int:
         split = self._fields.get("cache_creation")
         tokens = split.get("ephemeral_1h_input_tokens") if isinstance(split, dict) else None
-        return tokens if isinstance(tokens, int) else 0
+        return count_of(tokens) or 0
 
     def _completion_details(self) -> dict[str, int]:
         details = self._fields.get("output_tokens_details")
-        thinking = details.get("thinking_tokens") if isinstance(details, dict) else None
-        return {"reasoning_tokens": thinking} if isinstance(thinking, int) else {}
+        thinking = count_of(details.get("thinking_tokens")) if isinstance(details, dict) else None
+        return {} if thinking is None else {"reasoning_tokens": thinking}
 
     def _count(self, name: str) -> int | None:
-        value = self._fields.get(name)
-        return value if isinstance(value, int) else None
+        return count_of(self._fields.get(name))

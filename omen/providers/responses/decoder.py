@@ -27,6 +27,7 @@ from omen.core.frames import Frame
 from omen.providers.chat_completions.errors import OPENAI_ERRORS
 from omen.providers.responses.calls import CallReader
 from omen.providers.responses.whole import stream_of
+from omen.providers.shared.counts import count_of, counts_of
 from omen.providers.shared.failures import classify_frame, truncated
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
@@ -249,18 +250,12 @@ def _usage(raw: object) -> Usage | None:
     """Read usage; None when it leaves one of the two counts out."""
     if not isinstance(raw, dict):
         return None
-    prompt, completion = raw.get("input_tokens"), raw.get("output_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
+    prompt, completion = count_of(raw.get("input_tokens")), count_of(raw.get("output_tokens"))
+    if prompt is None or completion is None:
         return None
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        prompt_details=_counts(raw.get("input_tokens_details")),
-        completion_details=_counts(raw.get("output_tokens_details")),
+        prompt_details=counts_of(raw.get("input_tokens_details")),
+        completion_details=counts_of(raw.get("output_tokens_details")),
     )
-
-
-def _counts(details: object) -> dict[str, int]:
-    if not isinstance(details, dict):
-        return {}
-    return {name: count for name, count in details.items() if isinstance(count, int)}

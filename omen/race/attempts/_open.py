@@ -30,6 +30,7 @@ from omen.core.prompt_size import measure_prompt
 from omen.core.records import Admission, AttemptRecord, Moment, Observer, RaceRecord, Reservation
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
+from omen.race.attempts._believed import believed_usage
 from omen.race.attempts._call import fetch
 from omen.race.attempts._faults import unreadable, unwritable
 from omen.race.attempts._learned import LearnedQuirks
@@ -211,11 +212,12 @@ class Attempts(AttemptRegistry):
                 raise unwritable(candidate, error) from error
             body = await fetch(self._transport, request, classify, record, self._read_limits)
             try:
-                answer, record.usage = read(body)
+                answer, usage = read(body)
             except UpstreamFailure:
                 raise
             except Exception as error:
                 raise unreadable(candidate, error) from error
+            record.usage = believed_usage(usage, candidate)
             self.commit(race, record)
             record.complete = True
             return answer
