@@ -53,12 +53,12 @@ def partial_cost(
     responded: bool,
     stops_billing: bool,
 ) -> Cost:
-    """Return the cost of an attempt that was cancelled, or whose stream broke.
+    """Return the cost of an attempt without usage: cancelled, broken off, or not reported.
 
     `tokens` is the estimate of the generated tokens that arrived. `pieces` is the number of deltas
     that carried them; each delta holds at least one token. `responded`: whether the provider had
-    begun its response. `stops_billing`: whether the provider is known to stop billing when its
-    client disconnects.
+    begun its response. `stops_billing`: whether nothing is billed beyond what
+    arrived: the answer is complete, or the provider is known to stop when its client disconnects.
     """
     if price is not None and price.is_free:
         return NOTHING

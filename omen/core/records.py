@@ -95,15 +95,15 @@ class AttemptRecord:
             refused = failure.upstream_status is not None
             return Cost(Decimal(0), "estimated" if refused else "at_least")
         # After a failure (a broken stream, a timeout) the upstream may have generated and billed
-        # more than what arrived, whatever it does on a cancel.
-        stops_billing = bool(candidate.quirks.cancel_stops_billing) and failure is None
+        # more than what arrived, whatever it does on a cancel. Nothing follows a complete answer.
+        does_stop = bool(candidate.quirks.cancel_stops_billing) and failure is None
         return partial_cost(
             candidate.card.price,
             self.prompt,
             tokens=self.tokens,
             pieces=self.pieces,
             responded=self.responded_at is not None,
-            stops_billing=stops_billing,
+            stops_billing=self.complete or does_stop,
         )
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import httpx
+import trio
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import WireRequest
@@ -39,6 +40,8 @@ async def fetch(
     with Patience(record.candidate).spend():
         async with open_response(transport, request, owner=record) as response:
             read_limits(response.headers, record)
+            if response.status == 200:
+                record.responded_at = trio.current_time()
             body = await _read(response)
     if response.status != 200:
         raise classify(response.status, response.headers, body)
