@@ -38,10 +38,16 @@ UNKNOWN_COST = Cost(None, "unknown")
 
 
 def cost_from_usage(price: Price | None, usage: Usage) -> Cost:
-    """Return the cost of an answer whose provider reported its tokens, or its own bill."""
+    """Return the cost of an answer whose provider reported its tokens, or its own bill.
+
+    Fees of the provider's tools come on top of the tokens, unless the model is free.
+    """
     if usage.billed_usd is not None:
         return Cost(usage.billed_usd, "exact", usage.prompt_tokens)
-    return Cost(None if price is None else price.cost(usage), "exact", usage.prompt_tokens)
+    if price is not None and price.is_free:
+        return Cost(Decimal(0), "exact", usage.prompt_tokens)
+    usd = None if price is None else price.cost(usage) + usage.fees_usd
+    return Cost(usd, usage.certainty, usage.prompt_tokens)
 
 
 def partial_cost(

@@ -33,9 +33,12 @@ def is_believable(usage: Usage, context: int | None = None) -> bool:
         *usage.completion_details.values(),
     )
     most = MOST_TOKENS if context is None else min(MOST_TOKENS, MOST_WINDOWS * context)
-    bill = usage.billed_usd
-    has_bill = bill is None or (bill.is_finite() and 0 <= bill <= MOST_USD)
-    return has_bill and all(0 <= count <= most for count in counts) and _is_ordered(usage)
+    bills = (usage.fees_usd, usage.billed_usd or Decimal(0))
+    return (
+        all(0 <= count <= most for count in counts)
+        and all(bill.is_finite() and 0 <= bill <= MOST_USD for bill in bills)
+        and _is_ordered(usage)
+    )
 
 
 def _is_ordered(usage: Usage) -> bool:

@@ -26,7 +26,7 @@ from omen.core.money import MOST_NANO, NANO, booked_nano
 from omen.core.plan import Plan
 from omen.core.prompt_size import measure_prompt
 from omen.core.records import AttemptRecord, RaceRecord
-from omen.core.usage_checks import MOST_TOKENS
+from omen.core.usage_checks import MOST_TOKENS, MOST_USD
 from omen.ledger.database import Database, open_database
 from omen.ledger.entries import Entry, entry_of
 from omen.providers import KINDS
@@ -46,7 +46,7 @@ PRICE = Price(
     long_above=200_000,
     long_rates=Rates(input=Decimal("6"), output=Decimal("22.5")),
 )
-DEAREST = 2 * MOST_TOKENS * Decimal("22.5") / 1_000_000
+DEAREST = 2 * MOST_TOKENS * Decimal("22.5") / 1_000_000 + MOST_USD
 """No single report that is believed can cost more, in dollars."""
 
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens")
@@ -230,7 +230,7 @@ def check(entry: Entry, record: AttemptRecord, reported: Usage | None) -> None:
     parts = details.get("cached_tokens", 0) + details.get("cache_write_tokens", 0)
     assert parts <= entry.prompt_tokens
     if entry.provenance == "exact" and record.usage.billed_usd is None:
-        assert cost == PRICE.cost(record.usage)
+        assert cost == PRICE.cost(record.usage) + record.usage.fees_usd
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 from omen.core.events import Usage
 from omen.providers.shared.counts import count_of
+from omen.providers.shared.fees import with_fees_of_message
 
 _READ = frozenset(
     {
@@ -42,7 +43,7 @@ class UsageSoFar:
         read = self._count("cache_read_input_tokens")
         written = self._count("cache_creation_input_tokens")
         details = {"cached_tokens": read, "cache_write_tokens": written}
-        return Usage(
+        usage = Usage(
             prompt_tokens=fresh + (read or 0) + (written or 0),
             completion_tokens=output,
             prompt_details={name: n for name, n in details.items() if n is not None},
@@ -50,6 +51,7 @@ class UsageSoFar:
             extras={name: n for name, n in self._fields.items() if name not in _READ},
             cache_write_1h_tokens=self._kept_for_an_hour(),
         )
+        return with_fees_of_message(usage, self._fields)
 
     def _kept_for_an_hour(self) -> int:
         split = self._fields.get("cache_creation")

@@ -29,6 +29,7 @@ from omen.providers.responses.calls import CallReader
 from omen.providers.responses.whole import stream_of
 from omen.providers.shared.counts import count_of, counts_of
 from omen.providers.shared.failures import classify_frame, truncated
+from omen.providers.shared.fees import with_tier, with_unknown_fees
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
 _TEXTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]] = (
@@ -62,6 +63,9 @@ _INCOMPLETE: Mapping[str, FinishReason] = MappingProxyType(
     {"max_output_tokens": "length", "content_filter": "content_filter"}
 )
 _OTHER_INCOMPLETE: FinishReason = "length"
+_WITH_FEES = frozenset(
+    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
+)
 
 
 class ResponsesDecoder:
@@ -76,6 +80,7 @@ class ResponsesDecoder:
     __slots__ = (
         "_calls",
         "_ended",
+        "_has_fees",
         "_has_own_items",
         "_model",
         "_seen",
@@ -94,6 +99,8 @@ class ResponsesDecoder:
         """The places of items whose text came in events of its own."""
         self._has_own_items = False
         """Whether the vendor did something itself, which only a client of this API can see."""
+        self._has_fees = False
+        """Whether the vendor ran a tool that it bills beside the tokens."""
         self._started = False
         self._ended = False
         self._working: set[int] = set()
@@ -175,6 +182,7 @@ class ResponsesDecoder:
         elif kind != "message":
             self._working.add(_place(event))
         self._has_own_items |= done and kind not in ("message", "reasoning")
+        self._has_fees |= kind in _WITH_FEES
         given = self._calls.item(_place(event), item, done=done)
         if not done or kind not in ("message", "reasoning"):
             return given
@@ -212,7 +220,10 @@ class ResponsesDecoder:
             said = text_of(details.get("reason")) if isinstance(details, dict) else ""
             reason = _INCOMPLETE.get(said, _OTHER_INCOMPLETE)
         meant = self._verbatim and self._has_own_items
-        return [*owed, AnswerEnd(reason, _usage(response.get("usage")), meant=meant)]
+        usage = with_tier(_usage(response.get("usage")), response.get("service_tier"))
+        if self._has_fees:
+            usage = with_unknown_fees(usage)
+        return [*owed, AnswerEnd(reason, usage, meant=meant)]
 
     def _left_to_the_end(self, response: dict[str, Any]) -> Sequence[Event]:
         """Give what stands in the response alone, if nothing of an answer came before."""
