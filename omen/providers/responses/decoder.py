@@ -63,6 +63,8 @@ _INCOMPLETE: Mapping[str, FinishReason] = MappingProxyType(
     {"max_output_tokens": "length", "content_filter": "content_filter"}
 )
 _OTHER_INCOMPLETE: FinishReason = "length"
+_LATE = 1_000_000
+"""The first place of items that only the last event has; no event before it names one so large."""
 _WITH_FEES = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
 )
@@ -79,6 +81,7 @@ class ResponsesDecoder:
 
     __slots__ = (
         "_calls",
+        "_came",
         "_ended",
         "_has_fees",
         "_has_own_items",
@@ -99,6 +102,8 @@ class ResponsesDecoder:
         """The places of items whose text came in events of its own."""
         self._has_own_items = False
         """Whether the vendor did something itself, which only a client of this API can see."""
+        self._came: set[str] = set()
+        """The kinds of items of which something has come: `message`, `reasoning`."""
         self._has_fees = False
         """Whether the vendor ran a tool that it bills beside the tokens."""
         self._started = False
@@ -170,6 +175,7 @@ class ResponsesDecoder:
             text = text_of(event.get("refusal" if base.endswith("refusal") else "text"))[seen:]
         self._seen[place] = seen + len(text)
         self._texts.add(event.get("output_index"))
+        self._came.add("reasoning" if _TEXTS[base] is ReasoningDelta else "message")
         return (_TEXTS[base](text),) if text else ()
 
     def _item(self, event: dict[str, Any], *, done: bool) -> Sequence[Event]:
@@ -187,6 +193,8 @@ class ResponsesDecoder:
         if not done or kind not in ("message", "reasoning"):
             return given
         texts = self._whole_texts(event.get("output_index"), item)
+        if texts or kind == "reasoning":
+            self._came.add(kind)
         if kind == "reasoning" and item.get("encrypted_content"):
             block = ReasoningBlock("openai", self._model, _to_bring_back(item))
             return [*texts, ReasoningEnd(block)]
@@ -226,14 +234,19 @@ class ResponsesDecoder:
         return [*owed, AnswerEnd(reason, usage, meant=meant)]
 
     def _left_to_the_end(self, response: dict[str, Any]) -> Sequence[Event]:
-        """Give what stands in the response alone, if nothing of an answer came before."""
+        """Give the items that stand in the response alone: those of a kind that has not come.
+
+        Not by place: servers number the items of their events in ways of their own.
+        """
         output = response.get("output")
-        if self._texts or self._calls or not isinstance(output, list):
+        if not isinstance(output, list):
             return ()
+        came = self._came | ({"call"} if self._calls else set())
         return [
             event
             for place, item in enumerate(output)
-            for event in self._item({"output_index": place, "item": item}, done=True)
+            if isinstance(item, dict) and _kind_of(item) not in came
+            for event in self._item({"output_index": _LATE + place, "item": item}, done=True)
         ]
 
     def _failure(self, value: object) -> UpstreamFailure:
@@ -241,6 +254,11 @@ class ResponsesDecoder:
         if isinstance(value, dict) and not isinstance(value.get("error"), dict):
             value = {"error": {name: value.get(name) for name in ("code", "message", "param")}}
         return classify_frame(OPENAI_ERRORS, value)
+
+
+def _kind_of(item: dict[str, Any]) -> str:
+    kind = text_of(item.get("type"))
+    return kind if kind in ("message", "reasoning") else "call"
 
 
 def _place(event: dict[str, Any]) -> int:
