@@ -64,7 +64,8 @@ class Rank(IntEnum):
     READY = 0
     """No known problem."""
     WAITING = 1
-    """The candidate asked for a pause (a rate limit), or its provider is beyond its soft limit."""
+    """The candidate asked for a pause (a rate limit), reported that nothing of a limit is left, or
+    its provider is beyond its soft limit."""
     DOUBTFUL = 2
     """The candidate is recovering from failures, another replica considers it down, or the prompt
     is probably too long for it. From this rank on no preference moves a candidate forward."""

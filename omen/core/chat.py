@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Extras = Mapping[str, Any]
+SHOWN_NEXT = "The result is what the next message shows."
+"""The text of a tool's result without text, where its pictures and files follow in a message."""
 
 
 @dataclass(frozen=True, slots=True)

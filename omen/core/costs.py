@@ -38,10 +38,16 @@ UNKNOWN_COST = Cost(None, "unknown")
 
 
 def cost_from_usage(price: Price | None, usage: Usage) -> Cost:
-    """Return the cost of an answer whose provider reported its tokens, or its own bill."""
+    """Return the cost of an answer whose provider reported its tokens, or its own bill.
+
+    Fees of the provider's tools come on top of the tokens, unless the model is free.
+    """
     if usage.billed_usd is not None:
         return Cost(usage.billed_usd, "exact", usage.prompt_tokens)
-    return Cost(None if price is None else price.cost(usage), "exact", usage.prompt_tokens)
+    if price is not None and price.is_free:
+        return Cost(Decimal(0), "exact", usage.prompt_tokens)
+    usd = None if price is None else price.cost(usage) + usage.fees_usd
+    return Cost(usd, usage.certainty, usage.prompt_tokens)
 
 
 def partial_cost(
@@ -53,12 +59,12 @@ def partial_cost(
     responded: bool,
     stops_billing: bool,
 ) -> Cost:
-    """Return the cost of an attempt that was cancelled, or whose stream broke.
+    """Return the cost of an attempt without usage: cancelled, broken off, or not reported.
 
     `tokens` is the estimate of the generated tokens that arrived. `pieces` is the number of deltas
     that carried them; each delta holds at least one token. `responded`: whether the provider had
-    begun its response. `stops_billing`: whether the provider is known to stop billing when its
-    client disconnects.
+    begun its response. `stops_billing`: whether nothing is billed beyond what
+    arrived: the answer is complete, or the provider is known to stop when its client disconnects.
     """
     if price is not None and price.is_free:
         return NOTHING

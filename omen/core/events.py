@@ -37,6 +37,11 @@ class Usage:
     """The part of `cache_write_tokens` that the cache keeps for an hour."""
     billed_usd: Decimal | None = None
     """The bill in US dollars, from the few providers that send one."""
+    fees_usd: Decimal = Decimal(0)
+    """Fees beside the tokens, of tools that the provider ran, in US dollars."""
+    certainty: Literal["exact", "estimated", "at_least"] = "exact"
+    """How well tokens at the listed price and fees tell the bill. `estimated`: the answer was
+    served at another tier than the listed one. `at_least`: it had fees that are not known."""
 
     @property
     def total_tokens(self) -> int:

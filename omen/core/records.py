@@ -95,15 +95,15 @@ class AttemptRecord:
             refused = failure.upstream_status is not None
             return Cost(Decimal(0), "estimated" if refused else "at_least")
         # After a failure (a broken stream, a timeout) the upstream may have generated and billed
-        # more than what arrived, whatever it does on a cancel.
-        stops_billing = bool(candidate.quirks.cancel_stops_billing) and failure is None
+        # more than what arrived, whatever it does on a cancel. Nothing follows a complete answer.
+        does_stop = bool(candidate.quirks.cancel_stops_billing) and failure is None
         return partial_cost(
             candidate.card.price,
             self.prompt,
             tokens=self.tokens,
             pieces=self.pieces,
             responded=self.responded_at is not None,
-            stops_billing=stops_billing,
+            stops_billing=self.complete or does_stop,
         )
 
     @property
@@ -154,6 +154,18 @@ class RaceRecord:
     """`accepted_at` in Unix time, for comparison with the clock of another process."""
 
     @property
+    def is_settled(self) -> bool:
+        """Whether every attempt has ended or reported its usage: no cost will change any more."""
+        return all(
+            a.complete or a.usage is not None or a.outcome != "running" for a in self.attempts
+        )
+
+    @property
+    def final_cost_usd(self) -> Decimal | None:
+        """The cost to report with the end of the answer; None while losers are still running."""
+        return self.cost_usd if self.is_settled else None
+
+    @property
     def cost_usd(self) -> Decimal | None:
         """The sum of the attempts' known costs; None if none is known."""
         known = [a.cost_usd for a in self.attempts if a.cost_usd is not None]
@@ -161,8 +173,11 @@ class RaceRecord:
 
     @property
     def premium_usd(self) -> Decimal | None:
-        """The part of the known cost that the answer itself did not need: the price of racing."""
-        cost, winner_cost = self.cost_usd, self.winner.cost_usd if self.winner else None
+        """The part of the known cost that the answer itself did not need: the price of racing.
+
+        None while losers are still running.
+        """
+        cost, winner_cost = self.final_cost_usd, self.winner.cost_usd if self.winner else None
         if cost is None or winner_cost is None:
             return None
         answered = (a.cost_usd for a in self.attempts if a is self.winner or a.outcome == "won")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import trio
@@ -218,7 +218,11 @@ class Gateway:
 
         with self.counts.running():
             async with self._pipeline.embedding(race, measure_texts(request.inputs)):
-                return await ask_in_turn(race, ask)
+                embeddings = await ask_in_turn(race, ask)
+        if race.winner is None or race.winner.usage is None:
+            # A count that is not believed reaches the client no more than the books.
+            return replace(embeddings, prompt_tokens=None)
+        return embeddings
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Return the number of tokens of a prompt, from the first candidate that succeeds.

@@ -159,6 +159,7 @@ def make_parts(
             [budgets.reserve],
             extra_admissions=extra_admissions,
             threshold=_threshold(settings),
+            on_limits=health.limited,
         ),
         limits=Limits(store),
         cache=AnswerCache(store, enabled=settings.cache.enabled, ttl=settings.cache.ttl_seconds),

@@ -29,6 +29,7 @@ from omen.core.prompt_size import PromptSize
 from omen.core.records import AttemptRecord, Observer, RaceRecord
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
+from omen.race.losers import LosersFirst
 from omen.race.reasoning import ReasoningMemory
 from omen.routing import HedgeBudget, RequestContext, Router
 from omen.routing.decide.affinity import Affinity
@@ -179,6 +180,8 @@ class RequestPipeline:
             self.hedge_budget.requests += 1
             strategy = self.strategies[race.plan.strategy]
             opener = self.attempts.opener(race, request)
+            if len(race.plan.candidates) > 1:
+                output = LosersFirst(output, race, self.attempts.has_ended)
             await run_race(race, strategy, opener, output)
 
     async def _plan_with_maker(

@@ -140,10 +140,10 @@ async def test_a_host_that_cannot_be_reached_is_down_by_its_probe(
 ) -> None:
     vendor = Vendor(list_status=None)
     async with asking(vendor) as asked:
-        await trio.sleep(1)
+        await trio.sleep(1.5)  # not on the second, when a probe is due
         assert (asked.state, asked.gateway.ready) == ("down", False)
         vendor.list_status = 200
-        await trio.sleep(1)
+        await trio.sleep(1.5)  # not on the second, when a probe is due
         assert (asked.state, asked.gateway.ready) == ("healthy", True)
 
 

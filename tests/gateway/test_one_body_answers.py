@@ -103,6 +103,23 @@ async def test_an_answer_that_cannot_be_read_has_not_won_and_the_next_one_is_ask
         assert b"x-omen-ttft-ms" not in dict(race_headers(race))
 
 
+@pytest.mark.parametrize("tokens", [-500_000, 10**26, 7e30, 0.5])
+async def test_untrue_counts_of_an_embedding_reach_neither_the_books_nor_the_client(
+    autojump_clock: MockClock, tokens: float
+) -> None:
+    vectors = [{"index": 0, "embedding": [1.0]}]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": vectors, "usage": {"prompt_tokens": tokens}})
+
+    async with two(answer) as gateway:
+        race = gateway.plan("m", RaceHints(), trio.current_time())
+        found = await gateway.embed(race, EmbeddingsRequest(("x",)))
+        assert race.winner is not None
+        assert (found.prompt_tokens, race.winner.usage) == (None, None)
+        assert race.winner.cost.provenance != "exact"
+
+
 async def test_looking_at_many_models_does_not_make_an_endpoint_ill(
     autojump_clock: MockClock,
 ) -> None:

@@ -147,7 +147,8 @@ class TestWhileItIsNotKnown:
             assert isinstance(refused, SpendingUnknownError)
             assert (refused.status, refused.code) == (503, "spending_unknown")
             assert "the ledger's database" in refused.message
-            assert dict(error_headers(refused))[b"retry-after"] == b"2"
+            headers = {b"retry-after": b"2", b"retry-after-ms": b"2000"}
+            assert dict(error_headers(refused)) == headers
             assert world.stats["one"].started == 0
             assert not world.gateway.months.is_known
             await trio.sleep(30)

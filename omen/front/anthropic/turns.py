@@ -12,10 +12,9 @@ from dataclasses import replace
 
 from pydantic_core import to_json
 
-from omen.core.chat import Message, Part, Role, TextPart, ToolCall
+from omen.core.chat import SHOWN_NEXT, Message, Part, Role, TextPart, ToolCall
 from omen.front.anthropic.block_parts import cache_mark, own_parts_of, parts_of
 from omen.front.anthropic.schema import BlockIn, ToolResultIn, ToolUseIn, TurnIn
-from omen.front.http.tool_results import SHOWN_NEXT
 
 _THOUGHTS = ("thinking", "redacted_thinking")
 _BILLING_LINE = re.compile(r"\s*x-anthropic-billing-header:[^\n]*\n*", re.IGNORECASE)

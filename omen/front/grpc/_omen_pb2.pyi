@@ -340,7 +340,7 @@ class LeftOut(_message.Message):
     def __init__(self, name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("provider", "model", "role", "outcome", "started_ms", "first_token_ms", "ended_ms", "tokens", "cost_usd", "provenance", "reason")
+    __slots__ = ("provider", "model", "role", "outcome", "started_ms", "first_token_ms", "ended_ms", "tokens", "cost_usd", "provenance", "reason", "prompt_tokens")
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -352,6 +352,7 @@ class Attempt(_message.Message):
     COST_USD_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     provider: str
     model: str
     role: str
@@ -363,7 +364,8 @@ class Attempt(_message.Message):
     cost_usd: float
     provenance: str
     reason: str
-    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., role: _Optional[str] = ..., outcome: _Optional[str] = ..., started_ms: _Optional[float] = ..., first_token_ms: _Optional[float] = ..., ended_ms: _Optional[float] = ..., tokens: _Optional[int] = ..., cost_usd: _Optional[float] = ..., provenance: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    prompt_tokens: int
+    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., role: _Optional[str] = ..., outcome: _Optional[str] = ..., started_ms: _Optional[float] = ..., first_token_ms: _Optional[float] = ..., ended_ms: _Optional[float] = ..., tokens: _Optional[int] = ..., cost_usd: _Optional[float] = ..., provenance: _Optional[str] = ..., reason: _Optional[str] = ..., prompt_tokens: _Optional[int] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

@@ -109,8 +109,8 @@ def error_headers(error: OmenError) -> Headers:
 def explain(race: RaceRecord) -> dict[str, Any]:
     """Write the `omen` object: every attempt, with its times in milliseconds from accept.
 
-    A cost is null where no price is known; `provenance` is how well what was used is known.
-    An attempt that still runs has no `ended_ms`.
+    A cost is null where no price is known, and the race's cost while an attempt still runs;
+    `provenance` is how well what was used is known. An attempt that still runs has no `ended_ms`.
     """
     told: dict[str, Any] = {
         "race_id": race.race_id,
@@ -124,7 +124,7 @@ def explain(race: RaceRecord) -> dict[str, Any]:
         ),
         "attempts": [_attempt(race, attempt) for attempt in race.attempts],
         "hedge_delay_ms": _hedge_delay(race),
-        "cost_usd": dollars(race.cost_usd),
+        "cost_usd": dollars(race.final_cost_usd),
         "race_premium_usd": dollars(race.premium_usd),
     }
     if race.plan.left_out:
@@ -160,7 +160,7 @@ def routing_metadata(race: RaceRecord) -> dict[str, Any]:
         "model_used": candidate.model if candidate else None,
         "latency_ms": milliseconds(race.accepted_at, trio.current_time()),
         "was_cached": race.cached,
-        "cost_usd": dollars(race.cost_usd),
+        "cost_usd": dollars(race.final_cost_usd),
         "routing_reason": _routing_reason(race),
     }
 
@@ -182,6 +182,7 @@ def _attempt(race: RaceRecord, attempt: AttemptRecord) -> dict[str, Any]:
         "first_token_ms": milliseconds(race.accepted_at, attempt.first_token_at),
         "ended_ms": milliseconds(race.accepted_at, attempt.ended_at),
         "tokens": attempt.tokens,
+        "prompt_tokens": cost.prompt_tokens,
         "cost_usd": dollars(cost.usd),
         "provenance": cost.provenance,
         "reason": attempt.denied or (attempt.failure.message if attempt.failure else None),
@@ -195,7 +196,7 @@ def dollars(amount: Decimal | None) -> float | None:
 
 def cost_headers(race: RaceRecord) -> Headers:
     """Tell what an answer cost, once it is whole."""
-    cost = race.cost_usd
+    cost = race.final_cost_usd
     return [] if cost is None else [(b"x-omen-cost-usd", f"{round(cost, 10):f}".encode())]
 
 

@@ -18,7 +18,6 @@ from itertools import count, takewhile
 from pydantic_core import to_json
 
 from omen.core.chat import ImagePart, Message, Part, Role, TextPart, ToolCall
-from omen.front.http.tool_results import move_media
 from omen.front.ollama._schema import CallIn, MessageIn
 
 _KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
@@ -32,7 +31,7 @@ def conversation(said: Sequence[MessageIn]) -> tuple[Message, ...]:
     turns = _Turns(taken={name for message in said for name in _ids(message)})
     for message in said:
         turns.add(message)
-    return move_media(turns.messages)
+    return tuple(turns.messages)
 
 
 def user_message(text: str, images: Sequence[str] | None) -> Message:

@@ -30,7 +30,6 @@ from omen.core.errors import RequestError
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints
 from omen.front.http.schema_reader import read_body
-from omen.front.http.tool_results import move_media
 from omen.front.openai.schema import (
     ChatIn,
     ContentIn,
@@ -98,8 +97,6 @@ def _check_message(message: MessageIn, where: str) -> None:
 def _request(chat: ChatIn) -> ChatRequest:
     stop = (chat.stop,) if isinstance(chat.stop, str) else tuple(chat.stop or ())
     messages = tuple(map(_message, chat.messages))
-    if any(message.role == "tool" for message in messages):
-        messages = move_media(messages)
     return ChatRequest(
         messages=messages,
         tools=tuple(_tool(tool) for tool in chat.tools or ()),

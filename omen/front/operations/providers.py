@@ -85,9 +85,16 @@ def _endpoint(endpoint: EndpointHealth, *, local: bool) -> dict[str, Any]:
         "upstream_status": failure.upstream_status if failure and breaker.failures else None,
         "hint": endpoint.hint,
         "cooling_for_seconds": round(max(0.0, endpoint.cooling_until - now), 3),
+        "limits_used_up": _used_up(endpoint, now),
         "last_probe_ms": _milliseconds(endpoint.probe_seconds),
     }
     return {"url": endpoint.url, **told} if local else told
+
+
+def _used_up(endpoint: EndpointHealth, now: float) -> dict[str, Any]:
+    """Write the seconds until the reset of each used-up limit, by model and limit."""
+    left = ((name, model.used_up.left(now)) for name, model in endpoint.models.items())
+    return {name: dict(limits) for name, limits in left if limits}
 
 
 def _ago(now: float, then: float | None) -> float | None:

@@ -51,7 +51,7 @@ def _summary(race: RaceRecord) -> dict[str, Any]:
         "ended_ms": milliseconds(race.accepted_at, race.ended_at),
         "attempts": len(race.attempts),
         "restarts": race.restarts,
-        "cost_usd": dollars(race.cost_usd),
+        "cost_usd": dollars(race.final_cost_usd),
         "race_premium_usd": dollars(race.premium_usd),
     }
 

@@ -25,7 +25,6 @@ from omen.core.chat import (
 )
 from omen.core.custom_tools import custom_arguments
 from omen.core.errors import RequestError
-from omen.front.http.tool_results import move_media
 from omen.front.responses._client_tools import flat_name
 from omen.front.responses._forms import BY_CALL, FORMS
 from omen.front.responses._item_schema import (
@@ -73,7 +72,7 @@ def conversation(items: str | Sequence[ItemIn]) -> tuple[Message, ...]:
     for index, item in enumerate(items):
         read.add(item, f"input.{index}")
     read.end_turn()
-    return move_media(read.messages)
+    return tuple(read.messages)
 
 
 class _Conversation:

@@ -22,6 +22,7 @@ from omen.providers.chat_completions.tool_calls import ToolCallMerger
 from omen.providers.chat_completions.usage import ReportedUsage
 from omen.providers.shared.error_table import ErrorTable
 from omen.providers.shared.failures import classify_frame, truncated
+from omen.providers.shared.fees import with_fees_of_chat
 from omen.providers.shared.finish import finish_with_calls, read_finish
 from omen.providers.shared.json import frame_object, text_of
 
@@ -47,10 +48,12 @@ class ChatDecoder:
         "_ended",
         "_errors",
         "_finish",
+        "_has_annotations",
         "_said_something",
         "_started",
         "_stop_sequence",
         "_think_tags",
+        "_tier",
         "_tools",
         "_usage",
     )
@@ -73,6 +76,8 @@ class ChatDecoder:
         self._stop_sequence: str | None = None
         self._usage = ReportedUsage()
         self._beside: dict[str, Any] = {}
+        self._has_annotations = False
+        self._tier: object = None
         self._ended = False
 
     @property
@@ -108,6 +113,7 @@ class ChatDecoder:
             if isinstance(choice, dict) and not choice.get("index"):
                 self._read_choice(choice, events)
         self._usage.update(chunk.get("usage"))
+        self._tier = chunk.get("service_tier") or self._tier
         self._beside |= {name: chunk[name] for name in _BESIDE_THE_ANSWER if chunk.get(name)}
         return events
 
@@ -133,6 +139,7 @@ class ChatDecoder:
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
             begun = len(events)
+            self._has_annotations = self._has_annotations or bool(delta.get("annotations"))
             self._read_delta(delta, choice.get("logprobs"), events)
             self._said_something = self._said_something or len(events) > begun
         # Kimi reports here and nowhere else.
@@ -178,10 +185,11 @@ class ChatDecoder:
         return classify_frame(self._errors, value)
 
     def _answer_end(self, finish: FinishReason) -> AnswerEnd:
+        searched = self._has_annotations or bool(self._beside)
         matched = self._stop_sequence if finish == "stop" else None
         return AnswerEnd(
             finish_with_calls(finish, called=self._tools.has_calls),
-            self._usage.total(),
+            with_fees_of_chat(self._usage.total(), searched=searched, tier=self._tier),
             meant=matched is not None,
             stop_sequence=matched,
             extras=self._beside,

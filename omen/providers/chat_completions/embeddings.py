@@ -15,6 +15,7 @@ from omen.core.candidates import Candidate
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.frames import Frame, WireRequest
 from omen.providers.chat_completions.api import bearer
+from omen.providers.shared.counts import count_of
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 from omen.providers.spec import Embedder
 
@@ -76,8 +77,7 @@ def _body(request: EmbeddingsRequest, model: str) -> dict[str, Any]:
 
 
 def _tokens(usage: Any) -> int | None:
-    tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return tokens if isinstance(tokens, int) else None
+    return count_of(usage.get("prompt_tokens")) if isinstance(usage, dict) else None
 
 
 OPENAI_EMBEDDINGS = Embedder(encode, read)

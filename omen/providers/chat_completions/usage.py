@@ -76,7 +76,11 @@ def read_usage(raw: object) -> Usage | None:
     if prompt is None or completion is None:
         return None
     prompt_details, details = _prompt_details(raw), _completion_details(raw)
-    beyond = (count_of(raw.get("total_tokens")) or 0) - prompt - completion
+    total, cached = count_of(raw.get("total_tokens")), _cached(prompt_details)
+    beyond = (total or 0) - prompt - completion
+    if cached > prompt and (not total or beyond >= cached):
+        # A part cannot be more than the whole: this server counts the prompt without its cache.
+        prompt, beyond = prompt + cached, beyond - cached
     if beyond > 0 and beyond == sum(prompt_details.values()):
         prompt += beyond
     elif beyond > 0:
@@ -90,6 +94,10 @@ def read_usage(raw: object) -> Usage | None:
         extras={k: v for k, v in raw.items() if k not in _READ and v is not None},
         billed_usd=_bill(raw),
     )
+
+
+def _cached(details: dict[str, int]) -> int:
+    return details.get("cached_tokens", 0) + details.get("cache_write_tokens", 0)
 
 
 def _prompt_details(raw: dict[str, Any]) -> dict[str, int]:

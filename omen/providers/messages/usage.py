@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from omen.core.events import Usage
+from omen.providers.shared.counts import count_of
+from omen.providers.shared.fees import with_fees_of_message
 
 _READ = frozenset(
     {
@@ -41,7 +43,7 @@ class UsageSoFar:
         read = self._count("cache_read_input_tokens")
         written = self._count("cache_creation_input_tokens")
         details = {"cached_tokens": read, "cache_write_tokens": written}
-        return Usage(
+        usage = Usage(
             prompt_tokens=fresh + (read or 0) + (written or 0),
             completion_tokens=output,
             prompt_details={name: n for name, n in details.items() if n is not None},
@@ -49,17 +51,17 @@ class UsageSoFar:
             extras={name: n for name, n in self._fields.items() if name not in _READ},
             cache_write_1h_tokens=self._kept_for_an_hour(),
         )
+        return with_fees_of_message(usage, self._fields)
 
     def _kept_for_an_hour(self) -> int:
         split = self._fields.get("cache_creation")
         tokens = split.get("ephemeral_1h_input_tokens") if isinstance(split, dict) else None
-        return tokens if isinstance(tokens, int) else 0
+        return count_of(tokens) or 0
 
     def _completion_details(self) -> dict[str, int]:
         details = self._fields.get("output_tokens_details")
-        thinking = details.get("thinking_tokens") if isinstance(details, dict) else None
-        return {"reasoning_tokens": thinking} if isinstance(thinking, int) else {}
+        thinking = count_of(details.get("thinking_tokens")) if isinstance(details, dict) else None
+        return {} if thinking is None else {"reasoning_tokens": thinking}
 
     def _count(self, name: str) -> int | None:
-        value = self._fields.get(name)
-        return value if isinstance(value, int) else None
+        return count_of(self._fields.get(name))

@@ -20,6 +20,7 @@ from omen.core.events import (
 )
 from omen.core.frames import Frame
 from omen.providers.ollama_chat.errors import OLLAMA_ERRORS
+from omen.providers.shared.counts import count_of
 from omen.providers.shared.failures import classify_frame, truncated
 from omen.providers.shared.json import compact, frame_object, not_the_wire_format, text_of
 from omen.providers.shared.tool_ids import made_id
@@ -95,12 +96,7 @@ class ApiChatDecoder:
 
 def _usage(line: dict[str, Any]) -> Usage | None:
     """Read the counts. A zero is left out by the server; both left out is no report at all."""
-    prompt, completion = _count(line, "prompt_eval_count"), _count(line, "eval_count")
+    prompt, completion = count_of(line.get("prompt_eval_count")), count_of(line.get("eval_count"))
     if prompt is None and completion is None:
         return None
     return Usage(prompt_tokens=prompt or 0, completion_tokens=completion or 0)
-
-
-def _count(line: dict[str, Any], name: str) -> int | None:
-    value = line.get(name)
-    return value if isinstance(value, int) else None

@@ -12,6 +12,7 @@ from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.frames import Frame, WireRequest
 from omen.providers.chat_completions.api import bearer
 from omen.providers.chat_completions.embeddings import vector
+from omen.providers.shared.counts import count_of
 from omen.providers.shared.failures import unsupported
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
@@ -43,9 +44,8 @@ def read(body: bytes, count: int) -> Embeddings:
     found = answer.get("embeddings")
     if not isinstance(found, list) or len(found) != count:
         raise not_the_wire_format("an input has no vector")
-    tokens = answer.get("prompt_eval_count")
     return Embeddings(
         [vector(one) for one in found],
         text_of(answer.get("model")) or None,
-        tokens if isinstance(tokens, int) else None,
+        count_of(answer.get("prompt_eval_count")),
     )

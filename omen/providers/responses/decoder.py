@@ -27,7 +27,9 @@ from omen.core.frames import Frame
 from omen.providers.chat_completions.errors import OPENAI_ERRORS
 from omen.providers.responses.calls import CallReader
 from omen.providers.responses.whole import stream_of
+from omen.providers.shared.counts import count_of, counts_of
 from omen.providers.shared.failures import classify_frame, truncated
+from omen.providers.shared.fees import with_tier, with_unknown_fees
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
 
 _TEXTS: Mapping[str, type[TextDelta] | type[RefusalDelta] | type[ReasoningDelta]] = (
@@ -61,6 +63,11 @@ _INCOMPLETE: Mapping[str, FinishReason] = MappingProxyType(
     {"max_output_tokens": "length", "content_filter": "content_filter"}
 )
 _OTHER_INCOMPLETE: FinishReason = "length"
+_LATE = 1_000_000
+"""The first place of items that only the last event has; no event before it names one so large."""
+_WITH_FEES = frozenset(
+    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
+)
 
 
 class ResponsesDecoder:
@@ -74,7 +81,9 @@ class ResponsesDecoder:
 
     __slots__ = (
         "_calls",
+        "_came",
         "_ended",
+        "_has_fees",
         "_has_own_items",
         "_model",
         "_seen",
@@ -93,6 +102,10 @@ class ResponsesDecoder:
         """The places of items whose text came in events of its own."""
         self._has_own_items = False
         """Whether the vendor did something itself, which only a client of this API can see."""
+        self._came: set[str] = set()
+        """The kinds of items of which something has come: `message`, `reasoning`."""
+        self._has_fees = False
+        """Whether the vendor ran a tool that it bills beside the tokens."""
         self._started = False
         self._ended = False
         self._working: set[int] = set()
@@ -162,6 +175,7 @@ class ResponsesDecoder:
             text = text_of(event.get("refusal" if base.endswith("refusal") else "text"))[seen:]
         self._seen[place] = seen + len(text)
         self._texts.add(event.get("output_index"))
+        self._came.add("reasoning" if _TEXTS[base] is ReasoningDelta else "message")
         return (_TEXTS[base](text),) if text else ()
 
     def _item(self, event: dict[str, Any], *, done: bool) -> Sequence[Event]:
@@ -174,10 +188,13 @@ class ResponsesDecoder:
         elif kind != "message":
             self._working.add(_place(event))
         self._has_own_items |= done and kind not in ("message", "reasoning")
+        self._has_fees |= kind in _WITH_FEES
         given = self._calls.item(_place(event), item, done=done)
         if not done or kind not in ("message", "reasoning"):
             return given
         texts = self._whole_texts(event.get("output_index"), item)
+        if texts or kind == "reasoning":
+            self._came.add(kind)
         if kind == "reasoning" and item.get("encrypted_content"):
             block = ReasoningBlock("openai", self._model, _to_bring_back(item))
             return [*texts, ReasoningEnd(block)]
@@ -211,17 +228,25 @@ class ResponsesDecoder:
             said = text_of(details.get("reason")) if isinstance(details, dict) else ""
             reason = _INCOMPLETE.get(said, _OTHER_INCOMPLETE)
         meant = self._verbatim and self._has_own_items
-        return [*owed, AnswerEnd(reason, _usage(response.get("usage")), meant=meant)]
+        usage = with_tier(_usage(response.get("usage")), response.get("service_tier"))
+        if self._has_fees:
+            usage = with_unknown_fees(usage)
+        return [*owed, AnswerEnd(reason, usage, meant=meant)]
 
     def _left_to_the_end(self, response: dict[str, Any]) -> Sequence[Event]:
-        """Give what stands in the response alone, if nothing of an answer came before."""
+        """Give the items that stand in the response alone: those of a kind that has not come.
+
+        Not by place: servers number the items of their events in ways of their own.
+        """
         output = response.get("output")
-        if self._texts or self._calls or not isinstance(output, list):
+        if not isinstance(output, list):
             return ()
+        came = self._came | ({"call"} if self._calls else set())
         return [
             event
             for place, item in enumerate(output)
-            for event in self._item({"output_index": place, "item": item}, done=True)
+            if isinstance(item, dict) and _kind_of(item) not in came
+            for event in self._item({"output_index": _LATE + place, "item": item}, done=True)
         ]
 
     def _failure(self, value: object) -> UpstreamFailure:
@@ -229,6 +254,11 @@ class ResponsesDecoder:
         if isinstance(value, dict) and not isinstance(value.get("error"), dict):
             value = {"error": {name: value.get(name) for name in ("code", "message", "param")}}
         return classify_frame(OPENAI_ERRORS, value)
+
+
+def _kind_of(item: dict[str, Any]) -> str:
+    kind = text_of(item.get("type"))
+    return kind if kind in ("message", "reasoning") else "call"
 
 
 def _place(event: dict[str, Any]) -> int:
@@ -249,18 +279,12 @@ def _usage(raw: object) -> Usage | None:
     """Read usage; None when it leaves one of the two counts out."""
     if not isinstance(raw, dict):
         return None
-    prompt, completion = raw.get("input_tokens"), raw.get("output_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
+    prompt, completion = count_of(raw.get("input_tokens")), count_of(raw.get("output_tokens"))
+    if prompt is None or completion is None:
         return None
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        prompt_details=_counts(raw.get("input_tokens_details")),
-        completion_details=_counts(raw.get("output_tokens_details")),
+        prompt_details=counts_of(raw.get("input_tokens_details")),
+        completion_details=counts_of(raw.get("output_tokens_details")),
     )
-
-
-def _counts(details: object) -> dict[str, int]:
-    if not isinstance(details, dict):
-        return {}
-    return {name: count for name, count in details.items() if isinstance(count, int)}

@@ -1,7 +1,8 @@
 """Turns in the order in which chat completions and its relatives take them. Pure.
 
 A result has to follow the message with its call, and holds text. Clients of other APIs may speak
-between a call and its result, and put pictures into results.
+between a call and its result, and put pictures and files into results. Vendors that take these
+there (Anthropic, the Responses API) get them there, so no door moves them.
 
 **Source.** OpenAI's reference of POST /v1/chat/completions, and its errors "must be followed by
 tool messages" and "image_url is only supported by user messages", read 2026-11-30.
@@ -12,20 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from omen.core.chat import FilePart, ImagePart, Message, Part, TextPart
-
-_ONLY_SHOWN = "The result is what the next message shows."
+from omen.core.chat import SHOWN_NEXT, Message, Part, TextPart
 
 
 def in_order(messages: Sequence[Message]) -> Sequence[Message]:
-    """Return messages in which results follow their calls, and pictures are the user's.
+    """Return messages in which results follow their calls, and pictures and files are the user's.
 
     What the assistant says between a call and its result goes into the message of the call. The
-    pictures of results follow behind the last result of the turn.
+    media of results follow behind the last result of the turn, before what the user says.
     """
     if not any(message.role == "tool" for message in messages):
         return messages
-    return _with_pictures_behind(_with_words_before(messages))
+    return _with_media_behind(_with_words_before(messages))
 
 
 def _with_words_before(messages: Sequence[Message]) -> list[Message]:
@@ -57,25 +56,28 @@ def _joined(calls: Message, words: Message) -> Message:
     )
 
 
-def _with_pictures_behind(messages: Sequence[Message]) -> list[Message]:
+def _with_media_behind(messages: Sequence[Message]) -> list[Message]:
     written: list[Message] = []
     held: list[Part] = []
     for message in messages:
-        if message.role != "tool":
-            written += _shown(held)
+        if message.role == "tool":
+            media = [part for part in message.parts if not isinstance(part, TextPart)]
+            held += media
+            written.append(_text_only(message) if media else message)
+        elif held and message.role == "user":
+            # One message of the user: some templates refuse two in a row.
+            written.append(replace(message, parts=(*held, *message.parts), single_text=False))
             held = []
-            written.append(message)
-            continue
-        pictures = [part for part in message.parts if isinstance(part, ImagePart | FilePart)]
-        held += pictures
-        written.append(_text_only(message, pictures) if pictures else message)
+        else:
+            written += [*_shown(held), message]
+            held = []
     return [*written, *_shown(held)]
 
 
-def _text_only(result: Message, pictures: Sequence[Part]) -> Message:
-    parts = tuple(part for part in result.parts if part not in pictures)
-    return replace(result, parts=parts or (TextPart(_ONLY_SHOWN),), single_text=len(parts) < 2)
+def _text_only(result: Message) -> Message:
+    texts = tuple(part for part in result.parts if isinstance(part, TextPart))
+    return replace(result, parts=texts or (TextPart(SHOWN_NEXT),), single_text=len(texts) < 2)
 
 
-def _shown(pictures: Sequence[Part]) -> Sequence[Message]:
-    return [Message("user", tuple(pictures), single_text=False)] if pictures else []
+def _shown(media: Sequence[Part]) -> Sequence[Message]:
+    return [Message("user", tuple(media), single_text=False)] if media else []

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import httpx
+import trio
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import WireRequest
 from omen.core.records import AttemptRecord
-from omen.providers import read_rate_limits
 from omen.race.attempts._patience import Patience
 from omen.wire.upstream import UpstreamResponse, open_response
 
@@ -28,15 +28,20 @@ async def fetch(
     request: WireRequest,
     classify: Classify,
     record: AttemptRecord,
+    read_limits: Callable[[Mapping[str, str], AttemptRecord], None],
 ) -> bytes:
     """Send the request and return the whole body of the answer; `record` is the socket's owner.
+
+    `read_limits` gets the headers of the answer as soon as they are there.
 
     **Raises.** `UpstreamFailure`; its `failover` says whether another candidate may help.
     **Cancellation.** The socket is closed before the call ends.
     """
     with Patience(record.candidate).spend():
         async with open_response(transport, request, owner=record) as response:
-            record.rate_limits = read_rate_limits(response.headers)
+            read_limits(response.headers, record)
+            if response.status == 200:
+                record.responded_at = trio.current_time()
             body = await _read(response)
     if response.status != 200:
         raise classify(response.status, response.headers, body)

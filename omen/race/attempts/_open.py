@@ -30,6 +30,7 @@ from omen.core.prompt_size import measure_prompt
 from omen.core.records import Admission, AttemptRecord, Moment, Observer, RaceRecord, Reservation
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
+from omen.race.attempts._believed import believed_usage
 from omen.race.attempts._call import fetch
 from omen.race.attempts._faults import unreadable, unwritable
 from omen.race.attempts._learned import LearnedQuirks
@@ -69,8 +70,10 @@ class Attempts(AttemptRegistry):
         *,
         extra_admissions: Sequence[Admission] = (),
         threshold: Threshold = DEFAULT_THRESHOLD,
+        on_limits: Callable[[AttemptRecord], None] = lambda record: None,
     ) -> None:
         super().__init__(observers, admissions, reservations, extra_admissions)
+        self._on_limits = on_limits
         self._transport = transport
         self._providers = providers
         self.learned = LearnedQuirks()
@@ -149,7 +152,7 @@ class Attempts(AttemptRegistry):
                     open_response(self._transport, asked.wire, owner=record)
                 )
                 # Before the status is checked: the limits matter most with a 429.
-                record.rate_limits = read_rate_limits(response.headers)
+                self._read_limits(response.headers, record)
                 try:
                     await expect_answer(asked.spec, response, asked.candidate)
                 except UpstreamFailure as failure:
@@ -159,6 +162,11 @@ class Attempts(AttemptRegistry):
                 stack.push_async_exit(opened.pop_all())
                 return response
         raise AssertionError("the last repetition returns or raises")
+
+    def _read_limits(self, headers: Mapping[str, str], record: AttemptRecord) -> None:
+        record.rate_limits = read_rate_limits(headers)
+        if record.rate_limits is not None:
+            self._on_limits(record)
 
     def _adapt(self, asked: _Asked, failure: UpstreamFailure) -> bool:
         """Leave out, or rename, what was refused; return False if that changes nothing."""
@@ -202,13 +210,14 @@ class Attempts(AttemptRegistry):
                 raise
             except Exception as error:
                 raise unwritable(candidate, error) from error
-            body = await fetch(self._transport, request, classify, record)
+            body = await fetch(self._transport, request, classify, record, self._read_limits)
             try:
-                answer, record.usage = read(body)
+                answer, usage = read(body)
             except UpstreamFailure:
                 raise
             except Exception as error:
                 raise unreadable(candidate, error) from error
+            record.usage = believed_usage(usage, candidate)
             self.commit(race, record)
             record.complete = True
             return answer

@@ -46,6 +46,8 @@ class AttemptRegistry:
         self._extra_admissions = tuple(extra_admissions)
         self._reservations = tuple(reservations)
         self._live: dict[AttemptRecord, RaceRecord] = {}
+        self._ends = trio.lowlevel.ParkingLot()
+        """The tasks that wait for the end of an attempt."""
 
     @property
     def live(self) -> Mapping[AttemptRecord, RaceRecord]:
@@ -110,6 +112,11 @@ class AttemptRegistry:
             # Before the observers: they must not see an ended attempt among the live ones.
             del self._live[record]
             self.notify("ended", race, record)
+            self._ends.unpark_all()
+
+    async def has_ended(self) -> None:
+        """Wait until an attempt ends, of any race."""
+        await self._ends.park()
 
     def commit(self, race: RaceRecord, record: AttemptRecord, *, shared: bool = False) -> None:
         """Record the commit of an attempt. The first commit decides the winner.

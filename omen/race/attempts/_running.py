@@ -19,7 +19,6 @@ reader and the decoder hold what earlier reads brought, and nothing is lost.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -39,17 +38,15 @@ from omen.core.events import (
 )
 from omen.core.prompt_size import UNITS_PER_TOKEN, text_units
 from omen.core.records import AttemptRecord
-from omen.core.usage_checks import is_believable
 from omen.core.useful import UsefulMeter
 from omen.providers import Decoder
+from omen.race.attempts._believed import believed_usage
 from omen.race.attempts._faults import unreadable
 from omen.race.attempts._halves import HalfJoiner
 from omen.race.attempts._patience import Patience
 from omen.race.attempts._work import AnnouncedWork
 from omen.wire.framing import FrameReader
 from omen.wire.upstream import UpstreamResponse
-
-logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 0.25
 """Seconds to wait for the end of the response after a complete answer, so that the connection can
@@ -176,11 +173,11 @@ class RunningAttempt:
         """
         events = self._joiner.join(events)
         end = events[-1] if events else None
-        if not isinstance(end, AnswerEnd) or end.usage is None or is_believable(end.usage):
+        if not isinstance(end, AnswerEnd) or end.usage is None:
             return events
-        name = self._record.candidate.name
-        logger.warning("%s reported usage that cannot be true; its tokens are estimated", name)
-        return [*events[:-1], replace(end, usage=None)]
+        candidate = self._record.candidate
+        usage = believed_usage(end.usage, candidate, context=candidate.card.context)
+        return events if usage is end.usage else [*events[:-1], replace(end, usage=usage)]
 
     def _is_whole(self, events: list[Event]) -> bool:
         """Return whether the answer was complete before the failure; append its missing end.

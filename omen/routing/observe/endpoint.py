@@ -20,6 +20,7 @@ import trio
 
 from omen.core.candidates import Rank
 from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.frames import RateLimits
 from omen.routing.observe.breaker import (
     CLIENT_FAULTS,
     LASTING_FAULTS,
@@ -27,6 +28,7 @@ from omen.routing.observe.breaker import (
     State,
     hint_of,
 )
+from omen.routing.observe.used_up import UsedUp, has_nothing_left
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class ModelHealth:
     breaker: Breaker = field(default_factory=lambda: Breaker(since=trio.current_time()))
     missing_until: float = -inf
     """Until when the endpoint counts as not having the model."""
+    used_up: UsedUp = field(default_factory=UsedUp)
     logged: State = "unknown"
 
 
@@ -158,7 +161,7 @@ class EndpointHealth:
         rank = max(host, _rank(model.breaker, live, now))
         if model.missing_until > now:
             rank = max(rank, Rank.MISSING)
-        if model.breaker.cooling_until > now:
+        if max(model.breaker.cooling_until, model.used_up.until) > now:
             rank = max(rank, Rank.WAITING)
         return rank
 
@@ -202,6 +205,11 @@ class EndpointHealth:
             model.breaker.fail(failure, now)
             if kind in LASTING_FAULTS and self._is_refused_as_a_whole(now):
                 self.host.condemn(failure, now)
+
+    def limited(self, limits: RateLimits, name: str, now: float) -> None:
+        """Take over a report of the rate limits of one of its models."""
+        if name in self.models or has_nothing_left(limits):
+            self.model(name).used_up.take(limits, now)
 
     def _is_refused_as_a_whole(self, now: float) -> bool:
         """Return whether the account is refused, not one model: all models agree, or the list."""

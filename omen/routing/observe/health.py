@@ -129,6 +129,15 @@ class Health:
             if endpoint is not None and attempt.role not in NO_CHAT:
                 self._judge(endpoint, attempt)
 
+    def limited(self, attempt: AttemptRecord) -> None:
+        """Take over the rest of the rate limits that an upstream has just reported.
+
+        Counting tokens has limits of its own (docs.claude.com, token counting, 2026-11-30).
+        """
+        endpoint, limits = self._find(attempt.candidate), attempt.rate_limits
+        if endpoint is not None and limits is not None and attempt.role != "count":
+            endpoint.limited(limits, attempt.candidate.model, trio.current_time())
+
     def admit(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
         """Deny an extra start at a candidate that is known not to answer.
 

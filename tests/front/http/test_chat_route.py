@@ -140,6 +140,7 @@ EXPLAINED = {
             "first_token_ms": 1500.0,
             "ended_ms": None,
             "tokens": 0,
+            "prompt_tokens": 3,
             "cost_usd": None,
             "provenance": "exact",
             "reason": None,

@@ -181,14 +181,14 @@ def test_a_whole_message_is_read_as_the_stream_that_says_the_same() -> None:
 def test_later_usage_overwrites_and_what_is_absent_or_null_keeps_its_value() -> None:
     answer = assemble(
         events_of(
-            start(input_tokens=10, cache_read_input_tokens=5, output_tokens=1, speed="fast"),
+            start(input_tokens=10, cache_read_input_tokens=5, output_tokens=1, speed="standard"),
             finish(None, input_tokens=12, cache_read_input_tokens=None, output_tokens=7),
             finish("end_turn", output_tokens=9, output_tokens_details={"thinking_tokens": 4}),
             STOP,
         )
     )
     assert answer.usage == Usage(
-        17, 9, {"cached_tokens": 5}, {"reasoning_tokens": 4}, {"speed": "fast"}
+        17, 9, {"cached_tokens": 5}, {"reasoning_tokens": 4}, {"speed": "standard"}
     )
 
 

@@ -65,6 +65,41 @@ STREAMS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
             "finish": "tool_calls",
         },
     ),
+    "a call in the last event alone, behind a text in pieces": (
+        [CREATED, text(0, "delta", delta="Grüß"), completed(output=[message("Grüß"), CALL])],
+        {"content": "Grüß", "calls": [("c1", "a", '{"x":1}')], "finish": "tool_calls"},
+    ),
+    "a message in the last event alone, behind thoughts": (
+        [
+            CREATED,
+            item(0, "done", type="reasoning", summary=[{"type": "summary_text", "text": "hm"}]),
+            completed(
+                output=[
+                    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+                    message("Yes"),
+                ]
+            ),
+        ],
+        {"reasoning": "hm", "content": "Yes", "finish": "stop"},
+    ),
+    "a message in the last event alone, behind a call": (
+        [CREATED, item(0, "done", **CALL), completed(output=[CALL, message("Yes")])],
+        {"content": "Yes", "calls": [("c1", "a", '{"x":1}')], "finish": "tool_calls"},
+    ),
+    "items that are numbered in another way than the output": (
+        [
+            CREATED,
+            event("response.reasoning_text.delta", output_index=0, content_index=0, delta="hm"),
+            text(0, "delta", delta="Yes"),
+            completed(
+                output=[
+                    {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "hm"}]},
+                    message("Yes"),
+                ]
+            ),
+        ],
+        {"reasoning": "hm", "content": "Yes", "finish": "stop"},
+    ),
     "everything twice and more": (
         [
             CREATED,

@@ -46,11 +46,11 @@ def test_words_behind_a_call_that_nobody_answered_stay_there() -> None:
 def test_pictures_of_results_are_shown_behind_the_last_of_them() -> None:
     written = in_order((HI, BOTH, picture("c1"), picture("c2", TextPart("Oslo")), HI))
     assert [message.role for message in written] == [
-        "user", "assistant", "tool", "tool", "user", "user",
+        "user", "assistant", "tool", "tool", "user",
     ]  # fmt: skip
-    first, second, shown = written[2:5]
+    first, second, shown = written[2:]
     assert (first.text, second.text) == ("The result is what the next message shows.", "Oslo")
-    assert shown.parts == (ImagePart(PNG), ImagePart(PNG))
+    assert shown.parts == (ImagePart(PNG), ImagePart(PNG), TextPart("Hi."))
 
 
 @pytest.mark.parametrize("kind", ["openai", "azure", "xai", "openai_compatible"])

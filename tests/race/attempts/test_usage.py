@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from omen.core.cards import ModelCard
 from omen.core.events import AnswerEnd, Usage
 from omen.core.usage_checks import MOST_TOKENS, is_believable
 from omen.providers.chat_completions.usage import read_usage
-from tests.race.attempts.scripted import DONE, FINISH, Opened, Scripted, text
+from tests.race.attempts.scripted import CANDIDATE, DONE, FINISH, Opened, Scripted, text
 
 TRUE = Usage(3, 7, {"cached_tokens": 2}, {"reasoning_tokens": 4})
 UNTRUE = [
@@ -24,7 +26,10 @@ UNTRUE = [
     Usage(3, 10**26),
     Usage(3, 7, {"cached_tokens": -2}),
     Usage(3, 7, {}, {"reasoning_tokens": 10**12}),
+    Usage(3, 7, {"cached_tokens": 4}),
+    Usage(3, 7, {"cached_tokens": 2, "cache_write_tokens": 2}),
     Usage(3, 7, billed_usd=Decimal(-1)),
+    Usage(3, 7, billed_usd=Decimal(922_337_203)),
     Usage(3, 7, billed_usd=Decimal("NaN")),
 ]
 
@@ -37,6 +42,48 @@ def test_counts_below_nothing_and_beyond_any_model_are_untrue(usage: Usage) -> N
 @pytest.mark.parametrize("usage", [TRUE, Usage(0, 0), Usage(MOST_TOKENS, MOST_TOKENS)])
 def test_what_a_request_can_take_is_believed(usage: Usage) -> None:
     assert is_believable(usage)
+
+
+def test_more_than_a_models_window_is_untrue_unless_its_own_tools_read_it_again() -> None:
+    assert is_believable(Usage(1600, 1600), context=100)
+    assert not is_believable(Usage(1601, 7), context=100)
+    assert not is_believable(Usage(3, 1601), context=100)
+
+
+CACHED = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 90}
+
+
+@pytest.mark.parametrize(("total", "completion"), [({}, 5), ({"total_tokens": 105}, 5)])
+def test_more_cached_tokens_than_prompt_tokens_are_counted_beside_them(
+    total: dict[str, int], completion: int
+) -> None:
+    usage = read_usage({**CACHED, **total})
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (100, completion)
+    assert usage.prompt_details == {"cached_tokens": 90}
+
+
+def test_then_the_total_may_hold_reasoning_as_well() -> None:
+    usage = read_usage({**CACHED, "total_tokens": 125})
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (100, 25)
+
+
+def test_a_total_without_room_for_them_contradicts_the_report() -> None:
+    usage = read_usage({**CACHED, "total_tokens": 15})
+    assert usage is not None
+    assert not is_believable(usage)
+
+
+async def test_a_window_that_is_known_bounds_what_is_believed(autojump_clock: MockClock) -> None:
+    report = {"choices": [], "usage": {"prompt_tokens": 1601, "completion_tokens": 7}}
+    usage = f"data: {json.dumps(report)}\n\n".encode()
+    small = replace(CANDIDATE, card=ModelCard(context=100))
+    for candidate, expected in ((CANDIDATE, Usage(1601, 7)), (small, None)):
+        opened = Opened(Scripted((0.0, text("It rains.") + FINISH + usage + DONE)), None, candidate)
+        async with opened.open() as attempt:
+            await attempt.receive()
+        assert opened.record.usage == expected
 
 
 @pytest.mark.parametrize("completion", [-7, 10**26, 7e30])
