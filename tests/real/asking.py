@@ -40,21 +40,21 @@ class Side:
         body = {"model": self.model, **(self.sampling if path == CHAT else GREEDY), **said}
         # Without `verify` each client would read the machine's certificates, for tens of ms.
         with httpx.Client(verify=False, timeout=TIMEOUT) as client:
-            response = client.post(f"{self.url}{path}", json=body)
-        if response.status_code == 400 and response.json()["error"].get("code") == "unsupported":
-            raise Refused(response.text)
-        return response
+            return client.post(f"{self.url}{path}", json=body)
 
     def ask(self, path: str, **said: Any) -> Any:
-        response = self.post(path, **said)
-        assert response.status_code == 200, response.text
-        return response.json()
+        return self._answered(path, said).json()
 
     def stream(self, path: str, **said: Any) -> list[Any]:
         """Send a request for a stream and return the payloads of its events."""
-        response = self.post(path, stream=True, **said)
+        return list(payloads(self._answered(path, {**said, "stream": True}).text))
+
+    def _answered(self, path: str, said: Mapping[str, Any]) -> httpx.Response:
+        response = self.post(path, **said)
+        if response.status_code == 400 and response.json()["error"].get("code") == "unsupported":
+            raise Refused(response.text)
         assert response.status_code == 200, response.text
-        return list(payloads(response.text))
+        return response
 
 
 def payloads(text: str) -> Iterator[Any]:
