@@ -18,6 +18,9 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--only-binary xllamacpp -e '.[real]' || \
+		echo 'no wheel of llama.cpp for this machine; tests/real will be skipped' >&2
 	touch $(STAMP)
 
 run: $(STAMP)

@@ -40,6 +40,7 @@ _LEFT_OUT = frozenset(
         "e2e",
         "house",
         "ledger",
+        "real",
         "serving",
         "sim",
         "state",

@@ -49,7 +49,7 @@ PINNED = {
     [
         ("omen", ("redis", "postgres", "plot", "otel", "zstd")),
         ("strategies", ()),
-        ("tests", ("dev", "otel")),
+        ("tests", ("dev", "otel", "real")),
         ("bench", ("dev",)),
     ],
 )

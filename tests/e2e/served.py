@@ -110,6 +110,7 @@ async def open_served(
 ) -> AsyncIterator[Served]:
     """Serve a gateway over these upstreams; both are gone when the block is left.
 
+    Without upstreams the providers of `settings` are served as they are configured.
     `configure` changes each provider from what its upstream would be served as by default.
     """
     server = server or ServerSettings()
@@ -121,18 +122,18 @@ async def open_served(
                 race=race or RaceSettings(),
                 health=health or HealthSettings(),
             )
-            told = with_simulated(chosen, fleet)
+            simulated = with_simulated(chosen, fleet).providers
             providers = {
                 name: replace(
                     configure(provider),
                     first_token_timeout_seconds=first_token_timeout,
                     stall_timeout_seconds=stall_timeout,
                 )
-                for name, provider in told.providers.items()
+                for name, provider in simulated.items()
             }
             transport, feed, ends, shutdown = Transport(), LiveFeed(), Ends(), trio.Event()
             opened = open_gateway(
-                replace(told, providers=providers),
+                replace(chosen, providers=providers or chosen.providers),
                 transport=transport,
                 observers=[feed, ends],
                 books=books,

@@ -125,6 +125,16 @@ def test_what_one_model_refuses_another_candidate_may_take(
     assert "upstream" not in failure.message  # its own words reach the caller
 
 
+@pytest.mark.parametrize("word", ["server_error", "api_error", "internal_server_error"])
+def test_a_refusal_does_not_say_that_the_server_has_failed(word: str) -> None:
+    words = "image input is not supported"
+    assert classify(OURS, 500, {"error": {"message": words, "type": word}}).code == "unsupported"
+    error = {"message": words, "type": word, "code": "no_pictures"}
+    assert classify(OURS, 500, {"error": error}).code == "no_pictures"
+    failed = classify(OURS, 500, {"error": {"message": "cuda error", "type": word}})
+    assert failed.code == word
+
+
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_fault_of_the_caller_is_none_of_those(status: int) -> None:
     words = "Invalid value for 'temperature': must be between 0 and 2."

@@ -46,7 +46,7 @@ def thinking_fields(
         return {}
     if effort == "none":
         return {"thinking": {"type": traits.thinking_off}} if traits.thinking_off else {}
-    if traits.thinking == "budget":
+    if traits.thinking in ("budget", "either"):
         return _budget(request, effort, model, max_tokens)
     if effort not in _EFFORTS:
         return {}

@@ -21,8 +21,9 @@ class MessagesTraits:
     """Whether temperature and top_p are taken: together, one of them, or none."""
     efforts: bool = True
     """Whether an effort is taken."""
-    thinking: Literal["adaptive", "budget"] | None = "adaptive"
-    """How reasoning is asked for: by effort, or by a number of tokens."""
+    thinking: Literal["adaptive", "budget", "either"] | None = "adaptive"
+    """How reasoning is requested: by effort, or by a number of tokens. `either`: a client's own
+    words are sent as they are, and an effort as a number of tokens."""
     thinking_off: Literal["disabled", "between_tools"] | None = "disabled"
     """What turns it off; None when nothing does."""
     schema: bool = True
@@ -66,15 +67,24 @@ _FAMILIES: tuple[tuple[re.Pattern[str], MessagesTraits], ...] = tuple(
     )
 )
 _UNKNOWN = replace(_CURRENT, max_output=8192, system_turns=True)
-"""A model that is not listed is most likely newer than this table, and as strict as the newest."""
+"""A Claude that is not listed is most likely newer than this table, and as strict as the newest."""
+_OTHER = MessagesTraits(max_output=8192, thinking="either")
+"""A model of another vendor or a local one: many servers (llama.cpp, vLLM, Ollama, DeepSeek and
+others) speak this API as it was before the newest Claudes, and none is known to refuse what they
+refuse.
+
+**Source.** llama.cpp's server: sampling and forced tools change its answer, 2026-11-30."""
 
 
 def known_limit(model: str) -> int | None:
     """Return the most tokens that a listed model generates; None for one that is not listed."""
     traits = anthropic_traits(model)
-    return None if traits is _UNKNOWN else traits.max_output
+    return None if traits is _UNKNOWN or traits is _OTHER else traits.max_output
 
 
 def anthropic_traits(model: str) -> MessagesTraits:
-    """Look up a model."""
-    return next((traits for pattern, traits in _FAMILIES if pattern.match(model)), _UNKNOWN)
+    """Look up a model. Platforms put prefixes before a Claude's name (`eu.anthropic.claude-…`)."""
+    for pattern, traits in _FAMILIES:
+        if pattern.match(model):
+            return traits
+    return _UNKNOWN if "claude" in model.lower() else _OTHER

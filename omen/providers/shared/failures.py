@@ -44,6 +44,8 @@ _CODES: Mapping[FailureKind, str] = MappingProxyType(
     {FailureKind.CONTEXT_LENGTH: "context_length_exceeded"}
 )
 """In OpenAI's words, which clients look for in order to shorten a conversation."""
+_SERVER_FAULTS = frozenset({"server_error", "api_error", "internal_server_error"})
+"""Codes and types of errors that a client repeats. llama.cpp has one of them for refusals, too."""
 
 _CALLER_CAN_ACT = frozenset(
     {
@@ -125,7 +127,8 @@ def _failure(
 
 def _code(kind: FailureKind, report: ErrorReport) -> str | None:
     """Return the code for the caller. For what clients act on it is the same from every vendor."""
-    return _CODES.get(kind) or report.code or report.type
+    code = _CODES.get(kind) or report.code or report.type
+    return None if kind in _CALLER_CAN_ACT and code in _SERVER_FAULTS else code
 
 
 def _message(kind: FailureKind, text: str | None) -> str:

@@ -53,6 +53,17 @@ VERBATIM: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (HAIKU, {"thinking": {"type": "disabled"}}, {"thinking": {"type": "disabled"}}),
     (HAIKU, {"temperature": 0.5, "top_p": 0.5}, {"temperature": 0.5, "top_p": None}),
     (OPUS_4_8, {"temperature": 0.5, "top_k": 5}, {"temperature": None, "top_k": None}),
+    *(
+        # Other servers of this API know what it was, and nothing is known of what they refuse.
+        ("llama-3.3-70b", fields, fields)
+        for fields in (
+            {"temperature": 0.5, "top_p": 0.5, "top_k": 5},
+            {"thinking": BUDGET},
+            {"thinking": ADAPTIVE, "output_config": {"effort": "max"}},
+            {"thinking": {"type": "disabled"}},
+            {"tool_choice": {"type": "any"}},
+        )
+    ),
 ]  # fmt: skip
 
 

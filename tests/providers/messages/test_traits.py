@@ -46,6 +46,9 @@ def test_without_a_limit_the_models_own_is_sent_for_the_field_is_required(
         ("claude-sonnet-5-5", False),
         ("claude-fable-5-1", False),
         ("claude-model-not-invented-yet", False),
+        ("eu.anthropic.claude-model-not-invented-yet", False),
+        ("deepseek-chat", True),
+        ("qwen3-8b-q4_k_m.gguf", True),
     ],
 )
 def test_sampling_is_left_out_for_models_that_refuse_it(model: str, taken: bool) -> None:
@@ -61,6 +64,7 @@ def test_sampling_is_left_out_for_models_that_refuse_it(model: str, taken: bool)
         ("claude-opus-4-1-20250805", False),
         ("claude-haiku-4-5", False),
         ("claude-sonnet-4-6", False),
+        ("glm-5", True),
     ],
 )
 def test_temperature_goes_alone_to_models_that_refuse_both(model: str, together: bool) -> None:
@@ -80,6 +84,8 @@ EFFORT = [
     ("claude-3-haiku-20240307", "high", None, None),
     ("claude-fable-5", "none", None, None),
     ("claude-sonnet-5-5", "none", {"type": "between_tools"}, None),
+    ("kimi-k3", "low", {"type": "enabled", "budget_tokens": 2048}, None),
+    ("kimi-k3", "none", {"type": "disabled"}, None),
 ]
 
 

@@ -1,0 +1,157 @@
+"""Real servers in a race: whoever has lost or was left stops generating, as its own log shows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+
+from tests.real.llama import LlamaServer
+from tests.real.racing import LIMIT, RACE, Answer, Arena, has_begun, racing, until
+
+pytestmark = pytest.mark.slow
+
+Runners = tuple[LlamaServer, LlamaServer]
+
+
+def words_of(name: str) -> frozenset[str]:
+    """Return the words of a server's model; no other model has any of them."""
+    from tests.real.model import OTHER_WORDS, WORDS  # needs the packages
+
+    return frozenset({"first": WORDS, "second": OTHER_WORDS}[name])
+
+
+def assert_said_by(name: str, text: str) -> None:
+    words = set(text.replace(".", " ").split())
+    assert words
+    assert words <= words_of(name)
+
+
+async def test_the_generation_of_a_loser_stops_and_the_winners_goes_on(runners: Runners) -> None:
+    async with racing(*runners) as arena:
+        stopped = {name: server.cancelled for name, server in arena.servers.items()}
+        async with arena.ask(omen=RACE, max_tokens=LIMIT) as answer:
+            await answer.read()
+        winner, loser = answer.winner, arena.other(answer.winner)
+        await until(lambda: arena.servers[loser].cancelled == stopped[loser] + 1)
+        await until(lambda: arena.servers[winner].lengths[-1:] >= [LIMIT])
+    assert (answer.finishes, answer.errors) == (["length"], [])
+    assert_said_by(winner, answer.text)
+    assert arena.servers[winner].cancelled == stopped[winner]
+    assert arena.servers[loser].lengths[-1] < LIMIT
+
+
+async def in_a_stream(arena: Arena, before: dict[str, int], **said: Any) -> None:
+    """Leave after the first words."""
+    async with arena.ask(**said) as answer:
+        await answer.read(has_begun)
+
+
+async def before_one_body(arena: Arena, before: dict[str, int], **said: Any) -> None:
+    """Leave a request for one body once a server has begun to work on it."""
+    async with trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            async with arena.ask(stream=False, **said) as answer:
+                await answer.read()
+                raise AssertionError("an endless answer has ended")
+
+        nursery.start_soon(ask)
+        servers = arena.servers
+        await until(lambda: all(servers[name].begun > begun for name, begun in before.items()))
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("leave", [in_a_stream, before_one_body])
+@pytest.mark.parametrize("asked", [("first",), ("second",), ("first", "second")])
+async def test_the_generation_for_a_client_that_leaves_stops(
+    asked: tuple[str, ...], leave: Callable[..., Awaitable[None]], runners: Runners
+) -> None:
+    async with racing(*runners) as arena:
+        stopped = {name: arena.servers[name].cancelled for name in asked}
+        begun = {name: arena.servers[name].begun for name in asked}
+        model = ",".join(f"{name}/tiny" for name in asked)
+        await leave(arena, begun, model=model, omen=RACE, max_tokens=3000)
+        for name in asked:
+            await until(lambda name=name: arena.servers[name].cancelled == stopped[name] + 1)
+            assert arena.servers[name].lengths[-1] < 3000
+
+
+async def killed_in_the_middle(arena: Arena, **omen: Any) -> tuple[Answer, str]:
+    """Kill the winner of a race while its answer is read; give what came, and who had won."""
+    async with arena.ask(omen={**RACE, **omen}, max_tokens=LIMIT) as answer:
+        await answer.read(has_begun)
+        winner = answer.winner
+        arena.servers[winner].kill()
+        await answer.read()
+    return answer, winner
+
+
+async def answers_again(arena: Arena, name: str) -> None:
+    """Start a server again, and race until it has won."""
+    await trio.to_thread.run_sync(arena.servers[name].start)
+    while True:
+        async with arena.ask(omen=RACE, max_tokens=20) as answer:
+            await answer.read()
+        assert (answer.finishes, answer.errors) == (["length"], [])
+        assert_said_by(answer.winner, answer.text)
+        if answer.winner == name:
+            return
+
+
+async def test_a_winner_that_is_killed_ends_the_answer_with_one_error(runners: Runners) -> None:
+    async with racing(*runners) as arena:
+        answer, winner = await killed_in_the_middle(arena)
+        assert_said_by(winner, answer.text)
+        assert len(answer.errors) == 1
+        assert answer.finishes == []
+        await answers_again(arena, winner)
+
+
+async def test_where_a_restart_is_allowed_the_other_one_answers_from_the_beginning(
+    runners: Runners,
+) -> None:
+    async with racing(*runners) as arena:
+        answer, winner = await killed_in_the_middle(arena, on_failure="restart")
+        assert (answer.restarts, answer.finishes, answer.errors) == (1, ["length"], [])
+        assert_said_by(arena.other(winner), answer.text)
+        await answers_again(arena, winner)
+
+
+@pytest.mark.parametrize("strategy", ["single", "race", "speculate_k"])
+async def test_a_server_that_is_gone_before_the_race_costs_nobody_an_answer(
+    strategy: str, runners: Runners
+) -> None:
+    async with racing(*runners) as arena:
+        arena.servers["first"].kill()
+        for _ in range(3):
+            async with arena.ask(omen={"strategy": strategy, "k": 2}, max_tokens=20) as answer:
+                await answer.read()
+            assert (answer.winner, answer.finishes) == ("second", ["length"])
+            assert_said_by("second", answer.text)
+        await answers_again(arena, "first")
+
+
+async def test_of_many_races_only_those_that_the_killed_server_had_won_break(
+    runners: Runners,
+) -> None:
+    async with racing(*runners) as arena:
+        answers: list[Answer] = []
+
+        async def race() -> None:
+            async with arena.ask(omen=RACE, max_tokens=120) as answer:
+                answers.append(answer)
+                await answer.read()
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(race)
+            await until(lambda: any(answer.text for answer in answers))
+            arena.servers["first"].kill()
+        for answer in answers:
+            assert_said_by(answer.winner, answer.text)
+            assert (len(answer.errors), len(answer.finishes)) in ((0, 1), (1, 0))
+            assert answer.finishes or answer.winner == "first"
+        await answers_again(arena, "first")
