@@ -29,8 +29,9 @@ def encode(request: ChatRequest, candidate: Candidate) -> WireRequest:
     if request.tools or any(message.tool_calls for message in request.messages):
         request = ToolForms(request, _TOOLS).request
     traits = openai_traits(candidate.base_model)
+    by_responses = _by_responses(request, traits)
     base_url, auth = candidate.endpoint.base_url, bearer(candidate.endpoint.api_key)
-    if _by_responses(request, traits):
+    if by_responses:
         url = f"{base_url}/responses"
         return responses_request(request, candidate, url=url, auth=auth, traits=traits)
     return chat_request(

@@ -67,12 +67,14 @@ def parse_chat(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
 _NOT_OFFERED = {
     "functions": "the older form of tools is not offered; use tools",
     "function_call": "the older form of tools is not offered; use tool_choice",
-    "audio": "answers are text; audio is not offered",
-    "modalities": "answers are text; audio and images are not offered",
+    "audio": "answers are text and pictures; audio is not offered",
+    "modalities": "answers are text and pictures; audio is not offered",
 }
 """What would be lost on the way or paid for in vain, and what to do instead."""
-_NOTHING: tuple[Any, ...] = (None, [], {}, "none", "auto", ["text"])
+_NOTHING: tuple[Any, ...] = (None, [], {}, "none", "auto")
 """What some of these may say and ask for nothing by it."""
+_MODALITIES = frozenset({"text", "image"})
+"""What may come in an answer: pictures are passed on as the upstream has them (`images`)."""
 
 
 def _check(chat: ChatIn) -> None:
@@ -81,7 +83,9 @@ def _check(chat: ChatIn) -> None:
     if chat.stream_options is not None and not chat.stream:
         raise RequestError("stream_options: needs stream to be true", param="stream_options")
     for name, instead in _NOT_OFFERED.items():
-        if (chat.model_extra or {}).get(name) not in _NOTHING:
+        wanted = (chat.model_extra or {}).get(name)
+        is_offered = isinstance(wanted, list) and _MODALITIES.issuperset(map(str, wanted))
+        if wanted not in _NOTHING and not (name == "modalities" and is_offered):
             raise RequestError(f"{name}: {instead}", param=name, code="unsupported_parameter")
     for index, message in enumerate(chat.messages):
         _check_message(message, f"messages.{index}")

@@ -45,7 +45,8 @@ def chat_body(
 
     **Raises.** `UpstreamFailure` (`UNSUPPORTED`) for what cannot be said here.
     """
-    if quirks != PLAIN:
+    known = (quirks.developer_role, quirks.reasoning_back)
+    if any(value is not None for value in (*known, quirks.vendor_fields, quirks.cache_control)):
         server = with_quirks(server, quirks)
     messages: Sequence[Message] = request.messages
     if any(message.role == "tool" for message in messages):

@@ -321,7 +321,7 @@ def test_files_tools_and_calls_keep_what_is_not_understood() -> None:
         ("functions", [{"name": "f", "parameters": {}}]),
         ("function_call", {"name": "f"}),
         ("modalities", ["text", "audio"]),
-        ("modalities", ["image"]),
+        ("modalities", [{"type": "image"}]),
         ("audio", {"voice": "alloy", "format": "wav"}),
     ],
 )
@@ -340,6 +340,7 @@ def test_what_is_not_offered_is_refused_before_anything_is_paid(name: str, value
         ("function_call", "auto"),
         ("function_call", "none"),
         ("modalities", ["text"]),
+        ("modalities", ["image", "text"]),
         ("audio", None),
     ],
 )
