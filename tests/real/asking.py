@@ -211,7 +211,8 @@ def _block(block: Mapping[str, Any]) -> tuple[Any, ...]:
 def _item(item: Mapping[str, Any]) -> tuple[Any, ...]:
     if item["type"] == "function_call":
         return (item["type"], item["name"], json.loads(item["arguments"]))
-    return (item["type"], "".join(part["text"] for part in item["content"]))
+    parts = item["summary" if item["type"] == "reasoning" else "content"]
+    return (item["type"], "".join(part["text"] for part in parts))
 
 
 def _logprob(token: Mapping[str, Any]) -> tuple[Any, ...]:
