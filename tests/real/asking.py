@@ -156,7 +156,22 @@ def messages_streamed(side: Side, **said: Any) -> dict[str, Any]:
 
 def responses(side: Side, **said: Any) -> dict[str, Any]:
     """Ask by Responses for one body."""
-    answer = side.ask("/v1/responses", **said)
+    return _response(side.ask("/v1/responses", **said))
+
+
+def responses_streamed(side: Side, **said: Any) -> dict[str, Any]:
+    """Ask by Responses for a stream; its last event has what its deltas have."""
+    events = side.stream("/v1/responses", **said)
+    seen = _response(events[-1]["response"])
+    deltas = (event["delta"] for event in events if event["type"] == "response.output_text.delta")
+    said_in_deltas = "".join(deltas)
+    assert said_in_deltas == "".join(
+        text for kind, text, *_ in seen["content"] if kind == "message"
+    )
+    return seen
+
+
+def _response(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "content": [_item(item) for item in answer["output"]],
         "finish": answer["status"],
@@ -211,7 +226,9 @@ def _block(block: Mapping[str, Any]) -> tuple[Any, ...]:
 def _item(item: Mapping[str, Any]) -> tuple[Any, ...]:
     if item["type"] == "function_call":
         return (item["type"], item["name"], json.loads(item["arguments"]))
-    return (item["type"], "".join(part["text"] for part in item["content"]))
+    # llama.cpp puts a thought into the item's content, OMEN into its summary, where Codex reads it.
+    parts = [*item.get("summary", ()), *(item.get("content") or ())]
+    return (item["type"], "".join(part["text"] for part in parts))
 
 
 def _logprob(token: Mapping[str, Any]) -> tuple[Any, ...]:

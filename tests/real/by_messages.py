@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from tests.real.asking import Side, messages, messages_streamed, responses
-from tests.real.situations import QUESTION, SITUATIONS, TOOL_USE
+from tests.real.asking import Side, messages, messages_streamed, responses, responses_streamed
+from tests.real.situations import FUNCTION, QUESTION, SITUATIONS, TOOL_USE
 
 MESSAGES = MappingProxyType({"messages": QUESTION, "max_tokens": 600})
 
@@ -73,4 +73,29 @@ def responses_in_one_body(side: Side) -> Any:
     asked = {"input": QUESTION, "max_output_tokens": 40}
     seen = responses(side, **asked)
     assert seen["content"][0][0] == "message"
+    return seen
+
+
+@SITUATIONS.on("talker")
+def responses_as_a_stream(side: Side) -> Any:
+    """Responses, cut by the limit of tokens, streamed."""
+    seen = responses_streamed(side, input=QUESTION, max_output_tokens=40)
+    assert seen["content"][0][0] == "message"
+    return seen
+
+
+@SITUATIONS.on("talker")
+def responses_with_tools(side: Side) -> Any:
+    """Responses: a tool is called."""
+    tools = [{"type": "function", **FUNCTION}]
+    seen = responses(side, input=QUESTION, tools=tools, max_output_tokens=600)
+    assert "function_call" in [kind for kind, *_ in seen["content"]]
+    return seen
+
+
+@SITUATIONS.on("thinker")
+def responses_that_think(side: Side) -> Any:
+    """Responses: thinking, then an answer."""
+    seen = responses(side, input=QUESTION, max_output_tokens=600)
+    assert "message" in [kind for kind, *_ in seen["content"]]
     return seen

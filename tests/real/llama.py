@@ -65,6 +65,7 @@ class LlamaServer:
             self._started_at = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.real.llama_process", options],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 cwd=ROOT,
@@ -84,7 +85,7 @@ class LlamaServer:
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
             self._process = None
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from typing import Any
 
@@ -29,4 +28,4 @@ def parameters(model: str, port: int, name: str, slots: int, embeds: bool) -> An
 if __name__ == "__main__":
     server = xllamacpp.Server(parameters(**json.loads(sys.argv[1])))
     print("serving", server.listening_address, flush=True)
-    signal.pause()
+    sys.stdin.read()  # ends with the tests, even if they are killed

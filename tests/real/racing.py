@@ -21,6 +21,8 @@ KINDS = {"first": ("openai_compatible", "/v1"), "second": ("anthropic", "")}
 RACE = {"strategy": "race", "k": 2}
 LIMIT = 250
 """Tokens of a whole answer: about a second of work for a server."""
+ENDLESS = 3000
+"""Tokens that no test waits for."""
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.real.llama import LlamaServer
-from tests.real.racing import LIMIT, RACE, Answer, Arena, has_begun, racing, until
+from tests.real.racing import ENDLESS, LIMIT, RACE, Answer, Arena, has_begun, racing, until
 
 pytestmark = pytest.mark.slow
 
@@ -29,18 +29,32 @@ def assert_said_by(name: str, text: str) -> None:
     assert words <= words_of(name)
 
 
-async def test_the_generation_of_a_loser_stops_and_the_winners_goes_on(runners: Runners) -> None:
+async def test_the_generation_of_a_loser_stops_while_the_winner_still_generates(
+    runners: Runners,
+) -> None:
     async with racing(*runners) as arena:
         stopped = {name: server.cancelled for name, server in arena.servers.items()}
+        async with arena.ask(omen=RACE, max_tokens=ENDLESS) as answer:
+            await answer.read(has_begun)
+            winner, loser = answer.winner, arena.other(answer.winner)
+            await until(lambda: arena.servers[loser].cancelled == stopped[loser] + 1)
+            assert not arena.servers[winner].is_idle
+            assert arena.servers[winner].cancelled == stopped[winner]
+            read = len(answer.text)
+            await answer.read(lambda answer: len(answer.text) > read)
+    assert arena.servers[loser].lengths[-1] < ENDLESS
+    assert_said_by(winner, answer.text)
+
+
+async def test_a_winner_says_its_answer_to_the_end(runners: Runners) -> None:
+    async with racing(*runners) as arena:
         async with arena.ask(omen=RACE, max_tokens=LIMIT) as answer:
             await answer.read()
-        winner, loser = answer.winner, arena.other(answer.winner)
-        await until(lambda: arena.servers[loser].cancelled == stopped[loser] + 1)
-        await until(lambda: arena.servers[winner].lengths[-1:] >= [LIMIT])
+        winner = arena.servers[answer.winner]
+        await until(lambda: winner.is_idle)
     assert (answer.finishes, answer.errors) == (["length"], [])
-    assert_said_by(winner, answer.text)
-    assert arena.servers[winner].cancelled == stopped[winner]
-    assert arena.servers[loser].lengths[-1] < LIMIT
+    assert winner.lengths[-1] > LIMIT
+    assert_said_by(answer.winner, answer.text)
 
 
 async def in_a_stream(arena: Arena, before: dict[str, int], **said: Any) -> None:
@@ -73,10 +87,10 @@ async def test_the_generation_for_a_client_that_leaves_stops(
         stopped = {name: arena.servers[name].cancelled for name in asked}
         begun = {name: arena.servers[name].begun for name in asked}
         model = ",".join(f"{name}/tiny" for name in asked)
-        await leave(arena, begun, model=model, omen=RACE, max_tokens=3000)
+        await leave(arena, begun, model=model, omen=RACE, max_tokens=ENDLESS)
         for name in asked:
             await until(lambda name=name: arena.servers[name].cancelled == stopped[name] + 1)
-            assert arena.servers[name].lengths[-1] < 3000
+            assert arena.servers[name].lengths[-1] < ENDLESS
 
 
 async def killed_in_the_middle(arena: Arena, **omen: Any) -> tuple[Answer, str]:
