@@ -15,14 +15,22 @@ _SHOWN = 4
 
 
 def believed_usage(
-    usage: Usage | None, candidate: Candidate, *, context: int | None = None
+    usage: Usage | None,
+    candidate: Candidate,
+    *,
+    context: int | None = None,
+    generated: bool = False,
 ) -> Usage | None:
     """Return reported usage if it can be true, else None: the cost is then estimated.
 
-    `context`: tokens of the model's window, if the request was one prompt. The figures that were
-    reported stand in the log and nowhere else.
+    `context`: tokens of the model's window, if the request was one prompt. `generated`: something
+    was seen to be generated, so that no generated token cannot be true; some servers report zeros
+    for what they do not count. The figures that were reported stand in the log and nowhere else.
     """
-    if usage is None or is_believable(usage, context):
+    if usage is None:
+        return None
+    counts_nothing = generated and usage.completion_tokens == 0
+    if not counts_nothing and is_believable(usage, context):
         return usage
     logger.warning(
         "%s reported usage that cannot be true (prompt %d, completion %d, details %s, bill %s);"

@@ -74,6 +74,7 @@ class RunningAttempt:
         self._reader = reader
         self._decoder = decoder
         self._joiner = HalfJoiner()
+        self._has_generated = False
         self._patience = patience
         self._work = AnnouncedWork(decoder)
         self._is_only_candidate = is_only_candidate
@@ -172,11 +173,17 @@ class RunningAttempt:
         The cost is then estimated, as if the provider had reported no usage.
         """
         events = self._joiner.join(events)
+        self._has_generated = self._has_generated or any(map(is_generated, events))
         end = events[-1] if events else None
         if not isinstance(end, AnswerEnd) or end.usage is None:
             return events
         candidate = self._record.candidate
-        usage = believed_usage(end.usage, candidate, context=candidate.card.context)
+        usage = believed_usage(
+            end.usage,
+            candidate,
+            context=candidate.card.context,
+            generated=self._has_generated,
+        )
         return events if usage is end.usage else [*events[:-1], replace(end, usage=usage)]
 
     def _is_whole(self, events: list[Event]) -> bool:
