@@ -103,6 +103,13 @@ class LlamaServer:
         """The tokens in the slot, those of the prompt included, as each generation ended."""
         return [int(number) for number in self._logged(r"stop processing: n_tokens = (\d+)")]
 
+    def has_left(self, begun: int, cancelled: int) -> bool:
+        """Whether nothing runs of what came since these numbers, and it was cancelled if it ran.
+
+        On a busy machine a client can leave before the server has read its request.
+        """
+        return self.is_idle and (self.begun == begun or self.cancelled > cancelled)
+
     @property
     def is_idle(self) -> bool:
         """Whether everything that was begun has ended."""

@@ -18,7 +18,8 @@ from tests.real.llama import MODEL, LlamaServer
 
 KINDS = {"first": ("openai_compatible", "/v1"), "second": ("anthropic", "")}
 """The providers of a race, each with its kind and the path of its base URL."""
-RACE = {"strategy": "race", "k": 2}
+RACE = {"strategy": "race", "k": 2, "min_useful_tokens": 60}
+"""The commit comes late, when both servers have begun; see `has_left` where one has not."""
 LIMIT = 250
 """Tokens of a whole answer: about a second of work for a server."""
 ENDLESS = 3000
@@ -31,6 +32,10 @@ class Arena:
 
     served: Served
     servers: dict[str, LlamaServer]
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Return the numbers of begun and cancelled tasks, before a request."""
+        return {name: (server.begun, server.cancelled) for name, server in self.servers.items()}
 
     def other(self, name: str) -> str:
         (other,) = set(self.servers) - {name}

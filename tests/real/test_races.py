@@ -29,21 +29,31 @@ def assert_said_by(name: str, text: str) -> None:
     assert words <= words_of(name)
 
 
+async def loser_of_a_race(arena: Arena) -> bool:
+    """See a loser stop while the winner generates; say whether the loser had begun at all."""
+    before = arena.counts()
+    async with arena.ask(omen=RACE, max_tokens=ENDLESS) as answer:
+        await answer.read(has_begun)
+        winner, loser = arena.servers[answer.winner], arena.servers[arena.other(answer.winner)]
+        begun, cancelled = before[arena.other(answer.winner)]
+        await until(lambda: loser.has_left(begun, cancelled))
+        assert not winner.is_idle
+        assert winner.cancelled == before[answer.winner][1]
+        read = len(answer.text)
+        await answer.read(lambda answer: len(answer.text) > read)
+        assert len(answer.text) > read
+    assert_said_by(answer.winner, answer.text)
+    await until(lambda: winner.is_idle and loser.is_idle)
+    assert all(length < ENDLESS for length in loser.lengths)
+    return loser.begun > begun
+
+
 async def test_the_generation_of_a_loser_stops_while_the_winner_still_generates(
     runners: Runners,
 ) -> None:
     async with racing(*runners) as arena:
-        stopped = {name: server.cancelled for name, server in arena.servers.items()}
-        async with arena.ask(omen=RACE, max_tokens=ENDLESS) as answer:
-            await answer.read(has_begun)
-            winner, loser = answer.winner, arena.other(answer.winner)
-            await until(lambda: arena.servers[loser].cancelled == stopped[loser] + 1)
-            assert not arena.servers[winner].is_idle
-            assert arena.servers[winner].cancelled == stopped[winner]
-            read = len(answer.text)
-            await answer.read(lambda answer: len(answer.text) > read)
-    assert arena.servers[loser].lengths[-1] < ENDLESS
-    assert_said_by(winner, answer.text)
+        while not await loser_of_a_race(arena):
+            pass  # on a busy machine it was closed before its server had read the request
 
 
 async def test_a_winner_says_its_answer_to_the_end(runners: Runners) -> None:
@@ -57,14 +67,15 @@ async def test_a_winner_says_its_answer_to_the_end(runners: Runners) -> None:
     assert_said_by(answer.winner, answer.text)
 
 
-async def in_a_stream(arena: Arena, before: dict[str, int], **said: Any) -> None:
+async def in_a_stream(arena: Arena, asked: tuple[str, ...], **said: Any) -> None:
     """Leave after the first words."""
     async with arena.ask(**said) as answer:
         await answer.read(has_begun)
 
 
-async def before_one_body(arena: Arena, before: dict[str, int], **said: Any) -> None:
-    """Leave a request for one body once a server has begun to work on it."""
+async def before_one_body(arena: Arena, asked: tuple[str, ...], **said: Any) -> None:
+    """Leave a request for one body once all that were asked have begun to work on it."""
+    before = arena.counts()
     async with trio.open_nursery() as nursery:
 
         async def ask() -> None:
@@ -74,7 +85,7 @@ async def before_one_body(arena: Arena, before: dict[str, int], **said: Any) -> 
 
         nursery.start_soon(ask)
         servers = arena.servers
-        await until(lambda: all(servers[name].begun > begun for name, begun in before.items()))
+        await until(lambda: all(servers[name].begun > before[name][0] for name in asked))
         nursery.cancel_scope.cancel()
 
 
@@ -84,13 +95,12 @@ async def test_the_generation_for_a_client_that_leaves_stops(
     asked: tuple[str, ...], leave: Callable[..., Awaitable[None]], runners: Runners
 ) -> None:
     async with racing(*runners) as arena:
-        stopped = {name: arena.servers[name].cancelled for name in asked}
-        begun = {name: arena.servers[name].begun for name in asked}
+        before = arena.counts()
         model = ",".join(f"{name}/tiny" for name in asked)
-        await leave(arena, begun, model=model, omen=RACE, max_tokens=ENDLESS)
-        for name in asked:
-            await until(lambda name=name: arena.servers[name].cancelled == stopped[name] + 1)
-            assert arena.servers[name].lengths[-1] < ENDLESS
+        await leave(arena, asked, model=model, omen=RACE, max_tokens=ENDLESS)
+        await until(lambda: all(arena.servers[name].has_left(*before[name]) for name in asked))
+        assert any(arena.servers[name].cancelled > before[name][1] for name in asked)
+        assert all(length < ENDLESS for name in asked for length in arena.servers[name].lengths)
 
 
 async def killed_in_the_middle(arena: Arena, **omen: Any) -> tuple[Answer, str]:
