@@ -24,12 +24,12 @@ def believed_usage(
     """Return reported usage if it can be true, else None: the cost is then estimated.
 
     `context`: tokens of the model's window, if the request was one prompt. `generated`: something
-    was seen to be generated, so that no generated token cannot be true; some servers report zeros
-    for what they do not count. The figures that were reported stand in the log and nowhere else.
+    was seen to be generated, so that no token at all cannot be true; some servers report zeros for
+    what they do not count. The figures that were reported stand in the log and nowhere else.
     """
     if usage is None:
         return None
-    counts_nothing = generated and usage.completion_tokens == 0
+    counts_nothing = generated and usage.prompt_tokens == usage.completion_tokens == 0
     if not counts_nothing and is_believable(usage, context):
         return usage
     logger.warning(
