@@ -91,7 +91,7 @@ class FailureKind(Enum):
     EMPTY = "empty"
     """A well-formed answer without visible content."""
     INTERNAL = "internal"
-    """OMEN itself could not encode the request for this candidate; the upstream got no request."""
+    """OMEN itself could not encode the request for this candidate, or make a decoder for it."""
 
 
 @dataclass(frozen=True, slots=True)

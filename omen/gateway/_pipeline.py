@@ -172,6 +172,7 @@ class RequestPipeline:
         # `open` is inside the block: it may be cancelled after the store has granted a reservation,
         # and only the end of the block releases it.
         async with self._settled(race):
+            # Most requests have no budget, and need not ask. `open` decides for itself.
             limits = (plan.budget_usd, race.caller.monthly_usd, self.budgets.months.limit_usd)
             race.plan = plan
             if limits != (None, None, None):

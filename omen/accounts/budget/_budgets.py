@@ -79,8 +79,7 @@ class Budgets:
         return None
 
     def _applies_to(self, race: RaceRecord, plan: Plan) -> bool:
-        limits = (plan.budget_usd, self.months.limit_usd, race.caller.monthly_usd)
-        return limits != (None, None, None)
+        return plan.budget_usd is not None or self.months.bounds(race.caller)
 
     async def _open(self, race: RaceRecord, plan: Plan, worst: WorstCase) -> Plan:
         race.has_budget = True

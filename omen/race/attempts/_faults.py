@@ -32,6 +32,15 @@ def unwritable(candidate: Candidate, error: Exception) -> UpstreamFailure:
     return UpstreamFailure(FailureKind.INTERNAL, "OMEN could not write the request for it")
 
 
+def undecodable(candidate: Candidate, error: Exception) -> UpstreamFailure:
+    """Return the failure for an answer whose decoder could not be made: OMEN's fault.
+
+    It is no evidence about the upstream, which has begun to answer, and may bill that.
+    """
+    _log(candidate, error, "a decoder could not be made")
+    return UpstreamFailure(FailureKind.INTERNAL, "OMEN could not read its answer")
+
+
 def _log(candidate: Candidate, error: Exception, problem: str) -> None:
     """Log the type and the place. The exception's text may quote a prompt or an answer."""
     place = traceback.extract_tb(error.__traceback__)[-1]

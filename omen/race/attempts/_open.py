@@ -32,7 +32,7 @@ from omen.core.useful import UsefulMeter
 from omen.providers import Decoder, ProviderSpec, read_rate_limits
 from omen.race.attempts._believed import believed_usage
 from omen.race.attempts._call import fetch
-from omen.race.attempts._faults import unreadable, unwritable
+from omen.race.attempts._faults import undecodable, unreadable, unwritable
 from omen.race.attempts._learned import LearnedQuirks
 from omen.race.attempts._patience import Patience
 from omen.race.attempts._registry import AttemptRegistry
@@ -242,11 +242,13 @@ class _Asked:
             raise unwritable(self.candidate, error) from error
 
     def make_decoder(self) -> Decoder:
-        """Return a decoder for the answer."""
+        """Return a decoder for the answer, which has begun. **Raises.** `UpstreamFailure`."""
         try:
             return self.spec.decoder(self._request, self.candidate)
+        except UpstreamFailure:
+            raise
         except Exception as error:
-            raise unwritable(self.candidate, error) from error
+            raise undecodable(self.candidate, error) from error
 
 
 @contextmanager

@@ -301,6 +301,21 @@ async def test_a_surprise_in_a_providers_code_is_a_failure_of_its_attempt(
     assert "secret" not in caplog.text + str(caught.value)
 
 
+async def test_a_decoder_that_refuses_says_why(autojump_clock: MockClock) -> None:
+    """Its own failure is no surprise in the provider's code, and keeps its kind."""
+
+    class Refusing(Careless):
+        def decoder(self, request: ChatRequest, candidate: Candidate) -> Careless:
+            raise UpstreamFailure(FailureKind.UNSUPPORTED, "no decoder for this")
+
+    opened = Opened(Scripted((1.0, text("a"))))
+    opened.attempts._providers = {"openai": Refusing("nowhere")}  # type: ignore[dict-item]
+    with pytest.raises(UpstreamFailure, match="no decoder for this"):
+        async with opened.open():
+            pass
+    assert opened.record.cost.provenance != "exact"  # the upstream has begun to answer
+
+
 async def test_one_entrants_unreadable_stream_leaves_the_race_to_the_others(
     autojump_clock: MockClock,
 ) -> None:
