@@ -45,12 +45,20 @@ class Client:
     """A connection to one server, opened when it is needed and kept while it works."""
 
     def __init__(
-        self, host: str, port: int, path: str, *, timeout: float, method: str = "POST"
+        self,
+        host: str,
+        port: int,
+        path: str,
+        *,
+        timeout: float,
+        method: str = "POST",
+        key: str | None = None,
     ) -> None:
         self._host = host
         self._port = port
+        authorization = "" if key is None else f"authorization: Bearer {key}\r\n"
         self._head = (
-            f"{method} {path} HTTP/1.1\r\nhost: {host}:{port}\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: {host}:{port}\r\n{authorization}"
             "content-type: application/json\r\ncontent-length: "
         ).encode("ascii")
         self._timeout = timeout

@@ -42,6 +42,16 @@ def cpu_times(pid: int) -> CpuTimes:
     return CpuTimes(running * _NANOSECONDS, waiting * _NANOSECONDS)
 
 
+def all_threads_seconds(pid: int) -> float:
+    """Return the processor time of the threads of a process that run now, exactly.
+
+    **Raises.** As `cpu_times`.
+    """
+    tasks = [name for name in os.listdir(f"/proc/{pid}/task") if name.isdecimal()]
+    spent = [int(_read(f"/proc/{pid}/task/{task}/schedstat").split()[0]) for task in tasks]
+    return sum(spent) * _NANOSECONDS
+
+
 def whole_cpu_seconds(pid: int) -> float:
     """Return the processor time of all threads of a process, ended ones included.
 

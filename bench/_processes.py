@@ -57,9 +57,15 @@ class Server:
 
 
 @asynccontextmanager
-async def open_simulators(seed: int, profile: str, folder: Path) -> AsyncIterator[Server]:
-    """Run `omen sim`: three upstreams, whose names, kinds and words are those of the demo."""
-    options = ("--port", "0", "--seed", str(seed), "--profile", profile)
+async def open_simulators(
+    seed: int, profile: str, folder: Path, models: Sequence[str] = ()
+) -> AsyncIterator[Server]:
+    """Run `omen sim`: three upstreams, whose names, kinds and words are those of the demo.
+
+    They serve `models`, too.
+    """
+    further = (option for model in models for option in ("--model", model))
+    options = ("--port", "0", "--seed", str(seed), "--profile", profile, *further)
     command = (*_COMMAND_LINE, "sim", *options)
     async with _running("omen sim", command, folder, _SIMULATED, announcements=3) as server:
         yield server
@@ -95,11 +101,27 @@ async def open_stand_in(module: str, *arguments: str, folder: Path) -> AsyncIter
 
 
 @asynccontextmanager
-async def open_replica(folder: Path, number: int) -> AsyncIterator[Server]:
-    """Run `omen serve` as one of several, with the `omen.toml` of a folder."""
-    title, command = f"omen serve {number}", (*_COMMAND_LINE, "serve", "--port", "0")
+async def open_replica(
+    folder: Path, number: int = 0, *, through: Sequence[str] = ()
+) -> AsyncIterator[Server]:
+    """Run `omen serve` as one of several, with the `omen.toml` of a folder.
+
+    `through` is as in `open_gateway_process`.
+    """
+    command = (*(through or _COMMAND_LINE), "serve", "--port", "0")
+    title = f"omen serve {number}"
     async with _running(
         title, command, folder, _SERVING, announcements=1, stop_seconds=_DRAIN_SECONDS
+    ) as server:
+        yield server
+
+
+@asynccontextmanager
+async def open_tree(tree: Path, folder: Path) -> AsyncIterator[Server]:
+    """Run `omen serve` out of another tree of the source, with the `omen.toml` of a folder."""
+    command = (*_COMMAND_LINE, "serve", "--port", "0")
+    async with _running(
+        f"omen serve of {tree.name}", command, folder, _SERVING, announcements=1, tree=tree
     ) as server:
         yield server
 
@@ -141,6 +163,7 @@ async def _running(
     *,
     announcements: int,
     stop_seconds: float = _STOP_SECONDS,
+    tree: Path = _ROOT,
 ) -> AsyncIterator[Server]:
     """Run a module, with its arguments, for as long as the block lasts.
 
@@ -156,7 +179,7 @@ async def _running(
             stdout=subprocess.PIPE,
             stderr=stderr,
             cwd=folder,
-            env=_environment(),
+            env=_environment(tree),
         )
     try:
         try:
@@ -171,17 +194,22 @@ async def _running(
             sys.stderr.write(complaints.read_text(encoding="utf-8", errors="replace"))
 
 
-def _environment() -> dict[str, str]:
+def _environment(tree: Path = _ROOT) -> dict[str, str]:
     """Return an environment without variables that configure a provider or a proxy.
 
-    `omen` is installed; `bench` is found by its directory in the path.
+    `omen` is installed, and another tree's comes before it in the path; `bench` is found by its
+    directory in the path.
     """
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("OMEN_") and not name.lower().endswith("_proxy")
+        if not name.startswith("OMEN_")
+        and not name.lower().endswith("_proxy")
+        # With it, a start would be mostly the compilation of the source.
+        and name != "PYTHONDONTWRITEBYTECODE"
     }
-    return {**inherited, "PYTHONPATH": str(_ROOT)}
+    own = [] if tree == _ROOT else [tree, tree / "strategies"]
+    return {**inherited, "PYTHONPATH": os.pathsep.join(map(str, [*own, _ROOT]))}
 
 
 async def _announced(

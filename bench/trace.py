@@ -94,7 +94,7 @@ async def _ask(app: Any, trace: Trace) -> None:
         "type": "http",
         "method": "POST",
         "path": "/v1/chat/completions",
-        "headers": [(b"content-type", b"application/json"), (b"host", b"omen")],
+        "headers": [(b"content-type", b"application/json"), (b"host", b"localhost")],
         "query_string": b"",
         "client": ("127.0.0.1", 1),
     }

@@ -3,4 +3,4 @@
 The map of this package, and which way its imports may point, is docs/architecture.md.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -6,6 +6,7 @@ folders that need real servers or the whole gateway, and ten examples of each pr
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,16 @@ from typing import Any
 
 import pytest
 import trio._core._run
+import trio.testing
 from hypothesis import HealthCheck, settings
+
+from omen.isolation import _off_loop
+from omen.providers import load_kinds
+
+# A gateway without a configuration would take a developer's own keys for its providers.
+for _variables in (spec.setup.vendor_variables for spec in load_kinds().values()):
+    for _name in _variables:
+        os.environ.pop(_name, None)
 
 # Deadlines are wall-clock time, and the machines are noisy; no test asserts a duration.
 settings.register_profile("omen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,11 +41,44 @@ def scheduler() -> Iterator[random.Random]:
     dice.setstate(before)
 
 
+@pytest.fixture(autouse=True)
+def computing_takes_no_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop a clock that jumps while `off_loop` computes in its thread.
+
+    Such a clock jumps as soon as no task can run, also when a thread will wake one up presently:
+    every deadline would pass meanwhile. Threads that wait for something are none of this.
+    """
+    run_sync = trio.to_thread.run_sync
+    thresholds: list[float] = []
+
+    async def stopping(*args: Any, **options: Any) -> Any:
+        clock = trio.lowlevel.current_clock()
+        computes = _is_turn_of_off_loop(options.get("limiter"))
+        if not (computes and isinstance(clock, trio.testing.MockClock)):
+            return await run_sync(*args, **options)
+        thresholds.append(clock.autojump_threshold)
+        clock.autojump_threshold = float("inf")
+        try:
+            return await run_sync(*args, **options)
+        finally:
+            clock.autojump_threshold = thresholds.pop()  # the last to end restores the first's
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", stopping)
+
+
+def _is_turn_of_off_loop(limiter: trio.CapacityLimiter | None) -> bool:
+    try:
+        return limiter is _off_loop._turn.get()
+    except LookupError:
+        return False  # nothing has been computed off the loop in this run
+
+
 # Whole folders of tests/.
 _LEFT_OUT = frozenset(
     [
         "bench",
         "cli",
+        "deploy",
         "docs",
         "e2e",
         "house",

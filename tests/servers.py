@@ -1,4 +1,4 @@
-"""Real servers for tests: a redis-server, a PostgreSQL and an nginx of their own, on free ports.
+"""Real servers for tests: a redis-server, a PostgreSQL and proxies of their own, on free ports.
 
 They are Debian packages, which `.ci/run` installs. Where one is missing its tests are skipped, and
 say so.
@@ -223,29 +223,71 @@ http {{
         location /admin {{ deny all; }}
         location / {{
             proxy_pass http://127.0.0.1:{upstream};
+            {lines}
+        }}
+    }}
+}}
+"""
+"""With a part of the site that nobody outside may see."""
+FOR_WEBSOCKETS = """
             proxy_http_version 1.1;
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $connection_upgrade;
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        }}
-    }}
-}}
 """
-"""The lines that nginx's own guide gives for websockets ("WebSocket proxying", nginx.org, read
-2026-11-30), and a part of the site that nobody outside may see."""
+"""The lines that nginx's own guide gives ("WebSocket proxying", nginx.org, read 2026-11-30)."""
 
 
 @contextmanager
-def running_nginx(folder: Path, upstream: int) -> Iterator[int]:
-    """Run an nginx in front of a local port; give its own."""
+def running_nginx(
+    folder: Path, upstream: int, template: str = _NGINX, **more: object
+) -> Iterator[int]:
+    """Run an nginx in front of a local port; give its own. `more` fills in another `template`."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         pytest.skip("nginx is not installed (Debian package nginx)")
     port = free_port()
     config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, port=port, upstream=upstream))
+    more.setdefault("lines", FOR_WEBSOCKETS)
+    config.write_text(template.format(folder=folder, port=port, upstream=upstream, **more))
     command = [program, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+_HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    timeout tunnel 60s
+    {lines}
+frontend outside
+    bind 127.0.0.1:{port}
+    http-request deny if {{ path_beg /admin }}
+    default_backend gateway
+backend gateway
+    server gateway 127.0.0.1:{upstream}
+"""
+
+
+@contextmanager
+def running_haproxy(folder: Path, upstream: int, lines: str = "") -> Iterator[int]:
+    """Run an HAProxy in front of a local port; give its own. `lines` are those of the defaults."""
+    program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+    if program is None:
+        pytest.skip("HAProxy is not installed (Debian package haproxy)")
+    port = free_port()
+    config = folder / "haproxy.cfg"
+    config.write_text(_HAPROXY.format(port=port, upstream=upstream, lines=lines))
+    command = [program, "-db", "-q", "-f", str(config)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_port(port)

@@ -6,7 +6,7 @@ a clock that jumps can carry a year of waiting and every number is exact.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field, replace
@@ -23,11 +23,12 @@ from omen.core.errors import OmenError
 from omen.core.events import Event, TextDelta
 from omen.core.hints import RaceHints
 from omen.core.records import AttemptRecord, Moment, RaceRecord
+from omen.core.requests import RequestRecord
 from omen.gateway import Books, Gateway, open_gateway
 from omen.sim import Fixed, Profile, SimulatedUpstream, StreamStats
 from omen.sim.faults import Fault
 from omen.sim.text import answer_text
-from omen.telemetry import LiveFeed
+from omen.telemetry import LiveFeed, OpenTelemetry, pass_on
 from omen.wire.transport import Origin, Transport
 
 _PATHS = {"openai": "/v1", "anthropic": "", "ollama": "", "azure": "", "xai": "/v1"}
@@ -90,6 +91,8 @@ class World:
     rows: list[tuple[RaceRecord, AttemptRecord]]
     """Every attempt that has ended or was denied, with its race."""
     feed: LiveFeed = field(default_factory=LiveFeed)
+    requests: list[RequestRecord] = field(default_factory=list)
+    """Every request that has ended at a door."""
 
     def plan(self, *, model: str = "m", **hints: object) -> RaceRecord:
         """Plan as for a client that says this."""
@@ -139,12 +142,17 @@ async def open_world(
     price: Price | None = None,
     quirks: Mapping[str, Quirks] | None = None,
     max_concurrency: int = 256,
+    queue_seconds: float = 5.0,
+    max_queued: int = 256,
     books: Books | None = None,
+    dials: Mapping[str, Callable[[], Awaitable[trio.abc.Stream]]] | None = None,
+    spans: OpenTelemetry | None = None,
 ) -> AsyncIterator[World]:
     """Open a gateway over these upstreams, which are its providers in this order.
 
     Their models are configured, unless they are not to be `listed`, and cost `price` each. Without
-    a `first_token_timeout` it is that of the kind and the model.
+    a `first_token_timeout` it is that of the kind and the model. `dials` replaces the connecting to
+    some of them, by name.
     """
     by_name = {up.name: up for up in upstreams}
     stats = {up.name: StreamStats() for up in upstreams}
@@ -157,6 +165,8 @@ async def open_world(
             first_token_timeout_seconds=first_token_timeout,
             stall_timeout_seconds=stall_timeout,
             max_concurrency=max_concurrency,
+            queue_seconds=queue_seconds,
+            max_queued=max_queued,
             prices={} if price is None else dict.fromkeys(up.models, price),
             quirks=(quirks or {}).get(up.name, PLAIN),
         )
@@ -165,6 +175,8 @@ async def open_world(
     async with trio.open_nursery() as nursery:
 
         async def dial(origin: Origin) -> trio.abc.Stream:
+            if dials is not None and origin.host in dials:
+                return await dials[origin.host]()
             ours, theirs = memory_stream_pair()
             serve = partial(by_name[origin.host].serve_connection, stats=stats[origin.host])
             # Another machine's task: it inherits nothing of the request that dials.
@@ -180,10 +192,18 @@ async def open_world(
                 rows.append((race, attempt))
 
         feed = LiveFeed()
-        observers = [book, feed]
-        opened = open_gateway(chosen, transport=transport, observers=observers, books=books)
+        observers = [book, feed, *([] if spans is None else [spans])]
+        requests: list[RequestRecord] = []
+        opened = open_gateway(
+            chosen,
+            transport=transport,
+            observers=observers,
+            books=books,
+            request_observers=[requests.append, *([] if spans is None else [spans.end_request])],
+            begin_trace=pass_on if spans is None else spans.begin_trace,
+        )
         async with opened as gateway:
-            yield World(gateway, transport, stats, rows, feed)
+            yield World(gateway, transport, stats, rows, feed, requests)
         nursery.cancel_scope.cancel()
 
 

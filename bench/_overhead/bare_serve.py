@@ -1,8 +1,8 @@
 """`python -m bench._overhead.bare_serve FILE`: recorded answers through `omen.serving` alone.
 
 It shows the cost of serving without a gateway: an ASGI callable with one recorded answer for each
-path. It does only what every streaming handler has to do: it reads its request, and waits for its
-client to leave while it answers.
+path. It does only what every streaming handler has to do: it reads its request, and ends when its
+client leaves while it answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import trio
 
 from bench._overhead.recorded import Recorded, read_recorded
 from omen.cli._memory import freeze_what_is_built
-from omen.serving import Receive, Scope, Send, ServingSettings, serve
+from omen.serving import ON_DISCONNECT, Receive, Scope, Send, ServingSettings, serve
 
 
 class Replayer:
@@ -34,15 +34,9 @@ class Replayer:
         while (await receive()).get("more_body", False):
             pass
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
+            leaving = nursery.cancel_scope
+            scope["extensions"][ON_DISCONNECT](lambda complete: leaving.cancel())
             await _replay(answer, send)
-            nursery.cancel_scope.cancel()
-
-
-async def _cancel_when_gone(receive: Receive, scope: trio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
 
 
 async def _replay(answer: Recorded, send: Send) -> None:

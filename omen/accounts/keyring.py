@@ -5,17 +5,22 @@ here, too. For an unknown key, or another secret of a known key, they are read a
 be new, or may have been rotated, which also makes the old secret invalid. While the database is
 unavailable, the keys read last stay valid. A key whose row cannot be read is not valid; this does
 not affect other keys. Without any key, the gateway serves only callers on this machine.
+
+The key of `[auth] admin_key` needs no database. With it a gateway never is without a key, so it can
+start closed.
 """
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections.abc import Iterable, Mapping
 
 import trio
 
-from omen.core.callers import ANYBODY, Caller
-from omen.core.credentials import PREFIX, KeyRecord, read_key
+from omen.accounts.running import RunningRequests
+from omen.core.callers import ANYBODY, OPERATOR, Caller
+from omen.core.credentials import PREFIX, KeyRecord, digest_of, read_key
 from omen.core.errors import OmenError, RequestError
 from omen.ledger.database import Database, DatabaseAwayError, DatabaseWorker
 
@@ -26,6 +31,9 @@ REREAD_SECONDS = 0.5
 """The least time between two reads because of an unknown key, or of another secret of a known key.
 Its callers wait for the read, and all of them share it. So guesses cause at most two reads a
 second."""
+
+LONGEST_KEY = 4096
+"""Characters of a shown key that are hashed. A websocket's frame may hold millions of them."""
 
 _HOW = "create one with `omen keys create NAME` and send it as `Authorization: Bearer sk-omen-…`"
 
@@ -41,9 +49,19 @@ class KeysUnknownError(OmenError):
 
 
 class KeyRing:
-    """All keys of the gateway. Without a `worker` there are none, and no database is read."""
+    """All keys of the gateway. Without a `worker` there are none, and no database is read.
 
-    def __init__(self, worker: DatabaseWorker | None, *, allow_anonymous: bool = False) -> None:
+    `running` counts what runs with each key.
+    """
+
+    def __init__(
+        self,
+        worker: DatabaseWorker | None,
+        *,
+        allow_anonymous: bool = False,
+        admin_key: str | None = None,
+        running: RunningRequests | None = None,
+    ) -> None:
         self._worker = worker
         self._keys: Mapping[str, KeyRecord] | None = {} if worker is None else None
         self._read_at = -1e9
@@ -52,6 +70,8 @@ class KeyRing:
         self._unreadable: frozenset[str] = frozenset()
         self._turn = trio.Lock()
         self.allow_anonymous = allow_anonymous
+        self.running = RunningRequests() if running is None else running
+        self.set_admin_key(admin_key)
 
     def __repr__(self) -> str:
         known = "not read yet" if self._keys is None else f"{len(self._keys)} keys"
@@ -61,9 +81,17 @@ class KeyRing:
     def is_empty(self) -> bool:
         """Whether there is no key at all, so that callers on this machine need none.
 
-        A key whose row cannot be read counts as a key, although it is not valid.
+        A key whose row cannot be read counts as a key, although it is not valid. So does the key of
+        `[auth] admin_key`.
         """
-        return self._keys is not None and not self._keys
+        return self._keys is not None and not self._keys and self._admin_digest is None
+
+    @property
+    def callers(self) -> list[Caller]:
+        """The holders of the keys that are valid, by name. That of `admin_key` is not one."""
+        records = (self._keys or {}).values()
+        valid = (r.caller for r in records if r.revoked_at is None and r.unreadable is None)
+        return sorted(valid, key=lambda caller: (caller.name, caller.key_id or ""))
 
     @property
     def is_away(self) -> bool:
@@ -74,6 +102,14 @@ class KeyRing:
     def refuses_everybody(self) -> bool:
         """Whether every caller gets a 503: the keys have not been read since the start."""
         return self._keys is None and self._away and not self.allow_anonymous
+
+    def set_admin_key(self, key: str | None) -> None:
+        """Accept this key, and no other, as the one of `[auth] admin_key`. None: there is none."""
+        self._admin_digest = None if key is None else digest_of(key)
+
+    def looks_like_a_key(self, shown: str) -> bool:
+        """Return whether this can be a key of the gateway, by its form."""
+        return self._opens_everything(shown) or read_key(shown) is not None
 
     async def run(self) -> None:
         """Read the keys every `REFRESH_SECONDS`, until cancelled."""
@@ -88,16 +124,19 @@ class KeyRing:
         async with self._turn:
             await self._read(self._worker)
 
-    async def identify(self, shown: str | None, *, local: bool) -> Caller:
+    async def identify(self, shown: str | None, *, local: bool, foreign: str = "") -> Caller:
         """Return the caller with this key, or the anonymous caller if None is allowed.
 
-        `local` is whether the request comes from this machine.
+        `local` is whether the request comes from this machine. `foreign` is the reason for which
+        this request needs a key even if callers without one are served.
 
-        **Raises.** `RequestError` 401, `KeysUnknownError`.
+        **Raises.** `RequestError` 401 or 403, `KeysUnknownError`.
         """
+        if shown is not None and self._opens_everything(shown):
+            return OPERATOR
         parsed = read_key(shown) if shown is not None else None
         if parsed is None:
-            return await self._without_key(shown, local=local)
+            return await self._without_key(shown, local=local, foreign=foreign)
         key_id, secret = parsed
         record = (self._keys or {}).get(key_id)
         if record is None or not record.is_opened_by(secret):
@@ -111,6 +150,8 @@ class KeyRing:
 
         **Raises.** `RequestError` 401 or 403, `KeysUnknownError`.
         """
+        if shown is not None and self._opens_everything(shown):
+            return OPERATOR
         parsed = read_key(shown) if shown is not None else None
         if parsed is None and not self.is_empty:
             if self._keys is None:
@@ -126,9 +167,17 @@ class KeyRing:
             raise RequestError("this needs a key with the admin role", status=403, code="forbidden")
         return caller
 
-    async def _without_key(self, shown: str | None, *, local: bool) -> Caller:
+    def _opens_everything(self, shown: str) -> bool:
+        """Return whether this is the key of `[auth] admin_key`, in constant time."""
+        if self._admin_digest is None or len(shown) > LONGEST_KEY or not shown.isascii():
+            return False
+        return hmac.compare_digest(self._admin_digest, digest_of(shown))
+
+    async def _without_key(self, shown: str | None, *, local: bool, foreign: str) -> Caller:
         if shown is not None and shown.startswith(PREFIX):
             raise _refusal("this key is incomplete")
+        if self.allow_anonymous and foreign:
+            raise RequestError(foreign, status=403, code="forbidden")
         if self.allow_anonymous or (self.is_empty and local):
             return ANYBODY
         if self._keys is None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from omen.cache._codec import CachedAnswer, read_answer, write_answer
 from omen.cache._flights import Flight
 from omen.cache._key import PREFIX
+from omen.isolation import off_loop
 from omen.state import Store
+
+_LARGE = 32 * 1024
+"""Bytes of a stored answer that is read on the loop."""
 
 
 class AnswerCache:
@@ -37,7 +42,11 @@ class AnswerCache:
     async def look(self, key: str) -> CachedAnswer | None:
         """Return the answer stored under the key; None if there is none."""
         data = await self._store.get(key)
-        return None if data is None else read_answer(data)
+        if data is None:
+            return None
+        if len(data) <= _LARGE:
+            return read_answer(data)
+        return await off_loop(partial(read_answer, data))
 
     async def keep(self, key: str, answer: CachedAnswer) -> None:
         """Store an answer under the key."""

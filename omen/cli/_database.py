@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from omen.config import Loaded, load_settings
 from omen.gateway import find_file_of_old_url, resolved_url
 from omen.ledger.database import (
-    ERRORS,
     Database,
     SchemaTooNewError,
+    database_errors,
     open_database,
     reason_of,
     shown_url,
@@ -48,11 +48,17 @@ class Books:
         """The database's URL, without a password."""
         return shown_url(self._url)
 
-    def ask(self, work: Callable[[Database], _T]) -> _T | None:
+    def ask(self, work: Callable[[Database], _T], *, makes: bool = False) -> _T | None:
         """Run `work` on the database and return its result.
 
-        If the database fails or its schema is too new, print why and return None.
+        If the database fails or its schema is too new, print why and return None. The same holds
+        for a file that is not there, unless the command `makes` it: a command in the wrong folder
+        would report an empty ledger.
         """
+        if not makes and self._is_missing_file():
+            hint = "run this where omen.toml is, or name it with --config"
+            print(f"omen: there is no database {self.name}; {hint}", file=sys.stderr)
+            return None
         try:
             database = open_database(self._url, self._seconds)
             try:
@@ -63,9 +69,13 @@ class Books:
         except SchemaTooNewError as error:
             print(f"omen: {self.name}: {error}", file=sys.stderr)
             return None
-        except ERRORS as error:
+        except database_errors() as error:
             print(f"omen: the database {self.name} fails: {reason_of(error)}", file=sys.stderr)
             return None
+
+    def _is_missing_file(self) -> bool:
+        is_file = self._url.startswith("sqlite:")
+        return is_file and not Path(self._url.removeprefix("sqlite:")).exists()
 
 
 def unused_books_warning(loaded: Loaded, cwd: Path) -> str:

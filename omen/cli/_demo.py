@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from omen.config import Price, ProviderSettings, Settings
-from omen.sim import RunningUpstream
+
+if TYPE_CHECKING:
+    from omen.sim import RunningUpstream
 
 _PRICES = {
     "openai": Price(input=Decimal("1.25"), output=Decimal(10), cached_input=Decimal("0.125")),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from omen.cli._shown import one_line
+
 WIDTH = 24
 """Characters of a lane's track."""
 _TOKENS_PER_CHARACTER = 2
@@ -27,9 +29,12 @@ class Lane:
 
     def draw(self, name_width: int) -> str:
         """Return the lane as one line of text."""
-        length = min(WIDTH, -(-self.tokens // _TOKENS_PER_CHARACTER))
-        track = ("━" * length).ljust(WIDTH, "·")
-        return f"{self.name:<{name_width}}  {track} {self.tokens:>4} tok  {self.state()}"
+        return f"{self.name:<{name_width}}  {self.track()} {self.tokens:>4} tok  {self.state()}"
+
+    def track(self, width: int = WIDTH) -> str:
+        """Return the track: a mark for every two tokens, until it is full."""
+        length = min(width, -(-self.tokens // _TOKENS_PER_CHARACTER))
+        return ("━" * length).ljust(width, "·")
 
     def state(self) -> str:
         """Return the attempt's state as text."""
@@ -51,12 +56,18 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[int, Lane] = {}
 
+    @property
+    def all(self) -> list[Lane]:
+        """The lanes, in starting order."""
+        return [self._lanes[index] for index in sorted(self._lanes)]
+
     def take(self, moment: Mapping[str, Any]) -> str | None:
         """Apply a moment (from `RaceMoment.as_json`). Return a line, or None for mere progress."""
         t_ms = moment["t_ms"]
         lane = self._lanes.get(moment["attempt"])
         if lane is None:
-            lane = Lane(f"{moment['provider']}/{moment['model']}", t_ms, t_ms)
+            name = one_line(f"{moment['provider']}/{moment['model']}")
+            lane = Lane(name, t_ms, t_ms)
             self._lanes[moment["attempt"]] = lane
         lane.now_ms = t_ms
         lane.tokens = moment["tokens"]
@@ -66,7 +77,8 @@ class Lanes:
             case "ended" | "denied":
                 lane.ended_ms = t_ms
                 lane.outcome = moment["outcome"]
-                lane.reason = _printable(moment["reason"])
+                # A text from an upstream must not move the cursor.
+                lane.reason = moment["reason"] and one_line(moment["reason"])
             case "progressed":
                 return None
         return f"{t_ms:9.1f} ms  {lane.name}  {_WORDS[moment['moment']]}{_rest(lane)}"
@@ -74,12 +86,7 @@ class Lanes:
     def draw(self) -> list[str]:
         """Return every lane as one line, in starting order."""
         width = max((len(lane.name) for lane in self._lanes.values()), default=0)
-        return [self._lanes[index].draw(width) for index in sorted(self._lanes)]
-
-
-def _printable(reason: str | None) -> str | None:
-    """Replace control characters: a text from an upstream must not move the cursor."""
-    return reason and "".join(c if c.isprintable() else " " for c in reason)
+        return [lane.draw(width) for lane in self.all]
 
 
 _WORDS = {"started": "started", "committed": "committed", "ended": "", "denied": ""}

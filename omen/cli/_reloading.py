@@ -60,7 +60,7 @@ def reload(
     unchanged = "nothing was changed"
     try:
         loaded = load()
-        if mistake := _find_loss(loaded, in_force):
+        if mistake := find_loss(loaded, in_force):
             return in_force, [f"mistake: {mistake}", unchanged]
         renewed = "" if renew is None else renew(loaded)
     except ConfigError as error:
@@ -80,7 +80,7 @@ def reload(
     return loaded, lines
 
 
-def _find_loss(loaded: Loaded, in_force: Loaded) -> str | None:
+def find_loss(loaded: Loaded, in_force: Loaded) -> str | None:
     """Return why a configuration looks lost; None if it may be meant."""
     if loaded.is_empty and not in_force.is_empty:
         state = "is empty" if loaded.source is not None and loaded.source.exists() else "is gone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 
 def print_table(
@@ -17,3 +18,9 @@ def print_table(
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         print("  ".join(cells).rstrip())
+
+
+def dollars(amount: Decimal) -> str:
+    """Return an amount with four decimals, or with as many as its first two digits need."""
+    text = f"{amount:.4f}"
+    return text if Decimal(text) or not amount else f"{Decimal(f'{amount:.2g}'):f}"

@@ -69,14 +69,22 @@ def _create(args: argparse.Namespace) -> int:
 
     secret = _Secret(new_key.text)
 
+    is_first = False
+
     def add(database: Database) -> str:
+        nonlocal is_first
+        is_first = not database.keys()
         if reason := secret.show():
             return f"no key was created: {reason}"
         database.add_key(key)
         return ""
 
     books = Books(args)
-    return secret.conclude(books, books.ask(add))
+    status = secret.conclude(books, books.ask(add, makes=True))
+    if is_first and status == 0:
+        note = "this is the first key: from now on every caller needs one, on this machine as well"
+        print(f"omen: {note}", file=sys.stderr)
+    return status
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -92,10 +100,22 @@ def _list(args: argparse.Namespace) -> int:
 
 def _revoke(args: argparse.Namespace) -> int:
     books = Books(args)
-    revoked = books.ask(lambda database: database.revoke_key(args.key_id, datetime.now(UTC)))
+    is_last = False
+
+    def revoke(database: Database) -> bool:
+        nonlocal is_last
+        revoked = database.revoke_key(args.key_id, datetime.now(UTC))
+        is_last = all(key.revoked_at is not None for key in database.keys())  # noqa: SIM118
+        return revoked
+
+    revoked = books.ask(revoke)
     if revoked:
         print(f"{args.key_id} is revoked; running gateways apply this within 5 s")
         print(f"omen: in {books.name}", file=sys.stderr)
+    if revoked and is_last:
+        # Access without a key does not come back by itself: a revoked key is no open door.
+        note = "no key is left: nobody is served until there is a new one (omen keys create NAME)"
+        print(f"omen: {note}", file=sys.stderr)
     return 0 if revoked else _missing(args, revoked)
 
 

@@ -17,14 +17,24 @@ from omen.cli._stdout import abandon_stdout
 
 COMMANDS = {
     "serve": "run the gateway",
+    "check": "try everything that the configuration names",
+    "init": "write a first omen.toml from what is there",
+    "import": "write an omen.toml from another gateway's configuration",
+    "claude": "run Claude Code against a gateway",
+    "codex": "run Codex against a gateway",
+    "opencode": "run opencode against a gateway",
     "sim": "run simulated providers",
     "race": "run one race and watch it",
+    "chat": "chat by races",
     "replay": "show what another policy would have done",
     "keys": "create, list, revoke and rotate callers' keys",
     "usage": "show usage and costs",
+    "log": "show requests that have ended, and what happened in them",
 }
 """The commands with their summaries. Each command is a module of `omen.cli` with the same name. Its
 function `add_arguments` also sets the parser's default `run`."""
+_MODULES = {"import": "import_"}
+"""Commands whose name no module can have."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader closed the pipe, as `head` does: nothing more can be written to stdout.
         abandon_stdout()
     return status
+
+
+def main_or_serve() -> int:
+    """Run `omen-gateway`: it is `omen`, but serves if the first argument is no command.
+
+    The package has this name, so `uvx omen-gateway` and `pipx run omen-gateway` start it.
+    """
+    argv = sys.argv[1:]
+    about_omen = ("-h", "--help", "--version")
+    serves = not argv or (argv[0].startswith("-") and argv[0] not in about_omen)
+    return main(["serve", *argv] if serves else argv)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -88,7 +109,7 @@ def _parser(*chosen: str) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary)
         if name in chosen:
-            import_module(f"omen.cli.{name}").add_arguments(command)
+            import_module(f"omen.cli.{_MODULES.get(name, name)}").add_arguments(command)
     return parser
 
 

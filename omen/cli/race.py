@@ -1,23 +1,20 @@
-"""`omen race "prompt"`: run one race and draw its lanes live.
+"""`omen race "prompt"`: run one race and draw its lanes live, with the answer under them.
 
 With `--url`, a gateway that already serves runs the race. Without it, a gateway inside this process
-runs it on simulated providers, so that the command needs no set-up.
+runs it, on the providers of `omen.toml`, or on simulated ones if there are none.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import Any
 
 import trio
 
-from omen.cli._race_local import race_here
-from omen.cli._race_remote import race_there
-from omen.cli._screen import screen_for
+from omen.cli._runner import add_runner_options, open_runner
+from omen.cli._screen import Screen, screen_for
 from omen.core.errors import OmenError
-from omen.sim import DEMO_MODEL
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,13 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", default="race", help="default: race")
     parser.add_argument("--k", type=int, default=3, help="how many candidates (default 3)")
     parser.add_argument("--providers", help="allowed providers, separated by commas")
-    parser.add_argument("--model", default=DEMO_MODEL, help=f"default: {DEMO_MODEL}")
-    parser.add_argument("--url", help="URL of a running gateway, such as http://127.0.0.1:8080")
-    parser.add_argument(
-        "--key",
-        default=os.environ.get("OMEN_KEY"),
-        help="a key of that gateway (default: $OMEN_KEY)",
-    )
+    parser.add_argument("--model", help="default: auto; omen-demo on simulated providers")
+    add_runner_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -42,19 +34,25 @@ def run(args: argparse.Namespace) -> int:
     if args.providers:
         hints["providers"] = [name.strip() for name in args.providers.split(",")]
     body = {
-        "model": args.model,
         "messages": [{"role": "user", "content": args.prompt}],
         "stream": True,
         "omen": hints,
     }
-    screen = screen_for(sys.stdout)
-    try:
-        if args.url:
-            answer = trio.run(race_there, args.url, args.key, body, screen)
-        else:
-            answer = trio.run(race_here, body, screen)
-    except OmenError as error:
+    error = trio.run(_race, args, body, screen_for(sys.stdout))
+    if error is not None:
         print(f"omen race: {error.message}", file=sys.stderr)
         return 1
-    print(f"\n{answer}")
     return 0
+
+
+async def _race(args: argparse.Namespace, body: dict[str, Any], screen: Screen) -> OmenError | None:
+    """Run the race. An error is returned: the runner's nurseries would wrap it in a group."""
+    async with open_runner(args) as runner:
+        model = args.model or runner.default_model
+        try:
+            await runner.race({"model": model, **body}, screen)
+        except OmenError as error:
+            return error
+        finally:
+            screen.close()
+    return None

@@ -11,6 +11,7 @@ from math import isinf
 from pathlib import Path
 
 from omen.cli._pictures import check_pictures
+from omen.cli._table import dollars
 from omen.ledger.entries import Entry, read_entry
 from omen.replay import FORMS, QUANTILES, Comparison, Policy, Recording, compare
 
@@ -94,7 +95,7 @@ def table(compared: Sequence[Comparison], requests: int) -> str:
     rows = [head, ["-" * len(cell) for cell in head]]
     for result in compared:
         times = [_time(result.quantile(share)) for share in QUANTILES.values()]
-        usd = f"{result.extra_usd:.4f}"
+        usd = dollars(result.extra_usd)
         rows.append([result.policy.name, *times, f"{result.extra:.2%}", usd, str(result.denied)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = (

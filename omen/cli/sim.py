@@ -102,7 +102,7 @@ async def _simulate(fleet: Sequence[SimulatedUpstream], bind: str, port: int) ->
     ports = [port + offset if port else 0 for offset in range(len(fleet))]
     async with trio.open_nursery() as nursery:
         shutdown = trio.Event()
-        await nursery.start(heed_signals, shutdown, nursery.cancel_scope)
+        await nursery.start(heed_signals, shutdown, nursery.cancel_scope.cancel)
         freeze_what_is_built()
         async with open_fleet(fleet, host=bind, ports=ports) as running:
             for upstream in running:

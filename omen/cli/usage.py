@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -12,8 +13,8 @@ from pathlib import Path
 
 from omen.cli._database import Books, add_config_option
 from omen.cli._pictures import check_pictures
-from omen.cli._table import print_table
-from omen.ledger.database import GROUPS, Usage
+from omen.cli._table import dollars, print_table
+from omen.ledger.database import GROUPS, Database, Usage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     today = datetime.now(UTC).date()
     since, until = args.since or today.replace(day=1), args.until or today
     books = Books(args)
-    groups = books.ask(lambda db: db.usage(args.by, since.isoformat(), until.isoformat()))
+    groups = books.ask(lambda db: _groups(db, args.by, since.isoformat(), until.isoformat()))
     if groups is None:
         return 1
     head = (args.by, "requests", "attempts", "cached", "tokens in", "tokens out", "usd", "premium")
@@ -53,6 +54,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _groups(database: Database, by: str, since: str, until: str) -> Sequence[Usage]:
+    """Return the groups of a report. A key is shown with its name, which people know."""
+    groups = database.usage(by, since, until)
+    if by != "key":
+        return groups
+    keys = database.keys()
+    names = {key.key_id: key.caller.name for key in keys if key.unreadable is None}
+    return [
+        replace(group, group=f"{names[group.group]} ({group.group})")
+        if group.group is not None and group.group in names
+        else group
+        for group in groups
+    ]
+
+
 def _row(group: Usage) -> Sequence[str]:
     return (
         group.group or "-",
@@ -61,8 +77,8 @@ def _row(group: Usage) -> Sequence[str]:
         str(group.answers_from_cache),
         str(group.prompt_tokens),
         str(group.completion_tokens),
-        f"{group.cost_usd:.4f}",
-        f"{group.premium_usd:.4f}",
+        dollars(group.cost_usd),
+        dollars(group.premium_usd),
     )
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import trio
 
+from omen.client._dial import check_authorities
 from omen.client._errors import UNREADABLE, AnswerFailed, ConnectFailed
 from omen.client._link import Link
 from omen.client._stream import Stream
@@ -117,6 +118,7 @@ async def connect(
     **Cancellation.** Every stream is cancelled, and the connection is closed.
     """
     base = _base(url)
+    check_authorities()
     if key is not None and not _KEY.fullmatch(key):
         raise ConnectFailed("the key has a space, a line end or another character not in any key")
     credentials = {} if key is None else {"authorization": f"Bearer {key}"}
@@ -137,6 +139,9 @@ async def connect(
         raise failed
 
 
+_NO_URL = "the URL of a gateway is http://HOST:PORT or https://HOST:PORT, with http:// in front"
+
+
 def _base(url: str) -> str:
     """Return the base URL. It is checked here, so that a mistake has a clear error."""
     try:
@@ -146,8 +151,9 @@ def _base(url: str) -> str:
         usable = False
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme) if usable else ""
     if scheme not in ("http", "https"):
-        raise ConnectFailed("the URL of a gateway is http://HOST:PORT or https://HOST:PORT")
-    return parts._replace(scheme=scheme).geturl().rstrip("/")
+        raise ConnectFailed(_NO_URL)
+    # SDKs want the URL with /v1, so that is what many have at hand.
+    return parts._replace(scheme=scheme).geturl().rstrip("/").removesuffix("/v1")
 
 
 def _messages(messages: Messages) -> list[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ handshake was refused, and waits for ever if the connection ends before the hand
 from __future__ import annotations
 
 import logging
+import os
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,6 +31,19 @@ Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 _STATUS = re.compile(rb"HTTP/\d\.\d (\d{3})")
 
 logger = logging.getLogger(__name__)
+
+
+def check_authorities() -> None:
+    """Check that the file of `SSL_CERT_FILE`, if it is set, can be read.
+
+    OpenSSL passes over a file that is missing, and reports every certificate instead; httpx raises
+    an error without the name of the variable.
+
+    **Raises.** `ConnectFailed`.
+    """
+    named = os.environ.get("SSL_CERT_FILE")
+    if named and not os.access(named, os.R_OK):
+        raise ConnectFailed("the file that SSL_CERT_FILE names cannot be read")
 
 
 async def with_socket(
@@ -58,7 +72,7 @@ async def with_socket(
                     await socket.aclose()
             nursery.cancel_scope.cancel()
     except* trio_websocket.ConnectionRejected as group:
-        failed = _refused(group)
+        failed = _refused(group, target)
     except* h11.LocalProtocolError:
         # The answer was not a handshake, and trio-websocket tries to refuse it as a server would.
         failed = ConnectFailed(f"no handshake: {stream.description}")
@@ -87,7 +101,13 @@ class _Watched(trio.abc.Stream):
         return "the connection was closed at once"
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError:
+            # The server closed before it had our bytes. trio-websocket then reads nothing more, so
+            # this is the only sign.
+            self.ended.set()
+            raise
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -160,23 +180,36 @@ async def _open_tls(host: str, port: int) -> trio.SSLStream[trio.SocketStream]:
     return stream
 
 
+_TRUST = "; name the authority's file in SSL_CERT_FILE"
+_CERTIFICATE_HINTS = {18: _TRUST, 19: _TRUST, 20: _TRUST, 21: _TRUST, 62: "; use its own name"}
+"""By OpenSSL's codes: an unknown authority in four forms, and another host name."""
+
+
 def _reason(failure: trio.BrokenResourceError) -> str:
     """Return why a TLS handshake failed, in OpenSSL's words."""
     match failure.__cause__:
-        case ssl.SSLCertVerificationError(verify_message=reason):
-            return f"its certificate is not trusted ({reason})"
+        case ssl.SSLCertVerificationError(verify_code=code, verify_message=reason):
+            hint = _CERTIFICATE_HINTS.get(code, "")
+            return f"its certificate is not trusted ({reason}){hint}"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST"):
+            return "the server does not speak TLS there; use http://"
         case ssl.SSLError(reason=str(reason)) if reason != "UNEXPECTED_EOF_WHILE_READING":
             return reason.lower().replace("_", " ")
     return "the connection ended during the handshake"
 
 
-def _refused(group: BaseExceptionGroup[trio_websocket.ConnectionRejected]) -> ConnectFailed:
+def _refused(
+    group: BaseExceptionGroup[trio_websocket.ConnectionRejected], target: SplitResult
+) -> ConnectFailed:
     refused = _first(group)
     message = f"the gateway refused with status {refused.status_code}"
     try:
         message += f": {from_json(refused.body or b'')['error']['message']}"
     except (ValueError, KeyError, TypeError):
         logger.debug("the refusal has no readable reason")
+        if refused.status_code == 400 and target.scheme == "http":
+            # Servers answer like this to a request without TLS.
+            message += "; if it speaks TLS there, use https://"
     return ConnectFailed(message, refused.status_code)
 
 

@@ -43,6 +43,8 @@ class Link:
         self._state_change = trio.Event()
         """Set, and replaced by a new event, when a socket was opened or could not be opened."""
         self._failure: ConnectFailed | None = None
+        self._loss = "the connection was lost"
+        """How the last socket ended."""
         self._complaint: str | None = None
         """The gateway's error about the socket itself, which it may send before it closes."""
 
@@ -105,6 +107,9 @@ class Link:
                 await self._state_change.wait()
                 if self._failure is not None:
                     raise self._failure
+                if self._socket is None:
+                    # It was opened and lost before this task ran. Another one would be lost, too.
+                    raise ConnectFailed(self._loss)
             return
         raise ConnectFailed(f"no connection within {CONNECT_SECONDS:g} s")
 
@@ -132,7 +137,7 @@ class Link:
                 lost = await self._read(socket)
                 nursery.cancel_scope.cancel()
         finally:
-            self._socket = None
+            self._socket, self._loss = None, str(lost)
             self._needed = trio.Event()
             self._outbox.close(lost)
             self._fail(lost)

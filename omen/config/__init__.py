@@ -6,6 +6,7 @@ or a variable to configure itself.
 
 from omen.config._paths import locate
 from omen.config.load import Loaded, load_settings
+from omen.config.log_settings import LogSettings
 from omen.config.problems import ConfigError, Problem
 from omen.config.settings import (
     AuthSettings,
@@ -21,6 +22,7 @@ from omen.config.settings import (
     ServerSettings,
     Settings,
 )
+from omen.config.telemetry_settings import TelemetrySettings
 
 __all__ = [
     "AuthSettings",
@@ -31,6 +33,7 @@ __all__ = [
     "LedgerSettings",
     "LimitsSettings",
     "Loaded",
+    "LogSettings",
     "Price",
     "Problem",
     "ProviderSettings",
@@ -38,6 +41,7 @@ __all__ = [
     "RoutingSettings",
     "ServerSettings",
     "Settings",
+    "TelemetrySettings",
     "load_settings",
     "locate",
 ]

@@ -56,6 +56,23 @@ def check_soft_limits(draft: Draft, document: Document) -> None:
             draft.problem(path, found, "a percentage of that budget")
 
 
+def check_cors(draft: Draft, document: Document) -> None:
+    """Check that `*` stands only where every caller needs a key for certain."""
+    if "*" not in document.server.cors_origins:
+        return
+    auth = document.auth
+    path: KeyPath = ("server", "cors_origins")
+    if auth.allow_anonymous:
+        found = '"*" beside auth.allow_anonymous'
+        draft.problem(path, found, "the origins of single pages, or callers with keys only")
+    elif auth.admin_key is None:
+        draft.problem(
+            path,
+            '"*" without auth.admin_key',
+            "the origins of single pages, or an admin_key: with it every caller needs a key",
+        )
+
+
 def check_stores(draft: Draft, document: Document) -> None:
     """Check that the library of each configured store is installed."""
     needed = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,27 @@ _LATEST = 100 * 365 * 24 * 3600.0
 MOST = 2**31 - 1
 _DEAREST = 10**12
 
+LEAST_KEY, MOST_KEY = 16, 4096
+"""The least number of characters of a key that an operator chooses: it must not be guessed."""
+
+
+def _is_host_name(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?", text) is not None
+
+
+_OWN_PORTS = {"http": ":80", "https": ":443"}
+
+
+def _is_origin(text: str) -> bool:
+    scheme, _, host = text.partition("://")
+    is_plain = re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) is not None
+    is_host = re.fullmatch(r"[a-z0-9._-]+(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?", host) is not None
+    return is_plain and is_host and not host.endswith(_OWN_PORTS.get(scheme, "/"))
+
+
 is_soon = check(lambda seconds: seconds <= _LATEST, "at most a hundred years")
 is_soon_ms = check(lambda ms: ms <= _LATEST * 1000, "at most a hundred years")
 is_countable = check(lambda count: count < 2**63, f"at most {2**63 - 1}")
@@ -57,6 +79,19 @@ is_plain = check(
     lambda text: re.search(r"[\x00-\x1f\x7f]", text) is None, "a string without control characters"
 )
 is_host = check(lambda text: bool(text.encode("idna")), "an address, or the name of a host")
+is_host_name = check(
+    lambda text: text == "*" or _is_host_name(text),
+    'the name or the address of a host, without scheme, port or path; or "*"',
+)
+is_origin = check(
+    lambda text: text == "*" or _is_origin(text),
+    "an origin as browsers write it: scheme, host and port (unless it is the scheme's own) in "
+    'small letters, without a path; or "*"',
+)
+is_network = check(
+    lambda text: bool(ip_network(text, strict=False)),
+    "an IP address, or a range such as 10.0.0.0/8",
+)
 is_path = check(
     lambda text: bool(locate(Path(), text)), "a path; ~ in front must be an existing home folder"
 )

@@ -8,8 +8,10 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from omen.config._values import BaseUrl, BaseUrls, Count, Flag, Key, Names, Seconds, Text
+from omen.config._section import Section
+from omen.config._values import BaseUrl, BaseUrls, Count, Delay, Flag, Key, Names, Seconds, Text
 from omen.config._wording import KeyPath
+from omen.config.log_settings import LogSettings
 from omen.config.quirk_settings import QuirkSettings
 from omen.config.settings import (
     AuthSettings,
@@ -21,9 +23,9 @@ from omen.config.settings import (
     Price,
     RaceSettings,
     RoutingSettings,
-    Section,
     ServerSettings,
 )
+from omen.config.telemetry_settings import TelemetrySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,10 @@ class ProviderTable(Section):
     """Bound of that wait while the upstream has announced work: thinking, a search, a tool."""
     max_concurrency: Count = 256
     """Attempts running at once."""
+    queue_seconds: Delay = 5.0
+    """How long an attempt may wait for one of these to end, if no other provider has room."""
+    max_queued: Count = 256
+    """Attempts that may wait like this."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     """Prices by model, if they differ from the built-in ones."""
     cards: Mapping[str, Card] = field(default_factory=dict)
@@ -82,6 +88,8 @@ class Document(Section):
     cache: CacheSettings = field(default_factory=CacheSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
 
 DOCUMENT = TypeAdapter(Document)
@@ -101,7 +109,7 @@ def keys_at(path: KeyPath) -> tuple[str, ...]:
             section = Card
         case ("providers", _, "quirks"):
             section = QuirkSettings
-        case (str(name),):
+        case (str(name),) if name != "providers" and name in get_type_hints(Document):
             section = get_type_hints(Document)[name]
         case _:
             return ()

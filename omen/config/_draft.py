@@ -25,6 +25,8 @@ class Draft:
     """The origin of each key that does not come from the file."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the operator may want to know, although nothing is wrong."""
     referenced: set[KeyPath] = field(default_factory=set)
     """Keys whose value came through `env:NAME`. Variables hold secrets: such a value is never
     shown."""
@@ -64,6 +66,16 @@ class Draft:
                 return False
             value = value[part]
         return True
+
+    def at(self, path: KeyPath) -> object:
+        """Return the value at a path; None if there is none."""
+        value: Any = self.table
+        for part in path:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
 
     def remove(self, path: KeyPath) -> None:
         """Remove a key from the table; for an element of a list, the whole list."""

@@ -17,6 +17,8 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "OMEN_BIND": ("server", "bind"),
         "OMEN_PORT": ("server", "port"),
+        "OMEN_HOSTS": ("server", "hosts"),
+        "OMEN_ADMIN_KEY": ("auth", "admin_key"),
         "OMEN_DB_URL": ("ledger", "url"),
         "OMEN_REDIS_URL": ("cache", "redis_url"),
         "OMEN_ROUTER_PREFER_LOCAL_FOR": ("routing", "prefer_local_for"),
@@ -73,6 +75,12 @@ class Environment:
         return name.startswith(_PREFIX) and name not in _OF_COMMANDS and is_set
 
 
+def is_section_variable(name: str) -> bool:
+    """Return whether a variable of ours names a key by its section, as `OMEN_RACE__K` does."""
+    first, *rest = name.removeprefix(_PREFIX).split("__")
+    return bool(first and rest and all(rest))
+
+
 def apply_variables(draft: Draft, environment: Environment, referenced: set[str]) -> None:
     """Write the value of every known variable over the value of the file.
 
@@ -80,6 +88,8 @@ def apply_variables(draft: Draft, environment: Environment, referenced: set[str]
     assigns those to a provider, so they create no provider of their own.
     """
     for name in sorted(environment.ours()):
+        if is_section_variable(name):
+            continue
         if name in variables():
             _apply(draft, environment, name, may_create=name not in referenced)
         elif name not in referenced:

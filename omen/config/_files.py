@@ -9,17 +9,21 @@ from typing import Any
 
 from omen.config._wording import looks_secret
 from omen.config.dotenv import parse_dotenv
+from omen.config.given_files import ConfigFiles
 from omen.config.problems import Problem
 
 MOST_LEVELS = 20
 """Levels of nested tables and lists. No key is below the fifth."""
 
+_YAML = re.compile(r"\A\s*(?:#.*\n|---\s*\n|\s*\n)*[\w-]+:(?:[ \t]|$)", re.MULTILINE)
+"""The first line that says something is `key:`."""
+_JSON = re.compile(r"\A\s*\{\s*(?:\"|\}|\Z)")
 _PLACE = re.compile(r"\s*\(at (line \d+, column \d+|end of document)\)$")
 
 
-def read_toml(path: Path, name: str, problems: list[Problem]) -> dict[str, Any]:
+def read_toml(path: Path, name: str, problems: list[Problem], files: ConfigFiles) -> dict[str, Any]:
     """Return the content of `omen.toml`; empty if it cannot be read. Messages call it `name`."""
-    text = _read_text(path, name, problems, expected="a TOML file, in UTF-8")
+    text = _read_text(path, name, problems, files, expected="a TOML file, in UTF-8")
     try:
         table = tomllib.loads(text)
     except RecursionError:
@@ -29,7 +33,12 @@ def read_toml(path: Path, name: str, problems: list[Problem]) -> dict[str, Any]:
         line = place[1] if place else ""
         reason = _PLACE.sub("", str(error))
         detail = "" if looks_secret(reason) else f" ({reason})"
-        problems.append(Problem(name, line, f"a syntax error{detail}", "TOML 1.0"))
+        found, allowed = f"a syntax error{detail}", "TOML 1.0"
+        if _YAML.search(text) is not None:
+            found, allowed = "what looks like YAML", "TOML 1.0: [section], and key = value"
+        elif _JSON.search(text) is not None:
+            found, allowed = "what looks like JSON", "TOML 1.0: [section], and key = value"
+        problems.append(Problem(name, line, found, allowed))
         return {}
     except ValueError:  # Python does not read an integer of more than 4300 digits
         problems.append(Problem(name, "", "a number of thousands of digits", "shorter numbers"))
@@ -54,21 +63,25 @@ def _is_deeper(table: Any, levels: int) -> bool:
     return bool(level)
 
 
-def read_dotenv(path: Path, name: str, problems: list[Problem]) -> dict[str, str]:
+def read_dotenv(
+    path: Path, name: str, problems: list[Problem], files: ConfigFiles
+) -> dict[str, str]:
     """Return the variables of `.env`, if it is a file. A folder of that name is a virtualenv."""
-    if not path.is_file():
+    if not files.is_file(path):
         return {}
-    text = _read_text(path, name, problems, expected="NAME=value lines, in UTF-8")
+    text = _read_text(path, name, problems, files, expected="NAME=value lines, in UTF-8")
     variables, bad = parse_dotenv(text)
     allowed = "NAME=value, a comment, or nothing"
     problems.extend(Problem(name, f"line {line.number}", line.fault, allowed) for line in bad)
     return variables
 
 
-def _read_text(path: Path, name: str, problems: list[Problem], *, expected: str) -> str:
+def _read_text(
+    path: Path, name: str, problems: list[Problem], files: ConfigFiles, *, expected: str
+) -> str:
     try:
         # Some editors write a byte order mark first; `utf-8-sig` removes it.
-        return path.read_bytes().decode("utf-8-sig")
+        return files.read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         problems.append(Problem(name, f"line {line}", "bytes that are not UTF-8", expected))

@@ -44,6 +44,8 @@ def build_provider(draft: Draft, name: str, table: ProviderTable) -> ProviderSet
         stall_timeout_seconds=table.stall_timeout_seconds,
         working_timeout_seconds=table.working_timeout_seconds,
         max_concurrency=table.max_concurrency,
+        queue_seconds=table.queue_seconds,
+        max_queued=table.max_queued,
         prices=table.prices,
         cards=table.cards,
         base_models=table.base_models,

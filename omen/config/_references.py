@@ -12,15 +12,41 @@ from omen.config._environment import Environment
 from omen.config._wording import EnvText, KeyPath, looks_secret
 
 _Reference = tuple[KeyPath, Any, str]
-"""The path of an `env:` value, the dict or list that holds it, and its text."""
+"""The path of a text, the dict or list that holds it, and its text."""
 
 _MARK = "env:"
+_FOREIGN = re.compile(
+    r"""\s*(?:\$\{[^}]*\} | \$[A-Z_][A-Z0-9_]* | %[A-Z_][A-Z0-9_]*% | os\.environ[/.\[].*
+    | process\.env\..* | \{\{.*\}\} | (?:os\.)?(?:get)?env\s*\(.*\) | \$env:.*
+    | (?:ENV|Env):[A-Za-z_]\w* | !env\s.* | <%=.*%>)\s*""",
+    re.VERBOSE,
+)
+"""`${NAME}` of a shell and of Compose, `os.environ/NAME` of LiteLLM, `{{ NAME }}` of templates,
+`env(NAME)` and `getenv("NAME")`, `$env:NAME` of PowerShell, `!env NAME` of YAML."""
+_PART = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}|\{env:[^}]*\}")
+"""A reference inside a longer text. In a key the signs may be just signs, in a URL they cannot."""
+_SEARCHED = 2000
+"""Characters of a URL that are searched: the time of the search grows with their square."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def referenced_names(table: dict[str, Any]) -> set[str]:
     """Return every variable that a value of the file refers to."""
     return {text.removeprefix(_MARK) for _, _, text in _references(table, ())}
+
+
+def _report_foreign(draft: Draft) -> None:
+    """Report values in which other programs would insert a variable. OMEN would send them as is."""
+    for path, _, text in list(_texts(draft.table, ())):
+        if _FOREIGN.fullmatch(text) is not None:
+            draft.problem(path, "a reference as other programs write it", '"env:NAME"')
+        elif _is_url(path, text) and _PART.search(text[:_SEARCHED]) is not None:
+            allowed = 'the whole value, or "env:NAME" for the whole'
+            draft.problem(path, "a URL with a reference as other programs write it", allowed)
+
+
+def _is_url(path: KeyPath, text: str) -> bool:
+    return "://" in text or path[-1] in ("base_url", "endpoint", "url", "redis_url")
 
 
 def resolve_references(draft: Draft, environment: Environment) -> None:
@@ -30,6 +56,7 @@ def resolve_references(draft: Draft, environment: Environment) -> None:
     Elsewhere it is a problem, because no smaller part than the gateway could be disabled. In both
     cases the key counts as reported: a second line, that `env:NAME` is not a URL, would not help.
     """
+    _report_foreign(draft)
     for path, container, text in list(_references(draft.table, ())):
         name = text.removeprefix(_MARK)
         value = environment.get(name)
@@ -52,9 +79,13 @@ def _shown(name: str) -> str:
 
 
 def _references(value: Any, path: KeyPath) -> Iterator[_Reference]:
+    return (item for item in _texts(value, path) if item[2].startswith(_MARK))
+
+
+def _texts(value: Any, path: KeyPath) -> Iterator[_Reference]:
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:
         if isinstance(item, dict | list):
-            yield from _references(item, (*path, key))
-        elif isinstance(item, str) and item.startswith(_MARK):
+            yield from _texts(item, (*path, key))
+        elif isinstance(item, str):
             yield (*path, key), value, item

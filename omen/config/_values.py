@@ -23,11 +23,16 @@ from pydantic import WrapValidator as _Wrap
 from pydantic_core import PydanticCustomError
 
 from omen.config._demands import (
+    LEAST_KEY,
     MOST,
+    MOST_KEY,
     NOT_ALLOWED,
     check,
     is_countable,
     is_host,
+    is_host_name,
+    is_network,
+    is_origin,
     is_path,
     is_payable,
     is_plain,
@@ -156,12 +161,10 @@ Port = Annotated[
 Count = Annotated[
     int, Field(strict=True, ge=1), is_countable, _allowed("an integer of at least 1", _integer)
 ]
-Streams = Annotated[Count, check(lambda count: count <= MOST, f"at most {MOST}")]
-Single = Annotated[
-    int,
-    Field(strict=True, ge=1, le=1),
-    _allowed("1, because this version cannot run as several processes yet", _integer),
+Days = Annotated[
+    int, Field(strict=True, ge=0, le=36_500), _allowed("a number of days, at least 0", _integer)
 ]
+Streams = Annotated[Count, check(lambda count: count <= MOST, f"at most {MOST}")]
 Seconds = Annotated[
     float,
     Field(strict=True, gt=0, allow_inf_nan=False),
@@ -200,11 +203,27 @@ Text = Annotated[
     str, Field(strict=True, min_length=1), is_plain, _allowed("a string that is not empty")
 ]
 Host = Annotated[Text, is_host, _allowed("a string that is not empty")]
+HostName = Annotated[Text, is_host_name, _allowed("a string that is not empty")]
+HostNames = Annotated[tuple[HostName, ...], _allowed("a list of host names", _split)]
+Origin = Annotated[Text, is_origin, _allowed("a string that is not empty")]
+Origins = Annotated[tuple[Origin, ...], _allowed("a list of origins", _split)]
+NetworkRange = Annotated[Text, is_network, _allowed("a string that is not empty")]
+Networks = Annotated[
+    tuple[NetworkRange, ...], _allowed("a list of addresses and CIDR ranges", _split)
+]
 FilePath = Annotated[Text, is_path, _allowed("a string that is not empty")]
 Names = Annotated[tuple[Text, ...], _allowed("a list of strings", _split)]
 Key = Annotated[
     str,
     Field(strict=True, pattern=r"^[!-~]+$"),
+    _allowed("a string without spaces, or env:NAME"),
+]
+AdminKey = Annotated[
+    Key,
+    check(
+        lambda key: LEAST_KEY <= len(key) <= MOST_KEY,
+        f"at least {LEAST_KEY} and at most {MOST_KEY} characters",
+    ),
     _allowed("a string without spaces, or env:NAME"),
 ]
 BaseUrl = Annotated[
@@ -250,6 +269,21 @@ FailureKinds = Annotated[
     tuple[FailureKindName, ...],
     _allowed("a list of kinds of failure: " + ", ".join(_KINDS), _split),
 ]
+LOG_PARTS = (
+    *("accounts", "cache", "front", "gateway", "ledger", "providers", "race", "requests"),
+    *("routing", "serving", "state", "telemetry", "wire"),
+)
+"""The parts of OMEN that log: packages, and `requests` for the line of each request."""
+LogFormat = Annotated[Literal["text", "json"], _allowed("text or json", words=("text", "json"))]
+LogPart = Annotated[
+    str,
+    Field(strict=True, pattern=f"^({'|'.join(LOG_PARTS)})$"),
+    _allowed("one of " + ", ".join(LOG_PARTS), words=LOG_PARTS),
+]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    _allowed("debug, info, warning or error", words=("debug", "info", "warning", "error")),
+]
 TokenLimit = Annotated[
     Literal["max_tokens", "max_completion_tokens"],
     _allowed("max_tokens or max_completion_tokens", words=("max_tokens", "max_completion_tokens")),
@@ -257,6 +291,9 @@ TokenLimit = Annotated[
 ReasoningBack = Annotated[
     Literal["with_calls", "always", "never"],
     _allowed("with_calls, always or never", words=("with_calls", "always", "never")),
+]
+Unpriced = Annotated[
+    Literal["refuse", "free"], _allowed('"refuse" or "free"', words=("refuse", "free"))
 ]
 Intents = Annotated[
     tuple[IntentName, ...], _allowed("a list of intents: " + ", ".join(INTENTS), _split)

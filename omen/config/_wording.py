@@ -15,7 +15,7 @@ from difflib import get_close_matches
 
 KeyPath = tuple[str | int, ...]
 
-_SECRET_KEYS = frozenset({"api_key", "redis_url", "url"})
+_SECRET_KEYS = frozenset({"api_key", "admin_key", "redis_url", "url"})
 _LONGEST = 60
 _SEARCHED = 1000
 """Characters that are searched for a secret. The time of the search grows with their square, and

@@ -1,17 +1,19 @@
 """Loading the configuration: file, `.env`, variables, references, validation, checks.
 
 The sources, in this order: the built-in defaults, `omen.toml`, `.env`, the process environment. A
-later one overrides an earlier one. Every step reports its mistakes to the draft, and all are raised
-together at the end.
+later one overrides an earlier one. Within an environment `OMEN_SECTION__KEY` overrides the short
+names, and the vendors' own variables only fill gaps. Every step reports its mistakes to the draft,
+and all are raised together at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from omen.config._checks import (
+    check_cors,
     check_race,
     check_routing,
     check_soft_limits,
@@ -19,15 +21,20 @@ from omen.config._checks import (
     check_stores,
 )
 from omen.config._document import Document
+from omen.config._doubtful import warn_of_doubtful
 from omen.config._draft import Draft
 from omen.config._environment import Environment, apply_variables
 from omen.config._files import read_dotenv, read_toml
 from omen.config._providers import build_provider
 from omen.config._references import referenced_names, resolve_references
+from omen.config._section_variables import apply_section_variables
 from omen.config._tls_files import check_tls
 from omen.config._validation import validate
-from omen.config._wording import dotted
+from omen.config._vendor_variables import apply_vendor_variables
+from omen.config._wording import dotted, looks_secret
+from omen.config.given_files import ConfigFiles, DiskFiles
 from omen.config.problems import ConfigError, Problem
+from omen.config.secrets import secrets_of
 from omen.config.settings import DEFAULT_PREFER, ProviderSettings, Settings
 
 FILE_NAME = "omen.toml"
@@ -49,6 +56,10 @@ class Loaded:
     """Whether there was no file, or no key in it."""
     folder: Path = Path()
     """The start of relative paths: the folder of the file, or without a file the current folder."""
+    notes: tuple[str, ...] = ()
+    """What the operator may want to know, although nothing is wrong. One sentence each."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Every secret that was read, also those that `settings` does not use."""
 
 
 def load_settings(
@@ -57,21 +68,27 @@ def load_settings(
     *,
     cwd: Path,
     strategies: Collection[str],
+    files: ConfigFiles | None = None,
 ) -> Loaded:
     """Read the configuration.
 
     `path` is a file that must exist. If it is None, `omen.toml` in `cwd` is read if it exists.
     `.env` is read from the folder of the file and from `cwd`; a variable of the latter overrides.
-    `strategies` are the allowed values of `race.strategy`.
+    `strategies` are the allowed values of `race.strategy`. `files` reads the files.
+    None: they are read from disk.
 
     **Raises.** `ConfigError` with every mistake. An unset variable of a provider is not a mistake:
     the provider is disabled, with a warning.
     """
-    source = _source(path, cwd)
+    files = files or DiskFiles()
+    source = _source(path, cwd, files)
     folder = cwd if source is None else source.parent.resolve()
-    draft, environment = _read(source, str(path) if path else FILE_NAME, environ, cwd)
+    draft, environment = _read(source, str(path) if path else FILE_NAME, environ, cwd, files)
     is_empty = not draft.table
-    apply_variables(draft, environment, referenced_names(draft.table))
+    referenced = referenced_names(draft.table)
+    apply_variables(draft, environment, referenced)
+    apply_section_variables(draft, environment)
+    apply_vendor_variables(draft, environment, referenced)
     draft.declared = draft.provider_names()
     resolve_references(draft, environment)
     document = validate(draft)
@@ -80,10 +97,12 @@ def load_settings(
     check_routing(draft, document)
     check_soft_limits(draft, document)
     check_stores(draft, document)
+    check_cors(draft, document)
     check_store_urls(draft, document)
     providers = _providers(draft, document)
     if draft.problems:
         raise ConfigError(draft.problems)
+    warn_of_doubtful(draft, document, providers)
     settings = _settings(draft, document, providers)
     return Loaded(
         settings,
@@ -92,29 +111,42 @@ def load_settings(
         declared=bool(draft.declared),
         is_empty=is_empty,
         folder=folder,
+        notes=tuple(draft.notes),
+        secrets=(*secrets_of(settings), *_unused_secrets(draft, document)),
     )
 
 
-def _source(path: Path | None, cwd: Path) -> Path | None:
+def _unused_secrets(draft: Draft, document: Document) -> Iterator[str]:
+    """Yield the keys of disabled providers, and what came by `env:NAME` and looks like a key."""
+    for table in document.providers.values():
+        if table.api_key is not None:
+            yield table.api_key
+    for path in draft.referenced:
+        value = draft.at(path)
+        if isinstance(value, str) and looks_secret(value):
+            yield str(value)
+
+
+def _source(path: Path | None, cwd: Path, files: ConfigFiles) -> Path | None:
     if path is not None:
         return cwd / path
     file = cwd / FILE_NAME
-    return file if file.exists() else None
+    return file if files.exists(file) else None
 
 
 def _read(
-    source: Path | None, name: str, environ: Mapping[str, str], cwd: Path
+    source: Path | None, name: str, environ: Mapping[str, str], cwd: Path, files: ConfigFiles
 ) -> tuple[Draft, Environment]:
     problems: list[Problem] = []
     others: list[Problem] = []
-    table = read_toml(source, name, problems) if source else {}
+    table = read_toml(source, name, problems, files) if source else {}
     variables: dict[str, str] = {}
     if source is not None and not _is_same(source.parent, cwd):
         # This file may belong to another program: it may have another form, or not be readable for
         # us. So its faults are warnings.
         beside = source.parent / DOTENV_NAME
-        variables |= read_dotenv(beside, str(beside), others)
-    variables |= read_dotenv(cwd / DOTENV_NAME, DOTENV_NAME, problems)
+        variables |= read_dotenv(beside, str(beside), others, files)
+    variables |= read_dotenv(cwd / DOTENV_NAME, DOTENV_NAME, problems, files)
     draft = Draft(
         table, name, problems=problems, warnings=[f"{other}; ignored" for other in others]
     )
@@ -153,6 +185,8 @@ def _settings(
         cache=document.cache,
         health=document.health,
         ledger=document.ledger,
+        log=document.log,
+        telemetry=document.telemetry,
     )
 
 

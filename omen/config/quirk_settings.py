@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from omen.config._section import Section
 from omen.config._values import Flag, FlagOrOpened, Names, ReasoningBack, TokenLimit
-from omen.config.settings import Section
 from omen.core.candidates import Quirks
 
 

@@ -13,34 +13,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar
 
-from pydantic import ConfigDict
-
+from omen.config._limits import LimitsSettings as LimitsSettings
+from omen.config._model_tables import Card as Card
+from omen.config._model_tables import Price as Price
+from omen.config._section import Section
 from omen.config._values import (
-    Abilities,
+    AdminKey,
     Count,
     DatabaseUrl,
+    Days,
     Delay,
     FailureKinds,
     FilePath,
     Flag,
     FlagOrAuto,
     Host,
+    HostNames,
     IntentName,
     Intents,
     Milliseconds,
     Names,
+    Networks,
+    Origins,
     Percent,
     Port,
     RedisUrl,
     Seconds,
     Share,
-    Single,
     Streams,
     Text,
+    Unpriced,
     Usd,
 )
+from omen.config._worker_count import Workers
+from omen.config.log_settings import LogSettings
+from omen.config.telemetry_settings import TelemetrySettings
 from omen.core.candidates import PLAIN, Quirks
 from omen.core.errors import FAILOVER_KINDS, FailureKind
 
@@ -54,16 +62,7 @@ DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "general": (),
     }
 )
-
-
 DEFAULT_FAILOVER_ON = tuple(kind.value for kind in FailureKind if kind in FAILOVER_KINDS)
-
-
-class Section:
-    """The base of all sections: a key that is not a field is a mistake."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +73,18 @@ class ServerSettings(Section):
     """Address to listen on. `0.0.0.0` admits other machines."""
     port: Port = 8080
     """TCP port of every door; 0 lets the system choose one."""
+    hosts: HostNames = ()
+    """Names of this gateway for requests without a key, beside `localhost`. `"*"`: any name."""
+    trusted_proxies: Networks = ()
+    """Addresses and CIDR ranges of proxies. Their `X-Forwarded-For` names the client."""
+    cors_origins: Origins = ()
+    """Origins of pages that may read answers in a browser. `"*"`: any page, if it shows a key."""
     timeout_seconds: Delay = 3600.0
     """How long a request may wait for the beginning of its answer. 0: without bound. An answer that
     has begun is bounded by its provider's timeouts and the caller's `total_timeout_ms`."""
     keepalive_after_seconds: Seconds = 15.0
-    """Silence before a stream's status line and SSE comments are sent; then errors are in-band."""
+    """Silence before a stream's status line and a sign of life in the form of its door are sent;
+    then errors are in-band."""
     drain_seconds: Seconds = 30.0
     """How long running requests may take to finish during a shutdown."""
     drain_delay_seconds: Delay = 0.0
@@ -89,12 +95,20 @@ class ServerSettings(Section):
     """Largest request body. A larger one gets a 413."""
     body_timeout_seconds: Seconds = 30.0
     """How long a request body may take to arrive."""
+    max_bytes_in_flight: Count = 512 * 1024 * 1024
+    """Bytes held for all requests at once: bodies, and answers that are not passed on as they come.
+    What needs more is refused with a 503, or its attempt fails. An eighth is for small requests."""
     header_timeout_seconds: Seconds = 30.0
     """How long the head of a request may take to arrive."""
     idle_timeout_seconds: Seconds = 300.0
     """How long a connection without a request stays open."""
-    max_connections: Count = 10_000
-    """Connections open at once. Further ones get a 503 and are closed."""
+    max_connections: Count | None = None
+    """Connections open at once. For a further one, the one that has been idle for longest is
+    closed; if none is idle, the further one gets a 503. None: half of the limit of open files, at
+    most 10000."""
+    max_connections_per_address: Count | None = None
+    """The same for the connections of one client address (IPv6: of one /64 network). None: three
+    quarters of `max_connections`."""
     max_streams_per_connection: Streams = 1000
     """Requests running at once on one HTTP/2 connection. Further ones are refused."""
     tls_certificate: FilePath | None = None
@@ -105,16 +119,20 @@ class ServerSettings(Section):
     """Whether a port that speaks TLS refuses plain connections instead of serving them, too."""
     audit: Flag = False
     """Check for leaks at the end of every request. For tests and trials."""
-    workers: Single = 1
-    """Processes on this machine. Only 1 is supported yet."""
+    workers: Workers = 1
+    """Processes that serve this port together. `"auto"`: one for each processor core."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsSettings(Section):
-    """`[limits]`: limits of a caller's hints."""
-
-    max_k: Count = 8
-    """Largest `omen.k`."""
+    # Admission: what happens when OMEN itself is short of processor time (docs/overload.md).
+    admission: Flag = True
+    """Whether requests wait, and some are refused, while OMEN is short of processor time."""
+    admission_wait_ms: Milliseconds = 30.0
+    """How long a request may wait to begin, if requests take up to four times as long."""
+    admission_longest_wait_ms: Milliseconds = 30_000.0
+    """How long it may wait at most: a quarter of what requests take, up to this."""
+    admission_lag_ms: Milliseconds = 3.0
+    """Length of the scheduler's passes above which fewer requests begin at the same time."""
+    admission_queue: Count = 10_000
+    """Requests that may wait to begin. Further ones get a 503."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +170,8 @@ class RoutingSettings(Section):
     """Intents for which local providers go first."""
     budget_monthly_usd: Usd | None = None
     """Limit of the costs of all requests in a calendar month. None: no limit."""
+    unpriced: Unpriced = "refuse"
+    """What a budget does with a model without a known price: refuse it, or count it as free."""
     provider_soft_limits: Mapping[str, Percent] = field(default_factory=dict)
     """Percent of the monthly budget. A provider that has spent more ranks after the others."""
     aliases: Mapping[str, Names] = field(default_factory=dict)
@@ -162,10 +182,15 @@ class RoutingSettings(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings(Section):
-    """`[auth]`: access without a key."""
+    """`[auth]`: access without a key, and a first key."""
 
     allow_anonymous: Flag = False
     """Serve callers without a key from any machine, not only from this one."""
+    admin_key: AdminKey | None = field(default=None, repr=False)
+    """A key with the admin role that needs no database. With it every caller needs a key."""
+    max_concurrent_requests: Count | None = None
+    """Requests of one key that may run at once, and websockets that it may have open. Further ones
+    get a 429. None: three quarters of `server.max_connections`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,44 +233,8 @@ class LedgerSettings(Section):
     """Directory for rows that wait while the database is unavailable."""
     spool_max_bytes: Count = 64 * 1024 * 1024
     """Limit of the waiting rows' size. Further rows are lost, and counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price(Section):
-    """The prices of one model, in US dollars per million tokens."""
-
-    input: Usd
-    """Prompt tokens."""
-    output: Usd
-    """Generated tokens, reasoning included."""
-    cached_input: Usd | None = None
-    """Prompt tokens read from the provider's cache. None: as `input`."""
-    cache_write: Usd | None = None
-    """Prompt tokens written to the provider's cache. None: as `input`."""
-    cache_write_1h: Usd | None = None
-    """Prompt tokens written to the cache for an hour. None: as `cache_write`."""
-    long_above: Count | None = None
-    """Prompt tokens above which the `long_` prices apply to the whole request."""
-    long_input: Usd | None = None
-    """As `input`, for a long prompt. None: as `input`."""
-    long_output: Usd | None = None
-    """As `output`, for a long prompt. None: as `output`."""
-    long_cached_input: Usd | None = None
-    """As `cached_input`, for a long prompt. None: as `long_input`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card(Section):
-    """The limits and abilities of one model that the built-in catalogue lacks or has wrong."""
-
-    context: Count | None = None
-    """Tokens of prompt and answer together."""
-    max_input: Count | None = None
-    """Tokens of a prompt."""
-    max_output: Count | None = None
-    """Tokens of an answer."""
-    abilities: Abilities | None = None
-    """All abilities of the model. None: as in the catalogue."""
+    keep_days: Days = 0
+    """Days after which the rows of attempts are deleted. 0: never. Reports and totals stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +255,8 @@ class ProviderSettings:
     stall_timeout_seconds: float = 60.0
     working_timeout_seconds: float = 600.0
     max_concurrency: int = 256
+    queue_seconds: float = 5.0
+    max_queued: int = 256
     prices: Mapping[str, Price] = field(default_factory=dict)
     cards: Mapping[str, Card] = field(default_factory=dict)
     base_models: Mapping[str, str] = field(default_factory=dict)
@@ -292,3 +283,5 @@ class Settings:
     cache: CacheSettings = field(default_factory=CacheSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

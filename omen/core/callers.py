@@ -66,3 +66,6 @@ class Quota:
 
 ANYBODY = Caller()
 """A caller without a key, where the configuration allows it."""
+
+OPERATOR = Caller(key_id="admin", name="admin", admin=True)
+"""The holder of `[auth] admin_key`. The ids of other keys are hexadecimal, so none is equal."""

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from omen.core.sizes import PromptSize
+
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Extras = Mapping[str, Any]
 SHOWN_NEXT = "The result is what the next message shows."
@@ -209,6 +211,11 @@ class ChatRequest:
     extras_dialect: str | None = None
     """The dialect of the extras; None: OpenAI's. Extras of another dialect are not passed on to
     upstreams of OpenAI's dialect, which would reject them."""
+    is_heavy: bool = field(default=False, compare=False)
+    """Whether it is so large that what reads or writes the whole of it leaves the loop."""
+    size: PromptSize | None = field(default=None, compare=False, repr=False)
+    """The size of the prompt with the messages in `sized`; see `omen.core.prompt_size`."""
+    sized: tuple[Message, ...] = field(default=(), compare=False, repr=False)
 
 
 def asks_for_reasoning(request: ChatRequest) -> bool:

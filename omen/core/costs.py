@@ -31,10 +31,17 @@ class Cost:
     provenance: Provenance
     prompt_tokens: int | None = None
     """Prompt tokens that the cost includes. None: unknown, or nothing is billed."""
+    at_least_usd: Decimal | None = None
+    """The cost without the tokens that nobody saw. None unless `usd` includes an estimate of such
+    tokens, from the time that the model thought and from its pace."""
+    at_most_usd: Decimal | None = None
+    """Then also the cost of the longest prompt and the longest answer, if the latter is known."""
 
 
 NOTHING = Cost(Decimal(0), "exact")
 UNKNOWN_COST = Cost(None, "unknown")
+LONGEST_THOUGHT = 128_000
+"""The most tokens of hidden thought of a model whose longest answer is not known."""
 
 
 def cost_from_usage(price: Price | None, usage: Usage) -> Cost:
@@ -58,6 +65,8 @@ def partial_cost(
     pieces: int,
     responded: bool,
     stops_billing: bool,
+    hidden: int = 0,
+    longest: int | None = None,
 ) -> Cost:
     """Return the cost of an attempt without usage: cancelled, broken off, or not reported.
 
@@ -65,6 +74,8 @@ def partial_cost(
     that carried them; each delta holds at least one token. `responded`: whether the provider had
     begun its response. `stops_billing`: whether nothing is billed beyond what
     arrived: the answer is complete, or the provider is known to stop when its client disconnects.
+    `hidden` is the estimate of the tokens of hidden thought, and `longest` the most tokens that the
+    model generates.
     """
     if price is not None and price.is_free:
         return NOTHING
@@ -72,11 +83,13 @@ def partial_cost(
         return Cost(None, "estimated" if stops_billing else "at_least")
     if prompt is None:
         return UNKNOWN_COST
+    # Most vendors send one token in each delta. So where the deltas are short, their number is a
+    # better estimate than one from the characters.
+    seen = pieces if 2 * pieces >= tokens else tokens
+    if hidden:
+        return _cost_of_thought(price, prompt, seen, hidden, longest)
     if stops_billing:
-        # Most vendors send one token in each delta. So where the deltas are short, their number is
-        # a better estimate than one from the characters.
-        generated = pieces if 2 * pieces >= tokens else tokens
-        return Cost(price.cost(Usage(prompt.likely, generated)), "estimated", prompt.likely)
+        return Cost(price.cost(Usage(prompt.likely, seen)), "estimated", prompt.likely)
     # For the lower bound all input counts as read from the prompt cache: no vendor bills cached
     # tokens at a higher rate, and almost all bill them at a lower one.
     rates = price.rates
@@ -84,3 +97,19 @@ def partial_cost(
     read = prompt.at_least if responded else 0
     floor = read * cheapest + min(tokens, pieces) * rates.output
     return Cost(floor / 1_000_000, "at_least", read)
+
+
+def _cost_of_thought(
+    price: Price, prompt: PromptSize, seen: int, hidden: int, longest: int | None
+) -> Cost:
+    """Return the cost of an attempt that was cut off after hidden thought, as an interval."""
+    most_generated = seen + LONGEST_THOUGHT if longest is None else max(seen, longest)
+    generated = min(seen + hidden, most_generated)
+    most = None if longest is None else Usage(prompt.at_most, most_generated)
+    return Cost(
+        price.cost(Usage(prompt.likely, generated)),
+        "estimated",
+        prompt.likely,
+        at_least_usd=price.cost(Usage(prompt.at_least, seen)),
+        at_most_usd=None if most is None else price.cost(most),
+    )

@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from omen.core.pieces import Pieces
+
 _INPUT = "input"
 ANY_TEXT: Mapping[str, Any] = {
     "type": "object",
@@ -33,6 +35,11 @@ _WHOLE_CHARACTERS = re.compile(
     r"|\\u(?![dD][89abAB])[0-9a-fA-F]{4})*"
 )
 """As much of a JSON string as is decodable: no escape is cut, and no surrogate pair."""
+
+_LONGEST_ESCAPE = 12
+"""Characters of the two escapes of one character."""
+_LONGEST_BEGINNING = 4096
+"""Characters, blanks among them, behind which the text must have begun to be streamed."""
 
 
 def described(description: str | None, format_: object) -> str | None:
@@ -68,49 +75,59 @@ def custom_input(arguments: str, *, is_cut: bool = False) -> str:
 class CustomInputReader:
     """Reads the text out of arguments that arrive in fragments, so that it can be streamed."""
 
-    __slots__ = ("_arguments", "_given", "_is_other", "_place")
+    __slots__ = ("_arguments", "_given", "_rest", "_waits")
 
     def __init__(self) -> None:
-        self._arguments = ""
-        self._place: int | None = None
-        """Up to where the arguments were decoded; None before the text begins."""
-        self._is_other = False
-        """Whether the arguments have another form. They are given at the end, whole."""
-        self._given = ""
+        self._arguments = Pieces()
+        self._rest: str | None = None
+        """What is not decoded yet; None before the text begins."""
+        self._waits = False
+        """Whether the end decides about what comes: the text has ended, or the arguments have
+        another form. Then they are given at the end, whole."""
+        self._given = Pieces()
 
     def feed(self, fragment: str) -> str:
         """Return what of the text has become known; it may be nothing."""
-        self._arguments += fragment
-        if self._place is None and not self._is_other:
-            self._find_beginning()
-        if self._place is None:
+        self._arguments.add(fragment)
+        if self._waits:
             return ""
-        found = _WHOLE_CHARACTERS.match(self._arguments, self._place)
+        if self._rest is None:
+            self._find_beginning()
+        else:
+            self._rest += fragment
+        if self._rest is None:
+            return ""
+        found = _WHOLE_CHARACTERS.match(self._rest)
         raw = found[0] if found is not None else ""
-        self._place += len(raw)
+        self._rest = self._rest[len(raw) :]
+        # An escape that is cut is short, or the other half of it never comes.
+        self._waits = self._rest.startswith('"') or len(self._rest) > _LONGEST_ESCAPE
         return self._give(str(json.loads(f'"{raw}"', strict=False)))
 
     def end(self, *, is_cut: bool = False) -> str:
         """Return what `feed` has left out."""
-        whole = custom_input(self._arguments, is_cut=is_cut)
+        whole = custom_input(self._arguments.text, is_cut=is_cut)
         # What was streamed cannot be taken back: broken arguments end where they broke.
-        return self._give(whole[len(self._given) :]) if whole.startswith(self._given) else ""
+        given = self._given
+        return self._give(whole[given.size :]) if whole.startswith(given.text) else ""
 
     @property
     def text(self) -> str:
         """The text that was returned so far."""
-        return self._given
+        return self._given.text
 
     def _give(self, text: str) -> str:
-        self._given += text
+        self._given.add(text)
         return text
 
     def _find_beginning(self) -> None:
-        found = _BEGIN.match(self._arguments)
+        arguments = self._arguments.text
+        found = _BEGIN.match(arguments)
         if found is not None:
-            self._place = found.end()
+            self._rest = arguments[found.end() :]
         else:
-            self._is_other = _MAY_BEGIN.fullmatch(self._arguments) is None
+            has_another_form = _MAY_BEGIN.fullmatch(arguments) is None
+            self._waits = has_another_form or len(arguments) > _LONGEST_BEGINNING
 
 
 def _lenient(arguments: str) -> Any:

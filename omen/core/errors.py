@@ -13,7 +13,8 @@
         └── StrategyFault       the strategy itself broke its contract
 
 Each error has a `status` (HTTP), a `type` and a `code` as OpenAI defines them, and a message that
-the caller may see: it never contains a key, a prompt or an answer. Front ends translate errors into
+the caller may see: it never contains a key, a prompt or an answer. A secret of the configuration is
+sought by its value and masked, whoever wrote the message. Front ends translate errors into
 their own dialect; the layers below the front ends know no dialect.
 """
 
@@ -21,8 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
+
+from omen.core.failure_kinds import FAILOVER_KINDS as FAILOVER_KINDS
+from omen.core.failure_kinds import TRAITS
+from omen.core.failure_kinds import FailureKind as FailureKind
+from omen.core.secrets import redact
 
 if TYPE_CHECKING:
     from omen.core.candidates import Candidate
@@ -39,6 +44,7 @@ class OmenError(Exception):
     """Seconds after which a retry may help. None: unknown."""
 
     def __init__(self, message: str) -> None:
+        message = redact(message)
         super().__init__(message)
         self.message = message
 
@@ -64,70 +70,6 @@ class RequestError(OmenError):
         self.param = param
 
 
-class FailureKind(Enum):
-    """The kind of an attempt's failure. Records, metrics and error codes use the value."""
-
-    INVALID_REQUEST = "invalid_request"
-    CONTEXT_LENGTH = "context_length"
-    TOO_LARGE = "too_large"
-    CONTENT_FILTER = "content_filter"
-    UNSUPPORTED = "unsupported"
-    """This candidate lacks an ability that the request needs (images, tools); another candidate may
-    have it."""
-    NOT_FOUND = "not_found"
-    UPSTREAM_AUTH = "upstream_auth"
-    UPSTREAM_MISCONFIGURED = "upstream_misconfigured"
-    RATE_LIMIT = "rate_limit"
-    QUOTA = "quota"
-    OVERLOADED = "overloaded"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    """The upstream could not be reached, or the connection broke before the answer began."""
-    TRUNCATED = "truncated"
-    """The stream stopped without the marker that completes an answer."""
-    PROTOCOL = "protocol"
-    """The upstream sent data that is not in its own wire format."""
-    EMPTY = "empty"
-    """A well-formed answer without visible content."""
-    INTERNAL = "internal"
-    """OMEN itself could not encode the request for this candidate, or make a decoder for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Traits:
-    status: int
-    retryable: bool
-    failover: bool
-
-
-_TRAITS: dict[FailureKind, _Traits] = {
-    FailureKind.INVALID_REQUEST: _Traits(400, retryable=False, failover=False),
-    FailureKind.CONTEXT_LENGTH: _Traits(400, retryable=False, failover=True),
-    FailureKind.TOO_LARGE: _Traits(413, retryable=False, failover=True),
-    FailureKind.CONTENT_FILTER: _Traits(400, retryable=False, failover=False),
-    FailureKind.UNSUPPORTED: _Traits(400, retryable=False, failover=True),
-    FailureKind.NOT_FOUND: _Traits(404, retryable=False, failover=True),
-    FailureKind.UPSTREAM_AUTH: _Traits(502, retryable=False, failover=True),
-    FailureKind.UPSTREAM_MISCONFIGURED: _Traits(502, retryable=False, failover=True),
-    FailureKind.RATE_LIMIT: _Traits(429, retryable=True, failover=True),
-    FailureKind.QUOTA: _Traits(429, retryable=False, failover=True),
-    FailureKind.OVERLOADED: _Traits(503, retryable=True, failover=True),
-    FailureKind.SERVER_ERROR: _Traits(502, retryable=True, failover=True),
-    FailureKind.TIMEOUT: _Traits(504, retryable=True, failover=True),
-    FailureKind.CONNECTION: _Traits(502, retryable=True, failover=True),
-    FailureKind.TRUNCATED: _Traits(502, retryable=True, failover=True),
-    FailureKind.PROTOCOL: _Traits(502, retryable=True, failover=True),
-    FailureKind.EMPTY: _Traits(502, retryable=True, failover=True),
-    FailureKind.INTERNAL: _Traits(500, retryable=False, failover=True),
-}
-
-FAILOVER_KINDS = frozenset(kind for kind, traits in _TRAITS.items() if traits.failover)
-"""The kinds for which another candidate may help, unless `[race] failover_on` says otherwise. The
-other two are faults of the request: an invalid request fails everywhere, and a prompt that one
-vendor's filter refused is not offered to the next vendor unless the operator wants it."""
-
-
 class UpstreamFailure(OmenError):
     """One attempt at one candidate failed.
 
@@ -151,7 +93,7 @@ class UpstreamFailure(OmenError):
         window: int | None = None,
     ) -> None:
         super().__init__(message)
-        traits = _TRAITS[kind]
+        traits = TRAITS[kind]
         self.kind = kind
         self.status = traits.status
         self.type = "invalid_request_error" if traits.status < 429 else "upstream_error"
@@ -226,6 +168,14 @@ class FailedAttempt:
     candidate: Candidate
     failure: UpstreamFailure
 
+    def __post_init__(self) -> None:
+        """Cut off the traceback, which refers to the frames of the attempt.
+
+        They hold the request and its answer, and the race that keeps this record: a cycle, which
+        would stay until the next collection of garbage.
+        """
+        self.failure.__traceback__ = None
+
 
 class AllAttemptsFailed(RaceError):
     """No attempt committed. The message names every attempt and its reason.
@@ -252,6 +202,12 @@ class AllAttemptsFailed(RaceError):
         # A denial cost nobody anything: the caller may always come back when a slot is free.
         is_spent = best in started and len(started) >= ENOUGH_ATTEMPTS
         self.is_final = is_spent or not best.retryable
+
+    def add_hint(self, hint: str) -> None:
+        """Add what the caller may do about it to the message, unless the hint is empty."""
+        if hint:
+            self.message = f"{self.message}; {redact(hint)}"
+            self.args = (self.message,)
 
     @property
     def is_fault_of_request(self) -> bool:

@@ -8,12 +8,13 @@ together, as one sequence, until they are written to the client.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
 from omen.core.chat import ReasoningBlock
+from omen.core.values import value
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 Extras = Mapping[str, Any]
@@ -60,7 +61,7 @@ class AnswerStart:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TextDelta:
     """A piece of the visible answer. `extras`: `logprobs`, in OpenAI's format."""
 
@@ -68,21 +69,21 @@ class TextDelta:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReasoningDelta:
     """A piece of the model's visible reasoning."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RefusalDelta:
     """A piece of a refusal, from a provider that separates refusals from text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ToolCallDelta:
     """A fragment of a tool call.
 
@@ -187,13 +188,35 @@ Event = (
 )
 
 
+def event_size(event: Event) -> int:
+    """Return the length of an event's text: characters, or bytes of an upstream's own event."""
+    if type(event) is TextDelta:  # nearly every event of nearly every answer
+        return len(event.text)
+    match event:
+        case ReasoningDelta(text=text) | RefusalDelta(text=text):
+            return len(text)
+        case ToolCallDelta(arguments=arguments):
+            return len(arguments)
+        case WireEvent(data=data):
+            return len(data)
+    return 0
+
+
+def total_size(events: Collection[Event]) -> int:
+    """Return the sum of the sizes of events."""
+    # Without a call for each text: some four parts of the gateway want the sum of each batch.
+    return sum([len(e.text) if type(e) is TextDelta else event_size(e) for e in events])
+
+
 def is_generated(event: Event) -> bool:
     """Return whether the event holds a generated token; only such events reset a token timeout.
 
     Text counts if it is more than whitespace. A role, usage and empty fragments never count.
     """
+    if type(event) is TextDelta:  # nearly every event of nearly every answer
+        return event.text != "" and not event.text.isspace()
     match event:
-        case TextDelta(text=text) | ReasoningDelta(text=text) | RefusalDelta(text=text):
+        case ReasoningDelta(text=text) | RefusalDelta(text=text):
             return not text.isspace() and text != ""
         case ToolCallDelta(name=name, arguments=arguments):
             return bool(name or arguments)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from omen.core.values import value
+
 Framing = Literal["sse", "ndjson"]
 
 
@@ -23,7 +25,7 @@ class WireRequest:
     streams: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """One message of a stream: an SSE event with its data joined, or one line of NDJSON.
 

@@ -37,6 +37,7 @@ class RaceHints:
     merge_method: MergeMethod | None = None
     judge: str | None = None
     quorum: int | None = None
+    vote_risk: float | None = None
     restart: bool = False
     stickiness: Stickiness | None = None
     session: str | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omen.core.pieces import Pieces
+
 _GROWING = ("text", "summary", "data")
 """Texts of a detail of reasoning that a stream cuts in pieces."""
 
@@ -13,45 +15,59 @@ class FieldJoiner:
     """Puts the fields of one message together, in the order in which their pieces came."""
 
     def __init__(self) -> None:
-        self.joined: dict[str, Any] = {}
+        self._fields: dict[str, Any] = {}
+        self._growing: dict[str, Pieces] = {}
+        """The texts of the last detail of reasoning, while they grow."""
+
+    @property
+    def joined(self) -> dict[str, Any]:
+        """The fields so far."""
+        self._settle()
+        return self._fields
 
     def add(self, fields: Mapping[str, Any]) -> None:
         """Take the next pieces: lists go on, anything else is replaced."""
         for name, value in fields.items():
-            before = self.joined.get(name)
             if name == "reasoning_details" and isinstance(value, list):
-                self.joined[name] = _joined_details(before or [], value)
-            elif isinstance(before, list) and isinstance(value, list):
-                self.joined[name] = [*before, *value]
+                if not isinstance(self._fields.get(name), list):
+                    self._fields[name] = []
+                self._add_details(self._fields[name], value)
+            elif isinstance(self._fields.get(name), list) and isinstance(value, list):
+                self._fields[name].extend(value)
             else:
-                self.joined[name] = value
+                self._fields[name] = list(value) if isinstance(value, list) else value
 
+    def _add_details(self, joined: list[Any], pieces: list[Any]) -> None:
+        """Join details of reasoning: pieces of one type and index are one detail.
 
-def _joined_details(before: list[Any], pieces: list[Any]) -> list[Any]:
-    """Join details of reasoning: pieces of one type and index are one detail.
+        **Source.** openrouter.ai/docs, reasoning tokens, streaming, read 2026-11-30.
+        """
+        for piece in pieces:
+            last = joined[-1] if joined else None
+            if isinstance(piece, dict) and isinstance(last, dict) and _is_same(last, piece):
+                self._join(last, piece)
+            else:
+                self._settle()
+                joined.append(dict(piece) if isinstance(piece, dict) else piece)
 
-    **Source.** openrouter.ai/docs, reasoning tokens, streaming, read 2026-11-30.
-    """
-    joined = list(before)
-    for piece in pieces:
-        last = joined[-1] if joined else None
-        if isinstance(piece, dict) and isinstance(last, dict) and _is_same(last, piece):
-            joined[-1] = _joined(last, piece)
-        else:
-            joined.append(piece)
-    return joined
+    def _join(self, detail: dict[str, Any], piece: dict[str, Any]) -> None:
+        for name, value in piece.items():
+            if name in _GROWING and isinstance(value, str):
+                if name not in self._growing:
+                    self._growing[name] = Pieces(detail.get(name) or "")
+                self._growing[name].add(value)
+            elif value is not None:
+                detail[name] = value
+
+    def _settle(self) -> None:
+        """Write the texts that have grown into their detail, which is the last one."""
+        if self._growing:
+            self._fields["reasoning_details"][-1].update(
+                {name: pieces.text for name, pieces in self._growing.items()}
+            )
+            self._growing = {}
 
 
 def _is_same(detail: dict[str, Any], piece: dict[str, Any]) -> bool:
     same = all(detail.get(name) == piece.get(name) for name in ("type", "index"))
     return same and "index" in piece and piece.get("type") != "reasoning.encrypted"
-
-
-def _joined(detail: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    said = {name: value for name, value in piece.items() if value is not None}
-    grown = {
-        name: (detail.get(name) or "") + said[name]
-        for name in _GROWING
-        if isinstance(said.get(name), str)
-    }
-    return {**detail, **said, **grown}

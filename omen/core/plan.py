@@ -32,13 +32,38 @@ EXTRA_LOAD: frozenset[Role] = frozenset({"hedge", "retry"})
 _ONE_AT_FIRST = frozenset({"single", "speculate_k"})
 
 
+VoteEnd = Literal["decided", "risk", "deadline", "exhausted"]
+"""Why a vote ended: no other answer could catch up; another one was too unlikely to; the commit
+deadline passed; every draft was complete or had failed."""
+
+
+@dataclass(slots=True)
+class Vote:
+    """What became of a vote. The strategy fills it in."""
+
+    drafts: int = 0
+    """The drafts that were started."""
+    votes: tuple[int, ...] = ()
+    """The votes of each distinct answer, most first."""
+    upset: float | None = None
+    """The probability, at most, that the full vote would have chosen another answer."""
+    end: VoteEnd | None = None
+    """None while it goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """How several drafts become one answer. `quorum`: the drafts to wait for; None: all drafts."""
+    """How several drafts become one answer. `quorum`: the drafts to wait for; None: all drafts.
+
+    `risk`: a vote may end as soon as the full vote would choose another answer with at most this
+    probability. None: it ends when that is impossible.
+    """
 
     method: MergeMethod = "synthesize"
     judge: Candidate | None = None
     quorum: int | None = None
+    risk: float | None = None
+    vote: Vote | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

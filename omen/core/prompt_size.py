@@ -10,7 +10,7 @@ docs/decisions/2026-11-30-one-estimate-of-tokens.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from pydantic_core import to_json
 
@@ -23,6 +23,7 @@ from omen.core.chat import (
     TextPart,
 )
 from omen.core.media_size import MediaSize, file_size, picture_size
+from omen.core.sizes import PromptSize as PromptSize
 
 UNITS_PER_TOKEN = 100
 _BLANKS = " \t\r\n"
@@ -50,19 +51,12 @@ _WEIGHTS = _weights()
 _SAMPLES, _LONGEST_STEP = ((64 * 1024, 1), (2 * 1024 * 1024, 61)), 1009
 """Up to so many bytes, each of how many is read: a millisecond at most. Steps are primes, so that
 they do not keep time with characters or lines."""
+_WHOLE_TEXT = 1024 * 1024
+"""Characters of a text that are looked at by one call."""
 _MOST_CHARACTERS_PER_TOKEN = 10
 """The average of a text in words is below this; whitespace is not counted."""
 _MESSAGE_TOKENS = 16
 """The most tokens that a message takes beside its text: its role and its delimiters."""
-
-
-@dataclass(frozen=True, slots=True)
-class PromptSize:
-    """Bounds and an estimate of a prompt's tokens, made without any vendor's tokenizer."""
-
-    at_least: int
-    likely: int
-    at_most: int
 
 
 def text_units(text: str) -> int:
@@ -71,17 +65,36 @@ def text_units(text: str) -> int:
     Units of texts can be added up before they are rounded. Of a long text only every so many bytes
     are read, which changes the estimate by less than its error.
     """
+    if len(text) > _WHOLE_TEXT:
+        return sum(map(text_units, _slices(text)))
     data = text.encode("utf-8", "surrogatepass")
+    if len(data) <= _SAMPLES[0][0]:
+        return sum(data.translate(_WEIGHTS))
     step = next((step for most, step in _SAMPLES if len(data) <= most), _LONGEST_STEP)
     return step * sum(data[::step].translate(_WEIGHTS))
+
+
+def units_of_texts(texts: Sequence[str]) -> int:
+    """Return the sum of the estimates of texts."""
+    text = "".join(texts)
+    # Beyond this length an estimate is a sample, and the sum is another one.
+    return text_units(text) if len(text) <= _SAMPLES[0][0] // 4 else sum(map(text_units, texts))
+
+
+def _slices(text: str) -> Iterator[str]:
+    """Yield a long text in slices, so that no call takes long."""
+    return (text[start : start + _WHOLE_TEXT] for start in range(0, len(text), _WHOLE_TEXT))
 
 
 def measure_prompt(request: ChatRequest) -> PromptSize:
     """Return bounds for a prompt's tokens, from its bytes: no token is shorter than a byte.
 
     Everything that the model reads counts: messages, tool calls, reasoning blocks that the client
-    sends back, tool definitions, and the schema of the answer.
+    sends back, tool definitions, and the schema of the answer. A request that was measured before
+    (`with_size`) is not measured again.
     """
+    if request.size is not None and request.sized is request.messages:
+        return request.size
     texts = [text for message in request.messages for text in _texts(message)]
     texts += [to_json(tool, fallback=str).decode() for tool in request.tools]
     if request.response_format is not None and request.response_format.schema is not None:
@@ -89,6 +102,14 @@ def measure_prompt(request: ChatRequest) -> PromptSize:
     media = [size for message in request.messages for size in _media(message)]
     count = len(request.messages)
     return _measure(texts, media, marks=(4 * count, _MESSAGE_TOKENS * (count + 1)))
+
+
+def with_size(request: ChatRequest) -> ChatRequest:
+    """Return the request with its measured size in it.
+
+    Measuring a large prompt takes long, so that happens once, and where it makes nobody wait.
+    """
+    return replace(request, size=measure_prompt(request), sized=request.messages)
 
 
 def measure_texts(inputs: Sequence[str | Sequence[int]]) -> PromptSize:
@@ -109,7 +130,7 @@ def _measure(
     whole = sum(map(_bytes, texts))
     likely = -(-sum(map(text_units, texts)) // UNITS_PER_TOKEN)
     # `count` is many times faster than `split`, and prompts are long.
-    words = sum(len(text) - sum(map(text.count, _BLANKS)) for text in texts)
+    words = sum(len(s) - sum(map(s.count, _BLANKS)) for text in texts for s in _slices(text))
     return PromptSize(
         at_least=max(1, words // _MOST_CHARACTERS_PER_TOKEN + sum(m.at_least for m in media)),
         likely=max(1, likely + marks[0] + sum(m.likely for m in media)),
@@ -118,7 +139,9 @@ def _measure(
 
 
 def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if text.isascii():
+        return len(text)
+    return sum(len(piece.encode("utf-8", "surrogatepass")) for piece in _slices(text))
 
 
 def _texts(message: Message) -> Iterator[str]:

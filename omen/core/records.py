@@ -13,13 +13,15 @@ from typing import Literal, Protocol, get_args
 
 from omen.core.callers import ANYBODY, Caller, Quota
 from omen.core.candidates import Candidate
-from omen.core.costs import NOTHING, Cost, cost_from_usage, partial_cost
+from omen.core.costs import LONGEST_THOUGHT, NOTHING, Cost, cost_from_usage, partial_cost
 from omen.core.errors import FailureKind, UpstreamFailure
-from omen.core.events import Usage
+from omen.core.events import FinishReason, Usage
 from omen.core.frames import RateLimits
+from omen.core.gaps import TokenGaps
 from omen.core.hints import RaceHints
 from omen.core.plan import Plan, Role
 from omen.core.prompt_size import PromptSize
+from omen.core.trace import Trace
 
 Outcome = Literal["running", "won", "lost", "failed", "timed_out", "client_cancelled", "denied"]
 """The outcome of an attempt. `denied`: the attempt never started."""
@@ -61,10 +63,24 @@ class AttemptRecord:
     """Whether the attempt committed to a part of the answer, beside other attempts."""
     ended_at: float | None = None
     outcome: Outcome = "running"
+    unsent: bool = False
+    """Whether nothing of the request can have reached the upstream: there was no connection yet. A
+    foreign transport does not tell, and then it is False."""
     tokens: int = 0
     """Generated tokens that arrived: the provider's count, else an estimate from the text."""
     pieces: int = 0
     """The number of deltas that carried them. Each delta holds at least one token."""
+    thinking_seconds: float = 0.0
+    """How long the upstream was waited for from its response until the first text or call of the
+    answer. Time in which the client delayed the attempt is left out."""
+    thought_tokens: int = 0
+    """The part of `tokens` that arrived until then."""
+    pace: float | None = None
+    """Tokens per second of the model's hidden thought. None if it has none, or if the provider
+    reported usage."""
+    gaps: TokenGaps | None = None
+    """The gaps between arrivals of tokens; None before the first one. Time in which the client
+    delayed the attempt is left out."""
     prompt: PromptSize | None = None
     """Measured only if the provider reported no usage."""
     complete: bool = False
@@ -80,6 +96,12 @@ class AttemptRecord:
     still being closed."""
     rate_limits: RateLimits | None = None
     """The rest of the gateway's rate limits, from the upstream's response headers."""
+    finish: FinishReason | None = None
+    """Why the model stopped; None while it has not."""
+    response_model: str | None = None
+    """The model that answered, as the upstream named it."""
+    trace: Trace | None = None
+    """What its upstream requests carry of the request's trace."""
 
     @property
     def cost(self) -> Cost:
@@ -104,11 +126,26 @@ class AttemptRecord:
             pieces=self.pieces,
             responded=self.responded_at is not None,
             stops_billing=self.complete or does_stop,
+            hidden=self.hidden_tokens,
+            longest=candidate.card.max_output,
         )
 
     @property
+    def hidden_tokens(self) -> int:
+        """The tokens that were probably generated in hidden thought, beyond those that arrived.
+
+        0 if the provider reported usage.
+        """
+        if self.pace is None or self.usage is not None:
+            return 0
+        hidden = round(self.pace * self.thinking_seconds) - self.thought_tokens
+        return max(0, min(hidden, self.candidate.card.max_output or LONGEST_THOUGHT))
+
+    @property
     def _was_never_sent(self) -> bool:
-        """Whether the request could not be encoded for its candidate."""
+        """Whether the request had no connection, or could not be encoded for its candidate."""
+        if self.unsent:
+            return True
         failure = self.failure
         if failure is None or self.responded_at is not None:
             return False
@@ -150,8 +187,12 @@ class RaceRecord:
     """Whether a budget bounds the race, so that money is reserved before each attempt."""
     cached: bool = False
     """Whether the answer came from OMEN's cache."""
+    pressure: int = 0
+    """The level of the gateway's own pressure that made its plan smaller; 0 if none did."""
     accepted_unix: float = 0.0
     """`accepted_at` in Unix time, for comparison with the clock of another process."""
+    trace: Trace | None = None
+    """The trace of the request; None if it belongs to none."""
 
     @property
     def is_settled(self) -> bool:

@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pydantic_core import from_json, to_json
-
+from omen.core.json_reading import read_json
+from omen.core.json_writing import json_pieces
 from omen.front.http.asgi import App
 from omen.front.http.chat_route import ChatRoute
 from omen.front.http.post_route import Incoming, PostRoute, Work
@@ -39,10 +39,12 @@ def openai_path(path: str) -> tuple[str, str | None] | None:
 def with_model(body: bytes, name: str) -> bytes:
     """Return a request's body with this model; one that is no object stays, to be refused."""
     try:
-        said: Any = from_json(body)
+        said: Any = read_json(body)
     except ValueError:
         return body
-    return to_json({**said, "model": name}) if isinstance(said, dict) else body
+    if not isinstance(said, dict):
+        return body
+    return b"".join(json_pieces({**said, "model": name}))
 
 
 def for_deployment(route: App, name: str) -> App:

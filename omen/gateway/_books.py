@@ -12,12 +12,12 @@ from pathlib import Path
 from omen.config import LedgerSettings, locate
 from omen.ledger import Ledger, Spool
 from omen.ledger.database import (
-    ERRORS,
     Database,
     DatabaseAwayError,
     DatabaseTooNewError,
     DatabaseWorker,
     SchemaTooNewError,
+    database_errors,
     open_database,
     reason_of,
     shown_url,
@@ -47,6 +47,10 @@ class Books:
     """It has a worker of its own."""
     replica: str
     """Whose spending the rows are that this gateway writes."""
+    keep_days: int = 0
+    """Days after which rows are deleted; 0: never."""
+    fills: bool = True
+    """Whether this process adds up what is older than the totals."""
 
     async def check(self) -> None:
         """Find out whether the database is one for this version, if it can be reached now.
@@ -66,22 +70,32 @@ class Books:
             await worker.aclose()
 
 
-def make_books(settings: LedgerSettings, folder: Path) -> Books:
+MakeLedger = Callable[[DatabaseWorker, Spool, str], Ledger]
+"""Makes a ledger of a database, a spool and a replica, for rows that another process writes."""
+
+
+def make_books(
+    settings: LedgerSettings, folder: Path, make_ledger: MakeLedger | None = None
+) -> Books:
     """Make the books that are configured; nothing is opened yet.
 
-    Relative paths count from `folder`, which is `Loaded.folder`.
+    Relative paths count from `folder`, which is `Loaded.folder`. With `make_ledger` another process
+    writes the books, and deletes and adds up old rows: here they are only read.
     """
     url, replica = resolved_url(settings, folder), secrets.token_hex(8)
     spool = Spool(locate(folder, settings.spool_path), settings.spool_max_bytes)
-    seconds = settings.timeout_seconds
-    open_: Callable[[], Database] = partial(open_database, url, seconds)
+    seconds, writes = settings.timeout_seconds, make_ledger is None
+    open_: Callable[[], Database] = partial(open_database, url, seconds, read_only=not writes)
+    make = make_ledger or Ledger
     return Books(
         url=url,
         worker=DatabaseWorker(open_, seconds),
         reports=DatabaseWorker(open_, max(seconds, REPORT_SECONDS), breaks_off=True),
         filling=DatabaseWorker(open_, max(seconds, FILL_SECONDS), breaks_off=True),
-        ledger=Ledger(DatabaseWorker(open_, seconds), spool, replica),
+        ledger=make(DatabaseWorker(open_, seconds), spool, replica),
         replica=replica,
+        keep_days=settings.keep_days if writes else 0,
+        fills=writes,
     )
 
 
@@ -101,7 +115,7 @@ def find_unusable_file(settings: LedgerSettings, folder: Path) -> str | None:
             suppress(SchemaTooNewError),
         ):
             db.migrate()
-    except ERRORS as error:
+    except database_errors() as error:
         if not will_pass(error):
             return f"{shown_url(url)} cannot be used: {reason_of(error)}"
     return None

@@ -10,29 +10,27 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import trio
 
+from omen.admission import Pressure
 from omen.config import Settings
 from omen.core.callers import ANYBODY, Caller
-from omen.core.candidates import Candidate
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.core.chat import ChatRequest
+from omen.core.counts import RequestCounts
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
-from omen.core.errors import AllAttemptsFailed, FailureKind, RaceError, UpstreamFailure
-from omen.core.events import Usage
+from omen.core.errors import AllAttemptsFailed
 from omen.core.hints import RaceHints
+from omen.core.names import check_names, kept_name
 from omen.core.plan import Output
-from omen.core.prompt_size import measure_texts
 from omen.core.records import RaceRecord
+from omen.gateway._one_body import count_tokens, embed
 from omen.gateway._parts import Parts
 from omen.gateway._pipeline import Counts
 from omen.gateway._reload import Reload, plan_reload
 from omen.gateway._sockets import UpstreamSockets, count_sockets
-from omen.providers import load_kinds
-from omen.race.engine import ask_in_turn
-from omen.routing import CatalogProvider, RequestContext, Score
+from omen.routing import CatalogProvider, RequestContext, Score, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,13 @@ class Gateway:
         """None when no ledger is kept: in a test, or for a race inside a command's process."""
         self.cancel_times = parts.cancel_times
         self.hedges = parts.hedges
+        self.hedge_budget = parts.hedge_budget
         self.races = parts.races
+        self.failures = parts.failures
+        self.in_flight = parts.in_flight
+        """The budget of bytes that are held for requests."""
+        self.requests = parts.requests
+        self.traffic = parts.traffic
         self.counts = Counts()
         self.audit = parts.audit
         """The audit to run around each request; None unless it is switched on."""
@@ -80,6 +84,18 @@ class Gateway:
     def aliases(self) -> tuple[str, ...]:
         """The names that stand for a list of models. A caller may use them like a model."""
         return tuple(self.settings.routing.aliases)
+
+    @property
+    def counts_allowed(self) -> RequestCounts:
+        """How many things one request may have. A restart applies other values."""
+        limits = self.settings.limits
+        return RequestCounts(
+            messages=limits.max_messages,
+            parts=limits.max_parts,
+            tool_calls=limits.max_request_tool_calls,
+            tools=limits.max_tools,
+            inputs=limits.max_inputs,
+        )
 
     @property
     def upstream_sockets(self) -> UpstreamSockets | None:
@@ -103,7 +119,21 @@ class Gateway:
     @property
     def scores(self) -> Mapping[str, Score]:
         """The current score of every provider, by name."""
-        return {p.name: self._parts.scores.of_provider(p) for p in self._catalog}
+        return {p.name: self.score_of(p) for p in self._catalog}
+
+    def score_of(self, provider: CatalogProvider) -> Score:
+        """Return the current score of one provider."""
+        return self._parts.scores.of_provider(provider)
+
+    @property
+    def slots(self) -> Mapping[str, Slots]:
+        """The slots of every provider: how many attempts run at it, and how many wait."""
+        return self._parts.slots.providers
+
+    @property
+    def relieved(self) -> Mapping[Pressure, int]:
+        """How many plans each level of pressure made smaller."""
+        return self._pipeline.relief.relieved
 
     @property
     def beyond_soft_limit(self) -> list[str]:
@@ -112,9 +142,39 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Whether a request may be answered: callers are known, and some provider is not down."""
-        return not self.keys.refuses_everybody and any(
-            self.health.state(name) != "down" for name in self._catalog.names
+        """Whether a request may be answered."""
+        return self.unready_reason is None
+
+    @property
+    def unready_reason(self) -> str | None:
+        """Why no request would be answered now, in words for an operator; None if one may be.
+
+        A used-up budget is no such reason: it is what the operator wanted.
+        """
+        if self.keys.refuses_everybody:
+            return "the keys could not be read yet, because the ledger's database does not answer"
+        if not self._catalog.names:
+            return "no provider is configured"
+        if not any(self._may_answer(name) for name in self._catalog.names):
+            return "every provider is down"
+        if self.months.limit_usd is None or self.months.is_known or self._serves_for_free:
+            return None
+        return (
+            "what this month has cost could not be read yet, because the ledger's database does not"
+            " answer, and no model is free"
+        )
+
+    def _may_answer(self, provider: str) -> bool:
+        return self.health.state(provider) != "down"
+
+    @property
+    def _serves_for_free(self) -> bool:
+        """Whether a listed model needs no budget: it costs nothing, or counts as free."""
+        return any(
+            (self.months.unpriced_is_free if price is None else price.is_free)
+            and self._may_answer(served.provider)
+            for served in self.models
+            for price in (served.card.price,)
         )
 
     def reload(self, settings: Settings) -> Reload:
@@ -168,6 +228,9 @@ class Gateway:
 
         **Raises.** `RequestError` when the request cannot be served as it is.
         """
+        check_names(model, hints)
+        if hints.session is not None:
+            hints = replace(hints, session=kept_name(hints.session))
         plan = self._router.plan(model, hints, accepted_at, RequestContext(request, caller))
         return RaceRecord(
             race_id=secrets.token_hex(12),
@@ -191,7 +254,13 @@ class Gateway:
         **Cancellation.** Every upstream stream of the race is closed.
         """
         with self.counts.running():
-            await self._pipeline.run(race, request, output, self._router)
+            try:
+                await self._pipeline.run(race, request, output, self._router)
+            except AllAttemptsFailed as error:
+                # The plan tries a model that its provider does not list: the list may be old.
+                if error.code == "model_not_found":
+                    error.add_hint(self._router.hint_of_name(race.model, race.caller))
+                raise
 
     async def embed(self, race: RaceRecord, request: EmbeddingsRequest) -> Embeddings:
         """Return the embeddings of texts, from the first candidate of the plan that succeeds.
@@ -201,28 +270,8 @@ class Gateway:
 
         **Cancellation.** The upstream socket is closed.
         """
-
-        async def ask(candidate: Candidate) -> Embeddings:
-            embedder = load_kinds()[candidate.kind].embedder
-            if embedder is None:
-                message = f"{candidate.kind} has no embeddings"
-                raise UpstreamFailure(FailureKind.UNSUPPORTED, message)
-
-            def read(body: bytes) -> tuple[Embeddings, Usage | None]:
-                embeddings = embedder.read(body, count=len(request.inputs))
-                tokens = embeddings.prompt_tokens
-                return embeddings, None if tokens is None else Usage(tokens, 0)
-
-            write = partial(embedder.encode, request)
-            return await self.attempts.call(race, candidate, "embed", write, read)
-
         with self.counts.running():
-            async with self._pipeline.embedding(race, measure_texts(request.inputs)):
-                embeddings = await ask_in_turn(race, ask)
-        if race.winner is None or race.winner.usage is None:
-            # A count that is not believed reaches the client no more than the books.
-            return replace(embeddings, prompt_tokens=None)
-        return embeddings
+            return await embed(self.attempts, self._pipeline, race, request)
 
     async def count_tokens(self, race: RaceRecord, request: ChatRequest) -> int | None:
         """Return the number of tokens of a prompt, from the first candidate that succeeds.
@@ -235,25 +284,4 @@ class Gateway:
 
         **Cancellation.** The upstream socket is closed.
         """
-        if load_kinds()[race.plan.candidates[0].kind].counter is None:
-            return None
-
-        async def ask(candidate: Candidate) -> int:
-            counter = load_kinds()[candidate.kind].counter
-            if counter is None:
-                message = f"{candidate.kind} does not count tokens"
-                raise UpstreamFailure(FailureKind.UNSUPPORTED, message)
-
-            def read(body: bytes) -> tuple[int, None]:
-                return counter.read(body), None
-
-            write = partial(counter.encode, request)
-            return await self.attempts.call(race, candidate, "count", write, read)
-
-        async with self._pipeline.counting(race):
-            try:
-                return await ask_in_turn(race, ask)
-            except RaceError as error:
-                if isinstance(error, AllAttemptsFailed) and error.is_fault_of_request:
-                    raise
-                return None
+        return await count_tokens(self.attempts, self._pipeline, race, request)

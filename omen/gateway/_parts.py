@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from math import inf
 
 import httpx
 
 from omen.accounts.budget import Budgets, KnownMonths, MonthlyBudgets
 from omen.accounts.keyring import KeyRing
 from omen.accounts.limits import Limits
+from omen.accounts.running import RunningRequests
+from omen.admission import Pressure
 from omen.cache import AnswerCache
-from omen.config import ProviderSettings, Settings
-from omen.config.cards import configured_cards
-from omen.core.candidates import Candidate, Endpoint
-from omen.core.cards import FREE, UNKNOWN
-from omen.core.errors import FailureKind
+from omen.config import Settings
+from omen.config.secrets import public_words, secrets_of
+from omen.core.candidates import Candidate
 from omen.core.plan import Strategy
 from omen.core.records import Admission, Observer
+from omen.core.requests import BeginTrace, RequestObserver
+from omen.core.secrets import SecretHolder
 from omen.gateway._books import Books
+from omen.gateway._from_settings import (
+    catalog_providers,
+    most_of_a_key,
+    plan_defaults,
+    slot_rules,
+    threshold_of,
+)
 from omen.gateway._pipeline import RequestPipeline
-from omen.gateway._sockets import owners
+from omen.gateway._relief import Relief
+from omen.gateway._sockets import owners, widen_transport
 from omen.gateway._spending import SpendingOfBooks
 from omen.gateway._upkeep import Upkeep
+from omen.isolation import BytesInFlight
 from omen.providers import load_kinds
-from omen.race.attempts import Attempts, Threshold
+from omen.race.attempts import AnswerLimits, Attempts
 from omen.race.audit import RequestAudit
 from omen.race.installed import load_strategies
 from omen.routing import (
     Assessor,
-    Cards,
     Catalog,
-    CatalogProvider,
     ConcurrencyLimits,
     FirstTokens,
     Health,
@@ -41,15 +49,22 @@ from omen.routing import (
     HedgeDelay,
     Odds,
     Outcomes,
-    PlanDefaults,
-    Preferences,
     Router,
     Scores,
 )
 from omen.routing.decide.affinity import Affinity
+from omen.routing.observe.paces import Paces
 from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import SharedStore, Store
-from omen.telemetry import CancelTimes, HedgeCounts, RaceLog
+from omen.telemetry import (
+    CancelTimes,
+    HedgeCounts,
+    RaceLog,
+    RecentFailures,
+    RequestRegistry,
+    Traffic,
+    pass_on,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +88,12 @@ class Parts:
     cancel_times: CancelTimes
     hedges: HedgeCounts
     races: RaceLog
+    failures: RecentFailures
+    in_flight: BytesInFlight
+    requests: RequestRegistry
+    traffic: Traffic
     audit: RequestAudit | None
+    secrets: SecretHolder
 
     def router(self, settings: Settings) -> Router:
         """Return a router over these parts, for these settings."""
@@ -81,7 +101,7 @@ class Parts:
         warmup = race.warmup_delay_ms / 1000
         return Router(
             self.catalog,
-            _plan_defaults(settings),
+            plan_defaults(settings),
             self.strategies,
             Assessor(
                 health=self.health.rank,
@@ -102,14 +122,19 @@ class Parts:
 
     def adapt(self, settings: Settings) -> None:
         """Apply other settings to every part. Running requests keep the plan they started with."""
+        self.secrets.add(secrets_of(settings), public_words(settings))
         self.catalog.replace(catalog_providers(settings))
         self.health.replace(_endpoints(self.catalog))
-        self.slots.replace(_slot_limits(settings))
+        self.slots.replace(slot_rules(settings))
+        widen_transport(self.transport, settings)
         self.hedge_budget.set_share(settings.race.max_extra_load)
         self.months.limit_usd = settings.routing.budget_monthly_usd
         self.months.soft_limits = settings.routing.provider_soft_limits
+        self.months.unpriced_is_free = settings.routing.unpriced == "free"
         self.keys.allow_anonymous = settings.auth.allow_anonymous
-        self.pipeline.attempts.threshold = _threshold(settings)
+        self.keys.set_admin_key(settings.auth.admin_key)
+        self.keys.running.limit = most_of_a_key(settings)
+        self.pipeline.attempts.threshold = threshold_of(settings)
         self.pipeline.cache.enabled = settings.cache.enabled
         self.pipeline.cache.ttl = settings.cache.ttl_seconds
         self.upkeep.probe_anew()
@@ -121,34 +146,58 @@ def make_parts(
     transport: httpx.AsyncBaseTransport,
     observers: Sequence[Observer],
     books: Books | None,
+    *,
+    secrets: SecretHolder,
+    request_observers: Sequence[RequestObserver] = (),
+    begin_trace: BeginTrace = pass_on,
+    pressure: Callable[[], Pressure] = lambda: Pressure.NORMAL,
 ) -> Parts:
-    """Return all parts of a gateway, connected to each other. It starts nothing."""
+    """Return all parts of a gateway, connected to each other. It starts nothing.
+
+    `secrets` keeps those of the settings known, also those of settings that come later.
+    """
+    secrets.add(secrets_of(settings), public_words(settings))
     catalog = Catalog(catalog_providers(settings))
     health = Health(_endpoints(catalog), listed=partial(_listed, catalog))
     first_tokens, outcomes = FirstTokens(), Outcomes()
     routing = settings.routing
     known = KnownMonths(store, everything=books is None)
-    months = MonthlyBudgets(known, routing.budget_monthly_usd, routing.provider_soft_limits)
+    months = MonthlyBudgets(
+        known,
+        routing.budget_monthly_usd,
+        routing.provider_soft_limits,
+        unpriced_is_free=routing.unpriced == "free",
+    )
     spending = None if books is None else SpendingOfBooks(books, store, months, known)
     if isinstance(store, SharedStore) and spending is not None:
         store.books = spending.spent
     hedge_budget, budgets = HedgeBudget(settings.race.max_extra_load), Budgets(months)
-    slots = ConcurrencyLimits(_slot_limits(settings))
-    cancel_times, hedges, races = CancelTimes(), HedgeCounts(), RaceLog()
+    slots = ConcurrencyLimits(slot_rules(settings))
+    widen_transport(transport, settings)
+    cancel_times, hedges, races, paces = CancelTimes(), HedgeCounts(), RaceLog(), Paces()
     audit = RequestAudit(partial(owners, transport)) if settings.server.audit else None
-    keeping: list[Observer] = [races, *observers, *([] if books is None else [books.ledger])]
+    traffic, failures = Traffic(catalog.lists), RecentFailures()
+    keeping: list[Observer] = [
+        races,
+        failures,
+        traffic,
+        *observers,
+        *([] if books is None else [books.ledger]),
+    ]
     learning: list[Observer] = [
         cancel_times,
         hedges,
         health,
         first_tokens,
         outcomes,
+        paces,
         slots.observe,
         *([] if audit is None else [audit]),
     ]
     # The hedge budget comes last: a start that another admission denies must not take a token.
     extra_admissions: list[Admission] = [health.admit, hedge_budget]
     strategies = load_strategies()
+    in_flight = BytesInFlight(settings.server.max_bytes_in_flight)
     pipeline = RequestPipeline(
         strategies=strategies,
         attempts=Attempts(
@@ -158,8 +207,14 @@ def make_parts(
             [slots.admit],
             [budgets.reserve],
             extra_admissions=extra_admissions,
-            threshold=_threshold(settings),
+            queues=[slots.wait],
+            threshold=threshold_of(settings),
             on_limits=health.limited,
+            pace_of=paces.of,
+            answer=AnswerLimits(
+                settings.limits.max_answer_bytes, settings.limits.max_answer_tool_calls
+            ),
+            in_flight=in_flight,
         ),
         limits=Limits(store),
         cache=AnswerCache(store, enabled=settings.cache.enabled, ttl=settings.cache.ttl_seconds),
@@ -167,6 +222,7 @@ def make_parts(
         budgets=budgets,
         hedge_budget=hedge_budget,
         bookkeepers=keeping,
+        relief=Relief(pressure, single="single" in strategies),
     )
     upkeep = Upkeep(
         catalog,
@@ -191,19 +247,31 @@ def make_parts(
         months=months,
         hedge_budget=hedge_budget,
         pipeline=pipeline,
-        keys=KeyRing(worker, allow_anonymous=settings.auth.allow_anonymous),
+        keys=KeyRing(
+            worker,
+            allow_anonymous=settings.auth.allow_anonymous,
+            admin_key=settings.auth.admin_key,
+            running=RunningRequests(most_of_a_key(settings)),
+        ),
         upkeep=upkeep,
         books=books,
         cancel_times=cancel_times,
         hedges=hedges,
         races=races,
+        failures=failures,
+        in_flight=in_flight,
+        requests=RequestRegistry(
+            [
+                traffic.request,
+                *request_observers,
+                *([] if books is None else [books.ledger.book_request]),
+            ],
+            begin_trace,
+        ),
+        traffic=traffic,
         audit=audit,
+        secrets=secrets,
     )
-
-
-def catalog_providers(settings: Settings) -> list[CatalogProvider]:
-    """Return the catalog entries of the configured providers."""
-    return [_catalog_provider(provider) for provider in settings.providers.values()]
 
 
 def _listed(catalog: Catalog, provider: str) -> Collection[str]:
@@ -212,67 +280,3 @@ def _listed(catalog: Catalog, provider: str) -> Collection[str]:
 
 def _endpoints(catalog: Catalog) -> list[tuple[str, str]]:
     return [(p.name, endpoint.base_url) for p in catalog for endpoint in p.endpoints]
-
-
-def _slot_limits(settings: Settings) -> dict[str, int]:
-    return {p.name: p.max_concurrency for p in settings.providers.values()}
-
-
-def _threshold(settings: Settings) -> Threshold:
-    # An attempt that is asked alone commits with its reasoning, and alone is what hedges wait for.
-    reasoning_counts = settings.race.reasoning_counts is not False
-    return Threshold(settings.race.min_useful_tokens, reasoning_counts)
-
-
-def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
-    spec = load_kinds()[provider.kind]
-    terms, listing = spec.terms, spec.listing
-    quirks = provider.quirks
-    if quirks.cancel_stops_billing is None:
-        quirks = replace(quirks, cancel_stops_billing=terms.cancel_stops_billing)
-    return CatalogProvider(
-        name=provider.name,
-        kind=provider.kind,
-        endpoints=tuple(
-            Endpoint(url, provider.api_key, is_local=terms.is_local(url))
-            for url in provider.base_urls
-        ),
-        models=provider.models,
-        domain=provider.domain,
-        timeout=provider.timeout_seconds or inf,
-        first_token_timeout=(
-            provider.first_token_timeout_seconds or spec.setup.first_token_timeout_seconds
-        ),
-        stall_timeout=provider.stall_timeout_seconds,
-        working_timeout=provider.working_timeout_seconds,
-        waits_for_thinking=provider.first_token_timeout_seconds is None,
-        cards=Cards(
-            provider.kind,
-            provider.base_models,
-            configured_cards(provider),
-            priced_as=terms.priced_as,
-            unlisted=FREE if terms.is_free else UNKNOWN,
-        ),
-        quirks=quirks,
-        default_tag="" if listing is None else listing.default_tag,
-    )
-
-
-def _plan_defaults(settings: Settings) -> PlanDefaults:
-    race = settings.race
-    return PlanDefaults(
-        strategy=race.strategy,
-        k=race.k,
-        max_k=settings.limits.max_k,
-        min_useful_tokens=race.min_useful_tokens,
-        reasoning_counts=race.reasoning_counts,
-        failover_on=frozenset(map(FailureKind, race.failover_on)),
-        max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
-        timeout=settings.server.timeout_seconds or inf,
-        auto=race.auto,
-        slo_target=race.slo_target,
-        aliases=settings.routing.aliases,
-        kinds=tuple(load_kinds()),
-        disabled=settings.disabled,
-        prefer=Preferences(settings.routing.prefer, settings.routing.prefer_local_for),
-    )

@@ -27,6 +27,9 @@ from omen.core.events import Event
 from omen.core.plan import Output, Plan, Strategy
 from omen.core.prompt_size import PromptSize
 from omen.core.records import AttemptRecord, Observer, RaceRecord
+from omen.gateway._relief import Relief
+from omen.gateway._slices import InSlices
+from omen.isolation import off_loop
 from omen.race.attempts import Attempts
 from omen.race.engine import run_race
 from omen.race.losers import LosersFirst
@@ -54,11 +57,13 @@ class RequestPipeline:
     hedge_budget: HedgeBudget
     bookkeepers: Sequence[Observer]
     reasoning: ReasoningMemory = field(default_factory=ReasoningMemory)
+    relief: Relief = field(default_factory=Relief)
 
     async def run(
         self, race: RaceRecord, request: ChatRequest, output: Output, router: Router
     ) -> None:
         """Answer one request; see `omen.gateway.Gateway.run`."""
+        output = InSlices(output)
         async with self._limited(race, request):
             run_race_into = partial(self._race, race, request, router=router)
             if self.cache.enabled and wants_cache(race, request):
@@ -98,7 +103,8 @@ class RequestPipeline:
         self, race: RaceRecord, request: ChatRequest, output: Output, run: _RunRace
     ) -> None:
         """Answer from the cache, from an identical running request, or by a race of its own."""
-        key = cache_key(race, request, race.model)
+        make_key = partial(cache_key, race, request, race.model)
+        key = await off_loop(make_key) if request.is_heavy else make_key()
         answer = await self.cache.look(key)
         if answer is not None:
             await self._replay(race, answer, output)
@@ -160,6 +166,7 @@ class RequestPipeline:
         self, race: RaceRecord, request: ChatRequest, output: Output, *, router: Router
     ) -> None:
         plan = await self._plan_with_maker(race, request, router)
+        plan, race.pressure = self.relief.relieve(plan)
         if request.tools:
             # The client may already run a tool that the first answer called, and a restart cannot
             # undo that.
@@ -205,6 +212,7 @@ class RequestPipeline:
         **Raises.** `RateLimited`.
         """
         async with self._limited(race, None):
+            self.hedge_budget.requests += 1
             yield
 
     @asynccontextmanager
@@ -216,6 +224,7 @@ class RequestPipeline:
         race.prompt = texts
         async with self._limited(race, None), self._settled(race):
             race.plan = await self.budgets.open_input(race, race.plan, texts)
+            self.hedge_budget.requests += 1
             yield
 
 

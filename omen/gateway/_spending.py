@@ -48,7 +48,7 @@ class SpendingOfBooks:
         self._known = known
         self._last: ByMonth | None = None
         """What was read last."""
-        self._days_left = True
+        self._days_left = books.fills
         """Whether there may be days of older books that are not in the totals."""
         self._complained = False
 

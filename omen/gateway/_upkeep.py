@@ -13,6 +13,7 @@ from omen.config import HealthSettings
 from omen.core.cards import ModelCard
 from omen.core.errors import UpstreamFailure
 from omen.gateway._books import Books
+from omen.gateway._retention import keep_days
 from omen.gateway._spending import SpendingOfBooks
 from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
@@ -56,6 +57,8 @@ class Upkeep:
             async with trio.open_nursery() as nursery:
                 if self._books is not None:
                     nursery.start_soon(self._books.ledger.run)
+                    if self._books.keep_days:
+                        nursery.start_soon(keep_days, self._books.filling, self._books.keep_days)
                 if self._spending is not None:
                     nursery.start_soon(self._spending.run)
                 nursery.start_soon(self.keep_probing)

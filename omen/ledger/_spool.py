@@ -21,7 +21,8 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
-from omen.ledger.entries import Entry, read_entry
+from omen.ledger.private_files import PRIVATE_FOLDER, open_private
+from omen.ledger.requests import LedgerRow, read_row
 
 FILE_BYTES = 1024 * 1024
 ASIDE = "refused.jsonl"
@@ -29,7 +30,7 @@ MOST_ASIDE = 4 * FILE_BYTES
 _LARGEST = 10**15
 """The largest count of a line. JSON would allow numbers with a million digits."""
 
-Row = tuple[Entry, str]
+Row = tuple[LedgerRow, str]
 """An entry, and the replica to which its spending belongs."""
 
 
@@ -51,7 +52,7 @@ class Spool:
         """The size of its files in bytes."""
         return sum(path.stat().st_size for path in _files(self._directory))
 
-    def add(self, entries: Sequence[Entry], replica: str = "") -> int:
+    def add(self, entries: Sequence[LedgerRow], replica: str = "") -> int:
         """Store rows. Return how many, from the first on, had room.
 
         **Raises.** `OSError`.
@@ -65,17 +66,17 @@ class Spool:
                 break
             lines.append(line)
         if lines:
-            with self._last().open("ab") as file:
+            with open_private(self._last(), "ab") as file:
                 file.write(b"".join(lines))
         return len(lines)
 
-    def put_aside(self, entry: Entry, replica: str = "") -> bool:
+    def put_aside(self, entry: LedgerRow, replica: str = "") -> bool:
         """Store a row that the database refused. Return False if there is no room for it.
 
         **Raises.** `OSError`.
         """
-        self._base.mkdir(parents=True, exist_ok=True)
-        with (self._base / ASIDE).open("ab") as file:
+        self._base.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        with open_private(self._base / ASIDE, "ab") as file:
             line = _line(entry, replica)
             if file.tell() + len(line) > MOST_ASIDE:
                 return False
@@ -102,7 +103,7 @@ class Spool:
         for line in path.read_bytes().splitlines():
             try:
                 fields = json.loads(line)
-                rows.append((read_entry(fields), str(fields.get("replica", ""))))
+                rows.append((read_row(fields), str(fields.get("replica", ""))))
             except (ValueError, TypeError, AttributeError, RecursionError):
                 self.broken += 1
         return rows
@@ -116,7 +117,7 @@ class Spool:
 
     def _take(self) -> tuple[Path, IO[bytes]]:
         """Lock the first free folder, and move the files of the other unlocked ones into it."""
-        self._base.mkdir(parents=True, exist_ok=True)
+        self._base.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         own: tuple[Path, IO[bytes]] | None = None
         others: list[tuple[Path, IO[bytes]]] = []
         for number in count():
@@ -142,7 +143,7 @@ class Spool:
         return self._directory / f"{_number(self._directory) + 1:08}.jsonl"
 
 
-def _line(entry: Entry, replica: str) -> bytes:
+def _line(entry: LedgerRow, replica: str) -> bytes:
     """Return a row as a line of ASCII: names may have characters that UTF-8 cannot encode."""
     fields = {name: _bounded(value) for name, value in entry.to_json().items()}
     return json.dumps({**fields, "replica": replica}).encode() + b"\n"
@@ -164,8 +165,8 @@ def _number(folder: Path) -> int:
 
 def _lock(folder: Path) -> tuple[Path, IO[bytes]] | None:
     """Lock a folder, unless another process has. The lock lasts as long as the file is open."""
-    folder.mkdir(exist_ok=True)
-    lock = (folder / "lock").open("wb")
+    folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    lock = open_private(folder / "lock", "wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

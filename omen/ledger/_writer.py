@@ -4,8 +4,8 @@ A request never waits for the ledger. Its rows are appended to a list in memory.
 every 0.2 s, or as soon as there are 512, and writes them in a thread. While the database is
 unavailable, rows go to the spool. When it answers again, the spooled rows are written first. Each
 row counts once, because its id is unique. Rows for which neither list nor spool has room are lost,
-and counted. A process that is killed loses its unwritten rows: at most those of the last 0.2 s, and
-the current batch.
+and counted. While the process has no descriptor for a file, rows stay in memory. A process that is
+killed loses its unwritten rows: at most those of the last 0.2 s, and the current batch.
 
 A batch that the database refuses for its content is halved until the faulty row is alone. That row
 is put aside in a file, and counted. The others are written.
@@ -14,24 +14,24 @@ is put aside in a file, and counted. The others are written.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import groupby, islice
+from itertools import groupby
 from math import inf
 
 import trio
 
+from omen.core.descriptors import SHORTAGES
 from omen.core.records import AttemptRecord, Moment, RaceRecord
+from omen.core.requests import RequestRecord
+from omen.ledger._row_queue import RowQueue
 from omen.ledger._spool import Spool
 from omen.ledger.database import Database, DatabaseAwayError, DatabaseRefusedError, DatabaseWorker
-from omen.ledger.entries import Entry, entry_of
+from omen.ledger.entries import entry_of
+from omen.ledger.requests import LedgerRow, RequestRows
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.2
-BATCH_ROWS = 512
-MOST_WAITING = 100_000
-"""Rows in memory. If there are more, neither the database nor the disk keeps up."""
 RETRY_SECONDS = 1.0
 """Time between two attempts to reach an unavailable database."""
 SPOOL_RETRY_SECONDS = 30.0
@@ -45,16 +45,20 @@ LAST_FLUSH_SECONDS = 10.0
 class Ledger:
     """An observer that keeps rows until they are written. Its `run` is a task of the gateway.
 
-    The database's totals count the rows as the spending of `replica`.
+    The totals count rows as the spending of `replica`, or of the process that handed them over.
     """
+
+    gather_seconds = FLUSH_SECONDS
+    """How long rows gather before they are written."""
+    is_writer = True
+    """Whether delivered rows are in the database; otherwise another process counts them."""
 
     def __init__(self, worker: DatabaseWorker, spool: Spool, replica: str = "") -> None:
         self._worker = worker
         self._spool = spool
         self._replica = replica
-        self._rows: deque[Entry] = deque()
-        self._has_rows = trio.Event()
-        self._has_batch = trio.Event()
+        self._rows = RowQueue()
+        self._request_rows = RequestRows()
         self._turn = trio.Lock()
         self._retry_at = -inf
         """When the database and the spool are tried again; inf if neither needs it."""
@@ -82,6 +86,9 @@ class Ledger:
         """Whether the database is unavailable, so that rows go to the spool."""
         return self.away_since is not None
 
+    database_is_away = is_away
+    """Whether the database is unavailable, for this process or for the one that writes."""
+
     @property
     def waiting(self) -> int:
         """The number of rows in memory."""
@@ -92,15 +99,20 @@ class Ledger:
         if moment in ("ended", "denied"):
             self.book(entry_of(race, attempt))
 
-    def book(self, entry: Entry) -> None:
+    def book_request(self, record: RequestRecord) -> None:
+        """Book a request that has ended, if it has a row."""
+        entry = self._request_rows.row_of(record)
+        if entry is not None:
+            self.book(entry)
+
+    def book(self, entry: LedgerRow) -> None:
         """Append a row. It never waits: a request's task calls it."""
-        if len(self._rows) >= MOST_WAITING:
+        if not self.take((entry,), self._replica):
             self._lose(1)
-            return
-        self._rows.append(entry)
-        self._has_rows.set()
-        if len(self._rows) >= BATCH_ROWS:
-            self._has_batch.set()
+
+    def take(self, entries: Sequence[LedgerRow], replica: str) -> bool:
+        """Append the rows of a replica. Return False, without a change, if there is no room."""
+        return self._rows.take(entries, replica)
 
     async def run(self) -> None:
         """Write rows until cancelled.
@@ -109,13 +121,14 @@ class Ledger:
         """
         try:
             while True:
-                await self._wait_for_rows()
+                await self._rows.wait(self._retry_at, self.gather_seconds)
                 await self._flush()
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_FLUSH_SECONDS):
                 await self._flush()
                 await self._worker.aclose()
             self._spool.close()
+            self._lose(self.waiting)
 
     async def catch_up(self) -> None:
         """Write the rows that earlier processes left in the spool, if the database answers."""
@@ -123,57 +136,59 @@ class Ledger:
             if self.is_behind:
                 await self._recover()
 
-    async def _wait_for_rows(self) -> None:
-        """Wait for a full batch, for the rows of `FLUSH_SECONDS`, or for the next retry."""
-        with trio.move_on_at(self._retry_at):
-            await self._has_rows.wait()
-        # Rows gather for a moment, so that few rows do not cost one transaction each.
-        with trio.move_on_after(FLUSH_SECONDS):
-            await self._has_batch.wait()
+    async def deliver(self, batch: Sequence[LedgerRow], replica: str) -> None:
+        """Write rows to the database. A subclass may hand them to another process instead.
+
+        Rows may be delivered twice; their ids keep them from counting twice. An empty batch tests
+        whether the database answers.
+
+        **Raises.** `DatabaseRefusedError` for the values of these rows, else `DatabaseAwayError`.
+        """
+        await self._worker.ask(_adding(batch, replica))
 
     async def _flush(self) -> None:
         """Write all rows that are in memory now."""
         async with self._turn:
-            # New events before the first await: a row that is booked during the write sets them.
-            self._has_rows, self._has_batch = trio.Event(), trio.Event()
+            self._rows.rearm()  # before the first await, so that no row goes unnoticed
             if trio.current_time() >= self._retry_at:
                 await self._recover()
             while self._rows:
                 # A row stays in the list until it is stored: a cancel may come in between, and
                 # the last flush then writes the row again. Its id keeps it from counting twice.
-                batch = list(islice(self._rows, BATCH_ROWS))
+                batch, replica = self._rows.batch()
                 # Without a working spool, a row that the database does not store is lost. So the
                 # database is tried each time, even if it was unavailable a moment ago.
                 tries = not self.is_away or self._spool_fails
-                done = await self._write(batch, self._replica) if tries else 0
-                if done < len(batch):
-                    await self._put_aside(batch[done:])
-                for _ in batch:
-                    self._rows.popleft()
+                done = await self._write(batch, replica) if tries else 0
+                rest = batch[done:]
+                kept = await self._put_aside(rest, replica) if rest else 0
+                self._rows.drop(len(batch) - kept)
+                if kept:
+                    break  # until the next retry: there is no descriptor for any file
 
-    async def _write(self, batch: Sequence[Entry], replica: str) -> int:
+    async def _write(self, batch: Sequence[LedgerRow], replica: str) -> int:
         """Write rows. Return how many, from the first on, were written or put aside.
 
         That is all of them, unless the database is unavailable.
         """
         try:
-            await self._worker.ask(_adding(batch, replica))
+            await self.deliver(batch, replica)
         except DatabaseRefusedError as error:
             return await self._write_halves(batch, replica, error)
         except DatabaseAwayError as error:
             self._mark_away(error)
             return 0
-        self.written += len(batch)
+        self.written += len(batch) * self.is_writer
         if batch and self._spool_fails:
             self._mark_back()
         return len(batch)
 
     async def _write_halves(
-        self, batch: Sequence[Entry], replica: str, error: DatabaseRefusedError
+        self, batch: Sequence[LedgerRow], replica: str, error: DatabaseRefusedError
     ) -> int:
         if len(batch) < 2:
             for entry in batch:
-                await self._refuse(entry, error)
+                await self._refuse(entry, replica, error)
             return len(batch)
         middle = len(batch) // 2
         done = await self._write(batch[:middle], replica)
@@ -181,29 +196,34 @@ class Ledger:
             done += await self._write(batch[middle:], replica)
         return done
 
-    async def _refuse(self, entry: Entry, error: DatabaseRefusedError) -> None:
+    async def _refuse(self, entry: LedgerRow, replica: str, error: DatabaseRefusedError) -> None:
         self.refused += 1
         now = trio.current_time()
         if now - self._reported_at >= REPORT_SECONDS:
             self._reported_at = now
-            text = "the ledger's database refuses a row (%s) of race %s: put aside; %d so far"
-            logger.error(text, error, entry.race_id, self.refused)
+            text = "the ledger's database refuses a row (%s), %s: put aside; %d so far"
+            logger.error(text, error, entry.id, self.refused)
         try:
-            stored = await trio.to_thread.run_sync(self._spool.put_aside, entry, self._replica)
+            stored = await trio.to_thread.run_sync(self._spool.put_aside, entry, replica)
         except OSError as failure:
             self._report_spool(failure)
             stored = False
         self._lose(0 if stored else 1)
 
-    async def _put_aside(self, batch: Sequence[Entry]) -> None:
+    async def _put_aside(self, batch: Sequence[LedgerRow], replica: str) -> int:
+        """Write rows to the spool. Return how many stay in memory: all, in a shortage of files."""
         try:
-            stored = await trio.to_thread.run_sync(self._spool.add, batch, self._replica)
+            stored = await trio.to_thread.run_sync(self._spool.add, batch, replica)
             self._spool_fails = False
         except OSError as error:
             self._report_spool(error)
+            if error.errno in SHORTAGES:
+                self._retry_at = trio.current_time() + RETRY_SECONDS
+                return len(batch)
             stored = 0
         self.spooled += stored
         self._lose(len(batch) - stored)
+        return 0
 
     async def _recover(self) -> None:
         """Empty the spool, and test whether the database answers again.
@@ -218,7 +238,10 @@ class Ledger:
             self._spool_fails = False
         except OSError as error:
             self._report_spool(error)
-            self._retry_at = trio.current_time() + SPOOL_RETRY_SECONDS
+            is_short = error.errno in SHORTAGES
+            self._retry_at = trio.current_time() + (
+                RETRY_SECONDS if is_short else SPOOL_RETRY_SECONDS
+            )
         if self.is_away:
             if not await self._is_back():
                 return
@@ -227,7 +250,7 @@ class Ledger:
 
     async def _is_back(self) -> bool:
         try:
-            await self._worker.ask(_adding((), ""))
+            await self.deliver((), "")
         except DatabaseAwayError as error:
             self._mark_away(error)
             return False
@@ -273,5 +296,5 @@ class Ledger:
         self.lost += rows
 
 
-def _adding(batch: Sequence[Entry], replica: str) -> Callable[[Database], None]:
+def _adding(batch: Sequence[LedgerRow], replica: str) -> Callable[[Database], None]:
     return lambda database: database.add(batch, replica) if replica else database.add(batch)

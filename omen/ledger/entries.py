@@ -51,6 +51,8 @@ class Entry:
     """The caller's `tags.project`."""
     intent: str | None = None
     completion_tokens: int | None = None
+    """As reported; without a report the tokens that arrived and an estimate of hidden thought, if
+    there was any."""
     cached_tokens: int | None = None
     """The tokens of the prompt that the provider read from its own cache."""
     from_cache: bool = False
@@ -97,7 +99,7 @@ def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
         model=candidate.model,
         domain=candidate.domain,
         outcome=attempt.outcome,
-        reason=_reason(attempt),
+        reason=reason_of(attempt),
         started=_since(start, attempt.started_at),
         first_token=None
         if attempt.first_token_at is None
@@ -112,7 +114,7 @@ def entry_of(race: RaceRecord, attempt: AttemptRecord) -> Entry:
         key_id=race.caller.key_id,
         project=race.project,
         intent=race.plan.intent,
-        completion_tokens=None if usage is None else usage.completion_tokens,
+        completion_tokens=_completion_tokens(attempt),
         cached_tokens=None if usage is None else usage.prompt_details.get("cached_tokens"),
         from_cache=race.cached,
         useful_at=None if attempt.useful_at is None else _since(start, attempt.useful_at),
@@ -128,7 +130,14 @@ def read_entry(row: Mapping[str, Any]) -> Entry:
     return Entry(**{name: value for name, value in row.items() if name in _FIELDS})
 
 
-def _reason(attempt: AttemptRecord) -> str | None:
+def _completion_tokens(attempt: AttemptRecord) -> int | None:
+    if attempt.usage is not None:
+        return attempt.usage.completion_tokens
+    return attempt.tokens + attempt.hidden_tokens if attempt.hidden_tokens else None
+
+
+def reason_of(attempt: AttemptRecord) -> str | None:
+    """Return the kind of a failure, or why the attempt was denied or stopped; None if it won."""
     if attempt.failure is not None:
         return attempt.failure.kind.value
     return attempt.denied or attempt.cut

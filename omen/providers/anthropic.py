@@ -106,6 +106,7 @@ SPEC = ProviderSpec(
         default_url="https://api.anthropic.com",
         own_paths=("/v1", "/v1/messages"),
         variables={"OMEN_ANTHROPIC_API_KEY": "api_key"},
+        vendor_variables={"ANTHROPIC_API_KEY": "api_key"},
     ),
     listing=Listing(request=list_request, read=read_list),
     counter=TokenCounter(encode_count, read_count),

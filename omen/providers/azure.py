@@ -136,6 +136,10 @@ SPEC = ProviderSpec(
             "OMEN_AZURE_OPENAI_ENDPOINT": "endpoint",
             "OMEN_AZURE_OPENAI_API_KEY": "api_key",
         },
+        vendor_variables={
+            "AZURE_OPENAI_ENDPOINT": "endpoint",
+            "AZURE_OPENAI_API_KEY": "api_key",
+        },
         has_quirks=True,
         has_api_version=True,
     ),

@@ -70,6 +70,7 @@ SPEC = ProviderSpec(
     setup=Setup(
         default_url="https://api.openai.com/v1",
         variables={"OMEN_OPENAI_API_KEY": "api_key"},
+        vendor_variables={"OPENAI_API_KEY": "api_key"},
         has_quirks=True,
     ),
     listing=Listing(request=list_request, read=read_list),

@@ -42,6 +42,17 @@ class Decoder(Protocol):
         ...
 
 
+class RunDecoder(Decoder, Protocol):
+    """A decoder that can decode many frames of one text each at once, which costs less."""
+
+    def feed_run(self, frames: Sequence[Frame]) -> Sequence[Event]:
+        """Take as many of the first frames as are one text each; return an event for each.
+
+        The caller feeds the others, the first of them by `feed`. None may have to be taken.
+        """
+        ...
+
+
 @runtime_checkable
 class WorkingDecoder(Decoder, Protocol):
     """A decoder of a format whose upstreams announce what they work at, beside generated tokens."""
@@ -73,6 +84,8 @@ class Setup:
     """Whether its default address answers nobody without a key."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables, and the key of the section that each one sets."""
+    vendor_variables: Mapping[str, str] = field(default_factory=dict)
+    """The variables that the vendor's own SDK reads, and the key that each one means."""
     has_quirks: bool = False
     """Whether it takes a table of quirks: one format that many servers speak their own way."""
     has_api_version: bool = False

@@ -79,6 +79,7 @@ SPEC = ProviderSpec(
     setup=Setup(
         default_url="https://api.x.ai/v1",
         variables={"OMEN_XAI_API_KEY": "api_key"},
+        vendor_variables={"XAI_API_KEY": "api_key"},
         has_quirks=True,
     ),
     listing=Listing(request=list_request, read=read_list),

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from inspect import getsourcefile, unwrap
 from math import inf
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
 import trio
 
-from omen.core.candidates import Candidate
 from omen.core.errors import (
-    AllAttemptsFailed,
-    FailedAttempt,
     OmenError,
     StrategyFault,
     TotalTimeoutExceeded,
@@ -31,7 +27,6 @@ from omen.core.events import Event, Restart
 from omen.core.plan import OpenAttempt, Output, Strategy
 from omen.core.records import RaceRecord
 
-_Answer = TypeVar("_Answer")
 _RACE = Path(__file__).parent
 
 
@@ -65,32 +60,7 @@ async def run_race(
         race.ended_at = trio.current_time()
     # Outside the scope: every attempt has ended by now, so the error names all outcomes.
     if total.cancelled_caught:
-        raise TotalTimeoutExceeded(_timeout_message(race))
-
-
-async def ask_in_turn(race: RaceRecord, ask: Callable[[Candidate], Awaitable[_Answer]]) -> _Answer:
-    """Return the first answer of a plan's candidates, for answers that are one body, not a stream.
-
-    `ask` makes an attempt at one candidate. It is called for the next candidate when an attempt has
-    failed and another candidate may help.
-
-    **Raises.** `AllAttemptsFailed`, or `TotalTimeoutExceeded`; both name every attempt.
-    **Cancellation.** No attempt outlives the call.
-    """
-    failed: list[FailedAttempt] = []
-    try:
-        with trio.move_on_at(race.plan.answer_deadline):
-            for candidate in race.plan.candidates:
-                try:
-                    return await ask(candidate)
-                except UpstreamFailure as failure:
-                    failed.append(FailedAttempt(candidate, failure))
-                    if not failure.failover:
-                        break
-            raise AllAttemptsFailed(failed)
-    finally:
-        race.ended_at = trio.current_time()
-    raise TotalTimeoutExceeded(_timeout_message(race))
+        raise TotalTimeoutExceeded(timeout_message(race))
 
 
 def _plan_restart(race: RaceRecord, failure: UpstreamFailure) -> bool:
@@ -119,7 +89,8 @@ class _RestartOutput:
         await self._output.send(batch)
 
 
-def _timeout_message(race: RaceRecord) -> str:
+def timeout_message(race: RaceRecord) -> str:
+    """Return the text of a total timeout, with every attempt."""
     attempts = "; ".join(
         f"{a.candidate.name}: {a.failure.message if a.failure else a.outcome}"
         for a in race.attempts

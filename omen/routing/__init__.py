@@ -10,7 +10,8 @@ from omen.routing.decide.router import PlanDefaults, Router
 from omen.routing.decide.score import Score, Scores
 from omen.routing.models.cards import Cards
 from omen.routing.models.catalog import Catalog, CatalogProvider
-from omen.routing.observe.concurrency import ConcurrencyLimits
+from omen.routing.observe.breaker import hint_of
+from omen.routing.observe.concurrency import ConcurrencyLimits, SlotRules, Slots
 from omen.routing.observe.endpoint import EndpointHealth
 from omen.routing.observe.first_tokens import FirstTokens
 from omen.routing.observe.health import Health
@@ -38,7 +39,10 @@ __all__ = [
     "Router",
     "Score",
     "Scores",
+    "SlotRules",
+    "Slots",
     "Survival",
     "choose_plan",
     "estimate",
+    "hint_of",
 ]

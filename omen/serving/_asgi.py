@@ -11,6 +11,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+ON_DISCONNECT = "omen.on_disconnect"
+"""An ASGI extension of ours, over HTTP/1.1: `scope["extensions"][ON_DISCONNECT](callback)`.
+
+`callback(complete)` is called at the moment of `http.disconnect`, by the task that notices it:
+with True after a complete response, else because the client has left. It must neither wait nor
+raise. A handler that only has to cancel itself needs no second task for that, which costs a sixth
+of a request's CPU in this package. It is not called once the handler has ended.
+"""
+
 Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]

@@ -1,4 +1,4 @@
-"""One request with its response, and one websocket: hypercorn's streams, with corrections."""
+"""One HTTP/2 request with its response, one websocket: hypercorn's streams, with corrections."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from omen.serving._settings import ProtocolConfig
 
 
 class Exchange(HTTPStream):
-    """One HTTP request and its response.
+    """One HTTP/2 request and its response.
 
     **Cancellation.** `app_send` may be cancelled before it has an effect, or while it waits for an
     HTTP/2 window. Bytes that the connection has taken are always written.
@@ -176,7 +176,7 @@ class Websocket(WSStream):
     async def _watch(self) -> None:
         timeout = self.config.websocket_patience
         while not self._over.is_set():
-            with trio.move_on_after(timeout / 3):
+            with trio.move_on_after(self.config.websocket_ping):
                 await self._over.wait()
                 return
             if self.receive_queue is not None and self.receive_queue.full:

@@ -1,20 +1,19 @@
-"""Where an HTTP/1.1 request ends, decided strictly. Pure. It reads only the fields of framing.
+"""Where an HTTP/1.1 request ends, decided strictly. Pure.
 
 If two parsers disagree about where a request ends, bytes of one client can become the start of
-another client's request ("request smuggling"). h11 is lenient in many places where RFC 9112 lets a
-server choose: bare line feeds, folded lines, lists of equal lengths, a length beside chunks, any
-version. This module refuses everything that a proxy in front of us might interpret differently,
-and the connection is closed. h11 gets one request at a time, in an unambiguous form.
+another client's request ("request smuggling"). This module refuses everything that a proxy in
+front of us might interpret differently, and the connection is closed.
 
-**Source.** RFC 9112 sections 2.2 (line ends, empty lines in front), 2.3 (version), 5.2 (folding),
-6.1 and 6.3 (length of a body), 7.1 (chunks), RFC 9110 section 2.5 (minor versions), read
-2026-11-30.
+**Source.** RFC 9112 sections 2.2 (line ends, empty lines in front), 5.2 (folding), 6.3 (length of a
+body), 7.1 (chunks, extensions, trailers), read 2026-11-30.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+
+from omen.serving._h1_head import FramingError, Head, read_head
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 """The part of HTTP/2's preface that looks like the head of a request."""
@@ -26,43 +25,51 @@ MOST_CHUNK_LINE = 4096
 MOST_EXTENSIONS = 16 * 1024
 """Bytes of all chunk extensions of a body. They are ignored, and no known client needs them."""
 
-# The empty line that ends a head, or a fault in it: a folded line, a NUL, a CR or an LF alone.
-_END_OR_FAULT = re.compile(rb"(?P<end>\r\n\r\n)|\r\n[ \t]|\0|\r(?=[^\n])|(?<!\r)\n")
-_REQUEST_LINE = re.compile(rb"[^\r ]+ [^\r ]+ HTTP/(?P<major>[0-9])\.(?P<minor>[0-9])\r\n")
-_FRAMING_FIELD = re.compile(rb"\r\n(?i:(content-length)|(transfer-encoding)):[ \t]*([^\r]*)")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_END = b"\r\n\r\n"
+# What no complete head and no complete trailers may contain: a folded line, a NUL, a CR or an LF
+# alone. A CR at the very end may still become a line end.
+_FAULT = re.compile(rb"\r\n[ \t]|\0|\r(?=[^\n])|(?<!\r)\n")
 _CHUNK_LINE = re.compile(
     rb"(?P<size>[0-9A-Fa-f]{1,16})(?P<extensions>[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n"
 )
+# RFC 9110, section 6.5.1: a trailer must not say where a body ends.
+_TRAILERS = re.compile(
+    rb"(?:(?!(?i:content-length|transfer-encoding):)"
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n"
+)
 
 
-class FramingError(Exception):
-    """The client sent bytes that are not a request, or that can be read in two ways.
+class PrefaceError(Exception):
+    """The connection speaks HTTP/2. `data` is everything that it has sent."""
 
-    `status` is the status of the answer. Later bytes on this connection cannot be trusted.
-    """
-
-    def __init__(self, status: int = 400) -> None:
-        super().__init__(f"a request that is answered {status}")
-        self.status = status
+    def __init__(self, data: bytes) -> None:
+        super().__init__("the client speaks HTTP/2")
+        self.data = data
 
 
 class Framing:
-    """A buffer for a client's bytes, which returns them request by request.
+    """A buffer for a client's bytes, which returns the head and the body of one request at a time.
 
-    **Shape.** `receive` adds bytes. `take` is called until it returns nothing. After the end of a
-    request it returns nothing until `begin_next`; bytes that were sent ahead are held meanwhile.
+    **Shape.** `receive` adds bytes. `take_head` returns a head once it is complete. Then
+    `take_body` returns what is here of its body, until `ended`. Bytes that were sent ahead are held
+    until `begin_next`.
+
+    **Raises.** Both `take` methods: `FramingError`.
     """
 
     def __init__(self, limit: int) -> None:
         """`limit` is the number of bytes that a head may have, and also that trailers may have."""
+        self.ended = False
+        """Whether the whole request was taken."""
         self._limit = limit
         self._buffer = bytearray()
         self._scanned = 0
         self._left = 0
         self._empty_lines = 0
         self._extensions = 0
-        self._read: Callable[[], bytes] = self._read_head
+        self._pieces: list[bytes] = []
+        self._step: Callable[[], bool] | None = None
+        self._untouched = True
 
     @property
     def held(self) -> int:
@@ -73,37 +80,65 @@ class Framing:
         """Add bytes that arrived."""
         self._buffer += data
 
-    def take(self) -> bytes:
-        """Return bytes that belong to this request; `b""` if it needs more bytes, or has ended.
-
-        **Raises.** `FramingError`.
-        """
-        return self._read()
+    def skip(self) -> None:
+        """Note that a request was read elsewhere: HTTP/2's preface cannot come any more."""
+        self._untouched = False
 
     def begin_next(self) -> None:
         """Begin with the next request."""
-        self._read = self._read_head
+        self.ended = False
         self._empty_lines = self._extensions = 0
-
-    def pass_through(self) -> None:
-        """Return all later bytes unchanged: the connection no longer speaks HTTP/1.1."""
-        self._read = self.take_all
-
-    def is_preface(self) -> bool:
-        """Return whether the held bytes begin with the request-like part of HTTP/2's preface."""
-        return self._buffer.startswith(PREFACE)
 
     def take_all(self) -> bytes:
         """Return all held bytes."""
         return self._cut(len(self._buffer))
 
+    def take_head(self) -> Head | None:
+        """Return the head of a request; None if it is not here yet.
+
+        **Raises.** `PrefaceError` if the connection begins with HTTP/2's preface. Only its very
+        first bytes count, and they must match exactly. Later, or with fields in it, the same line
+        may come from a proxy, behind another client's request.
+        """
+        if not self._buffer:
+            return None
+        if self._untouched and self._buffer.startswith(PREFACE):
+            raise PrefaceError(self.take_all())
+        if self._buffer[0] <= 0x20:
+            self._skip_empty_lines()
+        lines = self._take_lines()
+        if not lines:
+            return None
+        head = read_head(lines)
+        self._left = head.length
+        self._step = self._read_chunk_line if head.chunked else None
+        self.ended = not head.has_body
+        return head
+
+    def take_body(self) -> bytes:
+        """Return what is here of the body, without the framing of chunks; `b""` if nothing is."""
+        if self._step is None:
+            data = self._cut(min(self._left, len(self._buffer)))
+            self._left -= len(data)
+            self.ended = not self._left
+            return data
+        while not self.ended and self._step():
+            pass
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     def _cut(self, length: int) -> bytes:
-        data = bytes(self._buffer[:length])
-        del self._buffer[:length]
         self._scanned = 0
+        self._untouched = False
+        if length == len(self._buffer):
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        else:
+            data = bytes(self._buffer[:length])
+            del self._buffer[:length]
         return data
 
-    def _read_head(self) -> bytes:
+    def _skip_empty_lines(self) -> None:
         while self._buffer.startswith(b"\r\n"):
             self._cut(2)
             self._empty_lines += 1
@@ -111,58 +146,30 @@ class Framing:
                 raise FramingError
         if self._buffer and self._buffer[0] <= 0x20 and self._buffer != b"\r":
             raise FramingError  # no request begins like this, whatever follows
-        head = self._read_lines()
-        if head:
-            head = _judge_version(head)
-            self._find_body(head)
-        return head
 
-    def _read_lines(self) -> bytes:
+    def _take_lines(self) -> bytes:
         """Return the lines up to and including the next empty line; `b""` if it is not here yet."""
-        match = _END_OR_FAULT.search(self._buffer, self._scanned)
-        if match is not None and match["end"] is None:
+        end = self._buffer.find(_END, self._scanned)
+        if end < 0 and _FAULT.search(self._buffer, self._scanned):
             raise FramingError
-        if (len(self._buffer) if match is None else match.end()) > self._limit:
-            raise FramingError(431)
-        if match is None:
+        if (len(self._buffer) if end < 0 else end + 4) > self._limit:
+            # A fault in front of the limit is the better reason.
+            raise FramingError(400 if _FAULT.search(self._buffer, 0, max(end, 0)) else 431)
+        if end < 0:
             # The next search begins here, so a head that comes byte by byte costs linear time.
-            # Three bytes are kept: the pattern of the end has four.
+            # Three bytes are kept: `_END` has four.
             self._scanned = max(0, len(self._buffer) - 3)
             return b""
-        return self._cut(match.end())
+        return self._cut(end + 4)
 
-    def _find_body(self, head: bytes) -> None:
-        fields = _FRAMING_FIELD.findall(head)
-        if not fields:
-            self._read = self._at_end
-            return
-        if len(fields) > 1:
-            raise FramingError  # two lengths, even if they are equal, or a length and chunks
-        length, _, value = fields[0]
-        if length:
-            if _LENGTH.fullmatch(value.rstrip(b" \t")) is None:
-                raise FramingError
-            self._left = int(value)
-            self._read = self._read_length if self._left else self._at_end
-        elif head.partition(b"\r\n")[0].endswith(b"1.0"):
-            raise FramingError
-        else:
-            # h11 accepts only `chunked`, and answers any other coding with 501.
-            self._read = self._read_chunk_line
+    # The steps of a body in chunks. Each returns whether it got what it needed.
 
-    def _read_length(self) -> bytes:
-        data = self._cut(min(self._left, len(self._buffer)))
-        self._left -= len(data)
-        if not self._left:
-            self._read = self._at_end
-        return data
-
-    def _read_chunk_line(self) -> bytes:
+    def _read_chunk_line(self) -> bool:
         end = self._buffer.find(b"\n", 0, MOST_CHUNK_LINE) + 1
         if not end:
             if len(self._buffer) >= MOST_CHUNK_LINE:
                 raise FramingError
-            return b""
+            return False
         line = _CHUNK_LINE.fullmatch(self._cut(end))
         if line is None:
             raise FramingError
@@ -170,43 +177,34 @@ class Framing:
         if self._extensions > MOST_EXTENSIONS:
             raise FramingError
         self._left = int(line["size"], 16)
-        self._read = self._read_chunk if self._left else self._read_trailers
-        return line["size"] + b"\r\n"
+        self._step = self._read_chunk if self._left else self._read_trailers
+        return True
 
-    def _read_chunk(self) -> bytes:
+    def _read_chunk(self) -> bool:
         data = self._cut(min(self._left, len(self._buffer)))
+        if data:
+            self._pieces.append(data)
         self._left -= len(data)
-        if not self._left:
-            self._read = self._read_chunk_end
-        return data
+        if self._left:
+            return False
+        self._step = self._read_chunk_end
+        return True
 
-    def _read_chunk_end(self) -> bytes:
+    def _read_chunk_end(self) -> bool:
         if not b"\r\n".startswith(self._buffer[:2]):
             raise FramingError
         if len(self._buffer) < 2:
-            return b""
-        self._read = self._read_chunk_line
-        return self._cut(2)
+            return False
+        self._cut(2)
+        self._step = self._read_chunk_line
+        return True
 
-    def _read_trailers(self) -> bytes:
-        if self._buffer.startswith(b"\r\n"):
-            trailers = self._cut(2)
-        elif not (trailers := self._read_lines()):
-            return b""
-        self._read = self._at_end
-        return trailers
-
-    def _at_end(self) -> bytes:
-        return b""
-
-
-def _judge_version(head: bytes) -> bytes:
-    """Return the head. A minor version newer than 1 is replaced by 1, the newest that h11 knows."""
-    line = _REQUEST_LINE.match(head)
-    if line is None or head.startswith(b"PRI "):
-        raise FramingError  # HTTP/2's preface is not valid after other bytes, or with fields
-    if line["major"] != b"1":
-        raise FramingError(505)
-    if line["minor"] > b"1":
-        return head[: line.start("minor")] + b"1" + head[line.end("minor") :]
-    return head
+    def _read_trailers(self) -> bool:
+        """Read the trailers and drop them: no handler gets any."""
+        trailers = self._cut(2) if self._buffer.startswith(b"\r\n") else self._take_lines()
+        if not trailers:
+            return False
+        if _TRAILERS.fullmatch(trailers) is None:
+            raise FramingError
+        self.ended = True
+        return True

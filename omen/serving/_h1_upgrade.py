@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import h11
-
-Field = tuple[bytes, bytes]
+from omen.serving._h1_head import Field, Head
 
 
-def wants_websocket(request: h11.Request) -> bool:
+def wants_websocket(head: Head) -> bool:
     """Return whether this request is a websocket's handshake."""
     return (
-        request.method == b"GET"
-        and request.http_version == b"1.1"
-        and b"upgrade" in _tokens(request, b"connection")
-        and names_websocket(request)
+        b"websocket" in head.upgrade
+        and b"upgrade" in head.connection
+        and head.method == b"GET"
+        and head.version == "1.1"
     )
 
 
-def names_websocket(request: h11.Request) -> bool:
+def names_websocket(head: Head) -> bool:
     """Return whether `websocket` is among the protocols of a request's `Upgrade` fields."""
-    return b"websocket" in _tokens(request, b"upgrade")
+    return b"websocket" in head.upgrade
 
 
 def handshake(headers: Sequence[Field]) -> list[Field]:
@@ -32,9 +30,3 @@ def handshake(headers: Sequence[Field]) -> list[Field]:
     """
     rest = [field for field in headers if field[0] not in (b"connection", b"upgrade")]
     return [*rest, (b"connection", b"upgrade"), (b"upgrade", b"websocket")]
-
-
-def _tokens(request: h11.Request, name: bytes) -> Iterator[bytes]:
-    for key, value in request.headers:
-        if key == name:
-            yield from (token.strip().lower() for token in value.split(b","))

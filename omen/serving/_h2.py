@@ -21,6 +21,7 @@ from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, Request
 from hypercorn.utils import filter_pseudo_headers
 
+from omen.serving import _admission
 from omen.serving._allowance import Allowance
 from omen.serving._exchange import Exchange, Websocket
 from omen.serving._h2_connection import MAX_HEAD
@@ -124,6 +125,10 @@ class H2(SendingSide):
     async def _begin_request(self, event: h2.events.RequestReceived) -> None:
         refusal = self._refusal_of(event)
         if refusal is None:
+            busy = self._considered(event)
+            if busy is not None:
+                self._send_refusal(event, busy)
+                return
             self._open_requests.add(event.stream_id)
             await self.send(Updated(idle=False))
             await self._create_stream(event)
@@ -139,6 +144,26 @@ class H2(SendingSide):
         # While we drain, the client may not have read our GOAWAY yet: that is not its fault.
         if not self._is_ending:
             self._count_reset()
+
+    def _considered(self, event: h2.events.RequestReceived) -> _admission.Refusal | None:
+        admission = self.config.admission
+        if admission is None:
+            return None
+        fields, client = dict(event.headers), self.client[0] if self.client else None
+        path = fields.get(b":path", b"")
+        return admission.consider(fields[b":method"], path, event.headers, client)
+
+    def _send_refusal(self, event: h2.events.RequestReceived, refusal: _admission.Refusal) -> None:
+        """Answer a request that admission refuses. Its client sends no more of it."""
+        status = (b":status", b"%d" % refusal.status)
+        with suppress(h2.exceptions.ProtocolError):  # the client reset it, or has no window for it
+            self.connection.send_headers(
+                event.stream_id, [status, *refusal.headers], end_stream=not refusal.body
+            )
+            if refusal.body:
+                self.connection.send_data(event.stream_id, refusal.body, end_stream=True)
+            if event.stream_ended is None:
+                self.connection.reset_stream(event.stream_id, ErrorCodes.NO_ERROR)
 
     @property
     def _is_ending(self) -> bool:

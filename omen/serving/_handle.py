@@ -43,6 +43,11 @@ class ServerHandle:
         """The number of connections that were refused because there were too many."""
         return self._live.refused
 
+    @property
+    def evicted(self) -> int:
+        """The number of connections that were closed to make room for others."""
+        return self._live.evicted
+
     def renew_tls(self, context: ssl.SSLContext) -> None:
         """Use another certificate from the next connection on.
 

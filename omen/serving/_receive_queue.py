@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,9 +54,12 @@ class ReceiveQueue:
         """Bytes of bodies and messages in the queue."""
         self._limit = limit
         self._unread = Unread(UnreadPool()) if unread is None else unread
-        self._messages: deque[_Waiting] = deque()
+        # A list: an empty deque takes half a kilobyte, and most queues are empty for most of the
+        # time. It is never so long that moving the rest of it would count.
+        self._messages: list[_Waiting] = []
         self._cost = 0
         self._last: Mapping[str, Any] | None = None
+        self._last_taken = False
         self._abandoned = False
         self._arrivals = trio.lowlevel.ParkingLot()
         self._departures = trio.lowlevel.ParkingLot()
@@ -73,19 +75,28 @@ class ReceiveQueue:
         return self._cost > self._limit and self._last is None
 
     async def __call__(self, message: Mapping[str, Any]) -> None:
-        """Put a message in. It has no checkpoint; it is async because hypercorn awaits it."""
+        """Put a copy of a message in, as hypercorn's classes do. It has no checkpoint."""
+        self.put(dict(message))
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Put a message in, which then belongs to the queue.
+
+        The disconnect is the last message; later ones are ignored.
+        """
         if self._last is not None or self._abandoned:
             return
         if message["type"] in _LAST:
             self._last = message
-            self._departures.unpark_all()
+            if self._departures:
+                self._departures.unpark_all()
         elif not self._merge(message):
             payload = len(message.get("body") or message.get("bytes") or b"")
             payload += len(message.get("text") or "")
-            waiting = _Waiting(dict(message), payload)
+            waiting = _Waiting(message, payload)
             self._messages.append(waiting)
             self._count(payload, waiting.cost)
-        self._arrivals.unpark_all()
+        if self._arrivals:
+            self._arrivals.unpark_all()
 
     def _merge(self, message: Mapping[str, Any]) -> bool:
         """Add a small part of a body to the last waiting part, if many messages wait."""
@@ -112,20 +123,25 @@ class ReceiveQueue:
 
         **Cancellation.** Nothing is lost: a cancelled `receive` may be called again.
         """
-        # All checkpoints come before the message is taken. After it, a cancel would lose it.
-        if self._messages or self._last is not None:
-            await trio.lowlevel.checkpoint()
+        # All checkpoints come before the message is taken. After it, a cancel would lose it. A
+        # message that is here costs no turn of the scheduler: there are only so many of them. But
+        # the disconnect comes again and again, and a handler that ignores it must let others run.
+        await trio.lowlevel.checkpoint_if_cancelled()
         while not self._messages:
             if self._last is not None:
+                if self._last_taken:
+                    await trio.lowlevel.checkpoint()
+                self._last_taken = True
                 return dict(self._last)
             if self.on_wanted is not None:
                 wanted, self.on_wanted = self.on_wanted, None
                 await wanted()
             else:
                 await self._arrivals.park()
-        taken = self._messages.popleft()
+        taken = self._messages.pop(0)
         self._count(-taken.payload, -taken.cost)
-        self._departures.unpark_all()
+        if self._departures:
+            self._departures.unpark_all()
         if self.on_taken is not None:
             await self.on_taken()
         if isinstance(taken.message.get("body"), bytearray):

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 
 import trio
 from hypercorn.trio.worker_context import WorkerContext
 
+from omen.serving._accepting import Acceptor
+from omen.serving._admission import Admission, EarlyAdmission
 from omen.serving._asgi import ASGIApp
 from omen.serving._connection import Connection
+from omen.serving._eager import eager
+from omen.serving._early import EarlyRefusals
 from omen.serving._handle import ServerHandle
 from omen.serving._lifespan import Lifespan
 from omen.serving._live import LiveConnections
+from omen.serving._places import Places
 from omen.serving._service import Service
 from omen.serving._settings import BACKLOG, ServingSettings, hypercorn_config
-from omen.serving._tls import CurrentTLS, is_tls
+from omen.serving._tls import CurrentTLS
 from omen.serving._unread import UnreadPool
 from omen.serving._wire import Wire
-
-MAX_REFUSING = 100
-"""How many surplus connections get a 503 at the same time. Further ones are closed without one."""
 
 UNTIL_ANNOUNCED = 0.5
 """How long after the shutdown HTTP/2 clients get the GOAWAY that asks for no more streams. Python's
 h2, and so httpx, drops all running answers at a GOAWAY. This delay saves answers that end soon."""
-
-_BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"content-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
-)
 
 Listeners = Sequence[trio.abc.Listener[trio.abc.Stream]]
 
@@ -60,13 +55,15 @@ async def serve(
     **Resource handling.** This function owns the listeners from the call on and always closes them.
     A connection is owned by its own task, and a request's handler by its connection. Every path
     closes the socket, and then notifies or cancels the handlers. No task is left when this function
-    returns. Beyond `max_connections` a new connection gets a ``503`` with ``retry-after`` and is
-    closed, unread, so that a load balancer gets an answer at once.
+    returns. Beyond `max_connections` the connection that has been without a request for longest is
+    closed for the new one. If all run requests, the new one gets a ``503`` with ``retry-after`` and
+    is closed, unread, so that a load balancer gets an answer at once.
 
     **Error handling.** A failure in a connection, in its protocol or in a handler ends at most that
     connection. ``omen.serving`` logs it once, with its kind and its place. When `accept` fails
-    because the machine is out of file descriptors or memory, trio logs it and tries again every
-    0.1 s. Any other exception ends the server:
+    because the machine is out of file descriptors or memory, idle connections are closed, and
+    accepting is tried again when a connection has ended, or after a pause. Any other exception ends
+    the server:
 
     **Raises.** `OSError` if an address cannot be bound. `StartupFailed` if the application did not
     start. An exception group if the application's lifespan task fails later.
@@ -121,8 +118,10 @@ class _Server:
             live=self._live,
             unread=UnreadPool(settings.max_unread_in_all),
             tls=CurrentTLS(settings.tls),
+            admission=settings.admission,
+            early=_early(settings.admission),
         )
-        self._refusing = 0
+        self._places = Places(self._service)
 
     def handle(self, listeners: Listeners) -> ServerHandle:
         return ServerHandle(_addresses(listeners), self._live, self._service.tls)
@@ -135,19 +134,20 @@ class _Server:
         """
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as accepting:
-                await accepting.start(
-                    partial(
-                        trio.serve_listeners,
-                        self._accept,
-                        list(listeners),
-                        handler_nursery=connections,
-                    )
-                )
+                acceptor = Acceptor(self._live, self._settings.share)
+                for listener in self._eager(listeners):
+                    accepting.start_soon(acceptor.accept, listener, self._serve, connections)
                 yield
                 accepting.cancel_scope.cancel()
             # The deadline is set before the drain begins: it bounds the wait inside, too.
             connections.cancel_scope.deadline = trio.current_time() + self._settings.drain
             await self._drain()
+
+    def _eager(self, listeners: Listeners) -> list[trio.abc.Listener[trio.abc.Stream]]:
+        early, tls = self._service.early, self._service.tls.context is not None
+        plain = not tls or self._settings.plain_beside_tls
+        share = self._settings.share
+        return [eager(one, early, tls=tls, plain=plain, share=share) for one in listeners]
 
     async def _drain(self) -> None:
         # First: a request that arrives during the steps below already gets `Connection: close`, or
@@ -165,37 +165,20 @@ class _Server:
         for connection in self._live:
             connection.end_if_idle()
 
-    async def _accept(self, stream: trio.abc.Stream) -> None:
+    async def _serve(self, stream: trio.abc.Stream) -> None:
         settings = self._settings
         wire = Wire(stream, write_timeout=settings.write_timeout, linger=settings.linger)
-        if len(self._live) >= settings.max_connections:
-            await self._refuse(wire)
+        address = self._places.address_of(wire)
+        if not self._places.make_room(wire, address):
+            await self._places.refuse(wire)
             return
         connection = Connection(wire, self._service)
-        with self._live.admitted(connection):
+        with self._live.admitted(connection, address):
             await connection.run()
 
-    async def _refuse(self, wire: Wire) -> None:
-        """Send a 503 and give the client a moment to read it. trio closes the stream."""
-        self._live.refused += 1
-        if self._refusing >= MAX_REFUSING:
-            return
-        self._refusing += 1
-        try:
-            with trio.move_on_after(self._settings.linger):
-                if self._service.tls.context is not None:
-                    await self._start_tls(wire, self._service.tls.context)
-                await wire.write(_BUSY)
-                await wire.finish()
-        except trio.BrokenResourceError:
-            pass  # the TLS handshake failed: there is no way to answer
-        finally:
-            self._refusing -= 1
 
-    async def _start_tls(self, wire: Wire, context: ssl.SSLContext) -> None:
-        first = await wire.receive()
-        if is_tls(first):
-            await wire.start_tls(context, first)
+def _early(admission: Admission | None) -> EarlyRefusals | None:
+    return EarlyRefusals(admission) if isinstance(admission, EarlyAdmission) else None
 
 
 def _addresses(listeners: Listeners) -> tuple[tuple[str, int], ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
+from omen.serving._admission import Admission
 from omen.serving._asgi import ASGIApp
+from omen.serving._early import EarlyRefusals
 from omen.serving._live import LiveConnections
-from omen.serving._settings import ServingSettings
+from omen.serving._settings import ProtocolConfig, ServingSettings
 from omen.serving._tls import CurrentTLS
 from omen.serving._unread import UnreadPool
 
@@ -21,7 +22,7 @@ class Service:
 
     app: ASGIApp
     settings: ServingSettings
-    config: Config
+    config: ProtocolConfig
     context: WorkerContext
     """hypercorn's context. Its protocols take their events from it, and whether the server
     drains."""
@@ -30,3 +31,7 @@ class Service:
     live: LiveConnections
     unread: UnreadPool
     tls: CurrentTLS
+    admission: Admission | None = None
+    """Considers each request before it costs anything; None: every request is served."""
+    early: EarlyRefusals | None = None
+    """The short ways to a refusal, if the admission can be asked early."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ssl
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypercorn.config import Config
+
+from omen.serving._admission import Admission
+from omen.serving._share import ConnectionShare
 
 BACKLOG = 2048
 MAX_HEAD = 64 * 1024
@@ -43,7 +47,13 @@ class ServingSettings:
     lifespan_timeout: float = 60.0
     """How long the application may take to start, and again to shut down."""
     max_connections: int = 10_000
-    """The limit of connections. A new one beyond it gets a 503 and is closed."""
+    """The limit of connections. For a new one beyond it, one without a request is closed. If all
+    run requests, the new one gets a 503."""
+    max_connections_per_address: int = 10_000
+    """The same limit for the connections of one address (of one /64 network in IPv6)."""
+    is_trusted_proxy: Callable[[str], bool] = lambda address: False
+    """Whether an address is a proxy of the operator. Its connections are those of many clients, so
+    the limit per address does not apply to it."""
     max_streams: int = 1000
     """How many requests may run on one HTTP/2 connection. A further one is refused in a way that
     lets its client repeat it."""
@@ -52,8 +62,11 @@ class ServingSettings:
     plain_beside_tls: bool = False
     """Whether a port that speaks TLS also serves plain connections."""
     websocket_patience: float = 60.0
-    """How long a websocket's client may send nothing before it counts as gone. It gets three pings
-    in this time. Every client answers pings by itself, browsers included."""
+    """How long a websocket's client may send nothing before it counts as gone. It gets at least
+    three pings in this time. Every client answers pings by itself, browsers included."""
+    websocket_ping: float = 15.0
+    """The time between two pings of a websocket, at most a third of `websocket_patience`. Proxies
+    give up on a silent socket, and a ping is its sign of life."""
     max_message: int = 16 * 1024 * 1024
     """The longest message of a websocket. A longer one closes it with 1009."""
     max_unread: int = 1024 * 1024
@@ -62,6 +75,10 @@ class ServingSettings:
     max_unread_in_all: int = 256 * 1024 * 1024
     """How much may wait on all connections together. Beyond it, a connection on which more than
     64 KiB wait is not read until its handlers have read, whichever protocol it speaks."""
+    admission: Admission | None = None
+    """Decides which requests come in. Without it every one does."""
+    share: ConnectionShare | None = None
+    """The connections of other processes that accept from the same socket; None: there is none."""
 
 
 class ProtocolConfig(Config):
@@ -69,6 +86,8 @@ class ProtocolConfig(Config):
 
     write_timeout: float
     websocket_patience: float
+    websocket_ping: float
+    admission: Admission | None
 
 
 def hypercorn_config(settings: ServingSettings) -> ProtocolConfig:
@@ -81,11 +100,12 @@ def hypercorn_config(settings: ServingSettings) -> ProtocolConfig:
     config = ProtocolConfig()
     config.write_timeout = settings.write_timeout
     config.websocket_patience = settings.websocket_patience
+    config.websocket_ping = min(settings.websocket_ping, settings.websocket_patience / 3)
+    config.admission = settings.admission
     config.websocket_max_message_size = settings.max_message
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
-    config.h11_max_incomplete_size = MAX_HEAD
     config.h2_max_concurrent_streams = settings.max_streams
     # After this many requests, hypercorn ends an HTTP/2 connection with a GOAWAY, which also ends
     # the running streams. The value means: never.

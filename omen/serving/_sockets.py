@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from typing import Any, TypeAlias, cast
@@ -16,6 +17,24 @@ async def abort(stream: trio.abc.Stream) -> None:
         no_linger = struct.pack("ii", 1, 0)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
     await trio.aclose_forcefully(stream)
+
+
+def descriptor(stream: trio.abc.Stream) -> int:
+    """Return the file descriptor of a stream; -1 if it has none, or is closed."""
+    return stream.socket.fileno() if isinstance(stream, trio.SocketStream) else -1
+
+
+def has_arrivals(stream: trio.abc.Stream) -> bool:
+    """Return whether bytes wait in the kernel to be read. An EOF, too, can be read."""
+    waiting = descriptor(stream)
+    return waiting >= 0 and is_readable(waiting)
+
+
+def is_readable(waiting: int) -> bool:
+    """Return whether a read or an accept on this descriptor would not wait."""
+    poll = select.poll()
+    poll.register(waiting, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 Address: TypeAlias = tuple[str, int] | None

@@ -10,10 +10,12 @@ from hypercorn.config import Config
 from hypercorn.typing import AppWrapper, ASGISendEvent
 from hypercorn.typing import Scope as HypercornScope
 
-from omen.serving._asgi import ASGIApp, Scope, Send
+from omen.serving._asgi import ASGIApp, Message, Scope
 from omen.serving._failures import LOGGER, describe
 from omen.serving._receive_queue import ReceiveQueue
 from omen.serving._unread import Unread, UnreadPool
+
+SendOrEnd = Callable[[Message | None], Awaitable[None]]
 
 
 class ConnectionTasks:
@@ -39,19 +41,29 @@ class ConnectionTasks:
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
     ) -> ReceiveQueue:
         """Start the application on one request, and return the queue for its messages."""
-        receive_queue = ReceiveQueue(self._max_unread, self.unread)
+        receive_queue = self.new_queue()
         # hypercorn's protocols pass the application on without calling it. Their types expect a
         # wrapped one; ours is not. Scopes and messages are the same dictionaries in both typings.
         handler = cast(ASGIApp, app)
-        self._nursery.start_soon(_run, handler, cast(Scope, scope), receive_queue, send)
+        self.start(handler, cast(Scope, scope), receive_queue, cast(SendOrEnd, send))
         return receive_queue
+
+    def new_queue(self) -> ReceiveQueue:
+        """Return a queue for the messages of one request."""
+        return ReceiveQueue(self._max_unread, self.unread)
+
+    def start(
+        self, app: ASGIApp, scope: Scope, receive_queue: ReceiveQueue, send: SendOrEnd
+    ) -> None:
+        """Start the application on one request; `send` also gets None when it has ended."""
+        self._nursery.start_soon(_run, app, scope, receive_queue, send)
 
 
 async def _run(
     app: ASGIApp,
     scope: Scope,
     receive_queue: ReceiveQueue,
-    send: Callable[[ASGISendEvent | None], Awaitable[None]],
+    send: SendOrEnd,
 ) -> None:
     """Run one handler to its end, and then notify the protocol with `send(None)`.
 
@@ -60,7 +72,7 @@ async def _run(
     and ends the connection. A cancelled handler sends nothing more: its connection is ending.
     """
     try:
-        await app(scope, receive_queue.receive, cast(Send, send))
+        await app(scope, receive_queue.receive, send)
     except* Exception as failure:  # noqa: BLE001  (whatever an application may raise)
         LOGGER.error("%s handler failed: %s", scope["type"], describe(failure))
     finally:

@@ -58,7 +58,7 @@ class Unread:
         """Add bytes that arrived; a negative amount was read."""
         self.total += amount
         self._pool.count(amount)
-        if amount < 0:
+        if amount < 0 and self._changes:
             self._changes.unpark_all()
 
     async def room(self) -> None:

@@ -1,18 +1,27 @@
-"""The bytes of one connection in both directions, plain or over TLS. It knows no HTTP."""
+"""The bytes of one connection in both directions, plain or over TLS. It knows no HTTP.
+
+A plain socket is read and written by system calls of our own. trio's stream takes two turns of the
+scheduler for a read and one for each write, and a write through it costs three times as much CPU
+(2026-12-01: 24 against 8 µs). Where the socket is full, or the stream is none, trio's way is used.
+"""
 
 from __future__ import annotations
 
+import os
 import ssl
 from contextlib import suppress
 
 import trio
 
-from omen.serving._sockets import Address, abort, addresses
+from omen.serving._sockets import Address, abort, addresses, descriptor, has_arrivals
 from omen.serving._tls import TLSStream
 
 MAX_RECV = 64 * 1024
 SLICE = 64 * 1024
 """Bytes to which one write deadline applies: a large body to a slow client may take longer."""
+WRITES_AT_ONCE = 8
+"""Writes after which other tasks have their turn, even if the socket takes more. A handler that
+only sends would stop all others."""
 
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -31,6 +40,8 @@ class Wire(trio.abc.AsyncResource):
         self._stream: trio.abc.Stream | TLSStream = stream
         self._write_timeout = write_timeout
         self._linger = linger
+        self._is_plain_socket = descriptor(stream) >= 0 and os.name == "posix"
+        self._writes = 0
         self._reader = trio.lowlevel.current_task()
         self._writing = trio.Lock()
         self._finished = False
@@ -43,6 +54,16 @@ class Wire(trio.abc.AsyncResource):
     def addresses(self) -> tuple[Address, Address]:
         """The client's and the server's address. Each is None if the stream has none."""
         return addresses(self._raw)
+
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor of the socket; -1 if the stream has none."""
+        return descriptor(self._raw)
+
+    @property
+    def has_arrivals(self) -> bool:
+        """Whether bytes (or an EOF) wait in the kernel to be read."""
+        return has_arrivals(self._raw)
 
     async def start_tls(self, context: ssl.SSLContext, first: bytes) -> str | None:
         """Complete a TLS handshake, and return the protocol that both sides agreed on.
@@ -57,6 +78,7 @@ class Wire(trio.abc.AsyncResource):
         except trio.ClosedResourceError as error:
             raise trio.BrokenResourceError from error
         self._stream = tls
+        self._is_plain_socket = False
         return tls.protocol
 
     async def receive(self) -> bytes:
@@ -64,6 +86,8 @@ class Wire(trio.abc.AsyncResource):
 
         **Cancellation.** Nothing is lost.
         """
+        if self._is_plain_socket:
+            return await self._read_socket()
         try:
             return bytes(await self._stream.receive_some(MAX_RECV))
         except _GONE:
@@ -76,6 +100,17 @@ class Wire(trio.abc.AsyncResource):
         other requests may share the connection. The wait is bounded by the write timeout, and by
         the close of the socket when the client leaves or the connection is cancelled.
         """
+        if self._is_plain_socket and not self._finished and not self._writing.locked():
+            try:
+                sent = os.write(descriptor(self._raw), data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return False
+            if sent == len(data):
+                await self._let_others_run()
+                return True
+            data = data[sent:]
         try:
             # `acquire` is a checkpoint even if the lock is free. At the commit of a race, that
             # would run the cancelled losers first, while the client waits for its first token.
@@ -105,6 +140,23 @@ class Wire(trio.abc.AsyncResource):
     async def aclose(self) -> None:
         """Close the socket at once. Tasks that are blocked on a read or a write are woken."""
         await trio.aclose_forcefully(self._raw)
+
+    async def _read_socket(self) -> bytes:
+        while (fd := descriptor(self._raw)) >= 0:
+            try:
+                await trio.lowlevel.wait_readable(fd)
+                return os.read(fd, MAX_RECV)
+            except BlockingIOError:
+                continue  # it was ready, but is not any more
+            except (OSError, trio.ClosedResourceError):
+                break
+        return b""
+
+    async def _let_others_run(self) -> None:
+        self._writes += 1
+        if self._writes >= WRITES_AT_ONCE:
+            self._writes = 0
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def _deliver(self, data: memoryview) -> bool:
         shield = self._must_shield()

@@ -9,8 +9,8 @@ must not import OMEN's own translation of them (`omen.providers`, `omen.wire`).
 from omen.sim.dialect import ProviderKind
 from omen.sim.distributions import Between, Fixed, LogNormal, StallTail
 from omen.sim.draw import Draw, draw
+from omen.sim.fault_kinds import FAULTS
 from omen.sim.faults import (
-    FAULTS,
     Cause,
     DeadConnection,
     Empty,
@@ -35,6 +35,15 @@ from omen.sim.received import ReceivedRequest
 from omen.sim.server import RunningUpstream, SimulatedUpstream
 from omen.sim.stats import StreamRecord, StreamStats, key_hash
 from omen.sim.text import answer_text, answer_tokens
+from omen.sim.wire_faults import (
+    Compressed,
+    Endless,
+    Garbage,
+    GiantLine,
+    Interim,
+    Redirect,
+    WrongType,
+)
 
 __all__ = [
     "DEFAULT_FLEET",
@@ -44,12 +53,17 @@ __all__ = [
     "WHOLE_FLEET",
     "Between",
     "Cause",
+    "Compressed",
     "DeadConnection",
     "Draw",
     "Empty",
+    "Endless",
     "ErrorIn200",
     "Fault",
     "Fixed",
+    "Garbage",
+    "GiantLine",
+    "Interim",
     "LogNormal",
     "MidstreamError",
     "Mislabeled",
@@ -58,6 +72,7 @@ __all__ = [
     "ProfileError",
     "ProviderKind",
     "ReceivedRequest",
+    "Redirect",
     "RoleOnly",
     "RunningUpstream",
     "Silence",
@@ -70,6 +85,7 @@ __all__ = [
     "Truncated",
     "Unstreamed",
     "WhitespaceOnly",
+    "WrongType",
     "answer_text",
     "answer_tokens",
     "draw",

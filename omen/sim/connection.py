@@ -77,6 +77,10 @@ class Connection:
         )
         return self._http.send(response) or b""
 
+    def interim(self, status: int) -> bytes:
+        """Write an interim response (1xx)."""
+        return self._http.send(h11.InformationalResponse(status_code=status, headers=[])) or b""
+
     def data(self, data: bytes) -> bytes:
         """Frame a piece of the body."""
         return (self._http.send(h11.Data(data=data)) or b"") if self._wants_body else b""

@@ -2,14 +2,12 @@
 
 Every fault has the `probability` that a stream meets it, and its own parameters with defaults. A
 `kind` is the word used in profiles and statistics. What a fault looks like on the wire is decided
-in `omen.sim.script`.
+in `omen.sim.mishaps`. Faults that lie in the bytes are in `omen.sim.wire_faults`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar, Literal, get_args
 
 Cause = Literal["", "quota", "capacity"]
@@ -168,24 +166,18 @@ class Mislabeled(Fault):
     content_type: str = "text/plain; charset=utf-8"
 
 
-FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
-    {
-        fault.kind: fault
-        for fault in (
-            Status,
-            MidstreamError,
-            DeadConnection,
-            Silence,
-            RoleOnly,
-            PingsOnly,
-            WhitespaceOnly,
-            ErrorIn200,
-            Empty,
-            Truncated,
-            Spent,
-            Unstreamed,
-            Mislabeled,
-        )
-    }
+MODEL_FAULTS: tuple[type[Fault], ...] = (
+    Status,
+    MidstreamError,
+    DeadConnection,
+    Silence,
+    RoleOnly,
+    PingsOnly,
+    WhitespaceOnly,
+    ErrorIn200,
+    Empty,
+    Truncated,
+    Spent,
+    Unstreamed,
+    Mislabeled,
 )
-"""Every kind of fault by its word."""

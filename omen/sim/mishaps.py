@@ -25,6 +25,8 @@ from omen.sim.faults import (
 from omen.sim.http import HttpReply
 from omen.sim.performance import Performance
 from omen.sim.steps import Abort, Hang, Head, Send, Step, reply
+from omen.sim.wire_faults import WireFault
+from omen.sim.wire_mishaps import spoiled
 
 _BROKEN = 500
 
@@ -33,6 +35,8 @@ def faulty(performance: Performance, fault: Fault) -> Iterator[Step]:
     """Give the answer with this fault in it."""
     if isinstance(fault, Status):
         return reply(status_reply(performance.dialect, fault, performance.number))
+    if isinstance(fault, WireFault):
+        return spoiled(performance, fault)
     if isinstance(fault, Spent | Unstreamed | Mislabeled):
         return _odd(performance, fault)
     if not performance.call.stream:

@@ -18,7 +18,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from omen.sim.distributions import Between, Delay, Fixed, LogNormal, StallTail
-from omen.sim.faults import FAULTS, Fault
+from omen.sim.fault_kinds import FAULTS
+from omen.sim.faults import Fault
 from omen.sim.presets import PRESETS
 from omen.sim.profile import Profile
 

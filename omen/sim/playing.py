@@ -8,7 +8,7 @@ import trio
 
 from omen.sim.connection import Connection
 from omen.sim.stats import StreamRecord, StreamStats
-from omen.sim.steps import Abort, Hang, Head, Send, Step
+from omen.sim.steps import Abort, Hang, Head, Interim, Raw, Send, Step
 
 _MOST_AT_ONCE = 64
 """Tokens that are due at once leave in one piece, but not more than this many."""
@@ -87,6 +87,10 @@ class _Player:
                 case Send():
                     self._pieces.append(self._connection.data(step.data))
                     self._tokens += step.tokens
+                case Interim():
+                    self._pieces.append(self._connection.interim(step.status))
+                case Raw():
+                    self._pieces.append(step.data)
                 case Abort():
                     await self._flush()
                     return step

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from omen.sim.distributions import Between, Fixed, LogNormal, StallTail
-from omen.sim.faults import FAULTS
+from omen.sim.faults import MODEL_FAULTS
 from omen.sim.profile import Profile
 
 _HOSTED = LogNormal(1.34, 0.67)
@@ -26,7 +26,7 @@ PRESETS: Mapping[str, Profile] = MappingProxyType(
             first_token=LogNormal(0.4, 0.5),
             gap=Fixed(0.02),
             tokens=Between(20, 60),
-            faults=tuple(fault(0.03) for fault in FAULTS.values()),
+            faults=tuple(fault(0.03) for fault in MODEL_FAULTS),
         ),
     }
 )

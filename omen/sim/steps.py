@@ -33,6 +33,22 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Interim:
+    """Send an interim response (1xx), before the `Head`."""
+
+    status: int
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Send bytes as they are, in place of a response. Only an `Abort` or a `Hang` may follow."""
+
+    data: bytes
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Abort:
     """Break the connection: by a reset, or else by closing it."""
 
@@ -45,7 +61,7 @@ class Hang:
     """Send nothing more, ever, and keep the connection open."""
 
 
-Step = Head | Send | Abort | Hang
+Step = Head | Send | Interim | Raw | Abort | Hang
 
 
 def reply(whole: HttpReply, *, after: float = 0.0, tokens: int = 0) -> Iterator[Step]:

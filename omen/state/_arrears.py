@@ -11,14 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import trio
 
+from omen.state._remote import Remote
 from omen.state.store import MOST_SPENT, Cap, StoreAwayError
-
-if TYPE_CHECKING:
-    from omen.state.redis import RedisStore
 
 MOST_NOTES = 100_000
 """Notes about requests that ended while Redis was unavailable. Further requests get no note: their
@@ -52,7 +49,7 @@ class _Note:
 class Arrears:
     """The holds and costs of this replica, and the part of them that Redis does not have yet."""
 
-    def __init__(self, remote: RedisStore) -> None:
+    def __init__(self, remote: Remote) -> None:
         self._remote = remote
         self.running: dict[str, Running] = {}
         """The holds of this replica's running requests, by id."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import trio
 
+from omen.state._remote import Remote
 from omen.state.memory import MemoryStore
 from omen.state.store import StoreAwayError, Window, WindowState
-
-if TYPE_CHECKING:
-    from omen.state.redis import RedisStore
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +21,7 @@ _T = TypeVar("_T")
 class Switched(ABC):
     """A store that calls `remote`, and `local` while `remote` is marked as unavailable."""
 
-    def __init__(self, remote: RedisStore, local: MemoryStore) -> None:
+    def __init__(self, remote: Remote, local: MemoryStore) -> None:
         self._remote = remote
         self._local = local
         self.away_since: float | None = None
@@ -31,6 +29,11 @@ class Switched(ABC):
         self.replicas = 1
         """The last known number of replicas."""
         self.outages = 0
+
+    @property
+    def kind(self) -> str:
+        """The name of the store outside this process: "redis", or "supervisor"."""
+        return self._remote.kind
 
     @property
     def replica(self) -> str:
@@ -97,8 +100,8 @@ class Switched(ABC):
             self.outages += 1
             self._begin_alone()
             share = f"one of {self.replicas}" if self.replicas > 1 else "all"
-            text = "redis is unavailable (%s): limits are local, %s of each"
-            logger.warning(text, error, share)
+            text = "%s is unavailable (%s): limits are local, %s of each"
+            logger.warning(text, self.kind, error, share)
 
     def _shares(self, windows: Sequence[Window]) -> list[Window]:
         return [Window(w.scope, max(1, w.limit // self.replicas), w.amount, w.at) for w in windows]

@@ -67,6 +67,8 @@ class RedisStore:
     is sent to Redis, so a repeated, late or reordered call does no harm.
     """
 
+    kind = "redis"
+
     def __init__(self, client: Redis[bytes], replica: str, patience: Patience) -> None:
         self._client = client
         self.replica = replica

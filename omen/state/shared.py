@@ -12,18 +12,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import trio
 
 from omen.state._alone import Alone
 from omen.state._arrears import Arrears, Running
+from omen.state._remote import Remote
 from omen.state._switched import Switched
 from omen.state.memory import MemoryStore
 from omen.state.store import Cap, Hold, StoreAwayError
-
-if TYPE_CHECKING:
-    from omen.state.redis import RedisStore
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +34,7 @@ Books = Callable[[], Awaitable[Mapping[str, Mapping[str, int]] | None]]
 class SharedStore(Switched):
     """See `omen.state.store.Store`. Its `run` is a task of the gateway."""
 
-    def __init__(self, remote: RedisStore, local: MemoryStore) -> None:
+    def __init__(self, remote: Remote, local: MemoryStore) -> None:
         super().__init__(remote, local)
         self._arrears = Arrears(remote)
         self._alone = Alone(local, remote.known, self._arrears.spent)
@@ -202,7 +199,7 @@ class SharedStore(Switched):
         outage = trio.current_time() - (self.away_since or 0.0)
         self.away_since, self._data_id = None, data_id
         self.epoch += lost
-        logger.warning("redis answers again after %.1f s", outage)
+        logger.warning("%s answers again after %.1f s", self.kind, outage)
 
     async def _heartbeat(self) -> None:
         self._arrears.drop_ended()

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import get_args
+from typing import Any, get_args
 
 from hdrh.histogram import HdrHistogram
 
@@ -51,12 +51,15 @@ class CancelTimes:
             return
         took = max(0.0, ended_at - cut_at)
         self._totals[cut] = self._totals.get(cut, 0.0) + took
-        histogram = self._histograms.get(cut)
+        # HdrHistogram silently drops a value that is out of its range, so bring it into range.
+        self._histogram(cut).record_value(round(min(took, _LONGEST) * _MICROSECONDS) or 1)
+
+    def _histogram(self, reason: CutReason) -> HdrHistogram:
+        histogram = self._histograms.get(reason)
         if histogram is None:
             longest = int(_LONGEST * _MICROSECONDS)
-            histogram = self._histograms[cut] = HdrHistogram(1, longest, _DIGITS)
-        # HdrHistogram silently drops a value that is out of its range, so bring it into range.
-        histogram.record_value(round(min(took, _LONGEST) * _MICROSECONDS) or 1)
+            histogram = self._histograms[reason] = HdrHistogram(1, longest, _DIGITS)
+        return histogram
 
     def by_reason(
         self, percentiles: Sequence[float] = (), bounds: Sequence[float] = ()
@@ -66,6 +69,21 @@ class CancelTimes:
         `percentiles` are in percent, `bounds` in seconds, ascending.
         """
         return {reason: self._sum_up(reason, percentiles, bounds) for reason in get_args(CutReason)}
+
+    def export(self) -> dict[str, list[Any]]:
+        """Return the histograms in a form that JSON has, for another process to add up."""
+        return {
+            reason: [histogram.encode().decode("ascii"), self._totals[reason]]
+            for reason, histogram in self._histograms.items()
+        }
+
+    def add(self, export: Mapping[str, Sequence[Any]]) -> None:
+        """Add what another process exported: HdrHistograms add up without loss."""
+        for reason in get_args(CutReason):
+            if reason in export:
+                encoded, total = export[reason]
+                self._totals[reason] = self._totals.get(reason, 0.0) + total
+                self._histogram(reason).add(HdrHistogram.decode(encoded))
 
     def _sum_up(
         self, reason: CutReason, percentiles: Sequence[float], bounds: Sequence[float]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,12 @@ from omen.core.records import AttemptRecord, Moment, RaceRecord
 logger = logging.getLogger(__name__)
 LISTENER_BUFFER = 1024
 """The number of moments that wait for a slow listener. It misses further ones; no race waits."""
+
+PROGRESS_SECONDS = 0.25
+"""The least time between two `progressed` of one attempt, for a listener that gets a sample."""
+PLACE_SECONDS = 1.0
+"""How long a race has its place in a sample at least. On a busy gateway a race takes milliseconds,
+and without this a sample of eight at a time would be most of the traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,64 @@ def tell(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> RaceMoment
     )
 
 
+_LAST = ("ended", "denied")
+"""The last moments of an attempt."""
+
+
+class _Listener:
+    """One listener. With `most_races` it gets a sample, whose cost does not grow with the traffic.
+
+    It then follows so many races at the same time, from any of their moments until none of their
+    attempts runs, begins with at most so many in `PLACE_SECONDS`, and gets `progressed` of one
+    attempt at most every `PROGRESS_SECONDS`.
+    """
+
+    def __init__(
+        self, channel: trio.MemorySendChannel[RaceMoment], most_races: int | None = None
+    ) -> None:
+        self.channel = channel
+        self._most = most_races
+        self._followed: dict[str, dict[int, float]] = {}
+        """By race and attempt, when `progressed` was sent last."""
+        self._begun: deque[float] = deque(maxlen=most_races)
+        """When the latest races were begun with, at most as many as are followed at a time."""
+
+    def wants(self, moment: Moment, race_id: str, attempt: int, *, runs_on: bool | None) -> bool:
+        """Return whether to send a moment.
+
+        `runs_on`: whether an attempt of the race still runs. None: only its moments are known.
+        """
+        if self._most is None:
+            return True
+        progress = self._followed.get(race_id)
+        if progress is None:
+            if not self._has_place(self._most):
+                return False
+            progress = self._followed[race_id] = {}
+        if moment == "progressed":
+            now = trio.current_time()
+            if now - progress.get(attempt, -PROGRESS_SECONDS) < PROGRESS_SECONDS:
+                return False
+            progress[attempt] = now
+        elif moment not in _LAST:
+            progress.setdefault(attempt, -PROGRESS_SECONDS)
+        else:
+            progress.pop(attempt, None)
+            if not (bool(progress) if runs_on is None else runs_on):
+                del self._followed[race_id]
+        return True
+
+    def _has_place(self, most: int) -> bool:
+        """Return whether to begin with another race; if so, it is counted."""
+        if len(self._followed) >= most:
+            return False
+        now = trio.current_time()
+        if len(self._begun) == most and now < self._begun[0] + PLACE_SECONDS:
+            return False
+        self._begun.append(now)
+        return True
+
+
 class LiveFeed:
     """Sends moments to listeners. Without a listener a race has no extra work.
 
@@ -65,9 +130,11 @@ class LiveFeed:
     """
 
     def __init__(self) -> None:
-        self._listeners: list[trio.MemorySendChannel[RaceMoment]] = []
+        self._listeners: list[_Listener] = []
         self._followers: dict[str, trio.MemorySendChannel[RaceMoment]] = {}
         self._closed = False
+        self._on_listening: Callable[[bool], None] = _ignore
+        self._relay: Callable[[RaceMoment], None] | None = None
 
     def __repr__(self) -> str:
         return f"<LiveFeed listeners={len(self._listeners)}>"
@@ -75,14 +142,41 @@ class LiveFeed:
     def __call__(self, moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> None:
         """Send a moment to the listeners. `useful` is only for estimates, so it is not sent."""
         follower = self._followers.get(race.race_id)
-        if moment == "useful" or (not self._listeners and follower is None):
+        relay = self._relay
+        if moment == "useful" or not (self._listeners or follower is not None or relay):
+            return
+        runs_on = moment not in _LAST or any(a.outcome == "running" for a in race.attempts)
+        channels = self._wanting(moment, race.race_id, attempt.index, runs_on=runs_on)
+        if follower is not None:
+            channels.append(follower)
+        if not channels and relay is None:
             return
         race_moment = tell(moment, race, attempt)
-        for listener in (*self._listeners, *([] if follower is None else [follower])):
-            try:
-                listener.send_nowait(race_moment)
-            except trio.WouldBlock:
-                logger.debug("a listener to the live feed is slow and misses a moment")
+        if relay is not None:
+            relay(race_moment)
+        _send(race_moment, channels)
+
+    def show(self, race_moment: RaceMoment) -> None:
+        """Send a moment of another process to the listeners."""
+        moment, race_id, attempt = race_moment.moment, race_moment.race_id, race_moment.attempt
+        _send(race_moment, self._wanting(moment, race_id, attempt, runs_on=None))
+
+    def _wanting(
+        self, moment: Moment, race_id: str, attempt: int, *, runs_on: bool | None
+    ) -> list[trio.MemorySendChannel[RaceMoment]]:
+        return [
+            one.channel
+            for one in self._listeners
+            if one.wants(moment, race_id, attempt, runs_on=runs_on)
+        ]
+
+    def relay_to(self, relay: Callable[[RaceMoment], None] | None) -> None:
+        """Call this for every moment from now on, for listeners of other processes; None: stop."""
+        self._relay = relay
+
+    def watch_listeners(self, on_listening: Callable[[bool], None]) -> None:
+        """Call this when the first listener comes, and when the last one goes."""
+        self._on_listening = on_listening
 
     def close(self) -> None:
         """End the feed of every listener, also of later ones: a drain must not wait for them.
@@ -91,7 +185,7 @@ class LiveFeed:
         """
         self._closed = True
         for listener in self._listeners:
-            listener.close()
+            listener.channel.close()
         self._listeners.clear()
 
     @contextmanager
@@ -109,16 +203,36 @@ class LiveFeed:
                 del self._followers[race_id]
 
     @contextmanager
-    def listen(self) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:
-        """Yield a channel with all moments from now on, for the block."""
+    def listen(
+        self, most_races: int | None = None
+    ) -> Iterator[trio.MemoryReceiveChannel[RaceMoment]]:
+        """Yield a channel with the moments from now on, for the block.
+
+        With `most_races` they are a sample: of so many races at the same time.
+        """
         send, receive = trio.open_memory_channel[RaceMoment](LISTENER_BUFFER)
+        listener = _Listener(send, most_races)
         with send, receive:
             if self._closed:
                 send.close()
             else:
-                self._listeners.append(send)
+                self._listeners.append(listener)
+                self._on_listening(True)
             try:
                 yield receive
             finally:
-                if send in self._listeners:
-                    self._listeners.remove(send)
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+                self._on_listening(bool(self._listeners))
+
+
+def _send(race_moment: RaceMoment, channels: Iterable[trio.MemorySendChannel[RaceMoment]]) -> None:
+    for channel in channels:
+        try:
+            channel.send_nowait(race_moment)
+        except trio.WouldBlock:
+            logger.debug("a listener to the live feed is slow and misses a moment")
+
+
+def _ignore(listening: bool) -> None:
+    """Do nothing: no other process has moments."""

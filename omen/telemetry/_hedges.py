@@ -49,9 +49,14 @@ class HedgeCounts:
     @property
     def extra_load(self) -> float:
         """The ratio of extra starts to requests over the last ten minutes; 0 without requests."""
+        requests, extra = self.recent
+        return extra / requests if requests else 0.0
+
+    @property
+    def recent(self) -> tuple[float, float]:
+        """The requests and the extra starts of the last ten minutes."""
         self._forget(trio.current_time())
-        requests = sum(part[1] for part in self._slices)
-        return sum(part[2] for part in self._slices) / requests if requests else 0.0
+        return sum(part[1] for part in self._slices), sum(part[2] for part in self._slices)
 
     def _count(self, *, requests: bool, extra: bool) -> None:
         now = trio.current_time()

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.ledger.entries import entry_of
+from omen.ledger.private_files import open_private
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Journal:
 
 
 def _append(path: Path, rows: list[bytes]) -> None:
-    with path.open("a+b") as file:
+    with open_private(path, "a+b") as file:
         end = file.seek(0, SEEK_END)
         file.seek(max(0, end - 1))
         # The file may end in half a row: a gateway was killed, or the disk was full. The next row

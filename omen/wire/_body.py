@@ -32,6 +32,15 @@ class ResponseBody(httpx.AsyncByteStream):
         self._release = release
         self._released = False
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the whole body has arrived and has been taken."""
+        return self._response.all_taken
+
+    def take_ready(self) -> bytes:
+        """Return the piece that can be had without a wait; `b""` if there is none."""
+        return self._response.take_body() if self._response.has_body else b""
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

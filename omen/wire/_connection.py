@@ -62,17 +62,20 @@ set no such timeouts; their deadlines are scopes around the whole exchange.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
 import trio
 
 from omen.wire._http1 import ResponseHead, ResponseReader
+from omen.wire._socket_io import receive, send_all
 from omen.wire._timeouts import Timeouts
 
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 _NONE = Timeouts()
+_ONE_CALL = 256 * 1024
+"""The most bytes of a request that one call sends."""
 
 
 @asynccontextmanager
@@ -85,6 +88,16 @@ async def closed_on_failure(stream: trio.abc.Stream) -> AsyncIterator[None]:
         with trio.move_on_after(0, shield=True):
             await stream.aclose()
         raise
+
+
+def _slices(parts: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+    """Yield large parts in slices: TLS encrypts what one call gets without letting others run."""
+    for part in parts:
+        if len(part) <= _ONE_CALL:
+            yield part
+            continue
+        whole = memoryview(part)
+        yield from (whole[at : at + _ONE_CALL] for at in range(0, len(part), _ONE_CALL))
 
 
 class Connection:
@@ -120,9 +133,9 @@ class Connection:
         self.began_at = trio.current_time()
         self._read_timeout = timeouts.read
         try:
-            for part in parts:
+            for part in _slices(parts):
                 if timeouts.write is None:
-                    await self.stream.send_all(part)
+                    await send_all(self.stream, part)
                 else:
                     await self._send_in_time(part, timeouts.write)
         except _GONE as error:
@@ -154,7 +167,7 @@ class Connection:
         """
         try:
             if self._read_timeout is None:
-                data = await self.stream.receive_some()
+                data = await receive(self.stream)
             else:
                 data = await self._receive_in_time(self._read_timeout)
         except _GONE as error:
@@ -167,7 +180,7 @@ class Connection:
         else:
             response.feed_eof()
 
-    async def _send_in_time(self, part: bytes, seconds: float) -> None:
+    async def _send_in_time(self, part: bytes | memoryview, seconds: float) -> None:
         with trio.move_on_after(seconds):
             await self.stream.send_all(part)
             # Inside the scope: a part that is sent just as the deadline passes counts as sent.

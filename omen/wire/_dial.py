@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from ipaddress import ip_address
 
 import httpx
 import trio
 
+from omen.core.descriptors import is_spare
 from omen.wire._connection import Connection, closed_on_failure
 from omen.wire._http1 import ResponseReader, write_head
 from omen.wire._names import BoundedResolver
@@ -36,10 +38,16 @@ class Dialer:
         self._names = BoundedResolver()
 
     async def __call__(self, origin: Origin) -> trio.abc.Stream:
-        """Return an open stream to the origin, including TLS and the tunnel through a proxy."""
+        """Return an open stream to the origin, including TLS and the tunnel through a proxy.
+
+        **Raises.** `OSError` (EMFILE) also when only spare descriptors are left.
+        """
         proxy = None if self._proxies.is_empty else self._proxies.find(origin)
         first_hop = origin if proxy is None else proxy.origin
         socket = await self._connect(first_hop.host, first_hop.port)
+        if is_spare(socket.socket.fileno()):
+            await trio.aclose_forcefully(socket)
+            raise OSError(errno.EMFILE, "the descriptors that are left are not for upstreams")
         if proxy is None and origin.scheme == "http":
             return socket
         async with closed_on_failure(socket):
@@ -102,6 +110,8 @@ async def _open_tunnel(stream: trio.abc.Stream, origin: Origin, proxy: Proxy) ->
         head = await connection.receive_head(response)
     except httpx.TransportError as error:
         raise httpx.ProxyError("the proxy gave no valid answer to CONNECT") from error
+    finally:
+        response.let_go()
     if not 200 <= head.status < 300:
         raise httpx.ProxyError(f"the proxy answered {head.status} to CONNECT")
     # In TLS the client speaks first, so bytes after the answer cannot come from the origin.

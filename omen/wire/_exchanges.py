@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -11,10 +11,10 @@ import trio
 from omen.wire._origin import Origin
 
 MAX_IN_USE_PER_ORIGIN = 1000
-"""A safety net, not load control. A provider's `max_concurrency` (256 unless configured) limits the
-attempts before anything reaches the wire, so normally no exchange waits here. If that limit has a
-defect, the requests to one origin queue for a few seconds and then fail, instead of using up the
-file descriptors of the process."""
+"""A safety net, not load control. A provider's `max_concurrency` limits the attempts before any of
+them reaches the wire, and its origins may have as many exchanges (`Exchanges.allow`), so normally
+no exchange waits here. If that limit has a defect, the requests to one origin queue for a few
+seconds and then fail, instead of using up the file descriptors of the process."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,18 +34,34 @@ class Exchange:
 class Exchanges:
     """Every exchange under way, oldest first, including those that wait for a slot.
 
-    Each origin has `limit` slots. The other exchanges wait, first come, first served. `end` passes
-    a slot on in one synchronous step. So a waiter that is cancelled either has no slot yet, and the
-    slot goes to the next waiter, or has it and gives it back by `end`. No slot is lost.
+    Each origin has `limit` slots, unless `allow` gives it more. The other exchanges wait, first
+    come, first served. `end` passes a slot on in one synchronous step. So a waiter that is
+    cancelled either has no slot yet, and the slot goes to the next waiter, or has it and gives it
+    back by `end`. No slot is lost.
 
     Nothing is stored for an origin that is not in use.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._allowed: Mapping[Origin, int] = {}
         self._under_way: dict[Exchange, None] = {}  # used as a set that keeps the order
         self._taken: dict[Origin, int] = {}
         self._queues: dict[Origin, trio.lowlevel.ParkingLot] = {}
+
+    def allow(self, slots: Mapping[Origin, int]) -> None:
+        """Give these origins at least this many slots, in place of what was allowed before.
+
+        Exchanges that wait get what is free now.
+        """
+        self._allowed = slots
+        for origin, queue in list(self._queues.items()):
+            while queue and self._taken.get(origin, 0) < self._slots(origin):
+                self._taken[origin] = self._taken.get(origin, 0) + 1
+                queue.unpark()
+
+    def _slots(self, origin: Origin) -> int:
+        return max(self._limit, self._allowed.get(origin, 0))
 
     def begin(self, origin: Origin, owner: object | None) -> Exchange:
         """Register and return an exchange. The caller must `end` it."""
@@ -63,7 +79,7 @@ class Exchanges:
         **Cancellation.** The exchange leaves the queue; the order of the others does not change.
         """
         taken = self._taken.get(exchange.origin, 0)
-        if taken < self._limit:
+        if taken < self._slots(exchange.origin):
             self._taken[exchange.origin] = taken + 1
         else:
             await self._wait_in_queue(exchange.origin, within)
@@ -76,7 +92,8 @@ class Exchanges:
         del self._under_way[exchange]
         if exchange.waiting:
             return
-        if queue := self._queues.get(exchange.origin):
+        surplus = self._taken[exchange.origin] > self._slots(exchange.origin)
+        if not surplus and (queue := self._queues.get(exchange.origin)):
             # The woken waiter has the slot from now on, so the count does not change. Lowering it
             # here and raising it in the waiter would let a newcomer overtake the queue.
             queue.unpark()
@@ -96,7 +113,8 @@ class Exchanges:
             if not queue and self._queues.get(origin) is queue:
                 del self._queues[origin]
         if scope.cancelled_caught:
-            raise httpx.PoolTimeout(f"{self._limit} requests to {origin} are under way already")
+            slots = self._slots(origin)
+            raise httpx.PoolTimeout(f"{slots} requests to {origin} are under way already")
 
     @property
     def origins(self) -> frozenset[Origin]:

@@ -56,24 +56,35 @@ def write_head(
 ) -> bytes:
     """Return the head of a request whose body has been read into `request.content`.
 
+    **Raises.** As `head_bytes`.
+    """
+    headers = (*request.headers.raw, *extra)
+    return head_bytes(request.method, target, headers, len(request.content))
+
+
+def head_bytes(
+    method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], length: int
+) -> bytes:
+    """Return the head of a request with a body of this length.
+
     The framing headers are set here and replace the request's own: the body is sent whole, and the
-    response must come unencoded. `extra` are further headers, as (name, value).
+    response must come unencoded.
 
     **Raises.** `httpx.LocalProtocolError` for anything that would break out of its line (such as an
     API key that ends with a newline). The message names the header and never its value.
     """
     if not _TARGET.fullmatch(target):
         raise httpx.LocalProtocolError("the request target has characters that HTTP does not allow")
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), target)]
-    for name, value in (*request.headers.raw, *extra):
+    lines = [b"%s %s HTTP/1.1" % (method.encode("ascii"), target)]
+    for name, value in headers:
         if name.lower() in _SET_HERE:
             continue
         if not (_TOKEN.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
             raise httpx.LocalProtocolError(f"the header {name!r} cannot be written as HTTP")
         lines.append(b"%s: %s" % (name, value))
     lines.append(b"Accept-Encoding: identity")
-    if request.content or request.method not in _METHODS_WITHOUT_BODY:
-        lines.append(b"Content-Length: %d" % len(request.content))
+    if length or method not in _METHODS_WITHOUT_BODY:
+        lines.append(b"Content-Length: %d" % length)
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
 
@@ -127,11 +138,30 @@ class ResponseReader:
         elif not self.complete and self._failure is None:
             self._failure = IncompleteResponse("the connection ended before the response did")
 
+    def let_go(self) -> None:
+        """Free what refers to this reader, at the end of the exchange. Nothing is fed after this.
+
+        The parser does, and so does the traceback of a failure that was raised here. A cycle would
+        be freed by a collection only.
+        """
+        self._failure = None
+        del self._parser
+
     def take_head(self) -> ResponseHead | None:
         """Return the head; None while it is incomplete."""
         if self._failure is not None and self._head is None:
             raise self._failure
         return self._head
+
+    @property
+    def all_taken(self) -> bool:
+        """Whether the response is complete and all of its body has been taken."""
+        return self.complete and not self._body
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a piece of the body can be taken now."""
+        return bool(self._body)
 
     def take_body(self) -> bytes:
         """Return the body that has come since the last call; `b""` if there is none."""

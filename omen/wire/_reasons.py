@@ -7,19 +7,19 @@ as a failure of the upstream.
 
 from __future__ import annotations
 
-import errno
+import os
 import socket
 import ssl
 from collections.abc import Iterator
 
+from omen.core.descriptors import SHORTAGES
 from omen.core.errors import FailureKind, UpstreamFailure
 
-_SHORTAGES = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
-)
 _EXPIRED, _OTHER_HOST = 10, 62
 """OpenSSL's codes (x509_vfy.h): X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_HOSTNAME_MISMATCH."""
 _MOST_CAUSES = 20
+SHORTAGE_PAUSE = 1.0
+"""Seconds after which a caller may try again. Sockets become free within a moment."""
 
 
 def shortage(error: BaseException) -> UpstreamFailure | None:
@@ -27,16 +27,34 @@ def shortage(error: BaseException) -> UpstreamFailure | None:
 
     It says nothing about the upstream, another candidate meets it as well, and waiting helps.
     """
-    for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.errno in _SHORTAGES:
-            return own_shortage("OMEN has no free socket; see its limit of open files")
+    if any(map(is_shortage, _causes(error))):
+        return own_shortage("OMEN has no free socket; see its limit of open files")
     return None
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether an error, by itself, is a shortage of this machine.
+
+    The resolver opens sockets and files, and reports a shortage as an unknown name (EAI_AGAIN,
+    EAI_NONAME) or an error of the system. So after its error a descriptor is opened as a test.
+    """
+    if isinstance(error, socket.gaierror):
+        return error.errno == socket.EAI_MEMORY or not _has_free_descriptor()
+    return isinstance(error, OSError) and error.errno in SHORTAGES
+
+
+def _has_free_descriptor() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno not in SHORTAGES
+    return True
 
 
 def own_shortage(message: str) -> UpstreamFailure:
     """Return a failure that is OMEN's own fault and that waiting may cure."""
     failure = UpstreamFailure(FailureKind.INTERNAL, message)
-    failure.status, failure.retryable = 503, True
+    failure.status, failure.retryable, failure.retry_after = 503, True, SHORTAGE_PAUSE
     return failure
 
 

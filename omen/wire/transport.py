@@ -7,18 +7,23 @@ milliseconds that its attempt is cancelled. It knows no provider and parses no b
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 import httpx
 import trio
 
+from omen.core.frames import WireRequest
 from omen.wire._body import ResponseBody
 from omen.wire._connection import Connection, closed_on_failure
 from omen.wire._dial import Dialer, default_ssl_context
 from omen.wire._exchanges import MAX_IN_USE_PER_ORIGIN, Exchange, Exchanges
-from omen.wire._http1 import ResponseReader, write_head
+from omen.wire._http1 import RawHeaders, ResponseHead, ResponseReader, head_bytes
 from omen.wire._origin import Dial, Origin, Proxies
+from omen.wire._own_requests import OnUnsent, ignore_unsent, origin_of, raw_headers, url_of
 from omen.wire._pool import IdlePool
+from omen.wire._reasons import is_shortage
 from omen.wire._timeouts import Timeouts
 
 __all__ = ["Dial", "Exchange", "Origin", "Transport"]
@@ -48,8 +53,8 @@ class Transport(httpx.AsyncBaseTransport):
     took to connect. Then the request is repeated on a new connection, once; see
     `_closed_as_we_wrote`.
 
-    At most `max_in_use_per_origin` exchanges have a connection to one origin; the others wait for
-    a slot.
+    At most `max_in_use_per_origin` exchanges have a connection to one origin; the others wait for a
+    slot. Without it the limit is `MAX_IN_USE_PER_ORIGIN`, or what `allow` gives an origin.
 
     **Raises.** httpx's errors. `RemoteProtocolError` for bytes that are not HTTP, its subclass
     `IncompleteResponse` for a connection that ended too early; `DecodingError` for an answer that
@@ -71,13 +76,14 @@ class Transport(httpx.AsyncBaseTransport):
         repeat_within: float = 0.25,
         idle_expiry: float = 60.0,
         max_idle_per_origin: int = 64,
-        max_in_use_per_origin: int = MAX_IN_USE_PER_ORIGIN,
+        max_in_use_per_origin: int | None = None,
     ) -> None:
         self._proxies = Proxies.from_environment() if dial is None else Proxies({})
         self._dial = dial or Dialer(self._proxies, ssl_context or default_ssl_context())
         self._timeouts = Timeouts(connect=connect_timeout, pool=connect_timeout)
         self._idle = IdlePool(max_per_origin=max_idle_per_origin, expiry=idle_expiry)
-        self._exchanges = Exchanges(max_in_use_per_origin)
+        self._follows = max_in_use_per_origin is None
+        self._exchanges = Exchanges(max_in_use_per_origin or MAX_IN_USE_PER_ORIGIN)
         self._repeat_within = repeat_within
         self._closed = False
 
@@ -85,6 +91,11 @@ class Transport(httpx.AsyncBaseTransport):
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange under way, oldest first."""
         return tuple(self._exchanges)
+
+    def allow(self, exchanges: Mapping[Origin, int]) -> None:
+        """Let these origins have this many exchanges, unless a limit was given to the transport."""
+        if self._follows:
+            self._exchanges.allow(exchanges)
 
     @property
     def sockets_in_use(self) -> int:
@@ -109,11 +120,45 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; return once the head of its response has come."""
+        extensions = request.extensions
+        with self._begun(Origin.of(request.url), extensions.get("omen.owner")) as exchange:
+            await request.aread()
+            headers, content = request.headers.raw, request.content
+            parts = self._write(request.method, request.url, headers, content, exchange.origin)
+            # OMEN's own requests have none: their deadlines are scopes around the exchange.
+            has_timeouts = extensions.get("timeout") is not None
+            timeouts = self._timeouts.of(request) if has_timeouts else self._timeouts
+            on_unsent = extensions.get("omen.on_unsent") or ignore_unsent
+            head, body = await self._respond(request.method, parts, exchange, timeouts, on_unsent)
+            return httpx.Response(
+                head.status,
+                headers=head.headers,
+                stream=body,
+                extensions={"http_version": head.http_version, "reason_phrase": head.reason},
+            )
+
+    async def open(
+        self, request: WireRequest, owner: object | None, on_unsent: OnUnsent | None
+    ) -> tuple[ResponseHead, ResponseBody]:
+        """Do the same without httpx's objects: they cost more than the head of a request.
+
+        **Raises.** As `handle_async_request`; `UnicodeError` for a header that is not ASCII.
+        """
+        url = url_of(request.url)
+        with self._begun(origin_of(request.url), owner) as exchange:
+            headers = raw_headers(url, request.headers)
+            parts = self._write(request.method, url, headers, request.body, exchange.origin)
+            return await self._respond(
+                request.method, parts, exchange, self._timeouts, on_unsent or ignore_unsent
+            )
+
+    @contextmanager
+    def _begun(self, origin: Origin, owner: object | None) -> Iterator[Exchange]:
+        """Register an exchange, which goes on after the block unless the block fails."""
         self._refuse_if_closed()
-        owner = request.extensions.get("omen.owner")
-        exchange = self._exchanges.begin(Origin.of(request.url), owner)
+        exchange = self._exchanges.begin(origin, owner)
         try:
-            return await self._respond(request, exchange)
+            yield exchange
         except BaseException:
             # Until here no caller holds the response, so nothing else can end the exchange.
             self._exchanges.end(exchange)
@@ -129,25 +174,32 @@ class Transport(httpx.AsyncBaseTransport):
         if self._closed:
             raise httpx.ConnectError("the transport is closed")
 
-    async def _respond(self, request: httpx.Request, exchange: Exchange) -> httpx.Response:
-        await request.aread()
-        parts = self._write(request, exchange.origin)
-        # OMEN's own requests have none: their deadlines are scopes around the exchange.
-        has_timeouts = request.extensions.get("timeout") is not None
-        timeouts = self._timeouts.of(request) if has_timeouts else self._timeouts
+    async def _respond(
+        self,
+        method: str,
+        parts: list[bytes],
+        exchange: Exchange,
+        timeouts: Timeouts,
+        on_unsent: OnUnsent,
+    ) -> tuple[ResponseHead, ResponseBody]:
+        on_unsent(True)
         await self._exchanges.acquire(exchange, within=timeouts.pool)
         kept = await self._reuse(exchange.origin)
         if kept is not None:
+            on_unsent(False)
             try:
-                return await self._exchange(kept, exchange, request.method, parts, timeouts)
+                return await self._exchange(kept, exchange, method, parts, timeouts)
             except httpx.TimeoutException:
                 # A timeout is no break: the upstream may have read the request.
                 raise
             except httpx.TransportError:
                 if not self._closed_as_we_wrote(kept):
                     raise
+            # The upstream has not read it, so nothing of it counts as sent.
+            on_unsent(True)
         fresh = await self._connect(exchange.origin, timeouts)
-        return await self._exchange(fresh, exchange, request.method, parts, timeouts)
+        on_unsent(False)
+        return await self._exchange(fresh, exchange, method, parts, timeouts)
 
     def _closed_as_we_wrote(self, connection: Connection) -> bool:
         """Return whether the upstream closed the idle connection while the request was on its way.
@@ -163,19 +215,21 @@ class Transport(httpx.AsyncBaseTransport):
         limit = max(self._repeat_within, connection.connect_seconds)
         return not connection.answered and elapsed <= limit
 
-    def _write(self, request: httpx.Request, origin: Origin) -> list[bytes]:
+    def _write(
+        self, method: str, url: httpx.URL, headers: RawHeaders, content: bytes, origin: Origin
+    ) -> list[bytes]:
         proxy = (
             None
             if origin.scheme == "https" or self._proxies.is_empty
             else self._proxies.find(origin)
         )
         if proxy is None:
-            head = write_head(request, request.url.raw_path, ())
+            head = head_bytes(method, url.raw_path, headers, len(content))
         else:  # a forwarding proxy needs the absolute URL
-            absolute = b"http://" + request.url.netloc + request.url.raw_path
-            head = write_head(request, absolute, proxy.headers)
-        whole = len(head) + len(request.content) <= _ONE_SEND
-        return [head + request.content] if whole else [head, request.content]
+            absolute = b"http://" + url.netloc + url.raw_path
+            head = head_bytes(method, absolute, (*headers, *proxy.headers), len(content))
+        whole = len(head) + len(content) <= _ONE_SEND
+        return [head + content] if whole else [head, content]
 
     async def _reuse(self, origin: Origin) -> Connection | None:
         for expired in self._idle.expire(trio.current_time()):
@@ -192,12 +246,23 @@ class Transport(httpx.AsyncBaseTransport):
         began = trio.current_time()
         try:
             with trio.fail_after(timeouts.connect):
-                stream = await self._dial(origin)
+                stream = await self._dial_with_room(origin)
         except trio.TooSlowError as error:
             raise httpx.ConnectTimeout(f"no connection to {origin} in time") from error
         except _UNREACHABLE as error:
             raise httpx.ConnectError(f"no connection to {origin}") from error
         return Connection(stream, connect_seconds=trio.current_time() - began)
+
+    async def _dial_with_room(self, origin: Origin) -> trio.abc.Stream:
+        """Dial; in a shortage of descriptors close the idle connections, and dial once more."""
+        try:
+            return await self._dial(origin)
+        except OSError as error:
+            if not (is_shortage(error) and len(self._idle)):
+                raise
+        for connection in self._idle.clear():
+            await connection.aclose()
+        return await self._dial(origin)
 
     async def _exchange(
         self,
@@ -206,18 +271,17 @@ class Transport(httpx.AsyncBaseTransport):
         method: str,
         parts: list[bytes],
         timeouts: Timeouts,
-    ) -> httpx.Response:
+    ) -> tuple[ResponseHead, ResponseBody]:
         response = ResponseReader(method)
-        async with closed_on_failure(connection.stream):
-            await connection.send(parts, timeouts)
-            head = await connection.receive_head(response)
-            release = partial(self._release, connection, exchange, response)
-            return httpx.Response(
-                head.status,
-                headers=head.headers,
-                stream=ResponseBody(connection, response, release),
-                extensions={"http_version": head.http_version, "reason_phrase": head.reason},
-            )
+        try:
+            async with closed_on_failure(connection.stream):
+                await connection.send(parts, timeouts)
+                head = await connection.receive_head(response)
+        except BaseException:
+            response.let_go()
+            raise
+        release = partial(self._release, connection, exchange, response)
+        return head, ResponseBody(connection, response, release)
 
     async def _release(
         self, connection: Connection, exchange: Exchange, response: ResponseReader
@@ -234,3 +298,4 @@ class Transport(httpx.AsyncBaseTransport):
             # After the close: an exchange counts as a socket in use, so it must not end before its
             # socket is closed.
             self._exchanges.end(exchange)
+            response.let_go()

@@ -10,7 +10,7 @@ from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import Frame
 from omen.wire.sse import SSEReader
 
-LARGEST_OBJECT = 64 * 1024 * 1024
+LARGEST_OBJECT = 32 * 1024 * 1024
 """Bytes. An answer may hold pictures."""
 
 _PEEKED = 64

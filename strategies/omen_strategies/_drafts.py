@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 import trio
 
@@ -60,6 +61,9 @@ class Drafts:
         self._candidates = plan.candidates[: plan.k]
         self._changed = trio.Event()
         self._scopes = {candidate: trio.CancelScope() for candidate in self._candidates}
+        self._started_at: dict[Candidate, float] = {}
+        self.slowest = 0.0
+        """The longest that a draft has taken to its end, in seconds."""
         self.complete: list[Draft] = []
         self.spent: list[Draft] = []
         """Drafts that have ended without visible content, and are answers for the last resort."""
@@ -74,14 +78,27 @@ class Drafts:
 
     @property
     def running(self) -> list[Candidate]:
-        """The candidates that have neither completed nor failed, in the plan's order."""
+        """The candidates that have started and not ended, in the plan's order."""
         ended = {draft.candidate for draft in (*self.complete, *self.spent)}
         ended |= {failed.candidate for failed in self.failed}
-        return [candidate for candidate in self._candidates if candidate not in ended]
+        return [candidate for candidate in self._started_at if candidate not in ended]
 
-    def start(self, nursery: trio.Nursery) -> None:
-        """Start all drafts."""
-        for order, candidate in enumerate(self._candidates):
+    @property
+    def started(self) -> int:
+        """The number of drafts that have started."""
+        return len(self._started_at)
+
+    @property
+    def unstarted(self) -> int:
+        """The number of drafts that have not started."""
+        return len(self._candidates) - self.started
+
+    def start(self, nursery: trio.Nursery, count: int | None = None) -> None:
+        """Start the next drafts in the plan's order, so many of them; None: all."""
+        begin = self.started
+        end = None if count is None else begin + count
+        for order, candidate in enumerate(self._candidates[begin:end], begin):
+            self._started_at[candidate] = trio.current_time()
             nursery.start_soon(self._run, candidate, order)
 
     def close(self, *, incomplete_only: bool = False) -> None:
@@ -96,10 +113,15 @@ class Drafts:
 
     async def until(self, enough: Callable[[], bool]) -> None:
         """Wait until `enough()` is true, no draft is running, or the commit deadline has passed."""
-        with trio.move_on_at(self._plan.commit_deadline) as scope:
-            while self.running and not enough():
-                await self._changed.wait()
-        self.late = scope.cancelled_caught
+        while self.running and not self.late and not enough():
+            await self.change()
+
+    async def change(self, by: float = inf) -> None:
+        """Wait until a draft ends, until a time, or until the commit deadline has passed."""
+        deadline = self._plan.commit_deadline
+        with trio.move_on_at(min(by, deadline)) as scope:
+            await self._changed.wait()
+        self.late = scope.cancelled_caught and by >= deadline
 
     def no_answer_error(self) -> AllAttemptsFailed | MaxLatencyExceeded:
         """Return the error of a plan in which no draft is complete."""
@@ -113,6 +135,8 @@ class Drafts:
                 async with self._open_attempt(candidate, "draft") as attempt:
                     draft = Draft(candidate, order, attempt)
                     has_content = await self._read(draft)
+                    took = trio.current_time() - self._started_at[candidate]
+                    self.slowest = max(self.slowest, took)
                     # The draft is complete before its response has ended. The rest of the response
                     # is read only so that the connection can be reused, and must delay nothing.
                     (self.complete if has_content else self.spent).append(draft)

@@ -12,7 +12,8 @@ There are three methods:
   then; the other drafts are cancelled. If the judge fails before it is useful, the longest draft is
   the answer.
 - `vote`: the answer that most drafts agree on. The vote is decided, and the rest cancelled, as soon
-  as no other answer can catch up. The better score breaks ties.
+  as no other answer can catch up; or, with a risk, as soon as one is unlikely enough to. The better
+  score breaks ties.
 - `choices`: there are no drafts. All k candidates stream at once, as the choices of one response.
 
 A failed draft lowers k; if all fail, that is the error. A merge answers with a new text, or with
@@ -30,10 +31,10 @@ from omen.core.candidates import Candidate
 from omen.core.errors import UpstreamFailure
 from omen.core.events import Event
 from omen.core.plan import Attempt, OpenAttempt, Output, Plan
-from omen_strategies import _ballot as ballot
 from omen_strategies._choices import stream_choices
 from omen_strategies._drafts import Draft, Drafts
 from omen_strategies._judge import judge_request
+from omen_strategies._vote import Poll
 from omen_strategies.kit import Gate
 
 
@@ -46,10 +47,10 @@ async def parallel_merge(plan: Plan, open_attempt: OpenAttempt, output: Output) 
         return await stream_choices(plan, open_attempt, output)
     merging = _Merging(plan, open_attempt, output)
     async with trio.open_nursery() as nursery:
-        merging.drafts.start(nursery)
         if plan.merge.method == "vote":
-            await merging.vote()
+            await merging.vote(nursery)
         else:
+            merging.drafts.start(nursery)
             await merging.synthesize()
         merging.drafts.close()
     return await merging.conclude()
@@ -67,19 +68,15 @@ class _Merging:
         self._winner: Candidate | None = None
         self._failure: UpstreamFailure | None = None
 
-    async def vote(self) -> None:
-        """Wait until the vote is decided, and choose the best draft of the majority."""
-        drafts = self.drafts
-        await drafts.until(
-            lambda: ballot.is_decided(
-                [ballot.canonical_answer(d.events) for d in drafts.complete], len(drafts.running)
-            )
-        )
-        if not drafts.complete:
+    async def vote(self, nursery: trio.Nursery) -> None:
+        """Start drafts until the vote is decided, and choose the best draft of the majority."""
+        poll = Poll(self._plan, self.drafts)
+        await poll.hold(nursery)
+        best = poll.best()
+        if best is None:
             self._choose_last_resort()
         else:
-            agreeing = ballot.winners([ballot.canonical_answer(d.events) for d in drafts.complete])
-            self._choose(min((drafts.complete[i] for i in agreeing), key=lambda d: d.rank))
+            self._choose(best)
 
     async def synthesize(self) -> None:
         """Wait for the quorum and run the judge; if the judge fails, choose the longest draft."""

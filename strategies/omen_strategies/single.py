@@ -19,6 +19,6 @@ from omen_strategies.kit import Field
 async def single(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
     """Run one candidate after the other until one commits; return the winner."""
     field = Field(plan, open_attempt, output, retries=1)
-    async with field.open() as nursery:
-        field.start(nursery, 1)
+    async with field.open():
+        await field.run_first()
     return field.conclude()

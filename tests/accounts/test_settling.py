@@ -23,8 +23,9 @@ from omen.state.redis import open_redis
 from tests.servers import RedisServer, running_redis
 
 CALLER = Caller(key_id="k", tokens_per_minute=1000)
-REQUEST = ChatRequest((Message("user", (TextPart("word " * 100),)),))
+REQUEST = ChatRequest((Message("user", (TextPart("word " * 100),)),), max_tokens=50)
 LIKELY = measure_prompt(REQUEST).likely
+RESERVED = LIKELY + 50
 assert LIKELY > 100
 WHO = Candidate("p", "openai", "m", Endpoint("http://p"), "p", card=UNKNOWN)
 
@@ -84,10 +85,19 @@ async def test_every_attempt_counts_what_it_used_and_a_denied_one_nothing(
     limits = Limits(store)
     one = race(*(attempt(*told) for told in attempts))
     await limits.admit(one, REQUEST)
-    assert await left(limits) == 1000 - LIKELY
+    assert await left(limits) == 1000 - RESERVED
     await limits.settle(one)
     assert await left(limits) == max(0, 1000 - used)
     await limits.settle(one)  # nothing is left to give back
+
+
+async def test_hidden_thought_counts_as_it_is_booked(store: Store) -> None:
+    limits, thought = Limits(store), attempt("client_cancelled", 7)
+    thought.pace, thought.thinking_seconds = 50.0, 4.0
+    one = race(thought)
+    await limits.admit(one, REQUEST)
+    await limits.settle(one)
+    assert await left(limits) == 1000 - (LIKELY + 7 + 200)
 
 
 async def test_what_was_refused_is_not_settled_and_not_remembered(store: Store) -> None:
@@ -116,7 +126,7 @@ async def test_no_more_than_the_limit_passes_in_a_minute_however_late_tokens_are
     tokens were let through at 1,000 a minute.
     """
     limits, passed = Limits(MemoryStore()), list[tuple[float, int]]()
-    big = ChatRequest((Message("user", (TextPart("word" * 600),)),))
+    big = ChatRequest((Message("user", (TextPart("word" * 600),)),), max_tokens=1)
     assert 600 <= measure_prompt(big).likely <= 610
 
     async def ask(number: int) -> None:
@@ -149,9 +159,9 @@ async def test_tokens_are_given_back_in_the_second_in_which_they_were_counted(
     await trio.sleep(30)
     await limits.admit(two, REQUEST)
     await limits.settle(one)
-    assert await left(limits) == 1000 - 10 - LIKELY
+    assert await left(limits) == 1000 - 10 - RESERVED
     await trio.sleep(31)  # the first one's second has left the window, with all it has
-    assert await left(limits) == 1000 - LIKELY
+    assert await left(limits) == 1000 - RESERVED
     await limits.settle(two)
     assert await left(limits) == 1000 - 10
 
@@ -164,4 +174,4 @@ async def test_what_has_left_the_window_is_not_given_back(autojump_clock: MockCl
     two = race(name="r2")
     await limits.admit(two, REQUEST)
     await limits.settle(one)
-    assert await left(limits) == 1000 - LIKELY
+    assert await left(limits) == 1000 - RESERVED

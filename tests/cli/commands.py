@@ -19,8 +19,14 @@ def omen(*args: str) -> list[str]:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("OMEN_")}
+    kept = {k: v for k, v in os.environ.items() if not _is_of_the_user(k)}
     return {**kept, "PYTHONUNBUFFERED": "1", **variables}
+
+
+def _is_of_the_user(name: str) -> bool:
+    """Return whether a variable could change settings, or make a gateway call a vendor."""
+    others = ("AZURE_OPENAI_ENDPOINT", "OLLAMA_HOST", "HF_TOKEN")
+    return name.startswith("OMEN_") or name.endswith(("_API_KEY", "_BASE_URL")) or name in others
 
 
 def run(cwd: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -36,10 +42,18 @@ def run(cwd: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[
 
 
 @contextmanager
-def running(cwd: Path, *args: str, until: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a command until it has printed a line with `until` in it; then it is killed."""
+def running(
+    cwd: Path, *args: str, until: str, limits: str = ""
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a command until it has printed a line with `until` in it; then it is killed.
+
+    `limits` are the options of the shell's `ulimit` for it.
+    """
+    command = omen(*args)
+    if limits:
+        command = ["/bin/sh", "-c", f'ulimit {limits}; exec "$@"', "sh", *command]
     process = subprocess.Popen(
-        omen(*args),
+        command,
         cwd=cwd,
         env=environment(),
         stdout=subprocess.PIPE,

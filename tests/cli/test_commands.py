@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
+import sys
 import urllib.request
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -65,7 +69,8 @@ def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path) -> None:
         host, port = served_at(printed).removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as client:
             body = b'{"model":"omen-demo","stream":true,"messages":[{"role":"user","content":"x"}]}'
-            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+            head += b"content-length: %d\r\n\r\n"
             client.sendall(head % len(body) + body)
             received = client.recv(16)
             process.send_signal(signal.SIGINT)
@@ -76,6 +81,10 @@ def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path) -> None:
         assert received.startswith(b"HTTP/1.1 200")
         assert b"[DONE]" not in received
         assert process.wait(BOUND) == 0
+    # What it cut off is in the books: the last rows are written after the last request.
+    with closing(sqlite3.connect(tmp_path / "omen.db")) as books:
+        rows = books.execute("SELECT outcome, reason FROM attempts").fetchall()
+    assert rows == [("client_cancelled", "shutdown")]
 
 
 def test_every_mistake_in_the_configuration_is_told_at_once(tmp_path: Path) -> None:
@@ -91,9 +100,12 @@ def test_every_mistake_in_the_configuration_is_told_at_once(tmp_path: Path) -> N
 
 def test_a_port_in_use_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = run(tmp_path, "serve", "--port", str(taken.getsockname()[1]))
+        port = taken.getsockname()[1]
+        result = run(tmp_path, "serve", "--port", str(port))
     assert result.returncode == 1
-    assert "cannot listen" in result.stderr
+    assert f"cannot listen on 127.0.0.1:{port}: another program uses this port" in result.stderr
+    if sys.platform == "linux":
+        assert f"process {os.getpid()}); stop it, or choose" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -80,7 +80,7 @@ def test_a_command_imports_no_other_command(tmp_path: Path) -> None:
 def test_a_mistyped_command_is_refused_with_the_commands_there_are(tmp_path: Path) -> None:
     done = run(tmp_path, "serv")
     assert done.returncode == 2
-    assert "invalid choice: 'serv' (choose from 'serve', 'sim'" in done.stderr
+    assert "invalid choice: 'serv' (choose from 'serve', 'check'" in done.stderr
 
 
 def test_ctrl_c_while_the_module_of_a_command_is_imported_ends_it_and_says_nothing(

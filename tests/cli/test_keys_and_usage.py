@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
 import pytest
 
+from omen.cli._table import dollars
 from omen.ledger.database import open_database
 from tests.books import entry
 from tests.cli.commands import read_until, run, running, served_at
@@ -236,6 +238,7 @@ def test_books_in_the_folder_that_paths_counted_from_once_are_not_passed_over_in
     run(elsewhere, "keys", "create", "bob")
     told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
     assert f"{elsewhere / 'omen.db'} is not used: move it there" in told
+    run(home, "keys", "create", "eve")
     told = run(elsewhere, "keys", "--config", "../srv/omen.toml", "list").stderr
     assert "is not used" not in told
     (home / "omen.db").unlink()
@@ -244,7 +247,46 @@ def test_books_in_the_folder_that_paths_counted_from_once_are_not_passed_over_in
 
 
 def test_a_path_may_begin_with_the_home_folder(tmp_path: Path) -> None:
-    done = run(tmp_path, "keys", "list", OMEN_DB_URL="sqlite:~/a.db", HOME=str(tmp_path / "me"))
+    there = {"OMEN_DB_URL": "sqlite:~/a.db", "HOME": str(tmp_path / "me")}
+    done = run(tmp_path, "keys", "create", "bob", **there)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "me" / "a.db").exists()
     assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["usage"], ["keys", "list"], ["keys", "revoke", "id"], ["keys", "rotate", "id"]]
+)
+def test_a_command_in_the_wrong_folder_says_so_and_makes_no_database(
+    tmp_path: Path, command: list[str]
+) -> None:
+    done = run(tmp_path, *command)
+    assert done.returncode == 1
+    assert f"there is no database sqlite:{tmp_path / 'omen.db'}" in done.stderr
+    assert "name it with --config" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_key_and_the_last_one_say_what_changes_with_them(tmp_path: Path) -> None:
+    first, second = (run(tmp_path, "keys", "create", name) for name in ("bob", "eve"))
+    assert "from now on every caller needs one" in first.stderr
+    assert "from now on" not in second.stderr
+    ids = [made.stdout.split("-")[2] for made in (first, second)]
+    notes = [run(tmp_path, "keys", "revoke", key_id).stderr for key_id in ids]
+    assert "no key is left" not in notes[0]
+    assert "no key is left: nobody is served until there is a new one" in notes[1]
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("0", "0.0000"),
+        ("1.23456", "1.2346"),
+        ("0.0001", "0.0001"),
+        ("0.000012345", "0.000012"),
+        ("0.0000000049", "0.0000000049"),
+        ("-0.00000123", "-0.0000012"),
+    ],
+)
+def test_a_sum_that_is_not_zero_is_not_shown_as_zero(amount: str, shown: str) -> None:
+    assert dollars(Decimal(amount)) == shown

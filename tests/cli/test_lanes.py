@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import Any
 
 import pytest
 
+from omen.cli import _screen
 from omen.cli._lanes import WIDTH, Lanes
 from omen.cli._screen import LiveScreen, PlainScreen, screen_for
+from tests.cli.terminal import Terminal
 
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines are cut at the terminal's width, which is not that of whoever runs the tests."""
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(_screen, "FRAME_SECONDS", 0.0)
 
 
 def moment(what: str, t_ms: float, attempt: int = 0, **facts: Any) -> dict[str, Any]:
@@ -152,65 +156,14 @@ def test_what_an_upstream_says_cannot_move_the_cursor(text: str) -> None:
         assert shown.isprintable()
 
 
-class Terminal(io.StringIO):
-    """A terminal of some width, as far as lanes use one: newlines, cursor up, erase, wrap."""
-
-    def __init__(self, width: int = 200) -> None:
-        super().__init__()
-        self._width = width
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def rows(self) -> list[str]:
-        """What is seen, without the empty row the cursor is in."""
-        rows, row, column, wraps = [""], 0, 0, True
-        for code, count, character in re.findall(
-            r"\x1b\[(\??\d*[A-Za-z])|(\r)|(.|\n)", self.getvalue()
-        ):
-            if code == "2K":
-                rows[row] = ""
-            elif code.endswith("A"):
-                row -= int(code[:-1])
-                assert row >= 0, "above the first row"
-            elif code in ("?7l", "?7h"):
-                wraps = code == "?7h"
-            elif count:
-                column = 0
-            elif character == "\n":
-                row, column = row + 1, 0
-            else:
-                if column == self._width and wraps:
-                    row, column = row + 1, 0
-                    rows += [""] * (row + 1 - len(rows))
-                if column < self._width:
-                    rows[row] = (
-                        rows[row][:column].ljust(column) + character + rows[row][column + 1 :]
-                    )
-                    column += 1
-            rows += [""] * (row + 1 - len(rows))
-        return [line.rstrip() for line in rows[:-1]]
-
-
 def test_in_a_terminal_lanes_are_redrawn_in_place() -> None:
     terminal = Terminal()
     screen = LiveScreen(terminal)
     for count, each in enumerate(RACE, start=1):
         screen.show(each)
         assert terminal.rows == drawn(*RACE[:count])
-
-
-def test_a_note_between_lanes_can_still_be_read_when_the_lanes_have_gone_on() -> None:
-    terminal = Terminal()
-    screen = LiveScreen(terminal)
-    for each in RACE[:4]:
-        screen.show(each)
-    screen.note("something else happened")
-    for each in RACE[4:]:
-        screen.show(each)
-    assert "something else happened" in terminal.rows
-    assert terminal.rows[-3:] == drawn(*RACE)
+    screen.close()
+    assert terminal.rows == drawn(*RACE)
 
 
 def test_a_line_longer_than_the_terminal_does_not_spoil_the_picture(
@@ -230,8 +183,10 @@ def test_anywhere_else_what_decides_something_is_written_once() -> None:
     screen = PlainScreen(out)
     for each in RACE:
         screen.show(each)
-    screen.note("and that was it")
-    assert out.getvalue().splitlines() == [*LINES, "and that was it"]
+    screen.add("and that ")
+    screen.add("was it")
+    screen.close()
+    assert out.getvalue().splitlines() == [*LINES, "", "and that was it"]
 
 
 def test_the_screen_is_chosen_by_what_it_writes_to() -> None:

@@ -154,3 +154,33 @@ def test_a_database_of_a_later_version_is_not_served(tmp_path: Path) -> None:
     assert "number 9999, of a later version of OMEN" in done.stderr
     assert "Traceback" not in done.stderr
     assert "serving on" not in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_failed_request_is_in_the_log_after_the_gateway_is_gone(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:{tmp_path / 'books.db'}"
+    if kind == "postgres":
+        url = request.getfixturevalue("postgres").url
+    (tmp_path / "omen.toml").write_text(CONFIG.format(url=url))
+    with running(tmp_path, "serve", until="serving on") as (process, printed):
+        at = served_at(printed)
+        answered = chat(at)
+        assert answered.status_code == 200
+        refused = chat(at, model="none")
+        assert refused.status_code == 404
+        # While it runs: rows are written five times a second.
+        until = time.monotonic() + BOUND
+        while (
+            answered.headers["x-omen-race-id"] not in run(tmp_path, "log", "--format=json").stdout
+        ):
+            assert time.monotonic() < until
+        process.terminate()
+        assert process.wait(BOUND) == 0
+    told = run(tmp_path, "log", "--failed", "--since", "10m").stdout
+    assert "model_not_found" in told
+    assert refused.headers["x-request-id"] in told
+    assert answered.headers["x-request-id"] not in told
+    drawn = run(tmp_path, "log", answered.headers["x-omen-race-id"]).stdout
+    assert "✔ committed" in drawn

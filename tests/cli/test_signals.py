@@ -17,6 +17,8 @@ from tests.serving.tls import write_certificate
 EARLY = """
 import os, signal, sys
 sys.argv = ["omen", *sys.argv[1:]]
+if signal.{name} == signal.SIGHUP:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
 import omen.cli._early
 os.kill(os.getpid(), signal.{name})
 from omen.cli.main import main

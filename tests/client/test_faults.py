@@ -19,7 +19,7 @@ import trustme
 from pydantic_core import from_json, to_json
 
 import omen.client
-from omen.client._client import Client
+from omen.client._client import Client, _base
 from omen.client._link import Link
 
 Serve = Callable[[trio_websocket.WebSocketConnection], Awaitable[None]]
@@ -181,7 +181,9 @@ async def test_a_certificate_that_is_not_trusted_is_said_to_be_one() -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("localhost").configure_cert(context)
     async with speaking_tls(context) as port:
-        with pytest.raises(omen.client.ConnectFailed, match="certificate is not trusted"):
+        with pytest.raises(
+            omen.client.ConnectFailed, match=r"certificate is not trusted \(.*SSL_CERT_FILE$"
+        ):
             async with omen.client.connect(f"https://localhost:{port}"):
                 pass
 
@@ -193,14 +195,19 @@ async def test_one_of_another_host_too(tmp_path: Path, monkeypatch: pytest.Monke
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     async with speaking_tls(context) as port:
-        with pytest.raises(omen.client.ConnectFailed, match=r"not trusted \(.*localhost"):
+        with pytest.raises(
+            omen.client.ConnectFailed, match=r"not trusted \(.*localhost.*own name$"
+        ):
             async with omen.client.connect(f"https://localhost:{port}"):
                 pass
 
 
 @pytest.mark.parametrize(
     ("said", "words"),
-    [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "wrong version number"), (b"", "ended during")],
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the server does not speak TLS there; use http://"),
+        (b"", "ended during"),
+    ],
 )
 async def test_what_speaks_no_tls_is_said_to_be_that(said: bytes, words: str) -> None:
     async def handle(stream: trio.SocketStream) -> None:
@@ -215,3 +222,32 @@ async def test_what_speaks_no_tls_is_said_to_be_that(said: bytes, words: str) ->
             async with omen.client.connect(f"https://127.0.0.1:{port}"):
                 pass
         nursery.cancel_scope.cancel()
+
+
+async def test_a_file_of_authorities_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "no.pem"))
+    with pytest.raises(omen.client.ConnectFailed, match="SSL_CERT_FILE names cannot be read"):
+        async with omen.client.connect("https://127.0.0.1:1"):
+            pass
+
+
+async def test_a_port_that_wants_tls_is_suspected_where_it_answers_400() -> None:
+    async def handle(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+
+    async with trio.open_nursery() as nursery:
+        start = partial(trio.serve_tcp, handle, 0, host="127.0.0.1")
+        (listener,) = await nursery.start(start)
+        port = listener.socket.getsockname()[1]
+        with pytest.raises(omen.client.ConnectFailed, match="speaks TLS there, use https://"):
+            async with omen.client.connect(f"http://127.0.0.1:{port}"):
+                pass
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_the_url_that_sdks_want_is_taken_too(end: str) -> None:
+    assert _base(f"http://127.0.0.1:8080{end}") == "http://127.0.0.1:8080"

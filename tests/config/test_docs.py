@@ -116,6 +116,7 @@ def test_the_example_loads_with_everything_in_it_enabled(folder: Folder) -> None
         "OMEN_ROUTER_PREFER_LOCAL_FOR": "code",
         "OMEN_REDIS_URL": "redis://r",
         "OMEN_DB_URL": "sqlite:x",
+        "OMEN_ADMIN_KEY": "sixteen-characters",
     }
     chain, key = write_certificate(folder.path)
     here = ENABLED.replace("/etc/omen/chain.pem", str(chain)).replace("/etc/omen/key.pem", str(key))

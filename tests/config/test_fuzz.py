@@ -10,7 +10,7 @@ from typing import get_type_hints
 import pytest
 
 from omen.cli._certificate import Certificate
-from omen.cli.serve import _serving
+from omen.cli._serving_settings import serving_settings
 from omen.config import ConfigError, Loaded
 from omen.config._document import Document, ProviderTable
 from omen.config._environment import variables
@@ -117,7 +117,7 @@ def try_it(folder: Folder, environ: dict[str, str] | None = None) -> Loaded | No
             assert line.isprintable()
             assert len(line) < 800
         return None
-    serving = _serving(loaded.settings, Certificate(loaded).context)
+    serving = serving_settings(loaded.settings, Certificate(loaded).context)
     Connection(hypercorn_config(serving).h2_max_concurrent_streams).initiate_connection()
     repr(make_books(loaded.settings.ledger, loaded.folder))
     return loaded

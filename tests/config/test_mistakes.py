@@ -13,7 +13,7 @@ URL = "an http:// or https:// URL without credentials, query or fragment"
 PROVIDER_KEYS = (
     "enabled, kind, api_key, models, base_url, endpoint, endpoints, domain, timeout_seconds, "
     "first_token_timeout_seconds, stall_timeout_seconds, working_timeout_seconds, "
-    "max_concurrency, prices, cards, "
+    "max_concurrency, queue_seconds, max_queued, prices, cards, "
     "base_models, api_version, quirks"
 )
 
@@ -35,11 +35,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "an unknown section": (
         "[sever]",
         "sever: found an unknown key; allowed: one of server, limits, race, routing, providers, "
-        "auth, cache, health, ledger; did you mean server?",
+        "auth, cache, health, ledger, log, telemetry; did you mean server?",
     ),
     "an unknown key that is nothing like any other": (
         "[limits]\nzzz = 1",
-        "limits.zzz: found an unknown key; allowed: one of max_k",
+        "limits.zzz: found an unknown key; allowed: one of max_k, max_messages, max_parts, "
+        "max_request_tool_calls, max_tools, max_inputs, max_answer_tool_calls, max_answer_bytes",
     ),
     "an unknown key that is near one": (
         "[cache]\nredis_uri = 'redis://x'",
@@ -159,10 +160,17 @@ MISTAKES: dict[str, tuple[str, str]] = {
         f"[server]\nport = '{'a' * 100}'",
         f"server.port: found '{'a' * 60}'…; allowed: an integer from 0 to 65535",
     ),
-    "several workers": (
-        "[server]\nworkers = 2",
-        "server.workers: found 2; "
-        "allowed: 1, because this version cannot run as several processes yet",
+    "no worker": (
+        "[server]\nworkers = 0",
+        'server.workers: found 0; allowed: "auto", or an integer from 1 to 64',
+    ),
+    "too many workers": (
+        "[server]\nworkers = 65",
+        'server.workers: found 65; allowed: "auto", or an integer from 1 to 64',
+    ),
+    "a truth for a number of workers": (
+        "[server]\nworkers = true",
+        'server.workers: found true; allowed: "auto", or an integer from 1 to 64',
     ),
     "a string for a list": (
         "[providers.ollama]\nmodels = 'a'",

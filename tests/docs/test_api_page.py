@@ -45,7 +45,7 @@ HINTS = {code(row[0]): row for row in rows(section(PAGE, "## The `omen` object")
 async def test_the_routes_are_the_mounted_ones() -> None:
     async with open_gateway(Settings()) as gateway:
         app = make_app(gateway, LiveFeed(), ServerSettings())
-    mounted = inspect.getclosurevars(app).nonlocals
+    mounted = inspect.getclosurevars(app.app).nonlocals
     rules = [rule for rule in mounted["rest"].url_map.iter_rules() if rule.endpoint != "static"]
     paths = {re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule) for rule in rules}
     documented = [code(row[0]).split() for row in rows(page(PAGE), "route")]

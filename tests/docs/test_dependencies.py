@@ -47,7 +47,7 @@ PINNED = {
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("omen", ("redis", "postgres", "plot", "otel", "zstd")),
+        ("omen", ("redis", "postgres", "plot", "otel", "zstd", "yaml")),
         ("strategies", ()),
         ("tests", ("dev", "otel", "real")),
         ("bench", ("dev",)),

@@ -91,7 +91,7 @@ def test_every_command_is_shown_with_its_options() -> None:
             option
             for action in parser._actions
             for option in action.option_strings
-            if action.dest != "help"
+            if action.dest != "help" and action.help != argparse.SUPPRESS
         }
         for name, parser in commands()
     }
@@ -144,7 +144,8 @@ def test_the_layers_that_are_checked_are_on_the_map_in_their_order() -> None:
 def test_fragments_of_the_changelog_are_named_as_told() -> None:
     kinds = "|".join(code(row[0]) for row in rows(page("changes/README.md"), "kind"))
     fragments = [path.name for path in ROOT.glob("changes/*") if path.name != "README.md"]
-    assert [name for name in fragments if not re.fullmatch(rf"\d+\.({kinds})\.md", name)] == []
+    form = rf"[a-z0-9-]+\.({kinds})\.md"
+    assert [name for name in fragments if not re.fullmatch(form, name)] == []
 
 
 DECISIONS = [path for path in PAGES if path.parent.name == "decisions" and path.stem != "README"]

@@ -25,7 +25,7 @@ def chat(said: bytes | None = None, *headers: str, version: str = "1.1") -> byte
     said = body() if said is None else said
     lines = [
         f"POST {PATH} HTTP/{version}",
-        "host: test",
+        "host: localhost",
         "content-type: application/json",
         f"content-length: {len(said)}",
         *headers,
@@ -37,7 +37,7 @@ async def start(client: H2Client, said: bytes | None = None, *, end: bool = True
     """Send a race on an HTTP/2 stream of its own."""
     said = body() if said is None else said
     stream_id = client.h2.get_next_available_stream_id()
-    head = {":method": "POST", ":path": PATH, ":scheme": "http", ":authority": "test"}
+    head = {":method": "POST", ":path": PATH, ":scheme": "http", ":authority": "localhost"}
     client.h2.send_headers(stream_id, [*head.items(), ("content-type", "application/json")])
     client.h2.send_data(stream_id, said, end_stream=end)
     await client.flush()

@@ -173,7 +173,7 @@ async def does_not_read_an_endless_answer(stream: Stream) -> None:
 
 @CHATS.add()
 async def wants_a_websocket_of_the_chat(stream: Stream) -> None:
-    head = [f"GET {PATH} HTTP/1.1", "host: x", *(header.decode() for header in HANDSHAKE)]
+    head = [f"GET {PATH} HTTP/1.1", "host: localhost", *(header.decode() for header in HANDSHAKE)]
     await stream.send_all("\r\n".join([*head, "", ""]).encode())
     assert b" 101 " not in await stream.receive_some()
 

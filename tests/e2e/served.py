@@ -15,15 +15,17 @@ from typing import TypeVar
 import openai
 import trio
 
+from omen.admission import Controller, Pressure, TicketReleaser
 from omen.cli._demo import with_simulated
 from omen.config import ProviderSettings, ServerSettings, Settings
 from omen.config.settings import HealthSettings, RaceSettings
 from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.front.app import make_app
+from omen.front.http.admitted import Admitted
 from omen.gateway import Books, Gateway, open_gateway
 from omen.serving import LiveConnections, ServerHandle, ServingSettings, serve
 from omen.sim import SimulatedUpstream, StreamStats, open_fleet
-from omen.telemetry import LiveFeed
+from omen.telemetry import LiveFeed, OpenTelemetry, pass_on
 from omen.wire.transport import Transport
 from tests.serving.harness import Stream
 from tests.serving.tls import TLSClient
@@ -107,6 +109,8 @@ async def open_served(
     tls: ssl.SSLContext | None = None,
     configure: Callable[[ProviderSettings], ProviderSettings] = lambda provider: provider,
     patience: float = PATIENCE,
+    admission: Controller | None = None,
+    spans: OpenTelemetry | None = None,
 ) -> AsyncIterator[Served]:
     """Serve a gateway over these upstreams; both are gone when the block is left.
 
@@ -135,21 +139,28 @@ async def open_served(
             opened = open_gateway(
                 replace(chosen, providers=providers or chosen.providers),
                 transport=transport,
-                observers=[feed, ends],
+                observers=[feed, ends, TicketReleaser(), *([] if spans is None else [spans])],
                 books=books,
+                request_observers=[] if spans is None else [spans.end_request],
+                begin_trace=pass_on if spans is None else spans.begin_trace,
+                pressure=lambda: Pressure.NORMAL if admission is None else admission.pressure,
             )
             async with opened as gateway:
                 await gateway.prepare()
                 connections = LiveConnections()
-                app = make_app(gateway, feed, server, shutdown, connections)
+                app = make_app(gateway, feed, server, shutdown, connections, admission=admission)
+                if admission is not None:
+                    nursery.start_soon(admission.run)
                 serving = ServingSettings(
                     bind="127.0.0.1",
                     port=0,
                     drain=5.0,
                     max_message=server.max_body_bytes,
+                    websocket_ping=server.keepalive_after_seconds,
                     write_timeout=server.write_timeout_seconds,
                     header_timeout=server.header_timeout_seconds,
                     tls=tls,
+                    admission=app if isinstance(app, Admitted) else None,
                 )
                 handle: ServerHandle = await nursery.start(
                     partial(serve, app, serving, shutdown=shutdown, connections=connections)
@@ -165,3 +176,5 @@ async def open_served(
                     for stream in served.opened:
                         await trio.aclose_forcefully(stream)
                 shutdown.set()
+                if admission is not None:
+                    nursery.cancel_scope.cancel()

@@ -36,7 +36,7 @@ def _length(head: bytes) -> int:
 
 
 def request(body: bytes, content_type: str = "application/json", **headers: str) -> bytes:
-    given = {"host": "x", "content-type": content_type, "content-length": str(len(body))}
+    given = {"host": "localhost", "content-type": content_type, "content-length": str(len(body))}
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in {**given, **headers}.items()]
     return "\r\n".join(["POST /v1/chat/completions HTTP/1.1", *lines, "", ""]).encode() + body
 

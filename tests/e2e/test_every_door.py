@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import trio
+import trio_websocket
 
 import omen.client
 from omen.config import Price, ProviderSettings
@@ -97,6 +98,19 @@ async def responses_stream(served: Served) -> Got:
     return Got(text, usage["input_tokens"], usage["output_tokens"])
 
 
+async def responses_websocket(served: Served) -> Got:
+    url = served.url.replace("http", "ws", 1) + "/v1/responses"
+    asked = {"type": "response.create", "model": "m", "input": PROMPT, "omen": OMEN}
+    async with trio_websocket.open_websocket_url(url) as socket:
+        await socket.send_message(json.dumps(asked))
+        told = [json.loads(await socket.get_message())]
+        while told[-1]["type"] != "response.completed":
+            told.append(json.loads(await socket.get_message()))
+    text = "".join(e["delta"] for e in told if e["type"] == "response.output_text.delta")
+    usage = told[-1]["response"]["usage"]
+    return Got(text, usage["input_tokens"], usage["output_tokens"])
+
+
 async def ollama_chat(served: Served) -> Got:
     told = await post(served, "/api/chat", {"messages": MESSAGES})
     lines = [json.loads(line) for line in told.splitlines()]
@@ -140,6 +154,7 @@ async def grpc_stream(served: Served) -> Got:
 
 DOORS: list[Callable[[Served], Awaitable[Got]]] = [
     chat, chat_stream, completions, messages, responses, responses_stream,
+    responses_websocket,
     ollama_chat, ollama_generate, websocket, grpc, grpc_stream,
 ]  # fmt: skip
 

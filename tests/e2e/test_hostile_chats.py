@@ -16,7 +16,7 @@ import pytest
 import trio
 import trio.testing
 
-from omen.config import ServerSettings
+from omen.config import AuthSettings, ServerSettings, Settings
 from tests.e2e import hostile_chats_http_1, hostile_chats_http_2
 from tests.e2e.chats import DONE, ENDLESS, Chat, body, chat, start
 from tests.e2e.served import Served, open_served
@@ -40,8 +40,11 @@ FLEET = [
 @asynccontextmanager
 async def gateway(*, tls: bool, write_timeout: float = SHORT) -> AsyncIterator[Served]:
     """Serve, and see at the end that everything is as it was at the beginning."""
-    server = ServerSettings(audit=True, write_timeout_seconds=write_timeout)
-    async with open_served(*FLEET, server=server, tls=tls_context() if tls else None) as served:
+    # Some of them speak HTTP/1.0, which no caller without a key may do on a gateway of its own.
+    anyone = Settings(auth=AuthSettings(allow_anonymous=True))
+    server = ServerSettings(audit=True, write_timeout_seconds=write_timeout, hosts=("*",))
+    context = tls_context() if tls else None
+    async with open_served(*FLEET, server=server, settings=anyone, tls=context) as served:
         await trio.testing.wait_all_tasks_blocked(0.01)
         tasks = trio.lowlevel.current_statistics().tasks_living
         yield served

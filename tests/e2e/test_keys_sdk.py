@@ -142,6 +142,22 @@ async def test_usage_is_told_as_json_and_csv(tmp_path: Path) -> None:
             assert bad.json()["error"]["param"] == query.partition("=")[0]
 
 
+async def test_what_the_gateway_spends_is_for_admins_and_a_key_sees_its_own(tmp_path: Path) -> None:
+    async with open_team(tmp_path) as it:
+        plain, other = await it.key(monthly_usd=Decimal(20)), await it.key()
+        admin = await it.key(admin=True)
+        await it.ask(plain)
+        await it.ask(other)
+        await it.until_booked(2)
+        told = (await it.get("/status", plain)).json()
+        service = {"status", "version", "started_unix", "uptime_seconds", "providers"}
+        assert set(told) == service | {"key"}
+        assert told["key"]["budget"]["spent_usd"] == 1.0
+        whole = (await it.get("/status", admin)).json()
+        assert service < set(whole)
+        assert whole["budget"]["spent_usd"] == 2.0
+
+
 async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Path) -> None:
     settings = Settings(
         cache=CacheSettings(enabled=True),
@@ -164,7 +180,7 @@ async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Pat
         }
         assert (told["cache"]["hits"], told["cache"]["hit_rate"]) == (1, 0.5)
         assert (told["budget"]["spent_usd"], told["budget"]["limit_usd"]) == (1.0, 50.0)
-        assert told["ledger"]["rows_written"] == 2
+        assert told["ledger"]["rows_written"] == 5
         config = await it.get("/admin/config", admin)
         assert "sk-upstream-secret" not in config.text
         assert config.json()["providers"]["openai"]["api_key"] == "********"
@@ -172,7 +188,7 @@ async def test_status_and_configuration_tell_what_is_and_no_secret(tmp_path: Pat
         assert cleared.json() == {"cleared": 1}
         metrics = (await it.get("/metrics", admin)).text
         assert 'omen_cache_requests_total{result="hit"} 1.0' in metrics
-        assert "omen_ledger_rows_written_total 2.0" in metrics
+        assert "omen_ledger_rows_written_total 5.0" in metrics
         assert "omen_budget_spent_usd 1.0" in metrics
 
 

@@ -228,4 +228,4 @@ async def test_a_body_is_json_whatever_it_says_unless_another_sites_page_sends_i
 
         assert await trio.to_thread.run_sync(send) == 200
         assert await trio.to_thread.run_sync(lambda: send(origin=served.url)) == 200
-        assert await trio.to_thread.run_sync(lambda: send(origin="http://evil.example")) == 415
+        assert await trio.to_thread.run_sync(lambda: send(origin="http://evil.example")) == 403

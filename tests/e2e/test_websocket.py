@@ -98,7 +98,7 @@ async def refusal(
     try:
         async with trio.open_nursery() as nursery:
             await trio_websocket.wrap_client_stream(
-                nursery, stream, "test", path, extra_headers=list(headers)
+                nursery, stream, "localhost", path, extra_headers=list(headers)
             )
     except* trio_websocket.ConnectionRejected as group:
         found += group.exceptions  # type: ignore[arg-type]
@@ -114,10 +114,29 @@ async def test_a_wrong_key_is_refused_in_the_handshake() -> None:
     assert b"invalid_api_key" in (refused.body or b"")
 
 
-@pytest.mark.parametrize(("path", "status"), [("/v1/responses", 426), ("/elsewhere", 404)])
-async def test_other_websockets_are_refused_at_once(path: str, status: int) -> None:
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/elsewhere"])
+async def test_other_websockets_are_refused_at_once(path: str) -> None:
     async with open_served(*FLEET) as served:
-        assert (await refusal(served, path)).status_code == status
+        assert (await refusal(served, path)).status_code == 404
+
+
+async def test_a_wrong_key_is_refused_in_the_handshake_of_responses() -> None:
+    async with open_served(*FLEET) as served:
+        key = (b"authorization", b"Bearer sk-omen-nobody-no")
+        refused = await refusal(served, "/v1/responses", key)
+    assert refused.status_code == 401
+
+
+async def test_a_flood_of_responses_waits_for_its_reader_and_ends_with_it() -> None:
+    async with open_served(FLOOD) as served:
+        address = served.url.replace("http", "ws", 1) + "/v1/responses"
+        async with trio_websocket.open_websocket_url(address) as socket:
+            asked = {"type": "response.create", "model": "m", "input": "hi"}
+            await socket.send_message(json.dumps(asked))
+            await socket.get_message()
+            await trio.testing.wait_all_tasks_blocked(0.2)
+            assert served.stats["flood"].open == 1
+        await served.assert_nothing_left()
 
 
 async def test_a_stopping_gateway_closes_sockets_and_says_why() -> None:

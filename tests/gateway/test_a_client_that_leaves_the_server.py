@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -70,7 +71,8 @@ class Scene:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Scene]:
     # A stream in memory has no address, so nobody is on this machine.
-    settings = Settings(server=ServerSettings(audit=True), auth=AuthSettings(allow_anonymous=True))
+    server = ServerSettings(audit=True, hosts=("*",))
+    settings = Settings(server=server, auth=AuthSettings(allow_anonymous=True))
     async with open_world(*FLEET, settings=settings) as world, trio.open_nursery() as nursery:
         app = make_app(world.gateway, LiveFeed(), settings.server)
         listener, shutdown = MemoryListener(), trio.Event()
@@ -143,14 +145,17 @@ async def test_nothing_is_left_of_it_at_whatever_step_it_left(
 ) -> None:
     by_reset = ask is on_http_2_with_a_reset
     tried: set[int] = set()
+    fewest = sys.maxsize
     async with serving() as scene:
         for seed in range(SEEDS):
             scheduler.seed(seed)
             counted = await ask_and_leave(scene, ask, float("inf"), by_reset=False)
             assert counted > 100
+            fewest = min(fewest, counted)
             for step in range(1 + seed % STRIDE, counted + 1, STRIDE):
                 tried.add(step)
                 scheduler.seed(seed)
                 await ask_and_leave(scene, ask, step, by_reset=by_reset)
                 await scene.assert_nothing_left()
-        assert tried >= set(range(1, counted))
+        # Orders differ in length, and a step that few of them have may be the turn of none.
+        assert tried >= set(range(1, fewest))

@@ -97,6 +97,7 @@ def draw_schedule(random: Random) -> Schedule:
         "total_timeout": random.choice([*rarely, *rarely, 1.0, 2.5]),
         "merge_method": random.choice(["synthesize", "vote", "choices"]),
         "quorum": random.choice([None, 1, 2, 3]),
+        "vote_risk": random.choice([None, None, 0.1, 0.5]),
         "restart": random.random() < 0.5,
         "budget_usd": None if budget is None else Decimal(budget),
     }

@@ -15,6 +15,7 @@ from omen.core.candidates import Candidate
 from omen.core.errors import FailureKind, RequestError, UpstreamFailure
 from omen.core.hints import RaceHints
 from omen.core.plan import Plan
+from omen.routing import SlotRules
 from tests.world import World, open_world, upstream
 
 AUTO = replace(Settings(), race=RaceSettings(auto=True, slo_target=0.9))
@@ -128,7 +129,7 @@ class TestPromises:
     async def test_nor_on_one_that_has_no_free_slot(self, autojump_clock: MockClock) -> None:
         async with open_world(upstream("a"), upstream("b"), settings=AUTO) as world:
             await self.half_in_time(world)
-            world.gateway._parts.slots.replace({"b": 0})
+            world.gateway._parts.slots.replace({"b": SlotRules(0)})
             expected = (await self.plan(world)).expected
             assert expected is not None
             assert expected.probability == pytest.approx(0.5)
@@ -226,12 +227,12 @@ async def test_a_limit_of_concurrency_holds_for_starts_that_fall_due_together(
         trio.open_nursery() as watch,
     ):
         slots = world.gateway._parts.slots
-        slots.replace({"b": 2})
+        slots.replace({"b": SlotRules(2)})
 
         async def look() -> None:
             nonlocal most
             while True:
-                most = max(most, slots._taken["b"])
+                most = max(most, slots.providers["b"].taken)
                 await trio.sleep(0.01)
 
         watch.start_soon(look)
@@ -249,7 +250,7 @@ async def test_a_requests_first_denial_does_not_hide_it_from_the_gauge_of_extra_
 ) -> None:
     ups = (upstream("full"), upstream("b", first_token=5.0), upstream("c", first_token=0.2))
     async with open_world(*ups) as world:
-        world.gateway._parts.slots.replace({"full": 0})
+        world.gateway._parts.slots.replace({"full": SlotRules(0)})
         for _ in range(10):
             assert (await world.ask(strategy="single", model="full/m,c/m")).winner == "c"
         await world.ask(strategy="speculate_k", k=2, model="b/m,c/m", hedge_delay=1.0)

@@ -29,7 +29,7 @@ async def crowd(world: World, count: int, **hints: object) -> list[Received]:
 async def test_a_request_goes_on_to_who_has_a_slot_and_in_the_end_it_is_a_503(
     autojump_clock: MockClock,
 ) -> None:
-    async with open_world(*UPS, max_concurrency=2) as world:
+    async with open_world(*UPS, max_concurrency=2, queue_seconds=0.0) as world:
         received = await crowd(world, 5, strategy="single")
         assert sorted(str(one.winner) for one in received) == ["None", "a", "a", "b", "b"]
         (full,) = [one.error for one in received if one.error is not None]
@@ -41,7 +41,7 @@ async def test_a_request_goes_on_to_who_has_a_slot_and_in_the_end_it_is_a_503(
 
 
 async def test_a_race_shrinks_to_the_candidates_that_have_one(autojump_clock: MockClock) -> None:
-    async with open_world(*UPS, max_concurrency=1) as world:
+    async with open_world(*UPS, max_concurrency=1, queue_seconds=0.0) as world:
         received = await crowd(world, 2, strategy="race", k=2)
         started = [a for one in received for a in one.race.attempts if a.outcome != "denied"]
         assert len(started) == 2

@@ -6,7 +6,7 @@ import pytest
 
 from omen.config import ProviderSettings
 from omen.core.candidates import Candidate
-from omen.gateway._parts import _catalog_provider
+from omen.gateway._from_settings import _catalog_provider
 
 
 def candidate(kind: str, model: str, **keys: float) -> Candidate:

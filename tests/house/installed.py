@@ -9,13 +9,14 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.docs.pages import ROOT
 
+OMEN_SERVE = ("python", "-m", "omen", "serve")
 BOUND = 120
 """Seconds after which a command has hung; no test waits for it."""
 
@@ -53,10 +54,19 @@ class Environment:
         return _run([self.python, *args], cwd=cwd)
 
     @contextmanager
-    def serving(self, cwd: Path, **variables: str) -> Iterator[tuple[str, list[str]]]:
-        """Serve from a folder; yield the address, and the lines that it has printed."""
+    def serving(
+        self,
+        cwd: Path,
+        program: Sequence[str] = ("python", "-m", "omen", "serve"),
+        **variables: str,
+    ) -> Iterator[tuple[str, list[str]]]:
+        """Serve from a folder; yield the address, and the lines that it has printed.
+
+        `program` is one of the environment's own, with its first arguments.
+        """
+        name, *arguments = program
         process = subprocess.Popen(
-            [self.python, "-m", "omen", "serve", "--port", "0"],
+            [str(self.folder / "bin" / name), *arguments, "--port", "0"],
             cwd=cwd,
             env=_variables() | {"PYTHONUNBUFFERED": "1", **variables},
             stdout=subprocess.PIPE,
@@ -83,6 +93,17 @@ def make_environment(folder: Path) -> Environment:
     made = Environment(folder)
     (made.packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return made
+
+
+def build_sdist(source: Path, target: Path) -> Path:
+    """Build an sdist of a project by the hook of its build back end, in a copy."""
+    copy = target / f"{source.name}-source"
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "tests", "__pycache__")
+    shutil.copytree(source, copy, ignore=ignored)
+    hook = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    _run([sys.executable, "-W", "ignore", "-c", hook, str(target)], cwd=copy)
+    (sdist,) = target.glob("*.tar.gz")
+    return sdist
 
 
 def write_project(files: Mapping[str, str], folder: Path) -> Path:

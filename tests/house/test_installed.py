@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,14 +15,16 @@ from zipfile import ZipFile
 import openai
 import pytest
 
-from tests.docs.pages import blocks
+from tests.docs.pages import ROOT, blocks
 from tests.house.installed import (
     Environment,
+    build_sdist,
     build_wheel,
     make_environment,
     omen_wheel,
     write_project,
 )
+from tests.house.release import data_files, shared_files
 
 TRAP = "raise SystemExit('a package that OMEN does not know was imported')\n"
 
@@ -51,11 +54,45 @@ def test_the_wheel_holds_two_packages_and_what_they_need(wheel: Path) -> None:
     with ZipFile(wheel) as packed:
         names = packed.namelist()
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"omen", "omen_strategies"}
+    packages = {top for top in tops if not top.endswith((".dist-info", ".data"))}
+    assert packages == {"omen", "omen_strategies"}
     for wanted in ("omen/py.typed", "omen_strategies/py.typed", "omen/routing/models/models.json"):
         assert wanted in names
     assert any(name.endswith(".sql") for name in names)
     assert any(name.endswith("omen.proto") for name in names)
+    shared = {name.partition(".data/data/")[2] for name in names}
+    assert set(shared_files()) <= shared
+
+
+def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
+    """A data file that no pattern of `package-data` matches is missed here, not by a user."""
+    with ZipFile(wheel) as packed:
+        assert data_files(ROOT) - set(packed.namelist()) == set()
+
+
+def test_a_wheel_can_be_built_from_the_sdist_and_holds_the_same(
+    wheel: Path, tmp_path: Path
+) -> None:
+    sdist = build_sdist(ROOT, tmp_path)
+    with tarfile.open(sdist) as packed:
+        packed.extractall(tmp_path / "unpacked", filter="data")
+    (source,) = (tmp_path / "unpacked").iterdir()
+    wanted = ("LICENSE", "CHANGELOG.md", "omen.toml.example", "docs/operations.md")
+    assert [name for name in wanted if not (source / name).is_file()] == []
+    again = build_wheel(source, wheelhouse(tmp_path, "again"))
+    with ZipFile(wheel) as one, ZipFile(again) as other:
+        assert sorted(one.namelist()) == sorted(other.namelist())
+
+
+def test_the_command_with_the_name_of_the_package_serves_from_an_empty_folder(
+    environment: Environment, tmp_path: Path
+) -> None:
+    """So `uvx omen-gateway` and `pipx run omen-gateway` start a gateway."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with environment.serving(empty, ["omen-gateway"]) as (url, printed):
+        assert ask(url, "omen-demo", strategy="race", k=3).choices[0].message.content
+    assert "no provider is configured" in "".join(printed)
 
 
 def test_a_package_or_a_folder_called_strategies_disturbs_nothing(

@@ -15,7 +15,8 @@ from omen.core.errors import AllAttemptsFailed, FailureKind, TotalTimeoutExceede
 from omen.core.events import Event, TextDelta
 from omen.core.plan import OpenAttempt, Output, Plan
 from omen.core.records import AttemptRecord, RaceRecord
-from omen.race.engine import ask_in_turn, run_race
+from omen.race.engine import run_race
+from omen.race.in_turn import ask_in_turn
 from omen.race.installed import load_strategies
 
 CANDIDATE = Candidate("p", "openai", "m", Endpoint("http://p.invalid"), "p")
@@ -189,7 +190,7 @@ async def test_answers_of_one_body_are_asked_for_in_turn_until_nobody_can_cure_i
     race.plan = replace(race.plan, candidates=(CANDIDATE, OTHER))
     seen: list[str] = []
 
-    async def ask(candidate: Candidate) -> str:
+    async def ask(candidate: Candidate, *, repeats: bool) -> str:
         seen.append(candidate.provider)
         raise UpstreamFailure(kind, "no")
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.cli._screen import PlainScreen
+from omen.cli._screen import TextScreen
 from omen.core.candidates import Candidate, Endpoint
 from omen.core.errors import FailureKind, StrategyFault, UpstreamFailure
 from omen.core.events import Event, TextDelta
@@ -111,10 +111,10 @@ async def test_what_goes_wrong_in_an_observer_is_not_the_strategys_fault(
 ) -> None:
     gone = TextIOWrapper(BytesIO())
     gone.close()
-    screen = PlainScreen(gone)
+    screen = TextScreen(gone)
 
     async def observed(plan: Plan, open_attempt: OpenAttempt, output: Output) -> Candidate:
-        screen.note("as an attempt does that notifies an observer")
+        screen.add("as an attempt does that notifies an observer")
         return CANDIDATE
 
     with pytest.raises(ValueError, match="closed file"):

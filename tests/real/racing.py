@@ -51,7 +51,7 @@ class Arena:
             **said,
         }
         async with await trio.open_tcp_stream(*self.served.handle.addresses[0]) as stream:
-            await stream.send_all(chat(json.dumps(body).encode(), version="1.0"))
+            await stream.send_all(chat(json.dumps(body).encode(), "connection: close"))
             yield Answer(stream)
 
 
@@ -79,7 +79,7 @@ class Answer:
                 self._read_line(line.decode().strip())
 
     def _read_line(self, line: str) -> None:
-        """Read a line of the head or an event. To HTTP/1.0 a body comes as it is, to its end."""
+        """Read a line of the head, of an event, or the size of a chunk, which has no colon."""
         name, colon, value = line.partition(": ")
         if colon and name != "data":
             self.head[name.lower()] = value

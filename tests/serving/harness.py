@@ -121,12 +121,12 @@ async def read_until(stream: Stream, mark: bytes) -> bytes:
 
 
 def get(path: str, *headers: str) -> bytes:
-    return "\r\n".join([f"GET {path} HTTP/1.1", "host: test", *headers, "", ""]).encode()
+    return "\r\n".join([f"GET {path} HTTP/1.1", "host: localhost", *headers, "", ""]).encode()
 
 
 def post(path: str, body: bytes, *headers: str) -> bytes:
     length = f"content-length: {len(body)}"
-    head = "\r\n".join([f"POST {path} HTTP/1.1", "host: test", length, *headers, "", ""])
+    head = "\r\n".join([f"POST {path} HTTP/1.1", "host: localhost", length, *headers, "", ""])
     return head.encode() + body
 
 
@@ -150,7 +150,7 @@ class H1Client:
     async def answer(self) -> Answer:
         """Read one whole answer; what came after it is kept for the next."""
         parser = h11.Connection(h11.CLIENT)
-        parser.send(h11.Request(method="GET", target="/", headers=[("host", "test")]))
+        parser.send(h11.Request(method="GET", target="/", headers=[("host", "localhost")]))
         parser.send(h11.EndOfMessage())
         parser.receive_data(self._held) if self._held else None
         answer = Answer(0, {}, b"")
@@ -198,7 +198,7 @@ class H2Client:
     async def start(self, path: str, *, method: str = "GET", end: bool = True) -> int:
         """Send the head of a request and return its stream."""
         stream_id = self.h2.get_next_available_stream_id()
-        pseudo = {"method": method, "path": path, "scheme": "http", "authority": "test"}
+        pseudo = {"method": method, "path": path, "scheme": "http", "authority": "localhost"}
         headers = [(f":{name}", value) for name, value in pseudo.items()]
         self.h2.send_headers(stream_id, headers, end_stream=end)
         await self.flush()

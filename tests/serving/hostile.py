@@ -148,6 +148,40 @@ HTTP_1 = [
         "an HTTP/2 upgrade, then not HTTP/2",
         head(b"GET /ok HTTP/1.1", *H2C, b"http2-settings: AAMAAABk") + SECRET * 10,
     ),
+    case("HTTP/0.9 and then silence", b"GET /ok\r\n"),
+    case("HTTP/1.0 that wants to stay", head(b"GET /ok HTTP/1.0", b"connection: keep-alive") * 2),
+    case("an expectation nobody knows", head(b"GET /ok HTTP/1.1", b"expect: " + SECRET)),
+    case("a NUL in the target", b"GET /\0ok HTTP/1.1\r\nhost: x\r\n\r\n", answer=b" 400"),
+    case(
+        "a control character in a field", head(b"GET /ok HTTP/1.1", b"x: \x1b[0m"), answer=b" 400"
+    ),
+    case(
+        "a thousand empty chunks' worth of zeros",
+        head(b"POST /echo HTTP/1.1", CHUNKED) + b"0" * 999,
+    ),
+    case(
+        "chunks of one byte with long extensions",
+        head(b"POST /echo HTTP/1.1", CHUNKED) + (b"1;" + b"x" * 4000 + b"\r\na\r\n") * 20,
+        answer=b" 400",
+    ),
+    case(
+        "sixty thousand bytes in chunks of one",
+        head(b"POST /echo HTTP/1.1", CHUNKED) + b"1\r\na\r\n" * 10_000 + b"0\r\n\r\n",
+        answer=b"a" * 10_000,
+    ),
+    case(
+        "trailers that say where the body ends",
+        head(b"POST /echo HTTP/1.1", CHUNKED) + b"0\r\ncontent-length: 3\r\n\r\n" + SECRET,
+        answer=b" 400",
+    ),
+    case(
+        "a thousand requests that say close", head(b"GET /ok HTTP/1.1", b"connection: close") * 1000
+    ),
+    case(
+        "a refused request with a body that goes on",
+        head(b"CONNECT x:1 HTTP/1.1", b"content-length: 99999999") + SECRET * 5000,
+        answer=b" 501",
+    ),
     case("HEAD", head(b"HEAD /ok HTTP/1.1"), answer=b" 200"),
     case("a handler that raises", head(b"GET /fail HTTP/1.1"), answer=b"HTTP/1.1 500"),
     case("a handler that raises half way", head(b"GET /fail-late HTTP/1.1"), answer=b"half"),

@@ -45,7 +45,7 @@ async def test_any_exception_in_a_protocol_ends_that_connection_only(
         await bystander.send(get("/held"))
         await app.until(app.begun, "/held")
         with monkeypatch.context() as patch:
-            patch.setattr(H1, "_create_stream", fail)
+            patch.setattr(H1, "_begin", fail)
             patch.setattr(H2, "_create_stream", fail)
             one = await server.connect()
             await one.send_all(get("/ok"))

@@ -69,22 +69,29 @@ async def test_a_nursery_cancelled_at_the_disconnect_leaves_a_usable_connection(
         assert b"held" in await read_all(client.stream)
 
 
-async def test_the_end_is_recorded_even_if_that_takes_a_wait_and_the_handler_is_cancelled_by_it(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("headers", [(), ("connection: close",)])
+async def test_the_end_is_recorded_without_a_checkpoint(
+    headers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """quart-trio cancels the sending task when it sees the disconnect that ends the response."""
-    recorded = trio.Event()
-    told = H1._maybe_recycle
+    """quart-trio cancels the sending task when it sees the disconnect that ends the response.
 
-    async def slowly(self: H1) -> None:
-        await told(self)
-        await trio.testing.wait_all_tasks_blocked()
-        recorded.set()
+    At a checkpoint the task would be cancelled, and the connection neither reused nor closed.
+    """
+    ends = 0
+    end_exchange = H1.end_exchange
 
-    monkeypatch.setattr(H1, "_maybe_recycle", slowly)
+    async def at_once(self: H1) -> None:
+        nonlocal ends
+        with trio.testing.assert_no_checkpoints():
+            await end_exchange(self)
+        ends += 1
+
+    monkeypatch.setattr(H1, "end_exchange", at_once)
     async with serving(Mounted()) as server:
-        await H1Client(await server.connect()).ask(get("/quart"))
-        await recorded.wait()
+        client = H1Client(await server.connect())
+        assert (await client.ask(get("/quart", *headers))).body == b"from quart"
+        await trio.testing.wait_all_tasks_blocked()
+        assert ends == 1
 
 
 async def test_after_the_answer_comes_a_disconnect_as_often_as_one_asks() -> None:
@@ -113,3 +120,25 @@ async def test_there_is_no_server_header() -> None:
         assert b"server" not in first.headers
         assert b"server" not in second.headers
         assert b"date" in first.headers
+
+
+@pytest.mark.parametrize(("sent", "is_last"), [(b"x" * 10, False), (b"xxx", True), (b"", True)])
+async def test_an_answer_before_the_end_of_its_request_says_that_it_is_the_last(
+    sent: bytes, is_last: bool
+) -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await trio.testing.wait_all_tasks_blocked()  # what was sent is here
+        await send({"type": "http.response.start", "status": 501, "headers": []})
+        await send({"type": "http.response.body", "body": b"no"})
+
+    async with serving(http(refuse), memory=MemoryListener()) as server:
+        stream = await server.connect()
+        head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n"
+        await stream.send_all(head + sent)
+        answer = (await stream.receive_some()).lower()
+        assert answer.startswith(b"http/1.1 501 ")
+        assert (b"connection: close" in answer) is is_last
+        if not is_last:
+            await stream.send_all(head + sent)
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 501 ")
+        await stream.aclose()

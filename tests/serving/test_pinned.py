@@ -6,7 +6,6 @@ import sys
 from importlib.metadata import version
 
 from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
-from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import WSStream
 
@@ -25,7 +24,6 @@ def test_hypercorn_is_the_version_whose_internals_were_read() -> None:
 
 def test_the_methods_that_are_overridden_exist() -> None:
     overridden = {
-        H11Protocol: ["_handle_events", "_create_stream", "_maybe_recycle", "_send_h11_event"],
         H2Protocol: [
             "send_task",
             "_send_data",
@@ -49,13 +47,12 @@ def test_its_settings_are_ours() -> None:
     config = hypercorn_config(settings)
     assert BACKLOG == 2048
     assert config.backlog == 2048
-    assert config.h11_max_incomplete_size == 64 * 1024
     assert config.h2_max_concurrent_streams == 1000
     assert config.keep_alive_max_requests == sys.maxsize
     assert config.keep_alive_timeout == 300
     assert settings.keep_alive_timeout == 300
-    assert config.response_headers("h11")[0][0] == b"date"
-    assert len(config.response_headers("h11")) == 1
+    assert config.response_headers("h2")[0][0] == b"date"
+    assert len(config.response_headers("h2")) == 1
 
 
 def test_hypercorn_logs_nothing() -> None:

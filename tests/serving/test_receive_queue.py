@@ -49,6 +49,39 @@ async def test_a_disconnect_ends_every_wait(autojump_clock: trio.abc.Clock) -> N
         nursery.start_soon(inbox.receive)
 
 
+async def test_a_handler_that_ignores_the_disconnect_lets_others_run() -> None:
+    inbox = ReceiveQueue(1000)
+    inbox.put(dict(GONE))
+    over = trio.Event()
+    async with trio.open_nursery() as nursery:
+
+        async def stop() -> None:
+            await trio.lowlevel.checkpoint()
+            over.set()
+
+        nursery.start_soon(stop)
+        for _ in range(10):
+            assert await inbox.receive() == GONE
+        assert over.is_set()
+
+
+async def test_a_message_that_is_here_costs_no_turn_of_the_scheduler() -> None:
+    inbox = ReceiveQueue(1000)
+    inbox.put(piece(b"a"))
+    inbox.put(dict(GONE))
+    ran = trio.Event()
+
+    async def run() -> None:
+        ran.set()
+        await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        assert await inbox.receive() == piece(b"a")
+        assert await inbox.receive() == GONE
+        assert not ran.is_set()
+
+
 async def test_empty_messages_count_too() -> None:
     inbox = ReceiveQueue(1000)
     for _ in range(4):

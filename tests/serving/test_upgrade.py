@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import h2.config
 import h2.connection
 import pytest
+import trio.testing
 
 from omen.serving import Receive, Scope, Send
 from tests.serving.apps import Bare, answer, http
@@ -121,6 +122,7 @@ async def test_the_preface_of_a_connection_is_its_first_bytes_in_whatever_pieces
         b"PRI * HTTP/2.0\n\r\nSM\r\n\r\n",
         b"PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n",
         b"PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\r\n" + PREFACE,
     ],
 )
 async def test_what_only_looks_like_a_preface_is_none(imitation: bytes) -> None:
@@ -131,6 +133,15 @@ async def test_what_only_looks_like_a_preface_is_none(imitation: bytes) -> None:
         await stream.send_all(imitation + rest)
         await stream.send_eof()
         assert (await read_all(stream))[:9] in (b"HTTP/1.1 ", b"")
+
+
+async def test_an_empty_line_makes_a_preface_a_bad_request_though_it_comes_alone() -> None:
+    async with serving(Bare()) as server:
+        stream = await server.connect()
+        await stream.send_all(b"\r\n")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        await stream.send_all(H2Client(stream).h2.data_to_send())
+        assert (await read_all(stream)).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("before", [1, 2])

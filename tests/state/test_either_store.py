@@ -231,7 +231,7 @@ class TestRates:
         assert (await store.take([Window("tokens", 100, 60)]))[0].left == 0
 
 
-@pytest.mark.parametrize("store", ["memory", "redis"], indirect=True)
+@pytest.mark.parametrize("store", ["memory", "redis", "supervisor"], indirect=True)
 class TestValues:
     async def test_a_value_is_kept_for_its_time(self, store: Store) -> None:
         await store.put("a", b"1", 60)

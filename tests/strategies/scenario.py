@@ -37,6 +37,8 @@ USEFUL = "twenty useful characters, counted without spaces"
 
 BOUND = 1000.0
 """Seconds after which a scenario has hung."""
+MOST_ENDS = 100
+"""How often a strategy may ask for more after the end of an answer."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,15 @@ class ScriptedAttempt:
         self._start = start
         self._due = trio.current_time()
         self._ended = False
+        self._ends = 0
 
     async def step(self) -> Sequence[Event]:
         if self._ended:
-            await trio.sleep(self._drain)
+            # As a real one does: without a response to drain it returns at once.
+            if self._drain:
+                await trio.sleep(self._drain)
+            self._ends += 1
+            assert self._ends < MOST_ENDS, "it is asked for events again and again after its end"
             return ()
         step = self._steps[0]
         if step.at is None:

@@ -22,10 +22,17 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["three processes", "three workers"])
 def team(
-    redis: RedisServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Team]:
+    """Three gateways on one Redis and one PostgreSQL, or one gateway of three workers without."""
     folder = tmp_path_factory.mktemp("team")
+    if request.param == "three workers":
+        with running_team(folder, 1, database="sqlite:books.db", workers=3) as found:
+            found.members *= 3
+            yield found
+        return
+    redis, postgres = (request.getfixturevalue(name) for name in ("redis", "postgres"))
     with running_team(folder, 3, database=postgres.url, redis=redis.url) as found:
         yield found

@@ -23,6 +23,12 @@ TOKENS = 10
 CONFIG = """
 [server]
 port = 0
+admission = false
+workers = {workers}
+
+[log]
+# Nobody reads the pipe while the team serves.
+requests = false
 
 [ledger]
 url = "{database}"
@@ -45,6 +51,8 @@ kind = "openai"
 base_url = "{url}/v1"
 api_key = "unused"
 models = ["m"]
+max_concurrency = {places}
+max_queued = {places}
 [providers.{name}.prices.m]
 input = 0
 output = 100000
@@ -101,15 +109,22 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def running_team(
-    folder: Path, members: int, *, database: str, redis: str | None = None
+    folder: Path,
+    members: int,
+    *,
+    database: str,
+    redis: str | None = None,
+    workers: int = 1,
+    profile: str = f"first_token=0.02,gap=0.001,tokens={TOKENS}",
 ) -> Iterator[Team]:
     """Start simulated providers `a` and `b`, and gateways over them."""
     with ExitStack() as stack:
         config = CONFIG.format(
-            database=database, redis="" if redis is None else f'redis_url = "{redis}"'
+            database=database,
+            redis="" if redis is None else f'redis_url = "{redis}"',
+            workers=workers,
         )
         for name in ("a", "b"):
-            profile = f"first_token=0.02,gap=0.001,tokens={TOKENS}"
             options = ["--kind", "openai", "--model", "m", "--profile", profile]
             sim = subprocess.Popen(
                 omen("sim", "--port", "0", *options),
@@ -122,7 +137,7 @@ def running_team(
             stack.callback(_end, sim)
             printed = read_until(sim, "GET /sim/stats")
             url = re.findall(r"\(openai\): (http://\S+)", printed)[0]
-            config += PROVIDER.format(name=name, url=url)
+            config += PROVIDER.format(name=name, url=url, places=256 * workers)
         (folder / "omen.toml").write_text(config)
         team = Team(folder, [], "", stack)
         team.admin = team.create_key("--admin")

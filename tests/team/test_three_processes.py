@@ -1,4 +1,4 @@
-"""Three gateways on one Redis and one PostgreSQL, with real servers, agree."""
+"""Three gateways on one Redis and one PostgreSQL agree, and so do three workers of one gateway."""
 
 from __future__ import annotations
 
@@ -105,6 +105,7 @@ async def test_what_one_has_learnt_all_know(team: Team) -> None:
             await trio.sleep(0.1)
 
 
+@pytest.mark.parametrize("team", ["three processes"], indirect=True)
 @pytest.mark.parametrize("how", ["stopped", "hanging"])
 async def test_redis_may_go_and_come_back(team: Team, redis: RedisServer, how: str) -> None:
     with trio.fail_after(SECONDS):
@@ -140,6 +141,7 @@ async def test_redis_may_go_and_come_back(team: Team, redis: RedisServer, how: s
             await trio.sleep(0.1)
 
 
+@pytest.mark.parametrize("team", ["three processes"], indirect=True)
 async def test_postgres_may_go_and_come_back(team: Team, postgres: PostgresServer) -> None:
     with trio.fail_after(SECONDS):
         key = team.create_key()

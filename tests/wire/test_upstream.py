@@ -11,7 +11,7 @@ import trio
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import WireRequest
 from omen.wire.transport import Origin, Transport
-from omen.wire.upstream import open_response
+from omen.wire.upstream import UpstreamRequests, joined, open_response
 from tests.wire.scripted import CHUNKED, OK, URL, ScriptedUpstream, chunk
 
 SECRET = "sk-very-secret"
@@ -189,7 +189,39 @@ async def test_a_failure_inside_the_body_is_renamed_with_its_cause(
     assert SECRET not in raised.value.message
 
 
+async def test_the_response_of_an_earlier_request_is_closed_before_the_next_is_sent() -> None:
+    streams = [ScriptedStream(b"first"), ScriptedStream(b"second")]
+    closed: list[list[bool]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        closed.append([stream.closed for stream in streams])
+        return httpx.Response(200, stream=streams[len(closed) - 1])
+
+    async with UpstreamRequests(httpx.MockTransport(handler)) as requests:
+        await requests.send(REQUEST)
+        response = await requests.send(REQUEST)
+        assert await response.receive() == b"second"
+    assert closed == [[False, False], [True, False]]
+    assert streams[1].closed
+
+
 # Over our own transport
+
+
+async def test_a_body_is_known_to_have_ended_once_its_last_piece_was_taken(
+    nursery: trio.Nursery,
+) -> None:
+    upstream = ScriptedUpstream()
+
+    async def serve() -> None:
+        server = await upstream.accept()
+        await server.answer(CHUNKED + chunk(b"all") + b"0\r\n\r\n")
+
+    nursery.start_soon(serve)
+    async with open_response(Transport(dial=upstream.dial), REQUEST) as response:
+        assert not response.has_ended
+        assert await response.receive() == b"all"
+        assert response.has_ended
 
 
 @pytest.mark.parametrize(
@@ -289,3 +321,31 @@ async def test_read_to_its_end_the_connection_serves_again(
         async with open_response(transport, REQUEST) as response:
             assert await response.read_body() == b"ok"
     assert upstream.dialled == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        [],
+        [(b"Content-Type", b"text/event-stream"), (b"X-One", b"1")],
+        [(b"Set-Cookie", b"a"), (b"set-cookie", b"b"), (b"SET-COOKIE", b"c")],
+        [(b"x-name", "ü".encode())],
+        [(b"x-name", b"\xfc"), (b"x-ascii", b"a")],
+    ],
+)
+def test_headers_are_joined_and_decoded_as_httpx_does_it(raw: list[tuple[bytes, bytes]]) -> None:
+    assert joined(raw) == dict(httpx.Headers(raw).items())
+
+
+async def test_a_request_has_the_same_bytes_with_and_without_httpx() -> None:
+    headers = {"Authorization": "Bearer k", "Content-Type": "application/json", "X-Two": "2"}
+    url, upstream, sent = f"{URL}?a=b", ScriptedUpstream(), list[bytes]()
+    async with Transport(dial=upstream.dial) as transport, trio.open_nursery() as nursery:
+        plain = httpx.Request("POST", url, content=b"{}", headers=headers)
+        nursery.start_soon(transport.handle_async_request, plain)
+        sent.append(await (await upstream.accept()).read_request())
+        nursery.start_soon(transport.open, WireRequest("POST", url, headers, b"{}"), None, None)
+        sent.append(await (await upstream.accept()).read_request())
+        nursery.cancel_scope.cancel()
+    assert sent[0] == sent[1]
+    assert b"Host: upstream.test\r\n" in sent[0]

@@ -15,6 +15,7 @@ from omen.core.prompt_size import PromptSize, measure_prompt
 from omen.core.records import Denial, RaceRecord
 
 _TOO_DEAR = Denial("the month's budget does not pay for it", retryable=False)
+_UNPRICED = Denial("it has no known price, and a monthly budget applies", retryable=False)
 
 
 @dataclass(slots=True)
@@ -43,7 +44,9 @@ class Budgets:
         if not self._applies_to(race, plan):
             return plan
         race.prompt = measure_prompt(request)
-        return await self._open(race, plan, WorstCase.of_chat(request, race.prompt))
+        free = self.months.unpriced_is_free
+        worst = WorstCase.of_chat(request, race.prompt, unpriced_is_free=free)
+        return await self._open(race, plan, worst)
 
     async def open_input(self, race: RaceRecord, plan: Plan, prompt: PromptSize) -> Plan:
         """Do the same for a request without a generated answer: only its input costs money.
@@ -52,7 +55,8 @@ class Budgets:
         """
         if not self._applies_to(race, plan):
             return plan
-        return await self._open(race, plan, WorstCase(prompt, lambda candidate: 0))
+        free = self.months.unpriced_is_free
+        return await self._open(race, plan, WorstCase(prompt, lambda candidate: 0, free))
 
     async def close(self, race: RaceRecord) -> None:
         """Book the costs of an ended race, and release its reservation."""
@@ -70,6 +74,8 @@ class Budgets:
         if bounds.own is not None and (denial := bounds.own.admit(race, candidate, role)):
             return denial
         share = bounds.share
+        if share is not None and not share.is_bounded(race, candidate, role):
+            return _UNPRICED
         # Another attempt of the same race may start while this one waits for the store, so the
         # needed amount is computed again after each wait.
         while share is not None and (needed := share.needed(race, candidate, role)) > share.held:
@@ -89,6 +95,7 @@ class Budgets:
             plan = own.shrink(plan)
         if self.months.bounds(race.caller):
             share = MonthShare(worst)
+            plan = share.bounded(plan)
             share.held = await self.months.reserve(race, share.amounts(plan))
             plan = share.narrow(plan)
         self._of[race.race_id] = _Bounds(own, share)

@@ -42,7 +42,8 @@ class BudgetStatus:
 class MonthlyBudgets:
     """The monthly budgets in a store.
 
-    `limit_usd` is the gateway's budget; `soft_limits` has percentages of it by provider.
+    `limit_usd` is the gateway's budget; `soft_limits` has percentages of it by provider. Once a
+    budget applies, a model without a known price is refused unless `unpriced_is_free`.
     """
 
     def __init__(
@@ -50,10 +51,13 @@ class MonthlyBudgets:
         store: Money,
         limit_usd: Decimal | None = None,
         soft_limits: Mapping[str, Decimal] | None = None,
+        *,
+        unpriced_is_free: bool = False,
     ) -> None:
         self._store = store
         self.limit_usd = limit_usd
         self.soft_limits = soft_limits or {}
+        self.unpriced_is_free = unpriced_is_free
         self._scopes_of: dict[str, list[str]] = {}
         """By race, the scopes in which money may be held. The settings may change meanwhile."""
         self._last_spent: dict[str, int] = {}

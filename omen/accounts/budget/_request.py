@@ -4,7 +4,7 @@ If the attempts of a plan could together cost more than the budget, the plan is 
 starts: to fewer candidates, at last to one. A later attempt (a replacement of a failed one, a
 hedge, a judge) must fit into the budget minus the costs so far and the worst case of running
 attempts. Otherwise it is denied. So the costs never exceed the budget. A candidate without a known
-price never fits.
+price never fits, unless the operator declared such models free.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from omen.accounts.budget._share import HOW_TO_PRICE
 from omen.accounts.budget._worst_case import WorstCase, narrowed
 from omen.core.candidates import Candidate
 from omen.core.errors import BudgetExceeded
@@ -55,7 +56,8 @@ class RequestBudget:
     def _refusal(self, candidates: Sequence[Candidate]) -> str:
         costs = [(worst, c) for c in candidates if (worst := self._worst.of(c)) is not None]
         if not costs:
-            return "omen.budget_usd: no candidate has a known price, so no cost can be bounded"
+            unknown = "no candidate has a known price, so no cost can be bounded"
+            return f"omen.budget_usd: {unknown}: {HOW_TO_PRICE}"
         worst, candidate = min(costs, key=lambda pair: pair[0])
         return (
             f"omen.budget_usd: ${self._budget:f} does not pay for one answer; at worst the "

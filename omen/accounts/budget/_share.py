@@ -5,19 +5,26 @@ then the hold is raised when the attempt is about to start, and the attempt is d
 month cannot pay for it. So a hold for a cheap candidate never removes a fallback to a dearer one,
 and near the limit no request holds money for attempts that may never start.
 
-A candidate without a known price counts as free.
+A candidate without a known price never fits, unless the operator declared such models free.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from omen.accounts.budget._worst_case import WorstCase, narrowed
 from omen.core.candidates import Candidate
+from omen.core.errors import BudgetExceeded
 from omen.core.plan import Plan, Role
 from omen.core.records import RaceRecord
 
 _NOTHING = Decimal(0)
+UNPRICED = "no known price"
+HOW_TO_PRICE = (
+    'an operator can set [providers.NAME.prices."MODEL"], or [routing] unpriced = "free" if such '
+    "models cost nothing"
+)
 
 
 class MonthShare:
@@ -26,6 +33,29 @@ class MonthShare:
     def __init__(self, worst: WorstCase) -> None:
         self._worst = worst
         self.held = _NOTHING
+
+    def bounded(self, plan: Plan) -> Plan:
+        """Return the plan without the candidates whose cost has no bound.
+
+        **Raises.** `BudgetExceeded` if there is no other one.
+        """
+        unbounded = [c for c in plan.candidates if self._worst.of(c) is None]
+        if not unbounded:
+            return plan
+        left = [c for c in plan.candidates if c not in unbounded]
+        if not left:
+            names = ", ".join(candidate.name for candidate in unbounded)
+            raise BudgetExceeded(
+                f"a monthly budget applies, and {names} has no known price, so its cost cannot be "
+                f"bounded: {HOW_TO_PRICE}",
+                param=None,
+            )
+        left_out = (*plan.left_out, *((c.name, UNPRICED) for c in unbounded))
+        return replace(narrowed(plan, left, min(plan.k, len(left))), left_out=left_out)
+
+    def is_bounded(self, race: RaceRecord, candidate: Candidate, role: Role) -> bool:
+        """Return whether the cost of an attempt has a bound."""
+        return self._worst.of_next(race, candidate, role) is not None
 
     def amounts(self, plan: Plan) -> list[Decimal]:
         """Return the amounts that may be held for a plan, the largest first.

@@ -30,24 +30,28 @@ class WorstCase:
     prompt: PromptSize
     longest_answer: Callable[[Candidate], int]
     """The limit of an answer's tokens, reasoning included."""
+    unpriced_is_free: bool = False
+    """Whether a model without a known price costs nothing. Otherwise its cost has no bound."""
 
     @classmethod
-    def of_chat(cls, request: ChatRequest, prompt: PromptSize) -> WorstCase:
+    def of_chat(
+        cls, request: ChatRequest, prompt: PromptSize, *, unpriced_is_free: bool = False
+    ) -> WorstCase:
         """Return the bounds of a chat request."""
 
         def longest(candidate: Candidate) -> int:
             return request.max_tokens or candidate.card.max_output or LONGEST_ANSWER
 
-        return cls(prompt, longest)
+        return cls(prompt, longest, unpriced_is_free)
 
     def of(self, candidate: Candidate, further_input: int = 0) -> Decimal | None:
-        """Return the worst-case cost of one attempt; None if no price is known.
+        """Return the worst-case cost of one attempt; None if it has no bound.
 
         `further_input` is the number of input tokens in addition to the prompt.
         """
         price = candidate.card.price
         if price is None:
-            return None
+            return _NOTHING if self.unpriced_is_free else None
         prompt = self.prompt.at_most + further_input
         rates = price.rates_at(prompt)
         dearest_in = max(rates.input, rates.cache_write or 0, rates.cache_write_1h or 0)
@@ -62,7 +66,7 @@ class WorstCase:
         return self.of(candidate, self._drafts(race) if role == "judge" else 0)
 
     def together(self, plan: Plan, candidates: Sequence[Candidate], k: int) -> Decimal:
-        """Return the worst-case cost of the first k together. Unknown prices count as free."""
+        """Return the worst-case cost of the first k together, without those that have no bound."""
         chosen = candidates[:k]
         worst = [self.of(candidate) or _NOTHING for candidate in chosen]
         if plan.strategy == "parallel_merge" and plan.merge.method == "synthesize":

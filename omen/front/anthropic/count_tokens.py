@@ -10,6 +10,7 @@ from omen.core.prompt_size import measure_prompt
 from omen.front.anthropic.parse import parse_count
 from omen.front.http.json_route import Planned
 from omen.front.http.post_route import Incoming
+from omen.front.http.weighing import within_bounds
 from omen.gateway import Gateway
 
 
@@ -22,11 +23,14 @@ class CountTokens:
     def __call__(self, incoming: Incoming) -> Planned:
         """Read a request and find out who is to count."""
         asked = parse_count(incoming.body, incoming.headers)
-        race = incoming.plan(self.gateway, asked.model, asked.hints, asked.request)
+        request = within_bounds(
+            asked.request, incoming.limits.counts, is_heavy=incoming.is_off_loop
+        )
+        race = incoming.plan(self.gateway, asked.model, asked.hints, request)
 
         async def run() -> Mapping[str, Any]:
-            counted = await self.gateway.count_tokens(race, asked.request)
-            tokens = measure_prompt(asked.request).likely if counted is None else counted
+            counted = await self.gateway.count_tokens(race, request)
+            tokens = measure_prompt(request).likely if counted is None else counted
             return {"input_tokens": tokens}
 
         return Planned(race, run)

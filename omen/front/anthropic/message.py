@@ -8,6 +8,8 @@ from __future__ import annotations
 from pydantic_core import from_json
 
 from omen.core.events import Event, WireEvent
+from omen.core.json_reading import read_json
+from omen.core.pieces import Pieces
 from omen.front.anthropic.blocks import WireObject
 from omen.front.anthropic.write import DIALECT, Named, Translator
 
@@ -25,14 +27,14 @@ class Message:
         """Take the next event."""
         if isinstance(event, WireEvent) and event.dialect == DIALECT:
             self._verbatim = True
-            self._assembler.add(self._named.rename(from_json(event.data)))
+            self._assembler.add(self._named.rename(read_json(event.data)))
         elif not self._verbatim:
             for wire in self._translator.translate(event):
                 self._assembler.add(wire)
 
     def body(self) -> WireObject:
         """Give the message; only after the answer has ended."""
-        return self._assembler.message
+        return self._assembler.whole()
 
 
 class Assembler:
@@ -40,7 +42,9 @@ class Assembler:
 
     def __init__(self) -> None:
         self.message: WireObject = {}
-        self._json: dict[int, str] = {}
+        self._json: dict[int, Pieces] = {}
+        self._texts: dict[tuple[int, str], Pieces] = {}
+        """The texts of blocks that grow, by the number of the block and the name of the field."""
 
     def add(self, wire: WireObject) -> None:
         """Take the next object."""
@@ -56,17 +60,31 @@ class Assembler:
             case {"type": "message_delta"}:
                 self._finish(wire)
 
+    def whole(self) -> WireObject:
+        """Return the message, with all its texts."""
+        self._settle()
+        return self.message
+
     def _add_delta(self, block: WireObject, delta: WireObject) -> None:
         for name, value in delta.items():
             if name == "partial_json":
-                place = len(self.message["content"])
-                self._json[place] = self._json.get(place, "") + value
+                self._json.setdefault(len(self.message["content"]), Pieces()).add(value)
             elif name == "citation":
-                block["citations"] = [*(block.get("citations") or ()), value]
+                block["citations"] = block.get("citations") or []
+                block["citations"].append(value)
             elif name != "type" and isinstance(value, str):
-                block[name] = (block.get(name) or "") + value
+                place = len(self.message["content"]) - 1, name
+                if place not in self._texts:
+                    self._texts[place] = Pieces(block.get(name) or "")
+                self._texts[place].add(value)
             elif name != "type":
                 block[name] = value
+
+    def _settle(self) -> None:
+        """Write the texts that have grown into their blocks."""
+        for (index, name), pieces in self._texts.items():
+            self.message["content"][index][name] = pieces.text
+        self._texts = {}
 
     def _close(self, content: list[WireObject]) -> None:
         """Read the input of a call that is complete.
@@ -74,7 +92,8 @@ class Assembler:
         It has to be an object here. What another vendor's model wrote that is none stays readable
         under a name of its own, rather than being lost or failing a whole answer.
         """
-        text = self._json.pop(len(content), "")
+        self._settle()
+        text = self._json.pop(len(content), Pieces()).text
         if not text.strip():
             return
         try:

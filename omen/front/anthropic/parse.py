@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pydantic_core import from_json
-
 from omen.core.chat import (
     ChatRequest,
     NamedTool,
@@ -30,7 +28,7 @@ from omen.front.anthropic.strict_schema import is_strict
 from omen.front.anthropic.turns import system_message, turn_messages
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
-from omen.front.http.schema_reader import read_body
+from omen.front.http.schema_reader import read_body_and_tree
 
 _OURS = ("omen", "tags")
 _FORWARDED_HEADERS = ("anthropic-version", "anthropic-beta")
@@ -49,7 +47,7 @@ def parse_messages(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
 
     **Raises.** `RequestError` (400), naming the field.
     """
-    said = _read(MessagesIn, body)
+    said, tree = _read(MessagesIn, body)
     request = ChatRequest(
         **_shared(said),
         max_tokens=said.max_tokens or None,
@@ -57,7 +55,7 @@ def parse_messages(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
         top_p=said.top_p,
         stop=tuple(said.stop_sequences or ()),
         user=said.metadata.user_id if said.metadata else None,
-        verbatim=_verbatim(body, headers),
+        verbatim=_verbatim(tree, headers),
     )
     hints = read_hints(said.omen, said.tags, headers)
     reject_unsupported(hints, restart=not said.stream)
@@ -66,19 +64,19 @@ def parse_messages(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
 
 def parse_count(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
     """Read the body of a request to count tokens. **Raises** as `parse_messages` does."""
-    said = _read(CountIn, body)
-    request = ChatRequest(**_shared(said), verbatim=_verbatim(body, headers))
+    said, tree = _read(CountIn, body)
+    request = ChatRequest(**_shared(said), verbatim=_verbatim(tree, headers))
     return ParsedRequest(
         request, said.model, read_hints(said.omen, said.tags, headers), stream=False
     )
 
 
-def _read(schema: type[_In], body: bytes) -> _In:
-    said = read_body(schema, body)
+def _read(schema: type[_In], body: bytes) -> tuple[_In, dict[str, Any]]:
+    said, tree = read_body_and_tree(schema, body)
     choice = said.tool_choice
     if choice is not None and choice.type == "tool" and not choice.name:
         raise RequestError("tool_choice.name: is required", param="tool_choice.name")
-    return said
+    return said, tree
 
 
 def _shared(said: CountIn) -> dict[str, Any]:
@@ -140,8 +138,8 @@ def _effort_of(thinking: ThinkingIn) -> str | None:
     return next((word for most, word in _EFFORT_OF_BUDGET if budget <= most), _MOST_EFFORT)
 
 
-def _verbatim(body: bytes, headers: Mapping[str, str]) -> Verbatim:
-    said = {name: value for name, value in from_json(body).items() if name not in _OURS}
+def _verbatim(tree: Mapping[str, Any], headers: Mapping[str, str]) -> Verbatim:
+    said = {name: value for name, value in tree.items() if name not in _OURS}
     said["messages"] = [_without_our_thoughts(turn) for turn in said["messages"]]
     kept = {name: headers[name] for name in _FORWARDED_HEADERS if name in headers}
     return Verbatim(DIALECT, said, kept)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from omen.core.errors import OmenError
 from omen.core.events import (
@@ -29,6 +29,7 @@ from omen.core.events import (
     Usage,
     WireEvent,
 )
+from omen.core.json_reading import read_json
 from omen.front.anthropic.blocks import BlockWriter, WireObject
 from omen.front.http.stream_lines import named_event
 
@@ -149,7 +150,7 @@ class MessagesWriter:
             self._verbatim = True
             if event.name != "message_start" or not self._named.as_asked:
                 return named_event(event.name, event.data)
-            return named_event(event.name, to_json(self._named.rename(from_json(event.data))))
+            return named_event(event.name, to_json(self._named.rename(read_json(event.data))))
         if self._verbatim:
             return b""
         objects = self._translator.translate(event)

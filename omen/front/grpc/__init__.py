@@ -18,6 +18,7 @@ The service is in `proto/omen/v1/omen.proto`; `make proto` makes `_omen_pb2` of 
 and doc/server-reflection.md, read 2026-11-26.
 """
 
-from omen.front.grpc._route import GrpcRoute, is_grpc
+from omen.front.grpc._route import GrpcRoute, is_grpc, refuse_call
+from omen.front.grpc._status import trailers
 
-__all__ = ["GrpcRoute", "is_grpc"]
+__all__ = ["GrpcRoute", "is_grpc", "refuse_call", "trailers"]

@@ -194,14 +194,16 @@ class OmenHints(_message.Message):
     def __init__(self, strategy: _Optional[str] = ..., k: _Optional[int] = ..., intent: _Optional[str] = ..., providers: _Optional[_Iterable[str]] = ..., budget_usd: _Optional[float] = ..., max_latency_ms: _Optional[float] = ..., total_timeout_ms: _Optional[float] = ..., stickiness: _Optional[str] = ..., session_id: _Optional[str] = ..., priority_weights: _Optional[_Mapping[str, float]] = ..., min_useful_tokens: _Optional[int] = ..., hedge_delay_ms: _Optional[float] = ..., merge: _Optional[_Union[MergeHints, _Mapping]] = ..., on_failure: _Optional[str] = ..., explain: _Optional[bool] = ..., cache: _Optional[bool] = ...) -> None: ...
 
 class MergeHints(_message.Message):
-    __slots__ = ("method", "judge", "quorum")
+    __slots__ = ("method", "judge", "quorum", "risk")
     METHOD_FIELD_NUMBER: _ClassVar[int]
     JUDGE_FIELD_NUMBER: _ClassVar[int]
     QUORUM_FIELD_NUMBER: _ClassVar[int]
+    RISK_FIELD_NUMBER: _ClassVar[int]
     method: str
     judge: str
     quorum: int
-    def __init__(self, method: _Optional[str] = ..., judge: _Optional[str] = ..., quorum: _Optional[int] = ...) -> None: ...
+    risk: float
+    def __init__(self, method: _Optional[str] = ..., judge: _Optional[str] = ..., quorum: _Optional[int] = ..., risk: _Optional[float] = ...) -> None: ...
 
 class ChatCompletionResponse(_message.Message):
     __slots__ = ("id", "object", "created", "model", "choices", "usage", "omen")

@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
+from omen.core.counts import DEFAULT_COUNTS, RequestCounts
 from omen.core.errors import RequestError
+from omen.core.json_reading import read_json
+from omen.core.json_writing import json_pieces
 from omen.front.grpc._omen_pb2 import ChatCompletionRequest
 from omen.front.http.dialect import ParsedRequest
+from omen.front.http.weighing import within_bounds
 from omen.front.openai.parse import parse_chat
 
 Body = dict[str, Any]
@@ -24,12 +28,19 @@ def read_chat(
     timeout: float | None,
     *,
     stream: bool,
+    counts: RequestCounts = DEFAULT_COUNTS,
+    is_heavy: bool = False,
 ) -> ParsedRequest:
     """Read what is asked. `timeout` is the call's own, in seconds.
 
+    `is_heavy`: the caller is in a worker thread.
+
     **Raises.** `RequestError` (400), naming the field.
     """
-    asked = parse_chat(to_json(chat_body(request, stream=stream)), headers)
+    body = chat_body(request, stream=stream)
+    data = b"".join(json_pieces(body)) if is_heavy else to_json(body)
+    asked = parse_chat(data, headers)
+    asked = replace(asked, request=within_bounds(asked.request, counts, is_heavy=is_heavy))
     if timeout is None:
         return asked
     bounds = [timeout, asked.hints.total_timeout]
@@ -114,7 +125,7 @@ def _response_format(said: Body) -> Body:
 
 def _json(text: str, where: str) -> Any:
     try:
-        value = from_json(text)
+        value = read_json(text.encode())
     except ValueError:
         value = None
     if not isinstance(value, dict):

@@ -22,7 +22,8 @@ from omen.front.grpc._standing import check_health, list_models, provider_status
 from omen.front.http.asgi import Receive, Scope, Send, send_json
 from omen.front.http.auth import Authenticator
 from omen.front.http.race_report import error_headers, own_fault
-from omen.front.http.request import BodyLimits, ClientGoneError
+from omen.front.http.recorded import record_of
+from omen.front.http.request import BodyLimits, ClientGoneError, header_map, request_id_of
 from omen.front.openai.write import error_object
 from omen.gateway import Gateway
 
@@ -43,16 +44,27 @@ def is_grpc(scope: Scope) -> bool:
     )
 
 
+async def refuse_call(scope: Scope, receive: Receive, send: Send, error: OmenError) -> None:
+    """End a call with an error before any method is chosen."""
+    call = Call(scope, receive, send, BodyLimits())
+    await call.end(error, metadata=error_headers(error))
+
+
 class GrpcRoute:
     """Every method. Health and reflection are open to all, as `/health` is."""
 
     def __init__(
-        self, gateway: Gateway, shutdown: trio.Event, limits: BodyLimits, started_at: int
+        self,
+        gateway: Gateway,
+        shutdown: trio.Event,
+        limits: BodyLimits,
+        started_at: int,
+        keepalive_after: float = 15.0,
     ) -> None:
         self._gateway = gateway
         self._gate = Authenticator(gateway.keys)
         self._limits = limits
-        self._methods = _methods(gateway, started_at)
+        self._methods = _methods(gateway, started_at, keepalive_after)
         stopping = shutdown.is_set
         self._open: dict[str, Open] = {
             f"/{HEALTH}/Check": lambda call: check(call, gateway, stopping, SERVICE),
@@ -64,11 +76,17 @@ class GrpcRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
         refusal = _refusal(scope)
+        record = record_of(scope)
+        record.request_id = request_id_of(header_map(scope))
         if refusal is not None:
+            record.set_error(refusal)
             await send_json(send, refusal.status, error_object(refusal), error_headers(refusal))
             return
+        with self._limits.in_flight.hold() as held:
+            await self._serve(scope, Call(scope, receive, send, self._limits, held))
+
+    async def _serve(self, scope: Scope, call: Call) -> None:
         accepted_at = trio.current_time()
-        call = Call(scope, receive, send, self._limits)
         try:
             call.check()
             await self._answer(call, scope, accepted_at)
@@ -88,20 +106,22 @@ class GrpcRoute:
         if method is None:
             words = f"there is no method {path[:100]!r}"
             raise RequestError(words, status=501, code="unimplemented")
-        caller = await self._gate.admit(scope, call.headers)
-        await method(call, caller, accepted_at)
+        caller = call.record.caller = await self._gate.admit(scope, call.headers)
+        with self._gate.new_place() as place:
+            place.take(caller)
+            await method(call, caller, accepted_at)
 
 
-def _methods(gateway: Gateway, started_at: int) -> dict[str, Method]:
+def _methods(gateway: Gateway, started_at: int, keepalive_after: float) -> dict[str, Method]:
     async def chat(call: Call, caller: Caller, accepted_at: float) -> None:
-        await run_chat(gateway, call, caller, accepted_at, stream=False)
+        await run_chat(gateway, call, caller, accepted_at, keepalive_after=None)
 
     async def stream(call: Call, caller: Caller, accepted_at: float) -> None:
-        await run_chat(gateway, call, caller, accepted_at, stream=True)
+        await run_chat(gateway, call, caller, accepted_at, keepalive_after=keepalive_after)
 
     async def models(call: Call, caller: Caller, accepted_at: float) -> None:
         await call.read_only(ListModelsRequest)
-        await call.write(list_models(gateway, started_at))
+        await call.write(list_models(gateway, caller, started_at))
         await call.end()
 
     async def providers(call: Call, caller: Caller, accepted_at: float) -> None:

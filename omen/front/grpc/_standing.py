@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 
 import omen
+from omen.core.callers import Caller
 from omen.core.errors import RequestError
 from omen.front.grpc._omen_pb2 import (
     GetProviderStatusRequest,
@@ -23,9 +24,10 @@ from omen.front.operations.providers import describe_provider, describe_scores
 from omen.gateway import Gateway
 
 
-def list_models(gateway: Gateway, started_at: int) -> ListModelsResponse:
-    """List every name that can be asked for."""
-    models = (openai_model(listed, started_at) for listed in listed_models(gateway).values())
+def list_models(gateway: Gateway, caller: Caller, started_at: int) -> ListModelsResponse:
+    """List every name that the caller may ask for."""
+    found = listed_models(gateway, caller).values()
+    models = (openai_model(listed, started_at) for listed in found)
     data = [ParseDict(model, Model(), ignore_unknown_fields=True) for model in models]
     return ListModelsResponse(object="list", data=data)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from omen.core.errors import OmenError
 from omen.front.grpc._schemas import ErrorInfo, Status
+from omen.front.http.race_report import retry_after_of
 
 DOMAIN = "omen"
 OK, UNKNOWN = 0, 2
@@ -74,11 +75,12 @@ def _cut(text: str) -> str:
 
 
 def _details(error: OmenError, code: int) -> bytes:
+    wait = retry_after_of(error)
     told = {
         "type": error.type,
         "param": error.param,
         "status": str(error.status),
-        "retry_after": None if error.retry_after is None else f"{error.retry_after:g}",
+        "retry_after": None if wait is None else f"{wait:g}",
     }
     info = ErrorInfo(
         reason=(error.code or error.type).upper(),

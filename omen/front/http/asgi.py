@@ -10,16 +10,18 @@ from collections.abc import Sequence
 
 from pydantic_core import to_json
 
+from omen.serving import ON_DISCONNECT, Receive, Scope, Send
 from omen.serving import ASGIApp as App
-from omen.serving import Receive, Scope, Send
 
 __all__ = [
+    "ON_DISCONNECT",
     "App",
     "Headers",
     "Receive",
     "Scope",
     "Send",
     "refuse_upgrade",
+    "send_content",
     "send_json",
 ]
 
@@ -28,7 +30,11 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 async def send_json(send: Send, status: int, body: object, headers: Headers = ()) -> None:
     """Send a whole JSON response."""
-    content = to_json(body, inf_nan_mode="null")
+    await send_content(send, status, to_json(body, inf_nan_mode="null"), headers)
+
+
+async def send_content(send: Send, status: int, content: bytes, headers: Headers = ()) -> None:
+    """Send a whole response whose JSON was written before."""
     await send(
         {
             "type": "http.response.start",

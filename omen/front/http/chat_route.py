@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import trio
@@ -18,6 +18,7 @@ from omen.front.http.post_route import Incoming, PostRoute, Responder, Work
 from omen.front.http.race_report import own_fault
 from omen.front.http.request import BodyLimits
 from omen.front.http.stream_output import StreamOutput
+from omen.front.http.weighing import within_bounds
 from omen.front.http.whole_output import WholeOutput
 from omen.gateway import Gateway
 
@@ -34,6 +35,8 @@ class ChatRoute:
     body_limits: BodyLimits = field(default_factory=BodyLimits)
     keepalive_after: float = 15.0
     adapt: Callable[[bytes], bytes] = bytes
+    messages_name: str = "messages"
+    """What the dialect calls the list of messages."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; see `PostRoute`."""
@@ -46,7 +49,14 @@ class ChatRoute:
         if isinstance(parsed, ImmediateAnswer):
             # It is planned all the same: a model that does not exist is an error here, too.
             return _Immediate(incoming.plan(self.gateway, parsed.model, parsed.hints), parsed.body)
-        race = incoming.plan(self.gateway, parsed.model, parsed.hints, parsed.request)
+        request = within_bounds(
+            parsed.request,
+            self.body_limits.counts,
+            is_heavy=incoming.is_off_loop,
+            messages=self.messages_name,
+        )
+        parsed = replace(parsed, request=request)
+        race = incoming.plan(self.gateway, parsed.model, parsed.hints, request)
         return _Chat(self, parsed, race)
 
 
@@ -87,12 +97,14 @@ class _Chat:
         output = StreamOutput(respond.send, race, dialect, self._parsed, respond.headers)
         self._output = output
         pause = self._route.keepalive_after
-        nursery.start_soon(output.keep_alive, race.accepted_at + pause, pause)
+        first = race.accepted_at + pause
+        nursery.start_soon(output.signs.keep_alive, first, pause, output.send_sign)
         error = await self._race(output)
-        await output.silence()
+        await output.signs.silence()
         if error is None or output.finished:
             return
         if output.started:
+            respond.record.set_error(error)
             await output.fail(error)
         else:
             await respond.refuse(error, race)

@@ -67,6 +67,7 @@ def read_hints(
         merge_method=merge.method,
         judge=merge.judge,
         quorum=merge.quorum,
+        vote_risk=merge.risk,
         restart=hints.on_failure == "restart",
         stickiness=hints.stickiness,
         session=hints.session_id or _session_of_headers(headers),

@@ -35,6 +35,7 @@ class MergeIn(BaseModel):
     method: Literal["synthesize", "vote", "choices"] | None = None
     judge: str | None = None
     quorum: From1 | None = None
+    risk: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class HintsIn(BaseModel):

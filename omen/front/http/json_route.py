@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import trio
@@ -37,7 +38,26 @@ class Planned:
         except Exception as bug:  # noqa: BLE001  the boundary, see own_fault
             await respond.refuse(own_fault(bug, f"race {self.race.race_id}"), self.race)
         else:
-            await respond.answer(body, self.race)
+            if _is_large(body):
+                await respond.answer_large(lambda: body, self.race)
+            else:
+                await respond.answer(body, self.race)
+
+
+_LARGE = 2_000
+"""Items of the lists and objects of an answer that is written on the loop."""
+
+
+def _is_large(body: Mapping[str, Any]) -> bool:
+    """Return whether an answer has many items, without walking much of it."""
+    waiting: list[Any] = [body]
+    items = 0
+    while waiting and items <= _LARGE:
+        value = waiting.pop()
+        items += len(value)
+        inner = value.values() if isinstance(value, Mapping) else value
+        waiting += [one for one in islice(inner, _LARGE) if isinstance(one, Mapping | list | tuple)]
+    return items > _LARGE
 
 
 Planner = Callable[[Incoming], Planned]

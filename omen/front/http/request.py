@@ -1,28 +1,29 @@
-"""What the routes read of a request: its headers, its body, where it comes from, when it leaves."""
+"""What the routes read of a request: its headers, its body, and when its client leaves."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
 
 import trio
 
+from omen.core.counts import DEFAULT_COUNTS, RequestCounts
 from omen.core.errors import RequestError
 from omen.core.records import RaceRecord
-from omen.front.http.asgi import Receive, Scope
+from omen.front.http.asgi import ON_DISCONNECT, Receive, Scope
 from omen.front.http.content_coding import broken_body, unpacker
+from omen.front.http.origins import is_same_origin
+from omen.isolation import BytesHeld, BytesInFlight
 
 TAIL_SECONDS = 1.0
 """How long a request may go on whose client has everything, or has left."""
+RETRY_AFTER_SECONDS = 1.0
 _DISCARD_FACTOR = 8
 """How far past the limit a body is read and discarded. The client is still writing; without that
 it would get a reset instead of the error."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 class ClientGoneError(Exception):
@@ -50,6 +51,9 @@ class BodyLimits:
     size: int = 32 * 1024 * 1024
     seconds: float = 30.0
     any_type: bool = False
+    counts: RequestCounts = DEFAULT_COUNTS
+    in_flight: BytesInFlight = field(default_factory=BytesInFlight)
+    """The budget that the bodies of all requests share."""
 
 
 def header_map(scope: Scope) -> dict[str, str]:
@@ -69,41 +73,49 @@ def request_id_of(headers: Mapping[str, str]) -> str:
     return given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
 
 
-def is_local(scope: Scope, headers: Mapping[str, str]) -> bool:
-    """Whether the caller is on this machine, and did not come through a proxy on it."""
-    client = scope.get("client")
-    if client is None or any(name in headers for name in _FORWARDED):
-        return False
-    try:
-        return ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
-
-
-def is_same_origin(headers: Mapping[str, str]) -> bool:
-    """Whether the request is not from a page of another site. Only browsers send an origin."""
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-
-
-async def read_json_body(receive: Receive, headers: Mapping[str, str], limits: BodyLimits) -> bytes:
+async def read_json_body(
+    receive: Receive, headers: Mapping[str, str], limits: BodyLimits, held: BytesHeld
+) -> bytes:
     """Read a body whose content type is JSON, or missing; unpack one that is compressed.
 
-    The limit of bytes holds for the body as it comes and for what it becomes.
+    The limit of bytes holds for the body as it comes and for what it becomes. Both are held in
+    `held` until the caller releases it.
 
     **Raises.** `RequestError` 415 for another content type or an unknown content coding, 413 for a
-    body that is too large, 408 for one that is too slow, 400 for one that cannot be unpacked;
-    `ClientGoneError`.
+    body that is too large, 503 for one that the memory of all requests has no room for, 408 for one
+    that is too slow, 400 for one that cannot be unpacked; `ClientGoneError`.
     """
     with trio.move_on_after(limits.seconds):
         _check_type(headers, any_type=limits.any_type)
         unpack = unpacker(headers) if "content-encoding" in headers else None
         _check_announced(headers, limits.size)
-        body = await _read(receive, limits.size)
-        return body if unpack is None else await _unpacked(unpack(body), limits.size)
+        body = await _read(receive, limits.size, held)
+        return body if unpack is None else await _unpacked(unpack(body), limits.size, held)
     raise RequestError(
         f"the body did not arrive within {limits.seconds:g} s", status=408, code="request_timeout"
     )
+
+
+def watch_client(
+    scope: Scope,
+    receive: Receive,
+    nursery: trio.Nursery,
+    race: RaceRecord,
+    finished: Callable[[], bool],
+) -> None:
+    """Cancel the nursery of a request when its client leaves; see `cancel_when_gone`.
+
+    The server calls us, if it can. Otherwise a task of the nursery waits.
+    """
+    on_disconnect = scope.get("extensions", {}).get(ON_DISCONNECT)
+    if on_disconnect is None:
+        nursery.start_soon(cancel_when_gone, receive, nursery.cancel_scope, race, finished)
+        return
+
+    def leave(complete: bool) -> None:
+        _cancel(nursery.cancel_scope, None if complete else race, finished)
+
+    on_disconnect(leave)
 
 
 async def cancel_when_gone(
@@ -119,6 +131,10 @@ async def cancel_when_gone(
     way to it.
     """
     await wait_until_gone(receive)
+    _cancel(scope, race, finished)
+
+
+def _cancel(scope: trio.CancelScope, race: RaceRecord | None, finished: Callable[[], bool]) -> None:
     if finished():
         scope.deadline = trio.current_time() + TAIL_SECONDS
         return
@@ -156,7 +172,7 @@ def _check_announced(headers: Mapping[str, str], limit: int) -> None:
         raise _too_large(limit)
 
 
-async def _unpacked(slices: Iterator[bytes], limit: int) -> bytes:
+async def _unpacked(slices: Iterator[bytes], limit: int, held: BytesHeld) -> bytes:
     pieces: list[bytes] = []
     size = 0
     try:
@@ -164,6 +180,7 @@ async def _unpacked(slices: Iterator[bytes], limit: int) -> bytes:
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
+            hold_bytes(held, len(piece))
             pieces.append(piece)
             await trio.lowlevel.checkpoint()
     except ValueError:
@@ -171,7 +188,25 @@ async def _unpacked(slices: Iterator[bytes], limit: int) -> bytes:
     return b"".join(pieces)
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+def hold_bytes(held: BytesHeld, more: int) -> None:
+    """Hold more bytes of a request. **Raises.** `RequestError` (503) if no room is left for them.
+
+    Waiting helps: what other requests hold is given back when they end.
+    """
+    if not held.grow(more):
+        # No variable here may hold the error: its traceback refers to this frame, and to those of
+        # the callers, which hold the body. All that would stay until a collection of garbage.
+        raise _no_room()
+
+
+def _no_room() -> RequestError:
+    words = "too much is held for requests in flight; try again shortly"
+    error = RequestError(words, status=503, code="overloaded")
+    error.type, error.retry_after = "server_error", RETRY_AFTER_SECONDS
+    return error
+
+
+async def _read(receive: Receive, limit: int, held: BytesHeld) -> bytes:
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -181,6 +216,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
         piece = message.get("body", b"")
         size += len(piece)
         if size <= limit:
+            hold_bytes(held, len(piece))
             pieces.append(piece)
         if not message.get("more_body", False) or size > _DISCARD_FACTOR * limit:
             break

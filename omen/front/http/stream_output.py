@@ -9,12 +9,10 @@ too, whenever nothing else did for a while: clients and proxies give up on a sil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
-
-import trio
+from functools import partial
 
 from omen.core.errors import OmenError
-from omen.core.events import AnswerEnd, Event
+from omen.core.events import AnswerEnd, Event, total_size
 from omen.core.records import RaceRecord
 from omen.front.http.asgi import Headers, Send
 from omen.front.http.dialect import (
@@ -26,13 +24,15 @@ from omen.front.http.dialect import (
     Writer,
 )
 from omen.front.http.race_report import explain, race_headers
+from omen.front.http.signs_of_life import SignsOfLife
+from omen.isolation import HEAVY_BYTES, off_loop
 
 
 class StreamOutput:
     """Writes the winner's events.
 
-    `started` tells whether a status line has gone out, `finished` whether the answer's own end has
-    been handed over.
+    `signs` are the signs of life between them. `started` tells whether a status line has gone out,
+    `finished` whether the answer's own end has been handed over.
     """
 
     def __init__(
@@ -49,25 +49,18 @@ class StreamOutput:
         self._asked = asked
         self._headers = headers
         self._writer: Writer | None = None
-        self._turn = trio.Lock()
-        """Held while a sign of life goes out."""
-        self._is_sending = False
-        self._sent_at = -inf
-        self._silent = False
+        self.signs = SignsOfLife()
+        self._size = 0
         self.started = False
         self.finished = False
 
     async def send(self, events: Sequence[Event]) -> None:
         """Send what arrived together as one piece."""
-        # The flag keeps signs of life back without a lock: taking a free lock yields a turn of the
-        # scheduler, and at the commit the losers' tasks would run first.
-        self._is_sending = True
         try:
-            await self._let_sign_pass()
+            await self.signs.hold()
             await self._send_events(events)
         finally:
-            self._is_sending = False
-            self._sent_at = trio.current_time()
+            self.signs.release()
 
     async def _send_events(self, events: Sequence[Event]) -> None:
         if self._writer is None:
@@ -75,29 +68,20 @@ class StreamOutput:
         await self._start()
         ended = isinstance(events[-1], AnswerEnd)
         report = explain(self._race) if ended and self._asked.hints.explain else None
-        self.finished = ended
-        await self._send_body(self._writer.write(events, report), last=ended)
+        size = total_size(events)
+        self._size += size
+        # Some dialects repeat the whole answer at its end.
+        if size > HEAVY_BYTES or (ended and self._size > HEAVY_BYTES):
+            body = await off_loop(partial(self._writer.write, events, report))
+        else:
+            body = self._writer.write(events, report)
+        self.finished = self.signs.over = ended
+        await self._send_body(body, last=ended)
 
-    async def keep_alive(self, first: float, every: float) -> None:
-        """Send a sign of life at `first` (on trio's clock), if nothing was sent until then.
-
-        After that, whenever nothing was sent for `every` seconds, until silenced.
-        """
-        due = first
-        while not (self._silent or self.finished):
-            await trio.sleep_until(due)
-            if not self._is_sending and trio.current_time() >= self._sent_at + every:
-                await self._send_sign()
-            due = (trio.current_time() if self._is_sending else self._sent_at) + every
-
-    async def _send_sign(self) -> None:
-        async with self._turn:
-            # Things may have changed while it took the lock.
-            if self._silent or self._is_sending or self.finished:
-                return
-            await self._start()
-            await self._send_body(self._sign())
-            self._sent_at = trio.current_time()
+    async def send_sign(self) -> None:
+        """Send a sign of life, for `SignsOfLife.keep_alive`."""
+        await self._start()
+        await self._send_body(self._sign())
 
     def _sign(self) -> bytes:
         if self._writer is None and isinstance(self._dialect, EarlyDialect):
@@ -105,16 +89,6 @@ class StreamOutput:
         if isinstance(self._writer, LivingWriter):
             return self._writer.alive()
         return self._dialect.keep_alive
-
-    async def silence(self) -> None:
-        """Let no further sign of life go out, and wait for one that is on its way."""
-        self._silent = True
-        await self._let_sign_pass()
-
-    async def _let_sign_pass(self) -> None:
-        if self._turn.locked():
-            async with self._turn:
-                pass
 
     async def fail(self, error: OmenError) -> None:
         """End a stream that has started: exactly one error object, and no made-up finish."""

@@ -11,6 +11,8 @@ from omen.core.errors import RequestError
 Location = Sequence[int | str]
 _MOST = 5
 """Findings told in one message; a caller who made more will be back."""
+_MOST_LISTED = 5_000
+"""Findings that are looked at: eight milliseconds."""
 _LONGEST = 120
 """Characters of a field's path that are told. The names of unknown keys are the caller's."""
 _WORDS = {"missing": "is required", "extra_forbidden": "is not a known key"}
@@ -24,6 +26,9 @@ def body_path(location: Location) -> str:
 
 def describe(error: ValidationError, spell: Callable[[Location], str] = body_path) -> RequestError:
     """Make a 400 of a failed validation. Its `param` is the first field at fault."""
+    if error.error_count() > _MOST_LISTED:
+        # pydantic can only list all of them, in one long call.
+        return RequestError(f"the body: {error.error_count()} fields are not what they should be")
     findings = error.errors(include_url=False, include_context=False, include_input=False)
     told = [
         _tell(spell(finding["loc"]), _WORDS.get(finding["type"], finding["msg"]))

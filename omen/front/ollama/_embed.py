@@ -8,6 +8,7 @@ from typing import Any
 
 import trio
 
+from omen.core.counts import check_inputs
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.front.http.hints import read_hints
 from omen.front.http.json_route import Planned
@@ -70,6 +71,7 @@ class EmbedPlan:
         refuse_budget(hints)
         race = incoming.plan(self.gateway, self.resolve(said.model), hints)
         texts = tuple(text for text in inputs if text)
+        check_inputs(len(texts), incoming.limits.counts)
 
         async def run() -> Mapping[str, Any]:
             if not texts:  # a client that only wants the model loaded

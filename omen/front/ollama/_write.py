@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import trio
 from pydantic_core import from_json, to_json
 
 from omen.core.events import (
@@ -21,8 +20,10 @@ from omen.core.events import (
     TextDelta,
     ToolCallDelta,
 )
+from omen.core.pieces import Pieces
 from omen.core.records import RaceRecord
 from omen.front.http.stream_lines import ascii_line
+from omen.isolation import loop_time
 
 Line = dict[str, Any]
 _NANOSECONDS = 10**9
@@ -62,9 +63,9 @@ class Lines:
     def _gather(self, fragment: ToolCallDelta) -> None:
         index = fragment.index
         call = self._calls.setdefault(
-            index, {"index": index, "id": fragment.id, "name": fragment.name, "arguments": ""}
+            index, {"index": index, "id": fragment.id, "name": fragment.name, "arguments": Pieces()}
         )
-        call["arguments"] += fragment.arguments
+        call["arguments"].add(fragment.arguments)
 
     def _line(self, text: str, *, logprobs: Any = None, **more: Any) -> Line:
         line: Line = {
@@ -80,7 +81,7 @@ class Lines:
         return {**line, "done": False}
 
     def _end(self, end: AnswerEnd) -> Line:
-        race, now = self._race, trio.current_time()
+        race, now = self._race, loop_time()
         began = race.winner.first_token_at if race.winner else None
         first = now if began is None else began
         told: Line = {
@@ -155,7 +156,7 @@ def _call(call: Mapping[str, Any]) -> Line:
         "function": {
             "index": call["index"],
             "name": call["name"],
-            "arguments": _arguments(call["arguments"]),
+            "arguments": _arguments(call["arguments"].text),
         },
     }
 

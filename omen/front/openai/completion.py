@@ -24,6 +24,7 @@ from omen.core.events import (
     Usage,
 )
 from omen.core.message_fields import FieldJoiner
+from omen.core.pieces import Pieces
 from omen.front.openai.write import usage_object
 
 
@@ -48,7 +49,10 @@ class Completion:
     async def send(self, events: Sequence[Event]) -> None:
         """Take the next events, as an output of a race."""
         for event in events:
-            self._add(event)
+            if type(event) is TextDelta and not event.extras:
+                self._current.add_text(event.text)  # nearly every event of nearly every answer
+            else:
+                self._add(event)
 
     def _add(self, event: Event) -> None:
         match event:
@@ -94,9 +98,11 @@ class _Choice:
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
+        self._arguments: dict[int, Pieces] = {}
         self._fields = FieldJoiner()
         self._logprobs: list[Any] = []
         self.reason: FinishReason | None = None
+        self.add_text = self._text.append
 
     @property
     def text(self) -> str:
@@ -125,7 +131,7 @@ class _Choice:
         )
         call["id"] = call["id"] or fragment.id or ""
         call[kind]["name"] = call[kind]["name"] or fragment.name or ""
-        call[kind][text] += fragment.arguments
+        self._arguments.setdefault(fragment.index, Pieces()).add(fragment.arguments)
         call.update(fragment.extras)
 
     def body(self, index: int) -> dict[str, Any]:
@@ -146,5 +152,11 @@ class _Choice:
         if self._reasoning:
             message["reasoning_content"] = "".join(self._reasoning)
         if self._calls:
-            message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
+            message["tool_calls"] = [self._call(index) for index in sorted(self._calls)]
         return message
+
+    def _call(self, index: int) -> dict[str, Any]:
+        call = self._calls[index]
+        kind, name = ("custom", "input") if "custom" in call else ("function", "arguments")
+        call[kind][name] = self._arguments[index].text
+        return call

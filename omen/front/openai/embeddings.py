@@ -12,11 +12,13 @@ import base64
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from sys import byteorder
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from omen.core.counts import check_inputs
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
@@ -26,7 +28,10 @@ from omen.front.http.json_route import Planned
 from omen.front.http.post_route import Incoming
 from omen.front.http.schema_reader import From0, From1, read_body
 from omen.gateway import Gateway
+from omen.isolation import off_loop
 
+_FEW = 16
+"""Vectors that are written on the loop."""
 Tokens = Annotated[list[From0], Field(min_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -79,14 +84,15 @@ class EmbeddingsPlan:
         hints = read_hints(said.omen, said.tags, incoming.headers)
         refuse_budget(hints)
         race = incoming.plan(self.gateway, said.model, hints)
-        request = EmbeddingsRequest(
-            _inputs(said), said.dimensions, said.user, said.model_extra or {}
-        )
+        inputs = _inputs(said)
+        check_inputs(len(inputs), incoming.limits.counts)
+        request = EmbeddingsRequest(inputs, said.dimensions, said.user, said.model_extra or {})
 
         async def run() -> Mapping[str, Any]:
             found = await self.gateway.embed(race, request)
             model = race.winner.candidate.model if race.winner else said.model
-            return embeddings_body(found, model, said.encoding_format)
+            write = partial(embeddings_body, found, model, said.encoding_format)
+            return await off_loop(write) if len(found.vectors) > _FEW else write()
 
         return Planned(race, run)
 

@@ -32,7 +32,7 @@ from omen.core.events import (
     Usage,
     WireEvent,
 )
-from omen.front.http.stream_lines import data_event
+from omen.front.http.stream_lines import data_event, one_line
 
 DONE = b"data: [DONE]\n\n"
 
@@ -68,14 +68,46 @@ class ChunkWriter:
         self._spoken: set[int] = set()
         """The choices that have their role."""
         self._several = False
+        self._around: tuple[bytes, bytes] | None = None
+        """The bytes before and after the text in an event of a `TextDelta`. Nothing else in it
+        changes within one choice."""
 
     def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
         """Write the events that arrived together. `omen` goes into the answer's last chunk."""
-        return b"".join(self._write_one(event, omen) for event in events)
+        pieces: list[bytes] = []
+        texts: list[str] = []
+        for event in events:
+            if type(event) is TextDelta and not event.extras and self._choice_index in self._spoken:
+                texts.append(event.text)
+                continue
+            if texts:
+                pieces.append(self._write_texts(texts))
+                texts = []
+            pieces.append(self._write_one(event, omen))
+        if texts:
+            pieces.append(self._write_texts(texts))
+        return b"".join(pieces)
+
+    def _write_texts(self, texts: list[str]) -> bytes:
+        """Write an event for each text. Only the text differs between them."""
+        before, after = self._around or self._prepare()
+        if len(texts) == 1 or any('"' in text or text == "," for text in texts):
+            return b"".join([before + one_line(to_json(text)) + after for text in texts])
+        # One call for all texts. None has a quote or is a comma, so `","` is a border of two.
+        written = one_line(to_json(texts))[1:-1]
+        return before + written.replace(b'","', b'"' + after + before + b'"') + after
 
     def _write_one(self, event: Event, omen: Mapping[str, Any] | None) -> bytes:
-        written = b"".join(_as_event(chunk) for chunk in self.chunks(event, omen))
+        written = b"".join([_as_event(chunk) for chunk in self.chunks(event, omen)])
         return written + DONE if isinstance(event, AnswerEnd) else written
+
+    def _prepare(self) -> tuple[bytes, bytes]:
+        """Return the bytes around a text. They are kept until what is in them changes."""
+        (chunk,) = self._delta({"content": ""})
+        # The last empty text of the chunk: the content stands behind every field of the answer.
+        before, _, after = _as_event(chunk).rpartition(b'""')
+        self._around = before, after
+        return before, after
 
     def chunks(self, event: Event, omen: Mapping[str, Any] | None = None) -> Sequence[Chunk]:
         """Say an event in chunks: mostly one, sometimes none."""
@@ -100,6 +132,7 @@ class ChunkWriter:
                 return ()
 
     def _turn(self, event: ChoiceSwitch | ChoiceEnd | Restart) -> Sequence[Chunk]:
+        self._around = None
         match event:
             case ChoiceSwitch(index=index):
                 self._choice_index = index
@@ -113,6 +146,7 @@ class ChunkWriter:
                 return (self._chunk({"choices": [], "omen": {"event": "restart"}}),)
 
     def _start(self, start: AnswerStart) -> Sequence[Chunk]:
+        self._around = None
         self._base["model"] = start.model or self._base["model"]
         self._base.update(start.extras)
         return self._delta({"content": ""})

@@ -13,16 +13,23 @@ from typing import Any
 from quart import Response, g, request
 from quart_trio import QuartTrio
 
-import omen
-from omen.core.callers import ANYBODY, Caller
+from omen.admission import Controller
 from omen.core.errors import RequestError
-from omen.front.http.auth import Authenticator
 from omen.front.http.listed_models import listed_models
-from omen.front.http.request import header_map, is_local
-from omen.front.ollama import SPOKEN_VERSION, list_tags, read_show, resolver, show_model
+from omen.front.ollama import (
+    SPOKEN_VERSION,
+    list_loaded,
+    list_tags,
+    read_show,
+    resolver,
+    show_model,
+)
 from omen.front.operations.attempts import describe_attempts
 from omen.front.operations.config import describe_config
 from omen.front.operations.errors import add_error_handlers, for_anthropic
+from omen.front.operations.gate import add_gate, is_admin
+from omen.front.operations.liveness import describe_health, describe_readiness
+from omen.front.operations.merged_status import merge_status
 from omen.front.operations.metrics import CONTENT_TYPE, Metrics
 from omen.front.operations.models import (
     anthropic_model,
@@ -30,14 +37,19 @@ from omen.front.operations.models import (
     openai_model,
 )
 from omen.front.operations.openapi import OpenAPIDocument
+from omen.front.operations.overview import Overview
+from omen.front.operations.own_part import OwnPart
+from omen.front.operations.page_files import add_page
+from omen.front.operations.past_races import describe_past, list_past
+from omen.front.operations.peers import Peers
 from omen.front.operations.providers import describe_provider, describe_providers, describe_scores
+from omen.front.operations.queries import check_names
 from omen.front.operations.races import describe_race, list_races
 from omen.front.operations.status import (
-    describe_away,
-    describe_cache,
     describe_limits,
     describe_status,
-    describe_store,
+    describe_status_for,
+    own_status,
 )
 from omen.front.operations.usage import find_usage, read_wanted, usage_csv, usage_object
 from omen.gateway import Gateway
@@ -46,76 +58,50 @@ Answer = tuple[dict[str, Any], int]
 Refusal = tuple[dict[str, Any], int, dict[str, str]]
 
 
-OPEN = frozenset({"/health", "/ready", "/openapi.json"})
-ADMIN = ("/admin/", "/cache/", "/metrics", "/omen/attempts", "/omen/races")
-
-
 def make_operations(
     gateway: Gateway,
     metrics: Metrics,
     draining: Callable[[], bool],
     started_at: float,
+    admission: Controller | None = None,
+    *,
+    peers: Peers | None = None,
 ) -> QuartTrio:
-    """Build the app. `draining` says whether OMEN was told to stop."""
+    """Build the app. `draining` says whether OMEN was told to stop. `peers`: other workers."""
     app = QuartTrio("omen", static_folder=None)
-    _add_gate(app, gateway)
-    _add_health(app, gateway, draining, started_at)
-    _add_audit(app, gateway, metrics)
-    _add_races(app, gateway)
+    if peers is not None:
+        peers.serve(OwnPart(gateway, metrics, admission))
+    add_gate(app, gateway)
+    _add_health(app, gateway, draining, started_at, admission, peers=peers)
+    _add_audit(app, gateway, metrics, peers)
+    _add_races(app, gateway, peers)
+    _add_overview(app, Overview(gateway, draining, started_at, admission))
+    add_page(app)
     _add_models(app, gateway, int(started_at))
     _add_ollama(app, gateway, int(started_at))
     _add_providers(app, gateway)
     _add_callers(app, gateway)
-    _add_admin(app, gateway)
+    _add_admin(app, gateway, peers)
     add_error_handlers(app)
     return app
 
 
-def _add_gate(app: QuartTrio, gateway: Gateway) -> None:
-    gate = Authenticator(gateway.keys)
-
-    @app.before_request
-    async def admit() -> None:
-        scope = dict(request.scope)
-        headers = header_map(scope)
-        is_outage = gateway.keys.refuses_everybody and request.path == "/metrics"
-        if request.path in OPEN or (is_outage and is_local(scope, headers)):
-            # The metrics name nobody, and they are where an operator sees that the database that
-            # has the keys is away.
-            g.caller = ANYBODY
-        elif request.path.startswith(ADMIN):
-            g.caller = await gate.admit_admin(scope, headers)
-        else:
-            g.caller = await gate.admit(scope, headers)
-
-
-def _may_see_addresses(gateway: Gateway) -> bool:
-    """Whether a caller may know where upstreams are: an admin or, without keys, one who is here."""
-    caller: Caller = g.caller
-    scope = dict(request.scope)
-    return caller.admin or (gateway.keys.is_empty and is_local(scope, header_map(scope)))
-
-
 def _add_health(
-    app: QuartTrio, gateway: Gateway, draining: Callable[[], bool], started_at: float
+    app: QuartTrio,
+    gateway: Gateway,
+    draining: Callable[[], bool],
+    started_at: float,
+    admission: Controller | None,
+    *,
+    peers: Peers | None,
 ) -> None:
     @app.get("/health")
     async def health() -> Answer:
-        states = {one.name: gateway.health.state(one.name) for one in gateway.providers}
-        return {"status": "ok", "version": omen.__version__, "providers": states}, 200
+        return describe_health(gateway)
 
     @app.get("/ready")
     async def ready() -> Answer:
-        if draining():
-            return {"status": "draining"}, 503
-        told = {"away": away} if (away := describe_away(gateway)) else {}
-        if gateway.keys.refuses_everybody:
-            words = "the keys could not be read yet, because the ledger's database does not answer"
-            return {"status": words, **told}, 503
-        if not gateway.ready:
-            words = "every provider is down" if gateway.providers else "no provider is configured"
-            return {"status": words, **told}, 503
-        return {"status": "ready", **told}, 200
+        return describe_readiness(gateway, draining=draining())
 
     document = OpenAPIDocument(gateway)
 
@@ -125,32 +111,58 @@ def _add_health(
 
     @app.get("/status")
     async def status() -> Answer:
-        told = await describe_status(gateway, draining=draining(), started_unix=started_at)
-        return told, 200
+        is_draining = draining()
+        if is_admin(gateway):
+            return await describe_status(
+                gateway,
+                draining=is_draining,
+                started_unix=started_at,
+                admission=admission,
+                others=None if peers is None else await peers.ask("status"),
+            ), 200
+        return await describe_status_for(
+            gateway, g.caller, draining=is_draining, started_unix=started_at
+        ), 200
 
 
-def _add_audit(app: QuartTrio, gateway: Gateway, metrics: Metrics) -> None:
+def _add_audit(app: QuartTrio, gateway: Gateway, metrics: Metrics, peers: Peers | None) -> None:
     @app.get("/metrics")
     async def scrape() -> Response:
-        return Response(metrics.render(), content_type=CONTENT_TYPE)
+        named = not gateway.keys.refuses_everybody
+        if peers is None:
+            return Response(metrics.render(named=named), content_type=CONTENT_TYPE)
+        text = metrics.render_all(await peers.ask("figures"), named=named)
+        return Response(text, content_type=CONTENT_TYPE)
 
     @app.get("/omen/attempts")
     async def attempts() -> Answer:
-        return describe_attempts(gateway), 200
+        others = [] if peers is None else (await peers.ask("attempts")).answers
+        return describe_attempts(gateway, others), 200
 
 
-def _add_races(app: QuartTrio, gateway: Gateway) -> None:
+def _add_races(app: QuartTrio, gateway: Gateway, peers: Peers | None) -> None:
     @app.get("/omen/races")
     async def races() -> Answer:
-        return list_races(gateway.races, request.args.get("limit")), 200
+        list_races(gateway.races, request.args)  # its mistakes are not for the others
+        others = [] if peers is None else (await peers.ask("races", dict(request.args))).answers
+        return list_races(gateway.races, request.args, others), 200
 
     @app.get("/omen/races/<string:race_id>")
     async def race(race_id: str) -> Answer:
         found = gateway.races.get(race_id)
-        if found is None:
-            words = "no such race is known (any more)"
-            raise RequestError(words, status=404, code="not_found")
-        return describe_race(found), 200
+        if found is not None:
+            return describe_race(found), 200
+        others = [] if peers is None else (await peers.ask("race", race_id)).answers
+        for described in filter(None, others):
+            return described, 200
+        words = "no such race is known (any more)"
+        raise RequestError(words, status=404, code="not_found")
+
+
+def _add_overview(app: QuartTrio, overview: Overview) -> None:
+    @app.get("/omen/overview")
+    async def overall() -> Answer:
+        return await overview.current(), 200
 
 
 def _add_models(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
@@ -190,11 +202,15 @@ def _add_ollama(app: QuartTrio, gateway: Gateway, started_at: int) -> None:
     async def version() -> Answer:
         return {"version": SPOKEN_VERSION}, 200
 
+    @app.get("/api/ps")
+    async def loaded() -> Answer:
+        return list_loaded(), 200
+
 
 def _add_providers(app: QuartTrio, gateway: Gateway) -> None:
     @app.get("/omen/providers")
     async def providers() -> Answer:
-        return describe_providers(gateway, local=_may_see_addresses(gateway)), 200
+        return describe_providers(gateway, local=is_admin(gateway)), 200
 
     @app.get("/omen/providers/scores")
     async def scores() -> Any:
@@ -206,7 +222,7 @@ def _add_providers(app: QuartTrio, gateway: Gateway) -> None:
         if found is None:
             words = f"no provider {name[:100]!r} is configured"
             raise RequestError(words, status=404, code="not_found")
-        return describe_provider(gateway, found, local=_may_see_addresses(gateway)), 200
+        return describe_provider(gateway, found, local=is_admin(gateway)), 200
 
 
 def _add_callers(app: QuartTrio, gateway: Gateway) -> None:
@@ -215,7 +231,7 @@ def _add_callers(app: QuartTrio, gateway: Gateway) -> None:
         return await describe_limits(gateway, g.caller), 200
 
 
-def _add_admin(app: QuartTrio, gateway: Gateway) -> None:
+def _add_admin(app: QuartTrio, gateway: Gateway, peers: Peers | None) -> None:
     @app.get("/admin/usage")
     async def usage() -> Answer | Response:
         wanted = read_wanted(request.args)
@@ -224,13 +240,26 @@ def _add_admin(app: QuartTrio, gateway: Gateway) -> None:
             return Response(usage_csv(wanted, found), content_type="text/csv; charset=utf-8")
         return usage_object(wanted, found), 200
 
+    @app.get("/admin/races")
+    async def past_races() -> Answer:
+        return await list_past(gateway.books, request.args), 200
+
+    @app.get("/admin/races/<string:race_id>")
+    async def past_race(race_id: str) -> Answer:
+        check_names(request.args, ())
+        return await describe_past(gateway.books, race_id), 200
+
     @app.get("/admin/config")
     async def config() -> Answer:
         return describe_config(gateway.settings), 200
 
     @app.get("/cache/stats")
     async def cache() -> Answer:
-        return describe_cache(gateway) | {"shared_state": describe_store(gateway)}, 200
+        others = None if peers is None else await peers.ask("status")
+        status = own_status(gateway, None)
+        if others is not None:
+            status = merge_status(status, others)
+        return status["cache"] | {"shared_state": status["shared_state"]}, 200
 
     @app.post("/cache/clear")
     async def clear() -> Answer:

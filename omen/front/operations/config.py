@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from omen.config import ProviderSettings, Settings
 
 MASK = "********"
-_SECRETS = frozenset({"api_key"})
+_SECRETS = frozenset({"api_key", "admin_key"})
 _URLS = frozenset({"redis_url", "url"})
 
 

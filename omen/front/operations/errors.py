@@ -11,7 +11,9 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from omen.core.errors import OmenError, RequestError
 from omen.front.anthropic.write import error_body, status_of
 from omen.front.http.race_report import error_headers
+from omen.front.http.recorded import record_of
 from omen.front.http.request import header_map, request_id_of
+from omen.front.ollama import file_error
 from omen.front.openai.write import error_object
 
 Refusal = tuple[dict[str, Any], int, dict[str, str]]
@@ -24,11 +26,16 @@ def add_error_handlers(app: QuartTrio) -> None:
     async def refuse(error: HTTPException) -> Refusal:
         refused = _refused(error)
         if _for_ollama():
+            told = file_error(request.method, request.path)
+            if told is not None:
+                record_of(dict(request.scope)).set_error(told)
+                return {"error": told.message}, told.status, {}
             return {"error": refused[0]["error"]["message"]}, *refused[1:]
         return refused
 
     @app.errorhandler(OmenError)
     async def tell(error: OmenError) -> Refusal:
+        record_of(dict(request.scope)).set_error(error)
         headers = {name.decode(): value.decode() for name, value in error_headers(error)}
         if _for_ollama():
             return {"error": error.message}, error.status, headers

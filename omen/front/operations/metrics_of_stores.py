@@ -8,6 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from omen.gateway import Gateway
+from omen.ledger import Ledger
 from omen.state import SharedStore
 
 
@@ -55,8 +56,12 @@ def ledger(gateway: Gateway) -> Iterator[Metric]:
     if gateway.books is None:
         return
     books = gateway.books.ledger
+    yield from ledger_rows(books, is_away=books.database_is_away or gateway.keys.is_away)
+
+
+def ledger_rows(books: Ledger, *, is_away: bool) -> Iterator[Metric]:
+    """Yield the counts of rows of one writer."""
     text = "1 while the database does not answer, so that rows go to the disk."
-    is_away = books.is_away or gateway.keys.is_away
     yield GaugeMetricFamily("omen_ledger_away", text, is_away)
     yield GaugeMetricFamily("omen_ledger_rows_waiting", "Rows in memory.", books.waiting)
     for name, count, text in (
@@ -66,3 +71,17 @@ def ledger(gateway: Gateway) -> Iterator[Metric]:
         ("lost", books.lost, "Rows that neither database nor disk had room for."),
     ):
         yield CounterMetricFamily(f"omen_ledger_rows_{name}", text, count)
+
+
+def slots(gateway: Gateway) -> Iterator[Metric]:
+    """Yield the sums over all providers: slots that are taken, and attempts that wait for one."""
+    every = gateway.slots.values()
+    taken = sum(slots.taken for slots in every)
+    yield GaugeMetricFamily("omen_slots_taken", "Slots of providers that attempts have.", taken)
+    waiting = sum(slots.waiting for slots in every)
+    yield GaugeMetricFamily("omen_slots_waiting", "Attempts that wait for a slot.", waiting)
+    text = "Attempts that had to wait for a slot, by what came of it."
+    waited = CounterMetricFamily("omen_slots_waited", text, labels=["result"])
+    for result in ("started", "late", "full"):
+        waited.add_metric([result], sum(getattr(slots, result) for slots in every))
+    yield waited

@@ -15,8 +15,10 @@ from omen.front.openai.embeddings import EmbeddingsIn
 from omen.front.openai.legacy_completions import CompletionIn
 from omen.front.openai.schema import ChatIn
 from omen.front.responses import _schema as responses
+from omen.ledger.past import DURATION
 
 JSON, SSE, NDJSON = "application/json", "text/event-stream", "application/x-ndjson"
+HTML, SVG = "text/html", "image/svg+xml"
 OPENAI, ANTHROPIC, OLLAMA = "OpenAIError", "AnthropicError", "OllamaError"
 
 
@@ -54,12 +56,33 @@ _USAGE = {
     "format": {"enum": ["json", "csv"]},
 }
 _LIMIT = {"limit": {"type": "integer", "minimum": 1, "maximum": 500}}
+_LIVE = {
+    "request_id": {"type": "string"},
+    "races": {"type": "integer", "minimum": 1, "maximum": 100},
+}
+_REQUEST_ID = {"request_id": {"type": "string", "minLength": 1, "maxLength": 500}}
+_PAST = {
+    "since": {
+        "anyOf": [
+            {"type": "string", "pattern": f"^{DURATION}$"},
+            {"type": "string", "format": "date"},
+            {"type": "string", "format": "date-time"},
+        ]
+    },
+    "failed": {"type": "boolean"},
+    "key": {"type": "string", "minLength": 1, "maxLength": 500},
+    "provider": {"type": "string", "minLength": 1, "maxLength": 500},
+    "slow": {"type": "string", "pattern": f"^{DURATION}$"},
+    **_REQUEST_ID,
+    **_LIMIT,
+}
 GETS: Mapping[str, Route] = MappingProxyType(
     {
         "/v1/models": Route("Models that can be asked for"),
         "/v1/models/{name}": Route("One of them"),
         "/api/tags": Route("The same for Ollama's clients", error=OLLAMA),
         "/api/version": Route("The version of Ollama whose API this is", error=OLLAMA),
+        "/api/ps": Route("Models that are loaded here: none ever is", error=OLLAMA),
         "/health": Route("200 while the process serves"),
         "/ready": Route("200 when a request could be served"),
         "/status": Route("How the gateway stands"),
@@ -69,11 +92,17 @@ GETS: Mapping[str, Route] = MappingProxyType(
         "/omen/providers/{name}/health": Route("How one stands"),
         "/omen/providers/scores": Route("Scores, the best first"),
         "/omen/attempts": Route("Every attempt that runs"),
-        "/omen/races": Route("Races of late", queries=_LIMIT),
+        "/omen/races": Route("Races of late", queries=_LIMIT | _REQUEST_ID),
         "/omen/races/{race_id}": Route("One of them"),
-        "/omen/races/live": Route("Every race, as it happens", (SSE,)),
+        "/omen/races/live": Route("Every race, as it happens", (SSE,), queries=_LIVE),
+        "/omen/overview": Route("What the page shows"),
+        "/": Route("That something runs here; for browsers the page", ("text/plain", HTML)),
+        "/dashboard": Route("The page for operators", (HTML,)),
+        "/dashboard/{name}": Route("Its files", ("text/javascript", "text/css", SVG)),
         "/rate-limit/status": Route("How the caller's limits stand"),
         "/admin/usage": Route("What was used", (JSON, "text/csv"), queries=_USAGE),
+        "/admin/races": Route("Requests that have ended", queries=_PAST),
+        "/admin/races/{race_id}": Route("One of them"),
         "/admin/config": Route("The settings in force"),
         "/cache/stats": Route("What the cache did"),
     }

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
-from omen.core.errors import RequestError
 from omen.core.records import AttemptRecord, RaceRecord
 from omen.front.http.race_report import dollars, explain, milliseconds
+from omen.front.operations.queries import check_names, read_limit, read_text
 from omen.telemetry import RaceLog
 
-_USUAL, _MOST = 50, 500
 
+def list_races(
+    log: RaceLog, args: Mapping[str, str], others: Iterable[list[Any]] = ()
+) -> dict[str, Any]:
+    """List races, the latest first. **Raises.** `RequestError` 400 for a wrong parameter.
 
-def list_races(log: RaceLog, limit: str | None) -> dict[str, Any]:
-    """List races, the latest first. **Raises.** `RequestError` (400) for a limit that is none."""
-    races = [race for race, _ in zip(log, range(_wanted(limit)), strict=False)]
-    return {"object": "list", "data": [_summary(race) for race in races]}
-
-
-def _wanted(limit: str | None) -> int:
-    if limit is None:
-        return _USUAL
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 1 <= int(limit) <= _MOST):
-        raise RequestError(f"limit: must be a whole number from 1 to {_MOST}", param="limit")
-    return int(limit)
+    `others` are the lists of other workers.
+    """
+    check_names(args, ("limit", "request_id"))
+    wanted, limit = read_text(args, "request_id"), read_limit(args)
+    races = (race for race in log if wanted is None or race.request_id == wanted)
+    found = [_summary(race) for race in islice(races, limit)]
+    for theirs in others:
+        found = sorted([*found, *theirs], key=lambda race: -race["accepted_unix"])[:limit]
+    return {"object": "list", "data": found}
 
 
 def describe_race(race: RaceRecord) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from omen.core.errors import OmenError, RequestError
 from omen.front.http.race_report import dollars
+from omen.front.operations.queries import check_names
 from omen.gateway import Books
 from omen.ledger.database import GROUPS, DatabaseAwayError, Usage
 
@@ -47,6 +48,7 @@ class BooksAwayError(OmenError):
 
 def read_wanted(args: Mapping[str, str]) -> Wanted:
     """Read a query. **Raises.** `RequestError`, naming the parameter."""
+    check_names(args, ("by", "since", "until", "format"))
     today = datetime.now(UTC).date()
     by, form = args.get("by", "provider"), args.get("format", "json")
     if by not in GROUPS:

@@ -9,11 +9,13 @@
     _stream         numbered events, translated or an upstream's own
     _object         the response object
 
-No state is kept: a request brings the whole conversation along.
+No state is kept here: a request brings the whole conversation along. `omen.front.responses_socket`
+speaks the same dialect over a websocket, where the socket keeps the last response.
 
 **Source.** OpenAI's references of POST /v1/responses and its streaming events, read 2026-11-22.
 """
 
 from omen.front.responses._api import Responses
+from omen.front.responses._stream import ENDS, Piece, ResponseWriter
 
-__all__ = ["Responses"]
+__all__ = ["ENDS", "Piece", "ResponseWriter", "Responses"]

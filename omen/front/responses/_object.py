@@ -51,7 +51,7 @@ def response_object(
         **echo,
         "model": model,
         "output": [],
-        "previous_response_id": None,
+        "previous_response_id": asked.get("previous_response_id") or None,
         "store": False,
         "usage": None,
     }

@@ -10,7 +10,7 @@ from omen.core.chat import ChatRequest, Message, ResponseFormat, TextPart
 from omen.core.errors import RequestError
 from omen.front.http.dialect import ParsedRequest
 from omen.front.http.hints import read_hints, reject_unsupported
-from omen.front.http.schema_reader import read_body
+from omen.front.http.schema_reader import read_body_and_tree
 from omen.front.responses._item_schema import AdditionalToolsIn, ConfigurationIn, FoundToolsIn
 from omen.front.responses._items import conversation
 from omen.front.responses._schema import ResponsesIn
@@ -37,13 +37,13 @@ def parse_responses(body: bytes, headers: Mapping[str, str]) -> ParsedRequest:
 
     **Raises.** `RequestError` (400), naming the field.
     """
-    said = read_body(ResponsesIn, body)
+    said, tree = read_body_and_tree(ResponsesIn, body)
     _refuse_what_is_not_kept(said)
     hints = read_hints(said.omen, said.tags, headers)
     reject_unsupported(hints, restart=not said.stream)
     found = read_tools(_tool_groups(said))
     return ParsedRequest(
-        replace(_request(said, found), verbatim=verbatim(body, without=_KEPT_ELSEWHERE)),
+        replace(_request(said, found), verbatim=verbatim(tree, without=_KEPT_ELSEWHERE)),
         said.model,
         hints,
         stream=bool(said.stream),

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from omen.core.errors import OmenError
 from omen.core.events import Event, WireEvent
+from omen.core.json_reading import read_json
 from omen.front.http.stream_lines import named_event
 from omen.front.responses._object import Wire, failed
 from omen.front.responses._tools import DIALECT
@@ -21,6 +22,9 @@ from omen.front.responses._write import Translator
 
 _BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
 ENDS = frozenset({"response.completed", "response.incomplete"})
+
+Piece = tuple[str, bytes]
+"""One event of a stream: its name, and its JSON."""
 
 
 class ResponseWriter:
@@ -36,64 +40,80 @@ class ResponseWriter:
 
     def alive(self) -> bytes:
         """Write a sign of life: an event, because a comment does not count as one for Codex."""
-        self._is_changed = True
-        if self._upstream is None and not self._translator.started:
-            return b"".join(map(self._number, self._translator.begin()))
-        return self._number({"type": "response.in_progress", "response": self._response()})
+        return _as_lines(self.alive_pieces())
 
     def write(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> bytes:
         """Write the events that arrived together."""
-        return b"".join(self._write_one(event, omen) for event in events)
+        return _as_lines(self.pieces(events, omen))
 
     def fail(self, error: OmenError) -> bytes:
         """End the stream: the response has failed."""
-        if self._upstream is None:
-            return b"".join(map(self._number, self._translator.fail(error)))
-        response = self._response() | failed(error, ())
-        return self._number({"type": "response.failed", "response": response})
+        return _as_lines(self.fail_pieces(error))
 
-    def _write_one(self, event: Event, omen: Mapping[str, Any] | None) -> bytes:
+    def alive_pieces(self) -> list[Piece]:
+        """Return the events of a sign of life."""
+        self._is_changed = True
+        if self._upstream is None and not self._translator.started:
+            return [self._number(wire) for wire in self._translator.begin()]
+        return [self._number({"type": "response.in_progress", "response": self._response()})]
+
+    def pieces(self, events: Sequence[Event], omen: Mapping[str, Any] | None = None) -> list[Piece]:
+        """Return what is written of the events that arrived together."""
+        return [piece for event in events for piece in self._write_one(event, omen)]
+
+    def fail_pieces(self, error: OmenError) -> list[Piece]:
+        """Return the events that end the stream when the response has failed."""
+        if self._upstream is None:
+            return [self._number(wire) for wire in self._translator.fail(error)]
+        response = self._response() | failed(error, ())
+        return [self._number({"type": "response.failed", "response": response})]
+
+    def _write_one(self, event: Event, omen: Mapping[str, Any] | None) -> list[Piece]:
         if isinstance(event, WireEvent) and event.dialect == DIALECT:
             return self._pass_on(event, omen)
         if self._upstream is not None:
-            return b""
+            return []
         wires = list(self._translator.translate(event))
         if omen is not None and wires and wires[-1]["type"] in ENDS:
             wires[-1]["response"]["omen"] = omen
-        return b"".join(map(self._number, wires))
+        return [self._number(wire) for wire in wires]
 
-    def _pass_on(self, event: WireEvent, omen: Mapping[str, Any] | None) -> bytes:
+    def _pass_on(self, event: WireEvent, omen: Mapping[str, Any] | None) -> list[Piece]:
         is_first = self._upstream is None
         if is_first or event.name in _BEGINNINGS:
             self._upstream = event.data
         if self._translator.started and event.name in _BEGINNINGS:
-            return b""  # was announced
+            return []  # was announced
         if not self._is_changed and (omen is None or event.name not in ENDS):
             self._written += 1
-            return named_event(event.name, event.data)
-        wire: Wire = from_json(event.data)
+            return [(event.name, event.data)]
+        wire: Wire = read_json(event.data)
         response = wire.get("response")
         if isinstance(response, dict):
             if self._translator.started:
                 response["id"] = self._translator.response["id"]
             if omen is not None and event.name in ENDS:
                 response["omen"] = omen
-        return self._number(wire)
+        return [self._number(wire)]
 
     def _response(self) -> Wire:
         """Return the response as it was announced."""
         ours = self._translator.response
         if self._upstream is None:
             return ours
-        theirs = from_json(self._upstream).get("response")
+        theirs = read_json(self._upstream).get("response")
         if not isinstance(theirs, dict):
             return ours
         return {**theirs, "id": ours["id"]} if self._translator.started else theirs
 
-    def _number(self, wire: Wire) -> bytes:
+    def _number(self, wire: Wire) -> Piece:
         numbered = {**wire, "sequence_number": self._written}
         self._written += 1
-        return named_event(wire["type"], to_json(numbered, inf_nan_mode="null"))
+        return wire["type"], to_json(numbered, inf_nan_mode="null")
+
+
+def _as_lines(pieces: Sequence[Piece]) -> bytes:
+    return b"".join(named_event(name, data) for name, data in pieces)
 
 
 def whole_response(events: Sequence[Event], translator: Translator) -> Wire:
@@ -109,8 +129,8 @@ def whole_response(events: Sequence[Event], translator: Translator) -> Wire:
 def _own_response(events: Sequence[WireEvent]) -> Wire:
     """Return an upstream's own response. Some servers leave its items to the events before."""
     end = next(event for event in reversed(events) if event.name in ENDS)
-    response: Wire = from_json(end.data).get("response") or {}
+    response: Wire = read_json(end.data).get("response") or {}
     if not response.get("output"):
-        done = (from_json(e.data) for e in events if e.name == "response.output_item.done")
+        done = (read_json(e.data) for e in events if e.name == "response.output_item.done")
         response["output"] = [wire["item"] for wire in done if isinstance(wire.get("item"), dict)]
     return response

@@ -7,10 +7,8 @@ an id that OpenAI never gave, and reasoning that it never encrypted.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
-
-from pydantic_core import from_json
 
 from omen.core.chat import Verbatim
 from omen.front.responses._tools import DIALECT
@@ -24,12 +22,11 @@ _NEEDS_ITS_ID = "local_shell_call"
 Json = dict[str, Any]
 
 
-def verbatim(body: bytes, without: Collection[str] = ()) -> Verbatim:
+def verbatim(whole: Mapping[str, Any], without: Collection[str] = ()) -> Verbatim:
     """Return the body, which was checked before, as it can go to OpenAI.
 
     `without` are fields that are served here or not at all.
     """
-    whole: Json = from_json(body)
     written = {name: value for name, value in whole.items() if name not in {*_OURS, *without}}
     if isinstance(written["input"], list):
         written["input"] = [

@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from omen.core.custom_tools import CustomInputReader
 from omen.core.events import ReasoningDelta, RefusalDelta, TextDelta
+from omen.core.pieces import Pieces
 from omen.front.responses._client_tools import ClientTool
 from omen.front.responses._forms import FORMS, arguments_of
 from omen.front.responses._object import Wire
@@ -104,7 +105,7 @@ class CallItem:
         self.place = place
         self._tool = tool
         self._call_id = call_id
-        self._arguments = ""
+        self._arguments = Pieces()
         self._status: Status = "in_progress"
         self._id = f"{self.prefix}_{race_id}_{place}"
         self._at: Wire = {"item_id": self._id, "output_index": place}
@@ -116,12 +117,12 @@ class CallItem:
 
     def add(self, arguments: str, *, is_text: bool = False) -> Iterator[Wire]:
         """Fill it with a fragment of a function's arguments, or of a custom tool's own text."""
-        self._arguments += arguments
+        self._arguments.add(arguments)
         yield from self._added(arguments, is_text=is_text)
 
     def end(self, *, is_cut: bool = False) -> Iterator[Wire]:
         """End the item. `is_cut`: the answer is; the call is, if its arguments are not whole."""
-        is_cut = is_cut and not _is_whole(self._arguments)
+        is_cut = is_cut and not _is_whole(self._arguments.text)
         self._status = "incomplete" if is_cut else "completed"
         yield from self._ended(is_cut=is_cut)
         yield item_event("done", self.place, self.item())
@@ -131,14 +132,14 @@ class CallItem:
         self._status = "incomplete" if self._status == "in_progress" else self._status
 
     def _fields(self) -> Wire:
-        return {**self._tool.names(), "arguments": self._arguments}
+        return {**self._tool.names(), "arguments": self._arguments.text}
 
     def _added(self, fragment: str, *, is_text: bool) -> Iterator[Wire]:
         yield {"type": "response.function_call_arguments.delta", **self._at, "delta": fragment}
 
     def _ended(self, *, is_cut: bool) -> Iterator[Wire]:
-        self._arguments = self._arguments or ("" if is_cut else "{}")
-        whole = {"arguments": self._arguments, "name": self._tool.name}
+        self._arguments.add("" if is_cut or self._arguments else "{}")
+        whole = {"arguments": self._arguments.text, "name": self._tool.name}
         yield {"type": "response.function_call_arguments.done", **self._at, **whole}
 
 
@@ -151,10 +152,10 @@ class CustomCallItem(CallItem):
         super().__init__(call_id, tool, place, race_id)
         self._reader = CustomInputReader()
         self._is_text = False
-        self._text = ""
+        self._text = Pieces()
 
     def _fields(self) -> Wire:
-        text = "" if self._status == "in_progress" else self._text
+        text = "" if self._status == "in_progress" else self._text.text
         return {**self._tool.names(), "input": text}
 
     def _added(self, fragment: str, *, is_text: bool) -> Iterator[Wire]:
@@ -164,11 +165,11 @@ class CustomCallItem(CallItem):
     def _ended(self, *, is_cut: bool) -> Iterator[Wire]:
         if not self._is_text:
             yield from self._delta(self._reader.end(is_cut=is_cut))
-        whole = {"input": self._text}
+        whole = {"input": self._text.text}
         yield {"type": "response.custom_tool_call_input.done", **self._at, **whole}
 
     def _delta(self, text: str) -> Iterator[Wire]:
-        self._text += text
+        self._text.add(text)
         if text:
             kind = "response.custom_tool_call_input.delta"
             yield {"type": kind, **self._at, "delta": text}
@@ -184,7 +185,7 @@ class BuiltInCallItem(CallItem):
 
     def _fields(self) -> Wire:
         ended = self._status != "in_progress"
-        return self._form.fields(arguments_of(self._arguments) if ended else {})
+        return self._form.fields(arguments_of(self._arguments.text) if ended else {})
 
     def _added(self, fragment: str, *, is_text: bool) -> Iterator[Wire]:
         yield from ()

@@ -8,7 +8,19 @@ _frames    what a client may say
 """
 
 from omen.front.websocket._frames import client_frame
-from omen.front.websocket._route import WebSocketRoute, no_socket
-from omen.front.websocket._socket import Door
+from omen.front.websocket._request import begun, socket_error
+from omen.front.websocket._route import Opened, WebSocketRoute, no_socket
+from omen.front.websocket._socket import GOING_AWAY, NOT_TEXT, Door, Identify
 
-__all__ = ["Door", "WebSocketRoute", "client_frame", "no_socket"]
+__all__ = [
+    "GOING_AWAY",
+    "NOT_TEXT",
+    "Door",
+    "Identify",
+    "Opened",
+    "WebSocketRoute",
+    "begun",
+    "client_frame",
+    "no_socket",
+    "socket_error",
+]

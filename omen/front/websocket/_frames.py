@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from omen.core.errors import RequestError
+from omen.core.json_reading import TooManyValuesError, read_json
+from omen.core.json_writing import json_pieces
 from omen.front.http.validation import describe
 
 _KINDS = ("request", "cancel", "credit", "auth", "ping")
@@ -101,10 +103,13 @@ def client_frame() -> TypeAdapter[Frame]:
     return _FRAME
 
 
-def read_frame(text: str) -> Frame:
+def read_frame(data: bytes) -> Frame:
     """Read one message. **Raises.** `FrameError`."""
     try:
-        value = from_json(text)
+        value = read_json(data)
+    except TooManyValuesError as error:
+        told = RequestError(f"the message: {error}", status=413, code="request_too_large")
+        raise FrameError(told) from None
     except ValueError:
         words = "the message is not JSON"
         raise FrameError(RequestError(words, code="invalid_json")) from None
@@ -119,13 +124,16 @@ def read_frame(text: str) -> Frame:
         raise FrameError(told, _id_of_request(value)) from None
 
 
-def chat_body(frame: RequestFrame) -> bytes:
-    """Give the body of a request as a chat's parser takes it; always streamed here."""
+def chat_body(frame: RequestFrame, *, is_heavy: bool = False) -> bytes:
+    """Return the body of a request as a chat's parser takes it; it is always streamed here.
+
+    `is_heavy`: it is written in short steps.
+    """
     body = frame.body
     if body.get("stream") is None or body["stream"] is False:
         body = {**body, "stream": True}
     # What JSON has no number for is refused there, by its name.
-    return to_json(body, inf_nan_mode="constants")
+    return b"".join(json_pieces(body)) if is_heavy else to_json(body, inf_nan_mode="constants")
 
 
 def _id_of_request(value: dict[str, Any]) -> RequestId | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import trio
 from pydantic_core import to_json
 
+from omen.accounts.running import Place
+from omen.admission import Controller
 from omen.core.callers import Caller
 from omen.core.errors import OmenError, RequestError
 from omen.front.http.asgi import Receive, Send
+from omen.front.http.request import BodyLimits
 from omen.front.websocket._frames import (
     AuthFrame,
     CancelFrame,
@@ -24,8 +28,9 @@ from omen.front.websocket._frames import (
     RequestId,
     read_frame,
 )
-from omen.front.websocket._request import SocketRequest, socket_error
+from omen.front.websocket._request import SOCKET_PATH, SocketRequest, socket_error
 from omen.gateway import Gateway
+from omen.isolation import is_heavy, off_loop
 from omen.telemetry import LiveFeed
 
 AUTH_SECONDS = 10.0
@@ -44,18 +49,26 @@ class Identify(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What all sockets share. `requests` bounds those that run at once on one of them."""
+    """The parts that all sockets share.
+
+    `admission` decides which requests begin. `requests` bounds those that run at once on one
+    socket.
+    """
 
     gateway: Gateway
     feed: LiveFeed
     shutdown: trio.Event
     requests: int = 256
+    limits: BodyLimits = field(default_factory=BodyLimits)
+    admission: Controller | None = None
 
 
 class Socket:
     """Serves one socket that has been accepted.
 
-    `shown` is the key of its handshake, and `admitted` whether that (or none) will do.
+    `shown` is the key of its handshake. `place` is the socket's place among those of the key; None
+    if that key (or none) opens nothing, so that the first frame has to show another. The socket is
+    a context manager, which gives the place back.
     """
 
     def __init__(
@@ -64,20 +77,30 @@ class Socket:
         identify: Identify,
         headers: Mapping[str, str],
         shown: str | None,
-        *,
-        admitted: bool,
+        place: Place | None,
     ) -> None:
         self._door = door
         self._identify = identify
         self._headers = headers
         self._shown = shown
-        self._admitted = admitted
+        self._place = place
         self._running: dict[RequestId, SocketRequest] = {}
         self._tasks = 0
         self._task_ends = trio.lowlevel.ParkingLot()
         self._turn = trio.Lock()
         self._closed = False
         self._draining = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._place is not None:
+            self._place.release()
+
+    @property
+    def _admitted(self) -> bool:
+        return self._place is not None
 
     def __repr__(self) -> str:
         return f"<Socket requests={len(self._running)}>"
@@ -101,6 +124,7 @@ class Socket:
             with trio.CancelScope(deadline=inf if self._admitted else deadline) as patience:
                 message = await receive()
             if patience.cancelled_caught:
+                self._record_refusal(RequestError("no key was shown", status=401, code="no_key"))
                 await self._close(NO_KEY, f"no key was shown within {AUTH_SECONDS:g} s")
             elif message["type"] == "websocket.disconnect":
                 return
@@ -111,10 +135,11 @@ class Socket:
 
     async def _take(self, text: str, nursery: trio.Nursery) -> None:
         try:
-            frame = read_frame(text)
+            data = text.encode("utf-8", "surrogatepass")
+            frame = await _read(data)
             if not self._admitted and not isinstance(frame, AuthFrame):
                 await self._identify(None)  # raises, and says what is wrong
-            await self._do(frame, nursery)
+            await self._do(frame, nursery, len(data))
         except FrameError as mistake:
             in_use = mistake.request_id in self._running
             await self._put_error(None if in_use else mistake.request_id, mistake.error)
@@ -123,10 +148,10 @@ class Socket:
             if error.status in (401, 403):
                 await self._close(NO_KEY, "this key, or none, opens nothing here")
 
-    async def _do(self, frame: Frame, nursery: trio.Nursery) -> None:
+    async def _do(self, frame: Frame, nursery: trio.Nursery, size: int) -> None:
         match frame:
             case RequestFrame():
-                await self._begin(frame, nursery)
+                await self._begin(frame, nursery, size)
             case CancelFrame(id=request_id):
                 # One that is not known has ended while this was on its way.
                 if request_id in self._running:
@@ -135,12 +160,21 @@ class Socket:
                 if request_id in self._running:
                     self._running[request_id].widen(chunks)
             case AuthFrame(key=key):
-                await self._identify(key)
-                self._shown, self._admitted = key, True
+                await self._authenticate(key)
             case PingFrame():
                 await self._put({"type": "pong"})
 
-    async def _begin(self, frame: RequestFrame, nursery: trio.Nursery) -> None:
+    async def _authenticate(self, key: str) -> None:
+        """Use this key from now on. **Raises.** `OmenError`; then the old one stays in use."""
+        caller = await self._identify(key)
+        if self._place is None or key != self._shown:
+            place = self._door.gateway.keys.running.take(caller, "websockets")
+            if self._place is not None:
+                self._place.release()
+            self._place = place
+        self._shown = key
+
+    async def _begin(self, frame: RequestFrame, nursery: trio.Nursery, size: int) -> None:
         refusal = self._refusal(frame.id)
         if refusal is not None:
             in_use = frame.id in self._running
@@ -152,6 +186,8 @@ class Socket:
             self._put,
             self._who,
             lambda: self._forget(frame.id),
+            limits=self._door.limits,
+            size=size,
         )
         self._running[frame.id] = request
         self._tasks += 1
@@ -170,7 +206,7 @@ class Socket:
 
     async def _run(self, request: SocketRequest) -> None:
         try:
-            await request.run(self._door.gateway, self._door.feed)
+            await request.run(self._door.gateway, self._door.feed, self._door.admission)
         finally:
             self._tasks -= 1
             self._task_ends.unpark_all()
@@ -190,7 +226,15 @@ class Socket:
                 await self._send({"type": "websocket.send", "text": text})
 
     async def _put_error(self, request_id: RequestId | None, error: OmenError) -> None:
+        self._record_refusal(error)
         await self._put({"type": "error", "id": request_id, "error": socket_error(error)})
+
+    def _record_refusal(self, error: OmenError) -> None:
+        """Report a request that did not begin, or a frame that is none."""
+        requests = self._door.gateway.requests
+        record = requests.begin("websocket", "GET", SOCKET_PATH)
+        record.set_error(error)
+        requests.end(record)
 
     async def _close(self, code: int, reason: str) -> None:
         async with self._turn:
@@ -205,3 +249,8 @@ class Socket:
             await self._task_ends.park()
         await self._close(GOING_AWAY, "OMEN is about to stop")
         scope.cancel()
+
+
+async def _read(data: bytes) -> Frame:
+    """Read one message; a heavy one in a worker thread. **Raises.** `FrameError`."""
+    return await off_loop(partial(read_frame, data)) if is_heavy(data) else read_frame(data)

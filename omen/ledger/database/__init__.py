@@ -1,8 +1,11 @@
 """The database of the ledger and the keys: SQLite or PostgreSQL, in one thread at a time."""
 
+from omen.ledger.database._archive import forget_step
 from omen.ledger.database._migrations import SchemaTooNewError
+from omen.ledger.database._past import find_requests
 from omen.ledger.database._reasons import reason_of, will_pass
-from omen.ledger.database._sql import GROUPS, Database, Spending, Usage
+from omen.ledger.database._reports import GROUPS, Usage
+from omen.ledger.database._sql import Database, Spending
 from omen.ledger.database._worker import (
     DatabaseAwayError,
     DatabaseRefusedError,
@@ -10,16 +13,15 @@ from omen.ledger.database._worker import (
     DatabaseWorker,
 )
 from omen.ledger.database.opening import (
-    ERRORS,
     UrlError,
     check_url,
+    database_errors,
     open_database,
     shown_url,
     sqlite_path,
 )
 
 __all__ = [
-    "ERRORS",
     "GROUPS",
     "Database",
     "DatabaseAwayError",
@@ -31,6 +33,9 @@ __all__ = [
     "UrlError",
     "Usage",
     "check_url",
+    "database_errors",
+    "find_requests",
+    "forget_step",
     "open_database",
     "reason_of",
     "shown_url",

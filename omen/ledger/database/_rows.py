@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isnan
+from operator import attrgetter
 from typing import Any
 
 from omen.ledger.entries import Entry
+from omen.ledger.requests import RequestEntry
 
 COLUMNS = (
     *("id", "race_id", "request_id", "accepted_unix", "day", "key_id", "project", "strategy"),
@@ -16,6 +18,12 @@ COLUMNS = (
     *("completion_tokens", "cached_tokens", "cost_usd", "provenance", "from_cache"),
 )
 """The columns of `attempts`, in the order of `values_of`."""
+REQUEST_COLUMNS = (
+    *("id", "race_id", "request_id", "accepted_unix", "ended_unix", "door", "key_id", "project"),
+    *("model", "strategy", "status", "result", "error", "attempts", "winner"),
+)
+"""The columns of `requests`; each is a field of a `RequestEntry`."""
+_fields_of = attrgetter(*REQUEST_COLUMNS)
 _LARGEST = 10**15
 """The largest count. The sum of many such counts still fits into a column."""
 
@@ -38,6 +46,11 @@ def values_of(entry: Entry, encoding: str) -> tuple[Any, ...]:
         entry.from_cache,
     )
     return tuple(_storable(value, encoding) for value in values)
+
+
+def request_values_of(entry: RequestEntry, encoding: str) -> tuple[Any, ...]:
+    """Return a request's entry as values of `REQUEST_COLUMNS`; as `values_of` does for attempts."""
+    return tuple([_storable(value, encoding) for value in _fields_of(entry)])
 
 
 def day_of(unix: float) -> str:

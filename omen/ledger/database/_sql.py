@@ -7,48 +7,26 @@ in one file for each of the two.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
 from omen.core.credentials import KeyRecord
 from omen.core.money import usd
 from omen.ledger.database._keys import KEY_COLUMNS, key_values, read_key
 from omen.ledger.database._migrations import Migration, missing_migrations
-from omen.ledger.database._rows import values_of
-from omen.ledger.entries import Entry
-
-GROUPS: Mapping[str, str] = MappingProxyType(
-    {
-        "key": "key_id",
-        "provider": "provider",
-        "model": "model",
-        "project": "project",
-        "day": "day",
-        "strategy": "strategy",
-    }
+from omen.ledger.database._reports import (
+    GROUPS,
+    Usage,
+    merged_usage,
+    usage_of_archive,
+    usage_of_rows,
 )
-"""The groups of a usage report, each with its column."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """The usage of one group. `premium_usd` is the cost of the attempts that did not win."""
-
-    group: str | None
-    requests: int
-    attempts: int
-    answers_from_cache: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: Decimal
-    premium_usd: Decimal
-    inexact_attempts: int
-    """Attempts whose cost is estimated, a lower bound, or unknown."""
+from omen.ledger.database._rows import request_values_of, values_of
+from omen.ledger.requests import LedgerRow, RequestEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +85,10 @@ class Database(ABC):
         """Write rows of `attempts`. A row whose id already exists is ignored."""
 
     @abstractmethod
+    def insert_requests(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows of `requests`. A row whose id already exists is ignored."""
+
+    @abstractmethod
     def interrupt(self) -> None:
         """Make a call that runs in another thread fail soon, whatever it waits for."""
 
@@ -146,36 +128,33 @@ class Database(ABC):
             self.rows("INSERT INTO omen_migrations VALUES (?, ?)", (migration.number, now))
             return True
 
-    def add(self, entries: Iterable[Entry], replica: str = "") -> None:
+    def add(self, entries: Iterable[LedgerRow], replica: str = "") -> None:
         """Write rows, all or none. A row that already exists is ignored, and not counted again.
 
         The totals count the rows as spending of `replica`.
         """
-        rows = [values_of(entry, self.encoding) for entry in entries]
+        rows: list[tuple[Any, ...]] = []
+        requests: list[tuple[Any, ...]] = []
+        for entry in entries:
+            if isinstance(entry, RequestEntry):
+                requests.append(request_values_of(entry, self.encoding))
+            else:
+                rows.append(values_of(entry, self.encoding))
         with self.transaction():
             self.sign(replica)
             self.insert(rows)
+            self.insert_requests(requests)
             self.sign("")
 
     def usage(self, by: str, since: str, until: str) -> list[Usage]:
         """Return the usage by one of `GROUPS`, by descending cost. Both days are included."""
-        column = GROUPS[by]
-        rows = self.rows(
-            f"SELECT {column}, COUNT(DISTINCT race_id), "
-            "SUM(CASE WHEN outcome = 'denied' OR from_cache THEN 0 ELSE 1 END), "
-            "SUM(CASE WHEN from_cache THEN 1 ELSE 0 END), "
-            "SUM(COALESCE(prompt_tokens, 0)), SUM(COALESCE(completion_tokens, tokens)), "
-            f"{self.sum_usd.format('cost_usd')}, "
-            f"{self.sum_usd.format(_PREMIUM)}, "
-            "SUM(CASE WHEN provenance = 'exact' THEN 0 ELSE 1 END) "
-            "FROM attempts WHERE day >= ? AND day <= ? "
-            f"GROUP BY {column}",
-            (since, until),
+        of_rows, of_archive = (
+            usage_of_rows(GROUPS[by], self.sum_usd),
+            usage_of_archive(self.sum_usd),
         )
-        return sorted(
-            map(_usage, rows),
-            key=lambda usage: (-usage.cost_usd, -usage.requests, usage.group or ""),
-        )
+        # One statement: a day may be archived at any moment, and must be counted once.
+        found = self.rows(f"{of_rows} UNION ALL {of_archive}", (since, until, by, since, until))
+        return merged_usage(found)
 
     def spending(self, month: str) -> list[Spending] | None:
         """Return the costs of a month (`2026-11`) so far, by key, provider and replica.
@@ -232,25 +211,3 @@ class Database(ABC):
         """Replace a key's secret. Return False if there is no such key, or if it is revoked."""
         sql = "UPDATE keys SET digest = ? WHERE id = ? AND revoked_at IS NULL RETURNING id"
         return bool(self.rows(sql, (digest, key_id)))
-
-
-_PREMIUM = "CASE WHEN outcome = 'won' THEN NULL ELSE cost_usd END"
-
-
-def _usage(row: Sequence[Any]) -> Usage:
-    requests, attempts, from_cache, prompt, completion = map(int, row[1:6])
-    return Usage(
-        group=row[0],
-        requests=requests,
-        attempts=attempts,
-        answers_from_cache=from_cache,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cost_usd=_usd(row[6]),
-        premium_usd=_usd(row[7]),
-        inexact_attempts=int(row[8]),
-    )
-
-
-def _usd(value: Any) -> Decimal:
-    return Decimal(0) if value is None else Decimal(str(value))

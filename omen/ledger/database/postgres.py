@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from omen.ledger.database._rows import COLUMNS
+from omen.ledger.database._rows import COLUMNS, REQUEST_COLUMNS
 from omen.ledger.database._sql import Database
 
 _LOCK = 0x6F6D656E
@@ -29,12 +29,24 @@ _TYPES: Mapping[str, str] = {
     "cost_usd": "numeric",
 }
 """The types of the columns that are not text."""
+_REQUEST_TYPES: Mapping[str, str] = {
+    **dict.fromkeys(("accepted_unix", "ended_unix"), "float8"),
+    **dict.fromkeys(("status", "attempts", "winner"), "bigint"),
+}
+"""The types of the columns of `requests` that are not text."""
 _MAKE: Mapping[str, Callable[[Any], Any]] = {"float8": float, "bool": bool, "bigint": int}
-_ARRAYS = ", ".join(f"%s::{_TYPES.get(column, 'text')}[]" for column in COLUMNS)
-_INSERT = (
-    f"INSERT INTO attempts ({', '.join(COLUMNS)}) SELECT * FROM UNNEST({_ARRAYS}) "
-    "ON CONFLICT (id) DO NOTHING"
-)
+
+
+def _inserting(table: str, columns: Sequence[str], types: Mapping[str, str]) -> str:
+    arrays = ", ".join(f"%s::{types.get(column, 'text')}[]" for column in columns)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM UNNEST({arrays}) "
+        "ON CONFLICT (id) DO NOTHING"
+    )
+
+
+_INSERT = _inserting("attempts", COLUMNS, _TYPES)
+_INSERT_REQUESTS = _inserting("requests", REQUEST_COLUMNS, _REQUEST_TYPES)
 
 
 class PostgresDatabase(Database):
@@ -89,11 +101,24 @@ class PostgresDatabase(Database):
 
     def insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write all rows in one statement, with an array per column. The trigger runs only once."""
+        self._insert(_INSERT, COLUMNS, _TYPES, rows)
+
+    def insert_requests(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write all rows in one statement, with an array per column."""
+        self._insert(_INSERT_REQUESTS, REQUEST_COLUMNS, _REQUEST_TYPES, rows)
+
+    def _insert(
+        self,
+        sql: str,
+        columns: Sequence[str],
+        types: Mapping[str, str],
+        rows: Sequence[tuple[Any, ...]],
+    ) -> None:
         if not rows:
             return
-        columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
+        arrays = zip(columns, zip(*rows, strict=True), strict=True)
         with self._connection.cursor() as cursor:
-            cursor.execute(_INSERT, [_array(column, values) for column, values in columns])
+            cursor.execute(sql, [_array(types.get(name, ""), values) for name, values in arrays])
 
     def interrupt(self) -> None:
         """Shut the socket down. A server that hangs would not answer a cancel request either."""
@@ -110,9 +135,9 @@ class PostgresDatabase(Database):
             self._connection.close()
 
 
-def _array(column: str, values: Sequence[Any]) -> list[Any]:
+def _array(kind: str, values: Sequence[Any]) -> list[Any]:
     """Return a column's values in one type: psycopg refuses a list of mixed types."""
-    make = _MAKE.get(_TYPES.get(column, ""), str)
+    make = _MAKE.get(kind, str)
     return [None if value is None else make(value) for value in values]
 
 

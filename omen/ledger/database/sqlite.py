@@ -14,13 +14,17 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from omen.ledger.database._rows import COLUMNS
+from omen.ledger.database._rows import COLUMNS, REQUEST_COLUMNS
 from omen.ledger.database._sql import Database
 
 _BUSY_PAUSE = 0.02
 _INSERT = (
     f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
     "ON CONFLICT (id) DO NOTHING"
+)
+_INSERT_REQUEST = (
+    f"INSERT INTO requests ({', '.join(REQUEST_COLUMNS)}) "
+    f"VALUES ({', '.join('?' * len(REQUEST_COLUMNS))}) ON CONFLICT (id) DO NOTHING"
 )
 
 
@@ -40,21 +44,31 @@ class _SumUsd:
 
 
 class SqliteDatabase(Database):
-    """The database in one file. It waits up to `busy_seconds` for another writer."""
+    """The database in one file. It waits up to `busy_seconds` for another writer.
+
+    With `read_only` the file must exist, and every change fails.
+    """
 
     dialect = "sqlite"
     sum_usd = "SUM_USD({})"
     costs = "costs"
 
-    def __init__(self, path: Path | str, busy_seconds: float = 5.0) -> None:
+    def __init__(
+        self, path: Path | str, busy_seconds: float = 5.0, *, read_only: bool = False
+    ) -> None:
         # Only one thread at a time uses it, but not always the same one.
         self._connection = sqlite3.connect(
-            path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            f"{Path(path).absolute().as_uri()}?mode=ro" if read_only else path,
+            timeout=busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=read_only,
         )
         # An aggregate needs only `step` and `finalize`; the type stubs require more.
         self._connection.create_aggregate("SUM_USD", 1, _SumUsd)  # type: ignore[arg-type]
         try:
-            self._set_wal_mode(busy_seconds)
+            if not read_only:
+                self._set_wal_mode(busy_seconds)
         except BaseException:
             self._connection.close()
             raise
@@ -115,6 +129,10 @@ class SqliteDatabase(Database):
     def insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run one statement for each row."""
         self._connection.executemany(_INSERT, rows)
+
+    def insert_requests(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run one statement for each row."""
+        self._connection.executemany(_INSERT_REQUEST, rows)
 
     def interrupt(self) -> None:
         """Make the running statement fail."""

@@ -25,6 +25,11 @@ def is_object(text: str) -> bool:
         return False
 
 
+def is_back_to_back(text: str) -> bool:
+    """Return whether a piece of arguments may hold the end of one object and the next one."""
+    return _BACK_TO_BACK.search(text) is not None
+
+
 def split_objects(before: str, text: str) -> Sequence[str]:
     """Cut a piece of arguments where whole objects end and others begin.
 

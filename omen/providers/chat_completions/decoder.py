@@ -17,6 +17,7 @@ from omen.core.errors import UpstreamFailure
 from omen.core.events import AnswerEnd, AnswerStart, Event, FinishReason, ReasoningDelta, TextDelta
 from omen.core.frames import Frame
 from omen.providers.chat_completions.content import read_content
+from omen.providers.chat_completions.text_template import TextTemplate
 from omen.providers.chat_completions.think_tags import ThinkTags
 from omen.providers.chat_completions.tool_calls import ToolCallMerger
 from omen.providers.chat_completions.usage import ReportedUsage
@@ -29,6 +30,9 @@ from omen.providers.shared.json import frame_object, text_of
 _SHOWN_AT_START = ("system_fingerprint", "service_tier")
 _BESIDE_THE_ANSWER = ("citations", "search_results", "related_questions")
 """What Perplexity writes beside `choices`, whole in every chunk that has it."""
+
+_BESIDE = frozenset(_BESIDE_THE_ANSWER)
+_ONLY_TEXT = frozenset({"role", "content"})
 
 
 class ChatDecoder:
@@ -52,6 +56,7 @@ class ChatDecoder:
         "_said_something",
         "_started",
         "_stop_sequence",
+        "_template",
         "_think_tags",
         "_tier",
         "_tools",
@@ -79,6 +84,7 @@ class ChatDecoder:
         self._has_annotations = False
         self._tier: object = None
         self._ended = False
+        self._template = TextTemplate()
 
     @property
     def is_working(self) -> bool | None:
@@ -94,6 +100,18 @@ class ChatDecoder:
         """Translate one chunk."""
         if self._ended:
             return ()
+        # Nearly every frame of nearly every answer.
+        if not frame.event and (text := self._template.read(frame.data)):
+            return (TextDelta(text),)
+        return self._feed_in_full(frame)
+
+    def feed_run(self, frames: Sequence[Frame]) -> Sequence[Event]:
+        """Translate the first frames, as long as each is one text; see `RunDecoder`."""
+        if self._ended or any([frame.event for frame in frames]):
+            return ()
+        return list(map(TextDelta, self._template.read_run([frame.data for frame in frames])))
+
+    def _feed_in_full(self, frame: Frame) -> Sequence[Event]:
         if frame.data.lstrip().startswith(b"[DONE]"):
             if self._finish is None and self._done_is_enough and self._said_something:
                 self._finish = "stop"
@@ -101,7 +119,23 @@ class ChatDecoder:
         chunk = frame_object(frame)
         if chunk.get("error") or frame.event == "error" or chunk.get("object") == "error":
             raise self._failure(chunk)
-        return self._read_chunk(chunk)
+        events = self._read_chunk(chunk)
+        if len(events) == 1 and not frame.event and (text := self._only_text(chunk, events[0])):
+            self._template.learn(frame.data, text)
+        return events
+
+    def _only_text(self, chunk: dict[str, Any], event: Event) -> str:
+        """Return the text of a frame that would mean the same with another text; else "".
+
+        What else a chunk may say (a finish, usage, a tier) holds for the whole answer, and to be
+        told it once more changes nothing.
+        """
+        if type(event) is not TextDelta or event.extras or self._think_tags is not None:
+            return ""
+        first, *others = chunk["choices"]
+        delta = first.get("delta")
+        is_there = delta and delta.get("content") == event.text and not others
+        return event.text if is_there and delta.keys() <= _ONLY_TEXT else ""
 
     def _read_chunk(self, chunk: dict[str, Any]) -> Sequence[Event]:
         events: list[Event] = []
@@ -112,9 +146,11 @@ class ChatDecoder:
             # We never ask for more than one; index may be missing.
             if isinstance(choice, dict) and not choice.get("index"):
                 self._read_choice(choice, events)
-        self._usage.update(chunk.get("usage"))
+        if usage := chunk.get("usage"):
+            self._usage.update(usage)
         self._tier = chunk.get("service_tier") or self._tier
-        self._beside |= {name: chunk[name] for name in _BESIDE_THE_ANSWER if chunk.get(name)}
+        if not _BESIDE.isdisjoint(chunk):
+            self._beside |= {name: chunk[name] for name in _BESIDE_THE_ANSWER if chunk.get(name)}
         return events
 
     def end(self) -> Sequence[Event]:
@@ -143,7 +179,8 @@ class ChatDecoder:
             self._read_delta(delta, choice.get("logprobs"), events)
             self._said_something = self._said_something or len(events) > begun
         # Kimi reports here and nowhere else.
-        self._usage.update(choice.get("usage"))
+        if usage := choice.get("usage"):
+            self._usage.update(usage)
         reason = choice.get("finish_reason")
         if reason == "error":
             raise self._failure(choice)
@@ -156,6 +193,13 @@ class ChatDecoder:
     def _read_delta(
         self, delta: dict[str, Any], logprobs: dict[str, Any] | None, events: list[Event]
     ) -> None:
+        if logprobs is None and self._think_tags is None and delta.keys() <= _ONLY_TEXT:
+            # Nearly every delta of nearly every answer.
+            content = delta.get("content")
+            if isinstance(content, str):
+                if content:
+                    events.append(TextDelta(content))
+                return
         said = list(read_content(delta))
         if logprobs and not any(isinstance(one, TextDelta) for one in said):
             said.append(TextDelta(""))

@@ -14,6 +14,7 @@ from typing import Any
 from omen.core.candidates import Candidate
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.frames import Frame, WireRequest
+from omen.core.json_reading import VECTORS
 from omen.providers.chat_completions.api import bearer
 from omen.providers.shared.counts import count_of
 from omen.providers.shared.json import frame_object, json_bytes, not_the_wire_format, text_of
@@ -41,7 +42,7 @@ def read(body: bytes, count: int) -> Embeddings:
 
     **Raises.** `UpstreamFailure` (`PROTOCOL`) when it is not one vector for each.
     """
-    answer = frame_object(Frame(body))
+    answer = frame_object(Frame(body), VECTORS)
     data = answer.get("data")
     vectors: list[list[float] | None] = [None] * count
     for place, item in enumerate(data if isinstance(data, list) else ()):

@@ -17,6 +17,8 @@ from typing import Literal
 from omen.core.events import ReasoningDelta, TextDelta
 
 _OPEN, _CLOSE = "<think>", "</think>"
+_MOST_BLANKS = 4096
+"""Characters that may stand before the tag."""
 _State = Literal["before", "inside", "behind", "text"]
 
 
@@ -59,7 +61,7 @@ class ThinkTags:
         if begun.startswith(_OPEN):
             self._held = begun.removeprefix(_OPEN)
             self._state = "inside"
-        elif not _OPEN.startswith(begun):
+        elif not _OPEN.startswith(begun) or len(self._held) > _MOST_BLANKS:
             self._state = "inside" if self._opened else "text"
 
     def _inside(self) -> Iterator[ReasoningDelta]:

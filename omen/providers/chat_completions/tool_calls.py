@@ -13,10 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omen.core.events import ToolCallDelta
-from omen.providers.chat_completions.argument_text import is_object, split_objects
-from omen.providers.shared.json import compact, not_the_wire_format, text_of
+from omen.core.pieces import Pieces
+from omen.providers.chat_completions.argument_text import is_back_to_back, is_object, split_objects
+from omen.providers.shared.json import compact, not_the_wire_format, text_of, too_many
 from omen.providers.shared.tool_ids import made_id
 
+MOST_CALLS = 10_000
+"""Calls of one answer. What a limit of the gateway allows is less."""
+_LONGEST_NAME = 1024
+_MOST_CHECKED = 4 * 1024 * 1024
+"""Characters of one call's arguments that are looked at, in total, for whole objects. A call whose
+arguments look whole after every fragment would take quadratic time."""
 _BROUGHT_BACK = ("extra_content", "provider_specific_fields", "thought_signature")
 """Fields of a call that its vendor wants back with it: Gemini's signature of a thought, and
 LiteLLM's place for it."""
@@ -29,20 +36,32 @@ class _Call:
     custom: bool = False
     index: int | None = None
     """Ours, given when the call is announced; None until then."""
-    pieces: list[str] = field(default_factory=list)
+    pieces: Pieces = field(default_factory=Pieces)
     """Its arguments so far."""
+    has_arguments: bool = False
+    """Whether arguments have begun, perhaps with an empty piece."""
+    checked: int = 0
+    """Characters that were looked at for whole objects."""
+    numbers: list[int] = field(default_factory=list)
+    """The upstream's indexes that stand for it."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Fields that came before the call was announced."""
 
     @property
     def arguments(self) -> str:
-        return "".join(self.pieces)
+        return self.pieces.text
 
     @property
     def is_whole(self) -> bool:
         """Whether its arguments are a whole object, behind which only another call can begin."""
-        ends = (piece.rstrip() for piece in reversed(self.pieces) if not piece.isspace())
-        return not self.custom and next(ends, "").endswith("}") and is_object(self.arguments)
+        if self.custom or not self.pieces.ends_with("}"):
+            return False
+        return self.may_be_checked() and is_object(self.arguments)
+
+    def may_be_checked(self) -> bool:
+        """Return whether its arguments may be looked at once more, and count that."""
+        self.checked += self.pieces.size
+        return self.checked <= _MOST_CHECKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +84,34 @@ class ToolCallMerger:
     that the request offers.
     """
 
-    __slots__ = ("_announced", "_by_index", "_calls", "_known")
+    __slots__ = (
+        "_announced",
+        "_by_id",
+        "_by_index",
+        "_calls",
+        "_has_named",
+        "_known",
+        "_unannounced",
+        "_used_ids",
+    )
 
     def __init__(self, known: Collection[str] = ()) -> None:
         self._known = frozenset(known)
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
+        """The first call of each id that the upstream gave."""
+        self._used_ids: set[str] = set()
+        """The ids of announced calls."""
+        self._unannounced: dict[int, _Call] = {}
+        """By `id()`, in order: the calls that are not announced yet."""
+        self._has_named = False
         self._announced = 0
 
     @property
     def has_calls(self) -> bool:
         """Whether any call has been named."""
-        return any(call.name for call in self._calls)
+        return self._has_named
 
     def feed(self, fragments: object) -> Sequence[ToolCallDelta]:
         """Take the `tool_calls` of one delta."""
@@ -89,13 +124,13 @@ class ToolCallMerger:
     @property
     def holds_back(self) -> bool:
         """Whether a call has a name and is not announced yet, because no arguments have come."""
-        return any(call.name and call.index is None for call in self._calls)
+        return any(call.name for call in self._unannounced.values())
 
     def finish(self) -> Sequence[ToolCallDelta]:
         """Return what is owed at the end: calls without arguments, which means an empty object."""
         deltas: list[ToolCallDelta] = []
-        for call in self._calls:
-            if call.name and not call.pieces:
+        for call in list(self._unannounced.values()):
+            if call.name and not call.has_arguments:
                 self._add(call, "" if call.custom else "{}", deltas)
         return deltas
 
@@ -103,11 +138,14 @@ class ToolCallMerger:
         call = self._find(fragment)
         if call is None or _is_repetition(call, fragment):
             return
-        call.id = call.id or fragment.id or None
+        if not call.id and fragment.id:
+            call.id = fragment.id
+            self._by_id.setdefault(fragment.id, call)
         call.custom = call.custom or fragment.custom
         # Once arguments have begun the name is whole, and a repetition of it is one.
-        if fragment.name != call.name and not call.pieces:
-            call.name += fragment.name
+        if fragment.name != call.name and not call.has_arguments:
+            call.name = (call.name + fragment.name)[:_LONGEST_NAME]
+            self._has_named = self._has_named or bool(call.name)
         call.extras |= fragment.extras
         if fragment.arguments:
             self._add_objects(call, fragment.arguments, deltas)
@@ -116,12 +154,16 @@ class ToolCallMerger:
 
     def _add_objects(self, call: _Call, text: str, deltas: list[ToolCallDelta]) -> None:
         """Add arguments; where whole objects stand back to back, each is a call of its own."""
-        first, *others = [text] if call.custom else split_objects(call.arguments, text)
+        pieces: Sequence[str] = [text]
+        if not call.custom and is_back_to_back(text) and call.may_be_checked():
+            pieces = split_objects(call.arguments, text)
+        first, *others = pieces
         self._add(call, first, deltas)
         for other in others:
-            at = [index for index, one in self._by_index.items() if one is call]
+            numbers, call.numbers = call.numbers, []
             call = self._append(call.name)
-            self._by_index.update(dict.fromkeys(at, call))
+            call.numbers = numbers
+            self._by_index.update(dict.fromkeys(numbers, call))
             self._add(call, other, deltas)
 
     def _find(self, fragment: _Fragment) -> _Call | None:
@@ -133,6 +175,9 @@ class ToolCallMerger:
             # One index for several calls: a later fragment may go on with an earlier one's id.
             known = None if call is None else self._known_by_id(fragment.id)
             begun = known or self._begin(fragment, behind=call)
+            if call is not None:
+                call.numbers.remove(fragment.index)
+            begun.numbers.append(fragment.index)
             self._by_index[fragment.index] = begun
             return begun
         if fragment.id:
@@ -152,7 +197,11 @@ class ToolCallMerger:
         name = fragment.name
         if name and fragment.id and call.id and fragment.id != call.id:
             return True
-        if name and name != call.name and (call.pieces or self._are_two_tools(call.name, name)):
+        if (
+            name
+            and name != call.name
+            and (call.has_arguments or self._are_two_tools(call.name, name))
+        ):
             return True
         return fragment.arguments.lstrip().startswith("{") and call.is_whole
 
@@ -162,34 +211,41 @@ class ToolCallMerger:
         return both and first + second not in self._known
 
     def _known_by_id(self, given_id: str) -> _Call | None:
-        return next((call for call in self._calls if given_id and call.id == given_id), None)
+        return self._by_id.get(given_id) if given_id else None
 
     def _begin(self, fragment: _Fragment, behind: _Call | None = None) -> _Call:
         """Begin a call. Without a name of its own it is of the same tool as the one before."""
         return self._append("" if behind is None or fragment.name else behind.name)
 
     def _append(self, name: str) -> _Call:
+        if len(self._calls) >= MOST_CALLS:
+            raise too_many(MOST_CALLS, "tool calls")
         call = _Call(name=name)
         self._calls.append(call)
+        self._unannounced[id(call)] = call
+        self._has_named = self._has_named or bool(name)
         return call
 
     def _add(self, call: _Call, arguments: str, deltas: list[ToolCallDelta]) -> None:
-        call.pieces.append(arguments)
+        call.pieces.add(arguments)
+        call.has_arguments = True
         if call.index is not None:
             deltas.append(_delta(call, arguments))
             return
-        for earlier in self._calls:
+        for earlier in list(self._unannounced.values()):
             if earlier is call:
                 break
-            if earlier.index is None and earlier.name:
+            if earlier.name:
                 deltas.append(self._announce(earlier, ""))
         deltas.append(self._announce(call, arguments))
 
     def _announce(self, call: _Call, arguments: str) -> ToolCallDelta:
         if not call.name:
             raise not_the_wire_format("a tool call has no name")
-        if call.id is None or any(c.id == call.id for c in self._calls if c.index is not None):
+        if call.id is None or call.id in self._used_ids:
             call.id = made_id()
+        self._used_ids.add(call.id)
+        del self._unannounced[id(call)]
         call.index, self._announced = self._announced, self._announced + 1
         return replace(_delta(call, arguments), id=call.id, name=call.name)
 

@@ -22,6 +22,7 @@ from omen.core.events import (
     WireEvent,
 )
 from omen.core.frames import Frame
+from omen.core.pieces import Pieces
 from omen.providers.messages.errors import ANTHROPIC_ERRORS
 from omen.providers.messages.usage import UsageSoFar
 from omen.providers.messages.whole import stream_of
@@ -33,6 +34,7 @@ from omen.providers.shared.json import (
     json_bytes,
     not_the_wire_format,
     text_of,
+    too_many,
 )
 from omen.providers.shared.tool_ids import made_id
 
@@ -40,6 +42,24 @@ _MEANT = frozenset({"pause_turn", "stop_sequence", "compaction"})
 """Ends that are answers with nothing visible before them, too."""
 _WORK = ("thinking", "tool_use")
 """Ends of the types of blocks in which a model or the server works, perhaps in silence."""
+
+
+MOST_CALLS = 10_000
+"""Calls of one answer. What a limit of the gateway allows is less."""
+
+
+class _Thought:
+    """A block of thinking, and the texts in it that grow."""
+
+    __slots__ = ("block", "grown")
+
+    def __init__(self, block: dict[str, Any]) -> None:
+        self.block = block
+        self.grown: dict[str, Pieces] = {}
+
+    def whole(self) -> dict[str, Any]:
+        """Return the block with its texts."""
+        return {**self.block, **{name: pieces.text for name, pieces in self.grown.items()}}
 
 
 class _ToolBlock:
@@ -84,7 +104,7 @@ class MessagesDecoder:
         self._meant = False
         self._model = model
         self._verbatim = verbatim
-        self._thoughts: dict[int, dict[str, Any]] = {}
+        self._thoughts: dict[int, _Thought] = {}
         self._usage = UsageSoFar()
         self._open: dict[int, _ToolBlock] = {}
         self._calls = 0
@@ -169,7 +189,9 @@ class MessagesDecoder:
         """Gather a thinking block, which has to come back as it was; show what of it is text."""
         thought = self._thoughts.get(_index(event))
         if thought is not None:
-            thought[part] = text_of(thought.get(part)) + text
+            if part not in thought.grown:
+                thought.grown[part] = Pieces(text_of(thought.block.get(part)))
+            thought.grown[part].add(text)
         return (ReasoningDelta(text),) if text and part == "thinking" else ()
 
     def _arguments(self, event: dict[str, Any], text: str) -> Sequence[Event]:
@@ -192,7 +214,7 @@ class MessagesDecoder:
         if kind == "text" and (text := text_of(block.get("text"))):
             return (TextDelta(text),)
         if kind in ("thinking", "redacted_thinking"):
-            self._thoughts[_index(event)] = dict(block)
+            self._thoughts[_index(event)] = _Thought(dict(block))
             text = text_of(block.get("thinking"))
             return (ReasoningDelta(text),) if text else ()
         return ()
@@ -201,6 +223,8 @@ class MessagesDecoder:
         name = text_of(content.get("name"))
         if not name:
             raise not_the_wire_format("a tool call has no name")
+        if self._calls >= MOST_CALLS:
+            raise too_many(MOST_CALLS, "tool calls")
         block = self._open[index] = _ToolBlock(self._calls)
         self._calls += 1
         # Anthropic starts with an empty object always; others who speak this give it whole.
@@ -214,7 +238,7 @@ class MessagesDecoder:
         self._awaits_result = work.endswith("tool_use") and work != "tool_use"
         thought = self._thoughts.pop(_index(event), None)
         if thought is not None:
-            return (ReasoningEnd(ReasoningBlock("anthropic", self._model, thought)),)
+            return (ReasoningEnd(ReasoningBlock("anthropic", self._model, thought.whole())),)
         block = self._open.pop(_index(event), None)
         if block is None or block.has_arguments:
             return ()

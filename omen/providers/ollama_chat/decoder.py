@@ -22,8 +22,10 @@ from omen.core.frames import Frame
 from omen.providers.ollama_chat.errors import OLLAMA_ERRORS
 from omen.providers.shared.counts import count_of
 from omen.providers.shared.failures import classify_frame, truncated
-from omen.providers.shared.json import compact, frame_object, not_the_wire_format, text_of
+from omen.providers.shared.json import compact, frame_object, not_the_wire_format, text_of, too_many
 from omen.providers.shared.tool_ids import made_id
+
+MOST_CALLS = 10_000
 
 
 class ApiChatDecoder:
@@ -38,7 +40,8 @@ class ApiChatDecoder:
     def __init__(self) -> None:
         self._started = False
         self._ended = False
-        self._call_ids: list[str] = []
+        self._call_ids: dict[str, None] = {}
+        """The ids that were given, in order."""
 
     def feed(self, frame: Frame) -> Sequence[Event]:
         """Translate one line. The last one may still hold content."""
@@ -82,7 +85,9 @@ class ApiChatDecoder:
         if not name:
             raise not_the_wire_format("a tool call has no name")
         call_id = given_id if given_id and given_id not in self._call_ids else made_id()
-        self._call_ids.append(call_id)
+        if len(self._call_ids) >= MOST_CALLS:
+            raise too_many(MOST_CALLS, "tool calls")
+        self._call_ids[call_id] = None
         arguments = function.get("arguments") or {}
         text = arguments if isinstance(arguments, str) else compact(arguments)
         return ToolCallDelta(len(self._call_ids) - 1, call_id, name, text)

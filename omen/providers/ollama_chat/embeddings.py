@@ -10,6 +10,7 @@ from typing import Any
 from omen.core.candidates import Candidate
 from omen.core.embeddings import Embeddings, EmbeddingsRequest
 from omen.core.frames import Frame, WireRequest
+from omen.core.json_reading import VECTORS
 from omen.providers.chat_completions.api import bearer
 from omen.providers.chat_completions.embeddings import vector
 from omen.providers.shared.counts import count_of
@@ -40,7 +41,7 @@ def encode(request: EmbeddingsRequest, candidate: Candidate) -> WireRequest:
 
 def read(body: bytes, count: int) -> Embeddings:
     """Read the answer to a request with `count` inputs. **Raises.** `UpstreamFailure`."""
-    answer = frame_object(Frame(body))
+    answer = frame_object(Frame(body), VECTORS)
     found = answer.get("embeddings")
     if not isinstance(found, list) or len(found) != count:
         raise not_the_wire_format("an input has no vector")

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from omen.core.events import Event, ToolCallDelta
-from omen.providers.shared.json import compact, not_the_wire_format, text_of
+from omen.core.pieces import Pieces
+from omen.providers.shared.json import compact, not_the_wire_format, text_of, too_many
 from omen.providers.shared.tool_ids import made_id
 
 Json = dict[str, Any]
@@ -26,6 +27,7 @@ _BUILT_IN = frozenset(
         "mcp_approval_request",
     }
 )
+MOST_CALLS = 10_000
 _ABOUT = frozenset({"id", "type", "status", "call_id"})
 
 
@@ -38,7 +40,7 @@ class _Call:
         self.index = index
         self.is_custom = is_custom
         self.is_ended = False
-        self.seen = ""
+        self.seen = Pieces()
 
 
 class CallReader:
@@ -67,15 +69,15 @@ class CallReader:
         call = self._calls.get(place)
         if call is None or not text or call.is_ended:
             return ()
-        call.seen += text
+        call.seen.add(text)
         return (ToolCallDelta(call.index, arguments=text, custom=call.is_custom),)
 
     def whole(self, place: int, text: str) -> Sequence[Event]:
         """Take the whole of it: what the deltas have left out is new."""
         call = self._calls.get(place)
-        if call is None or (call.seen and not text.startswith(call.seen)):
+        if call is None or call.is_ended or (call.seen and not text.startswith(call.seen.text)):
             return ()
-        return self.delta(place, text[len(call.seen) :])
+        return self.delta(place, text[call.seen.size :])
 
     def _announce(self, place: int, item: Json, kind: str) -> Sequence[Event]:
         if place in self._calls:
@@ -83,6 +85,7 @@ class CallReader:
         name = text_of(item.get("name"))
         if not name:
             raise not_the_wire_format("a tool call has no name")
+        self._check_count()
         call = _Call(len(self._calls), is_custom=kind == "custom_tool_call")
         self._calls[place] = call
         call_id = text_of(item.get("call_id")) or made_id()
@@ -97,9 +100,14 @@ class CallReader:
         call.is_ended = True
         return rest
 
+    def _check_count(self) -> None:
+        if len(self._calls) >= MOST_CALLS:
+            raise too_many(MOST_CALLS, "tool calls")
+
     def _built_in(self, place: int, item: Json, kind: str) -> Sequence[Event]:
         if place in self._calls:
             return ()
+        self._check_count()
         call = self._calls[place] = _Call(len(self._calls), is_custom=False)
         call.is_ended = True
         arguments = compact({name: item[name] for name in item if name not in _ABOUT})

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
+from omen.core.json_reading import read_json
+from omen.core.names import is_short
 
 _MESSAGES = ("message", "detail", "msg", "error", "errors", "Message", "description")
 _MOST_DETAILS = 5
@@ -45,7 +46,7 @@ class ErrorReport:
 def read_body(body: bytes) -> ErrorReport | None:
     """Read an error from the body of an answer; None when it holds none (HTML, say)."""
     try:
-        value = from_json(body)
+        value = read_json(body)
     except ValueError:
         return None
     return read_error(value)
@@ -58,7 +59,7 @@ def read_error(value: object) -> ErrorReport | None:
     if not isinstance(value, dict):
         return None
     error = value.get("error")
-    request_id = _text(value.get("request_id"))
+    request_id = _short(value.get("request_id"))
     if isinstance(error, dict) and error:
         return _report(error, _sentence(error), request_id)
     message = _sentence(error) or _sentence(value)
@@ -71,7 +72,7 @@ def _report(fields: dict[str, Any], message: str | None, request_id: str | None)
         message=message,
         code=_word(code) or _word(_field(fields.get("details"), "error_code")),
         type=_word(fields.get("type")),
-        param=_text(fields.get("param")),
+        param=_short(fields.get("param")),
         status=_status(code) or _status(fields.get("status")) or _status(fields.get("statusCode")),
         request_id=request_id,
         retry_delay=_retry_delay(fields.get("details")),
@@ -110,6 +111,12 @@ def _field(value: object, name: str) -> object:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
+
+
+def _short(value: object) -> str | None:
+    """Keep a name; what is too long for one says nothing."""
+    text = _text(value)
+    return text if text is not None and is_short(text) else None
 
 
 def _word(value: object) -> str | None:

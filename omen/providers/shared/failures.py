@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.secrets import redact, redact_fields
 from omen.providers.shared.error_body import ErrorReport, read_body, read_error
 from omen.providers.shared.error_table import ErrorTable
 from omen.providers.shared.retry_after import retry_after
@@ -109,7 +111,8 @@ def _failure(
     headers: Mapping[str, str],
     report: ErrorReport,
 ) -> UpstreamFailure:
-    request_ids = (headers[name] for name in table.request_ids if name in headers)
+    report = _without_secrets(report)
+    request_ids = (redact(headers[name]) for name in table.request_ids if name in headers)
     failure = UpstreamFailure(
         kind,
         _message(kind, report.message),
@@ -123,6 +126,19 @@ def _failure(
     if kind is FailureKind.CONTEXT_LENGTH and (stated := _WINDOW.search(report.message or "")):
         failure.window = int((stated[1] or stated[2]).replace(",", ""))
     return failure
+
+
+def _without_secrets(report: ErrorReport) -> ErrorReport:
+    """Return a report in which no field shows a secret of the gateway, or a part of one.
+
+    The message is searched before it is cut: a cut secret would not be found.
+    """
+    message, code, kind, param, request_id = redact_fields(
+        [report.message, report.code, report.type, report.param, report.request_id]
+    )
+    return replace(
+        report, message=message, code=code, type=kind, param=param, request_id=request_id
+    )
 
 
 def _code(kind: FailureKind, report: ErrorReport) -> str | None:

@@ -11,20 +11,13 @@ from pydantic_core import from_json
 
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.frames import Frame
+from omen.core.json_reading import BOUNDS, JsonBounds, TooManyValuesError, read_json
+from omen.core.json_writing import json_bytes as json_bytes
 
 
 def compact(value: object) -> str:
     """Write JSON without spaces, in the order the keys have."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def json_bytes(value: object) -> bytes:
-    """Write JSON as a request body.
-
-    A lone surrogate, which a client can send as an escape, leaves as the same escape: what
-    `backslashreplace` makes of one is exactly its JSON spelling.
-    """
-    return compact(value).encode("utf-8", "backslashreplace")
 
 
 _LONE_HALF = re.compile("[\ud800-\udfff]")
@@ -40,14 +33,18 @@ def without(body: Mapping[str, Any], names: Set[str]) -> Mapping[str, Any]:
     return {k: v for k, v in body.items() if k not in names} if names else body
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes, bounds: JsonBounds = BOUNDS) -> Any:
     """Return the value of JSON text, also where it has lone halves of surrogate pairs.
 
     A half at an end of a text that a stream cuts in pieces is left as it is: its other half may be
     in the next piece. Any other half becomes U+FFFD.
 
-    **Raises.** `ValueError`.
+    **Raises.** `TooManyValuesError`; `ValueError`.
     """
+    return read_json(data, bounds, load=_load)
+
+
+def _load(data: bytes) -> Any:
     try:
         return from_json(data)
     except ValueError:
@@ -72,13 +69,15 @@ def _repaired(value: Any, name: str) -> Any:
     return value
 
 
-def frame_object(frame: Frame) -> dict[str, Any]:
+def frame_object(frame: Frame, bounds: JsonBounds = BOUNDS) -> dict[str, Any]:
     """Read the one JSON object a frame holds.
 
     **Raises.** `UpstreamFailure` (`PROTOCOL`) for anything else.
     """
     try:
-        value = parse_json(frame.data)
+        value = parse_json(frame.data, bounds)
+    except TooManyValuesError as error:
+        raise not_the_wire_format(str(error)) from error
     except ValueError as error:
         raise not_the_wire_format("a frame is not JSON") from error
     if not isinstance(value, dict):
@@ -89,6 +88,11 @@ def frame_object(frame: Frame) -> dict[str, Any]:
 def text_of(value: object) -> str:
     """Take a text out of parsed JSON; null and what is no text count as an empty one."""
     return value if isinstance(value, str) else ""
+
+
+def too_many(most: int, what: str) -> UpstreamFailure:
+    """Return the failure of an answer that has more of something than is read."""
+    return UpstreamFailure(FailureKind.PROTOCOL, f"the answer has more than {most} {what}")
 
 
 def not_the_wire_format(what: str) -> UpstreamFailure:

@@ -41,8 +41,12 @@ class HalfJoiner:
 
     def join(self, events: Sequence[Event]) -> Sequence[Event]:
         """Return the events with whole characters only."""
-        if self._first is None and not any(map(_has_half, events)):
-            return events
+        if self._first is None:
+            # One look at all texts, as nearly all events of nearly all answers are texts.
+            text = "".join([e.text for e in events if type(e) is TextDelta])
+            others = [e for e in events if type(e) is not TextDelta]
+            if (text.isascii() or not _HALF.search(text)) and not any(map(_has_half, others)):
+                return events
         joined: list[Event] = []
         for event in events:
             self._take(event, joined)

@@ -15,11 +15,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pydantic_core import from_json
-
 from omen.core.candidates import Quirks
 from omen.core.chat import REASONING_FIELDS
 from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.json_reading import read_json
 
 _REFUSAL = re.compile(
     r"unsupported|not supported|incompatible|(?:does|do) not support|unrecognized|unexpected"
@@ -77,7 +76,7 @@ def quirks_after(failure: UpstreamFailure, quirks: Quirks, body: bytes) -> Quirk
     if not is_refusal(failure) or not (failure.param or _REFUSAL.search(failure.message)):
         return None
     try:
-        sent = from_json(body)
+        sent = read_json(body)
     except ValueError:
         return None
     if not isinstance(sent, dict) or (failure.param and not _REFUSAL.search(failure.message)):

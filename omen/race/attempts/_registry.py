@@ -37,6 +37,7 @@ class AttemptRegistry:
         admissions: Sequence[Admission] = (),
         reservations: Sequence[Reservation] = (),
         extra_admissions: Sequence[Admission] = (),
+        queues: Sequence[Reservation] = (),
     ) -> None:
         self._observers = {
             moment: tuple(one for one in observers if moment in moments_of(one))
@@ -45,6 +46,7 @@ class AttemptRegistry:
         self._admissions = tuple(admissions)
         self._extra_admissions = tuple(extra_admissions)
         self._reservations = tuple(reservations)
+        self._queues = tuple(queues)
         self._live: dict[AttemptRecord, RaceRecord] = {}
         self._ends = trio.lowlevel.ParkingLot()
         """The tasks that wait for the end of an attempt."""
@@ -62,9 +64,12 @@ class AttemptRegistry:
 
         **Raises.** `AttemptDenied`; the race's attempts then contain a record of the denial.
         """
-        # Reservations first, because they may await.
+        # Reservations first, because they may await. The queues come last among them: nothing may
+        # await between the end of a wait for a slot and the start that takes it.
         for reserve in self._reservations if race.has_budget else ():
             self._deny(await reserve(race, candidate, role), race, candidate, role)
+        for wait in self._queues:
+            self._deny(await wait(race, candidate, role), race, candidate, role)
         for admission in self._admissions:
             self._deny(admission(race, candidate, role), race, candidate, role)
         if role != "primary" and race.plan.is_extra(role):
@@ -89,7 +94,8 @@ class AttemptRegistry:
         self, race: RaceRecord, candidate: Candidate, role: Role
     ) -> Iterator[AttemptRecord]:
         """Keep the record of one attempt, which is live as long as the block runs."""
-        record = AttemptRecord(len(race.attempts), candidate, trio.current_time(), role)
+        now = trio.current_time()
+        record = AttemptRecord(len(race.attempts), candidate, now, role, trace=race.trace)
         race.attempts.append(record)
         self._live[record] = race
         self.notify("started", race, record)

@@ -8,9 +8,11 @@ The official SDKs read such answers, because they do not look at the content typ
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from omen.core.candidates import Candidate
 from omen.core.frames import Framing
+from omen.isolation import is_heavy, off_loop
 from omen.providers import ProviderSpec
 from omen.providers.shared.json import parse_json
 from omen.race.attempts._faults import unreadable
@@ -40,7 +42,10 @@ async def expect_answer(
         failure = spec.classify(response.status, response.headers, body)
     except Exception as error:
         raise unreadable(candidate, error) from error
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure  # its traceback refers to this frame, which holds the body
 
 
 async def _is_answer(framing: Framing, response: UpstreamResponse) -> bool:
@@ -60,7 +65,8 @@ async def _is_answer(framing: Framing, response: UpstreamResponse) -> bool:
     # An error of xAI comes like this, and a proxy's, too.
     body = await response.read_body(LARGEST_OBJECT)
     response.unread(body)
-    return _holds_answer(body)
+    check = partial(_holds_answer, body)
+    return await off_loop(check) if is_heavy(body) else check()
 
 
 def _holds_answer(body: bytes) -> bool:

@@ -41,9 +41,11 @@ class AnnouncedWork:
 
     def take(self, events: Sequence[Event]) -> None:
         """Take the next events of the answer."""
-        for event in events:
+        for event in reversed(events):  # the latest of them decides
             match event:
                 case ReasoningDelta() | ToolCallDelta():
                     self._is_open = True
+                    return
                 case TextDelta() | RefusalDelta() | ReasoningEnd() | AnswerEnd():
                     self._is_open = False
+                    return

@@ -27,6 +27,8 @@ KEPT_SECONDS = 3600.0
 WARM_SECONDS = 300.0
 """How long a prompt cache is expected to live: the shortest time that the vendors promise."""
 _MAX_CALLS = 64
+_TOLD_APART = 64 * 1024
+"""Characters of a conversation's beginning that tell it from others."""
 
 
 class Affinity:
@@ -87,9 +89,16 @@ def session_of(race: RaceRecord, request: ChatRequest) -> str:
     name = race.hints.session or (cache_key if isinstance(cache_key, str) else None) or request.user
     if name:
         return f"said:{name}"
-    system = "\n".join(m.text for m in request.messages if m.role in ("system", "developer"))
+    system = [m.text for m in request.messages if m.role in ("system", "developer")]
     first = next((m.text for m in request.messages if m.role == "user"), "")
-    return f"begun:{system}\n\n{first}"
+    return f"begun:{_beginning(system)}\n\n{_beginning([first])}"
+
+
+def _beginning(texts: Sequence[str]) -> str:
+    """Return texts as far as they are needed to tell conversations apart: some are megabytes."""
+    size = sum(map(len, texts))
+    whole = "\n".join(text[:_TOLD_APART] for text in texts[:_MAX_CALLS])
+    return whole[:_TOLD_APART] if size <= _TOLD_APART else f"{whole[:_TOLD_APART]}\n{size}"
 
 
 def _answered_calls(request: ChatRequest) -> Sequence[str]:

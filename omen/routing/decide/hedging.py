@@ -56,6 +56,12 @@ class HedgeBudget:
         self._fill()
         return int(self._tokens)
 
+    @property
+    def standing(self) -> tuple[float, float]:
+        """The tokens in the bucket now, and its size."""
+        self._fill()
+        return self._tokens, self._bucket
+
     def __call__(self, race: RaceRecord, candidate: Candidate, role: Role) -> Denial | None:
         """Take a token for an extra start; deny the start if there is none.
 

@@ -8,13 +8,16 @@ within a group.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from omen.core.candidates import Candidate
 from omen.routing.models.catalog import Catalog, CatalogProvider
 
 AUTO = "auto"
+_LONGEST_COMPARED = 100
+_MOST_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,25 @@ class Names:
         if aliased is not None:
             return [candidate for target in aliased for candidate in self._by_id(target)]
         return self._by_id(name)
+
+    def similar(self, name: str, permitted: Callable[[str, Candidate], bool]) -> str | None:
+        """Return the name that a caller probably meant, of those it may use; None if none is near.
+
+        A long name, or a name beyond the first `_MOST_COMPARED`, is not compared: this is for a
+        slip of the hand, and an error must stay cheap.
+        """
+        if len(name) > _LONGEST_COMPARED:
+            return None
+        known = [*self.aliases]
+        for provider in self.catalog:
+            known += provider.listed[:_MOST_COMPARED]
+            known += [f"{provider.name}/{model}" for model in provider.listed[:_MOST_COMPARED]]
+        spelling = {one.lower(): one for one in known[:_MOST_COMPARED]}
+        for match in get_close_matches(name.lower(), spelling, n=3, cutoff=0.75):
+            meant = spelling[match]
+            if any(permitted(meant, candidate) for candidate in self.find(meant)):
+                return meant
+        return None
 
     def _by_id(self, name: str) -> list[Candidate]:
         provider, slash, model = name.partition("/")

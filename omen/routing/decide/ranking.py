@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 from omen.core.callers import ANYBODY, Caller
@@ -122,6 +123,10 @@ class Ranking:
         assessments = _by_endpoint(self._assess(usable, NO_NEEDS, hints))
         return next((item.candidate for item in assessments), None)
 
+    def similar(self, model: str, caller: Caller) -> str | None:
+        """Return the name that a caller probably meant, of those it may use; None if none is."""
+        return self.names.similar(model, partial(self._may_use, caller))
+
     def _permitted(
         self, groups: Sequence[Group], model: str, hints: RaceHints, caller: Caller
     ) -> Sequence[Group]:
@@ -132,7 +137,8 @@ class Ranking:
         if providers is not None:
             listed = _only(groups, lambda candidate: candidate.provider in providers)
         if not any(group.candidates for group in listed):
-            raise _not_found(model, providers)
+            meant = self.similar(model, caller)
+            raise _not_found(model, providers, meant)
         if not caller.models:
             return listed
         permitted = [
@@ -241,10 +247,11 @@ def _with_maker_first(best: Sequence[Assessment], ranked: Ranked, maker: Maker |
     )
 
 
-def _not_found(model: str, allowed: Collection[str] | None) -> RequestError:
+def _not_found(model: str, allowed: Collection[str] | None, meant: str | None) -> RequestError:
     among = f" among omen.providers {', '.join(allowed)}" if allowed is not None else ""
+    hint = f"; did you mean {quoted(meant)}?" if meant and meant != model else ""
     return RequestError(
-        f"no provider{among} serves the model {quoted(model)}",
+        f"no provider{among} serves the model {quoted(model)}{hint}",
         param="model",
         status=404,
         code="model_not_found",

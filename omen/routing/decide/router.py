@@ -15,7 +15,7 @@ from omen.core.candidates import Candidate
 from omen.core.chat import asks_for_reasoning
 from omen.core.errors import FAILOVER_KINDS, FailureKind, RequestError
 from omen.core.hints import RaceHints, ReasoningCounts
-from omen.core.plan import Expectation, Merge, Plan
+from omen.core.plan import Expectation, Merge, Plan, Vote
 from omen.routing.decide.assessment import Assessor
 from omen.routing.decide.deadline import Odds, choose_plan
 from omen.routing.decide.names import Names
@@ -130,6 +130,11 @@ class Router:
             expected=expected,
         )
 
+    def hint_of_name(self, model: str, caller: Caller) -> str:
+        """Return which other name a caller probably meant and may use; empty if none is near."""
+        meant = self._ranking.similar(model, caller)
+        return "" if meant in (None, model) else f"did you mean {quoted(str(meant))}?"
+
     def _reasoning_counts(self, hints: RaceHints, context: RequestContext) -> ReasoningCounts:
         """Return whether reasoning counts; a request that asks for it decides `auto`."""
         said, request = hints.reasoning_counts, context.request
@@ -211,7 +216,9 @@ class Router:
                     status=404,
                     code="model_not_found",
                 )
-        return Merge(hints.merge_method or "synthesize", judge, hints.quorum)
+        method = hints.merge_method or "synthesize"
+        vote = Vote() if method == "vote" else None
+        return Merge(method, judge, hints.quorum, hints.vote_risk, vote)
 
     def _allows_extra(self) -> bool:
         return self._extra_starts() >= 1

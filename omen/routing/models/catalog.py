@@ -168,6 +168,10 @@ class Catalog:
     def __getitem__(self, name: str) -> CatalogProvider:
         return self._providers[name]
 
+    def lists(self, provider: str, model: str) -> bool:
+        """Return whether a provider of this name lists a model."""
+        return provider in self._providers and self._providers[provider].lists(model)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all configured providers."""

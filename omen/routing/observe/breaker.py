@@ -90,6 +90,10 @@ class Breaker:
             return "down" if now < self._retry_at else "recovering"
         return "unknown" if self.last_success_at is None else "healthy"
 
+    def retry_in(self, now: float) -> float | None:
+        """Return the seconds until the pause of an open breaker ends; None while it is closed."""
+        return None if self._retry_at is None else max(0.0, self._retry_at - now)
+
     @property
     def is_lasting(self) -> bool:
         """Whether the latest attempt failed in a way that the next one would meet again."""
@@ -164,3 +168,9 @@ class Breaker:
         pause = min(FIRST_PAUSE * 2**self._opened, LONGEST_PAUSE)
         self._opened = min(self._opened + 1, 10)
         self._retry_at = now + pause
+
+
+def described(failure: UpstreamFailure) -> str:
+    """Describe a failure in OMEN's words: an upstream's may contain a key or part of a prompt."""
+    status = failure.upstream_status
+    return f"it answered with status {status}" if status else "it gave no usable answer"

@@ -10,7 +10,6 @@ host is there; whether it answers chats is what chats show. Such a list is a hin
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -28,9 +27,9 @@ from omen.routing.observe.breaker import (
     State,
     hint_of,
 )
-from omen.routing.observe.used_up import UsedUp, has_nothing_left
-
-logger = logging.getLogger(__name__)
+from omen.routing.observe.health_log import HealthLog
+from omen.routing.observe.model_health import ModelHealth
+from omen.routing.observe.used_up import has_nothing_left
 
 MISSING_SECONDS = 60.0
 """Seconds for which a model that an endpoint did not have ranks last there."""
@@ -39,6 +38,9 @@ OUTWEIGHED_SECONDS = 600.0
 MAX_MODELS = 400
 """The number of models that are remembered, those with the latest attempts: callers name them."""
 
+FORGOTTEN_SECONDS = 86_400.0
+"""For how long a model is remembered that nobody asks for."""
+_FORBIDDEN = 403
 _ORDER: tuple[State, ...] = ("down", "recovering", "unknown", "healthy")
 """From the worst to the best."""
 _RANKS: dict[State, Rank] = {
@@ -50,17 +52,6 @@ _RANKS: dict[State, Rank] = {
 _HOST_FAULTS = frozenset({FailureKind.CONNECTION})
 _UNREACHABLE = frozenset({FailureKind.CONNECTION, FailureKind.TIMEOUT})
 """Kinds of a failed probe that say that the host does not answer. A status says that it does."""
-
-
-@dataclass(slots=True)
-class ModelHealth:
-    """The health of one model at one endpoint."""
-
-    breaker: Breaker = field(default_factory=lambda: Breaker(since=trio.current_time()))
-    missing_until: float = -inf
-    """Until when the endpoint counts as not having the model."""
-    used_up: UsedUp = field(default_factory=UsedUp)
-    logged: State = "unknown"
 
 
 @dataclass(slots=True)
@@ -79,7 +70,12 @@ class EndpointHealth:
     """The duration of the last successful probe, in seconds."""
     probe_failure: UpstreamFailure | None = None
     """The failure of the last probe; None if it succeeded."""
-    _logged: State = "unknown"
+    list_was_read: bool = False
+    """Whether any probe has succeeded. A list that never could be read says nothing of chats."""
+    _log: HealthLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._log = HealthLog(self.provider, self.url)
 
     @property
     def state(self) -> State:
@@ -90,9 +86,22 @@ class EndpointHealth:
             return host
         states: list[State] = [*self._model_states(now)] or ["unknown"]
         best = max(states, key=_ORDER.index)
+        if best == "down" and self._has_only_refusals:
+            return "recovering"
         if best in ("down", "recovering") or host == "unknown":
             return best
         return "healthy"
+
+    @property
+    def _has_only_refusals(self) -> bool:
+        """Whether the list can be read, and each chat that failed was refused, not broken.
+
+        Host and key are well then. A caller may have provoked the refusals, so they must not make
+        the gateway unready; the refused models rank as down.
+        """
+        is_read = self.list_was_read and self.probe_failure is None
+        breakers = (model.breaker for model in self.models.values())
+        return is_read and all(one.is_lasting for one in breakers if one.failures)
 
     def _model_states(self, now: float) -> Iterator[State]:
         """Yield the states that count: of every listed model, and of others that answer.
@@ -141,7 +150,7 @@ class EndpointHealth:
 
     @property
     def wants_probe(self) -> bool:
-        """Whether a probe may soon show that it is back: it is down, or a model refuses the key."""
+        """Whether a probe may soon show that it is back: it is down, or a model is refused."""
         now = trio.current_time()
         return self.state == "down" or any(
             model.breaker.is_lasting and model.breaker.state(now) == "down"
@@ -178,8 +187,11 @@ class EndpointHealth:
         """Return the health of one of its models, as the one with the latest attempt."""
         model = self.models.setdefault(name, ModelHealth())
         self.models.move_to_end(name)
-        if len(self.models) > MAX_MODELS:
+        now = model.used_at = trio.current_time()
+        oldest = next(iter(self.models.values()))
+        while len(self.models) > MAX_MODELS or now - oldest.used_at > FORGOTTEN_SECONDS:
             self.models.popitem(last=False)
+            oldest = next(iter(self.models.values()))
         return model
 
     def succeed(self, name: str, now: float) -> None:
@@ -203,7 +215,7 @@ class EndpointHealth:
             model.missing_until = now + MISSING_SECONDS
         else:
             model.breaker.fail(failure, now)
-            if kind in LASTING_FAULTS and self._is_refused_as_a_whole(now):
+            if kind in LASTING_FAULTS and self._is_refused_as_a_whole(failure, now):
                 self.host.condemn(failure, now)
 
     def limited(self, limits: RateLimits, name: str, now: float) -> None:
@@ -211,8 +223,12 @@ class EndpointHealth:
         if name in self.models or has_nothing_left(limits):
             self.model(name).used_up.take(limits, now)
 
-    def _is_refused_as_a_whole(self, now: float) -> bool:
-        """Return whether the account is refused, not one model: all models agree, or the list."""
+    def _is_refused_as_a_whole(self, failure: UpstreamFailure, now: float) -> bool:
+        """Return whether the account is refused, not one model: all models agree, or the list.
+
+        A list agrees with the same status. A 403 is no such agreement: it says what may not be
+        done, and keys that may chat but not list models are common.
+        """
         breakers = [model.breaker for model in self.models.values()]
         known = [one for one in breakers if one.failures or one.last_success_at is not None]
         if not all(one.is_lasting for one in known):
@@ -221,6 +237,7 @@ class EndpointHealth:
         probe_agrees = (
             self.probe_failure is not None
             and self.probe_failure.kind in LASTING_FAULTS
+            and self.probe_failure.upstream_status == failure.upstream_status != _FORBIDDEN
             and now - success > OUTWEIGHED_SECONDS
         )
         return len(known) > 1 or probe_agrees
@@ -228,15 +245,22 @@ class EndpointHealth:
     def probed(self, failure: UpstreamFailure | None, now: float) -> None:
         """Record a finished probe, which succeeded if `failure` is None."""
         self.probe_failure = failure
+        self.list_was_read |= failure is None
         if failure is None:
             self.host.probed(None, now)
-            for model in self.models.values():
-                model.breaker.end_pause(now)
+            self._end_pauses(now)
         elif self.host.state(now) in ("down", "recovering"):
             # It agrees with what attempts have shown: no attempt needs to try.
             self.host.probed(failure, now)
         elif failure.kind in _UNREACHABLE and not self._answered_lately(now):
             self.host.probed(failure, now)
+        elif failure.kind not in _UNREACHABLE and not self.list_was_read:
+            # Neither this list nor a later one can show that a model is back: a trial has to.
+            self._end_pauses(now)
+
+    def _end_pauses(self, now: float) -> None:
+        for model in self.models.values():
+            model.breaker.end_pause(now)
 
     def _answered_lately(self, now: float) -> bool:
         """Return whether a chat has succeeded here, so that it outweighs a probe."""
@@ -248,37 +272,14 @@ class EndpointHealth:
 
     def log_change(self, name: str | None = None) -> None:
         """Log that the endpoint, or one of its models, went down or came up, once per change."""
-        state, failure = self.state, self.breaker.last_failure
+        state = self.state
+        self._log.note(state, self.breaker.last_failure)
         model = None if name is None else self.models.get(name)
-        if state == "down" and self._logged != "down" and failure is not None:
-            self._warn(f"provider {self.provider} is down", failure)
-            self._logged = "down"
-        elif state == "healthy" and self._logged == "down":
-            logger.warning("provider %s is up again at %s", self.provider, self.url)
-            self._logged = "healthy"
-        elif model is not None and state != "down":
-            self._log_model(str(name), model)
-
-    def _log_model(self, name: str, model: ModelHealth) -> None:
-        state, failure = model.breaker.state(trio.current_time()), model.breaker.last_failure
-        if state == "down" and model.logged != "down" and failure is not None:
-            self._warn(f"provider {self.provider}: model {name[:100]!r} is down", failure)
-            model.logged = "down"
-        elif state == "healthy" and model.logged == "down":
-            logger.warning(
-                "provider %s: model %r is up again at %s", self.provider, name[:100], self.url
-            )
-            model.logged = "healthy"
-
-    def _warn(self, what: str, failure: UpstreamFailure) -> None:
-        logger.warning(
-            "%s at %s: %s (%s); %s",
-            what,
-            self.url,
-            _describe(failure),
-            failure.kind.value,
-            hint_of(failure),
-        )
+        if model is not None and state != "down":
+            breaker = model.breaker
+            now = breaker.state(trio.current_time())
+            failure = breaker.last_failure
+            model.logged = self._log.note_model(str(name), now, failure, model.logged)
 
 
 def _rank(breaker: Breaker, live: int, now: float) -> Rank:
@@ -290,9 +291,3 @@ def _rank(breaker: Breaker, live: int, now: float) -> Rank:
 
 def _at(time: float | None) -> float:
     return -inf if time is None else time
-
-
-def _describe(failure: UpstreamFailure) -> str:
-    """Describe a failure in OMEN's words: an upstream's may contain a key or part of a prompt."""
-    status = failure.upstream_status
-    return f"it answered with status {status}" if status else "it gave no usable answer"

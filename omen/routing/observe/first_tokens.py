@@ -77,11 +77,19 @@ class FirstTokens:
             hits = self.by_prompt_cache(candidate.provider, candidate.model, "hit")
             if hits.count >= ENOUGH_HITS:
                 return hits
-        return self._survival((candidate.provider, candidate.model, "any"))
+        return self.of_model(candidate.provider, candidate.model)
 
     def by_prompt_cache(self, provider: str, model: str, temperature: Temperature) -> Survival:
         """Return the estimate from answers that hit, or missed, the provider's prompt cache."""
         return self._survival((provider, model, temperature))
+
+    def models_of(self, provider: str) -> list[str]:
+        """Return the models of a provider that have samples here, the latest sample first."""
+        return [key[1] for key in reversed(self._windows) if _is_of(key, provider)]
+
+    def of_model(self, provider: str, model: str) -> Survival:
+        """Return the estimate for a model, whether its prompt cache was warm or not."""
+        return self._survival((provider, model, "any"))
 
     def recent(self, candidate: Candidate) -> Survival:
         """Return the estimate from the last minutes only, so that a slow hour is forgotten.
@@ -133,9 +141,13 @@ class FirstTokens:
         self, candidate: Candidate, temperature: Temperature, seconds: float, observed: bool
     ) -> None:
         key: _Key = candidate.provider, candidate.model, temperature
-        window = self._windows.setdefault(key, Window())
+        now = trio.current_time()
+        if (window := self._windows.get(key)) is None:
+            window = self._windows[key] = Window()
         self._windows.move_to_end(key)
-        window.record(seconds, observed=observed, now=trio.current_time())
+        window.record(seconds, observed=observed, now=now)
+        while next(iter(self._windows.values())).is_expired(now):
+            self._windows.popitem(last=False)
         if len(self._windows) > MAX_WINDOWS:
             # Callers may name any model they like, so the number of windows has a limit.
             self._windows.popitem(last=False)

@@ -13,7 +13,7 @@ from functools import partial
 import trio
 
 from omen.core.candidates import Candidate, Rank
-from omen.core.errors import UpstreamFailure
+from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.plan import Role
 from omen.core.records import NO_CHAT, AttemptRecord, Denial, Moment, RaceRecord
 from omen.routing.observe.breaker import State
@@ -76,13 +76,13 @@ class Health:
         endpoint = self._find(candidate)
         if endpoint is None:
             return "unknown"
+        return _state_of_model(endpoint, candidate.model, trio.current_time())
+
+    def state_of_model(self, provider: str, model: str) -> State:
+        """Return the state of a model at a provider: that at its best endpoint."""
         now = trio.current_time()
-        host, model = endpoint.host.state(now), endpoint.models.get(candidate.model)
-        if model is None or model.breaker.state(now) == "unknown":
-            return host
-        return min(
-            model.breaker.state(now), "healthy" if host == "unknown" else host, key=_ORDER.index
-        )
+        states = (_state_of_model(endpoint, model, now) for endpoint in self.of(provider))
+        return max(states, key=_ORDER.index, default="unknown")
 
     def rank(self, candidate: Candidate) -> Rank:
         """Return the rank of a candidate by the health of its model at its endpoint alone."""
@@ -174,6 +174,8 @@ class Health:
         self, provider: str, url: str, failure: UpstreamFailure | None, seconds: float
     ) -> None:
         """Record a finished probe. It succeeded if `failure` is None, and took `seconds`."""
+        if failure is not None and failure.kind is FailureKind.INTERNAL:
+            return  # OMEN had no socket for it, which says nothing about the endpoint
         endpoint = self._endpoints.get((provider, url))
         if endpoint is not None:
             if failure is None:
@@ -196,6 +198,15 @@ class Health:
 
     def _find(self, candidate: Candidate) -> EndpointHealth | None:
         return self._endpoints.get(_key(candidate))
+
+
+def _state_of_model(endpoint: EndpointHealth, model: str, now: float) -> State:
+    host, health = endpoint.host.state(now), endpoint.models.get(model)
+    if health is None or health.breaker.state(now) == "unknown":
+        return host
+    return min(
+        health.breaker.state(now), "healthy" if host == "unknown" else host, key=_ORDER.index
+    )
 
 
 def _key(candidate: Candidate) -> tuple[str, str]:

@@ -46,6 +46,10 @@ class _Window:
         while self.slices and now - self.slices[0].since > WINDOW_SECONDS:
             self.slices.popleft()
 
+    def is_expired(self, now: float) -> bool:
+        """Return whether its last attempt is too old to count. `counts` may have emptied it."""
+        return not self.slices or now - self.slices[-1].since > WINDOW_SECONDS
+
     def counts(self, now: float) -> tuple[int, int]:
         self.forget(now)
         return sum(part.good for part in self.slices), sum(part.bad for part in self.slices)
@@ -70,9 +74,16 @@ class Outcomes:
         key = attempt.candidate.provider, attempt.candidate.model
         window = self._windows.setdefault(key, _Window())
         self._windows.move_to_end(key)
-        window.count(trio.current_time(), good=good)
+        now = trio.current_time()
+        window.count(now, good=good)
+        self._expire(now)
         if len(self._windows) > MAX_WINDOWS:
             # Callers may name any model they like, so the number of windows has a limit.
+            self._windows.popitem(last=False)
+
+    def _expire(self, now: float) -> None:
+        """Drop the windows whose last attempt is too old to count. The oldest are in front."""
+        while next(iter(self._windows.values())).is_expired(now):
             self._windows.popitem(last=False)
 
     def reliability(self, provider: str, model: str | None = None) -> float:

@@ -17,6 +17,7 @@ import trio
 from omen.core.candidates import PLAIN, Endpoint, Quirks
 from omen.core.cards import UNKNOWN, ModelCard
 from omen.core.errors import FailureKind, UpstreamFailure
+from omen.core.names import is_short
 from omen.providers import ProviderSpec
 from omen.wire.upstream import open_response
 
@@ -87,6 +88,10 @@ async def keep_probing(
             nursery.start_soon(_keep_probing, transport, target, report, interval, within)
 
 
+MOST_MODELS = 10_000
+"""Models of one endpoint that are known. A list may be of thousands (OpenRouter, Ollama's hub)."""
+
+
 async def _keep_probing(
     transport: httpx.AsyncBaseTransport,
     target: Target,
@@ -101,6 +106,9 @@ async def _keep_probing(
         names, failure = await _probe(transport, target, within)
         report.probed(target, failure, trio.current_time() - began)
         if names is not None:
+            names = [name for name in names if is_short(name)][:MOST_MODELS]
+            listed = set(names)
+            known = {name: card for name, card in known.items() if name in listed}
             # Report the names before the descriptions: describing may take as long as `within`,
             # and a request may name a listed model meanwhile.
             report.found(target, _cards(names, known))

@@ -19,6 +19,8 @@ from hdrh.histogram import HdrHistogram
 from omen.routing.observe.survival import Survival, estimate
 
 SLICES = 12
+_FEW = 20
+"""Samples of a slice that are kept without a histogram."""
 SLICE_SAMPLES = 100
 SLICE_SECONDS = 15.0
 SLICE_LONGEST_SECONDS = 300.0
@@ -41,14 +43,51 @@ _EDGES = tuple(
 """The upper bound, in seconds, of the values that each counter of a histogram counts."""
 
 
+class _Samples:
+    """Samples of one kind, in microseconds.
+
+    A histogram takes 75 kB. Few samples are kept as they are, because callers may name thousands
+    of models that nobody has, and each would have one.
+    """
+
+    __slots__ = ("_few", "_histogram")
+
+    def __init__(self) -> None:
+        self._few: list[int] = []
+        self._histogram: HdrHistogram | None = None
+
+    def __len__(self) -> int:
+        if self._histogram is None:
+            return len(self._few)
+        return int(self._histogram.get_total_count())
+
+    def record(self, value: int) -> None:
+        """Add a sample."""
+        if self._histogram is not None:
+            self._histogram.record_value(value)
+            return
+        self._few.append(value)
+        if len(self._few) > _FEW:
+            histogram = _new()
+            self.add_to(histogram)
+            self._histogram, self._few = histogram, []
+
+    def add_to(self, total: HdrHistogram) -> None:
+        """Add all samples to a histogram."""
+        if self._histogram is not None and len(self):
+            total.add(self._histogram)
+        for value in self._few:
+            total.record_value(value)
+
+
 @dataclass(slots=True)
 class _Slice:
     since: float
-    observed: HdrHistogram = field(default_factory=_new)
-    censored: HdrHistogram = field(default_factory=_new)
+    observed: _Samples = field(default_factory=_Samples)
+    censored: _Samples = field(default_factory=_Samples)
 
     def is_full(self, now: float) -> bool:
-        samples = self.observed.get_total_count() + self.censored.get_total_count()
+        samples = len(self.observed) + len(self.censored)
         age = now - self.since
         return (age >= SLICE_SECONDS and samples >= SLICE_SAMPLES) or age >= SLICE_LONGEST_SECONDS
 
@@ -63,16 +102,20 @@ class Window:
     def record(self, seconds: float, *, observed: bool, now: float) -> None:
         """Record a sample: the time to the first token, or the age at which it was cut off."""
         self._rotate(now)
-        last = self._slices[-1]
-        histogram = last.observed if observed else last.censored
         # HdrHistogram silently drops a value that is out of its range, so bring it into range.
-        histogram.record_value(max(1, round(min(seconds, _LONGEST) * _MICROSECONDS)))
+        value = max(1, round(min(seconds, _LONGEST) * _MICROSECONDS))
+        last = self._slices[-1]
+        (last.observed if observed else last.censored).record(value)
 
     def survival(self, now: float) -> Survival:
         """Return the estimate from all slices. It is computed at most once per second."""
         if self._estimate is None or now - self._estimate[0] >= STALE_SECONDS:
             self._estimate = now, self.sums(now).survival()
         return self._estimate[1]
+
+    def is_expired(self, now: float) -> bool:
+        """Return whether no slice is young enough to count."""
+        return not self._slices or now - self._slices[-1].since > SLICES * SLICE_LONGEST_SECONDS
 
     def _rotate(self, now: float) -> None:
         if not self._slices or self._slices[-1].is_full(now):
@@ -87,7 +130,8 @@ class Window:
             self._rotate(now)
         for part in self._slices:
             if now - part.since <= within:
-                total.add(Histograms(part.observed, part.censored))
+                part.observed.add_to(total.observed)
+                part.censored.add_to(total.censored)
         return total
 
 

@@ -70,13 +70,14 @@ class Gate:
         if self._is_auto:
             self._meter.reasoning_counts = alone
         for event in events:
-            self._meter.take(event)
+            if self._meter.take(event):
+                # What is useful stays useful: nobody asks the gate about the rest of the answer.
+                return True
             self._measure(event)
-            if isinstance(event, AnswerEnd) and not self._meter.is_useful:
+            if isinstance(event, AnswerEnd):
                 self._refuse_or_keep(event)
-        if not self._meter.is_useful:
-            self._refuse_floods()
-        return self._meter.is_useful
+        self._refuse_floods()
+        return False
 
     def _refuse_or_keep(self, end: AnswerEnd) -> None:
         if not (self._keeps_last_resort and self._meter.is_answer(end)):

@@ -45,7 +45,12 @@ class Result:
         **Raises.** The winner's own failure, `MaxLatencyExceeded`, or `AllAttemptsFailed`.
         """
         if self.winner_failure is not None:
-            raise self.winner_failure
+            try:
+                raise self.winner_failure
+            finally:
+                # Its traceback refers to this object. The cycle would keep the whole request in
+                # memory until a full collection.
+                self.winner_failure = None
         if self.winner is not None:
             return self.winner.candidate
         if self.late:

@@ -17,6 +17,7 @@ import trio
 from omen.core.candidates import Candidate
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.plan import Plan
+from omen.core.retries import pause_before_retry
 from omen_strategies.kit.entrant import Entrant
 
 
@@ -67,14 +68,6 @@ class Untried:
         self._left = [c for c in self._plan.candidates if c in self._left or c == candidate]
 
 
-FIRST_PAUSE = 0.25
-"""Seconds before a repeated attempt, if the upstream sent no `Retry-After`. The vendors' own SDKs
-wait at least 0.375 s, so a caller gets its answer no later than without OMEN."""
-LONGEST_PAUSE = 5.0
-"""Seconds. If the upstream asks for a longer pause there is no retry: the caller gets the error and
-decides whether to wait."""
-
-
 class Retries:
     """The retries of one run of a plan, at most `count` in total."""
 
@@ -87,8 +80,8 @@ class Retries:
     def add(self, failed: Candidate, failure: UpstreamFailure) -> None:
         """Take a failure, from which on the upstream's pause runs."""
         self._ready_at.pop(failed, None)
-        pause = FIRST_PAUSE if failure.retry_after is None else failure.retry_after
-        if failure.retryable and pause <= LONGEST_PAUSE:
+        pause = pause_before_retry(failure)
+        if pause is not None:
             self._ready_at[failed] = trio.current_time() + pause
 
     def take(self) -> tuple[Candidate, float] | None:

@@ -101,6 +101,8 @@ def test_a_judge_that_died_keeps_what_its_drafts_made_it_read_reserved() -> None
         draft = AttemptRecord(index, CHEAP, 0.0, "draft", usage=Usage(20, 10), ended_at=1.0)
         race.attempts.append(draft)
     assert budget(race, CHEAP, "judge") is None
+    # 0.0006 are spent, and the judge may cost 0.004, because it reads the drafts.
+    assert RequestBudget(WORST, Decimal("0.0045")).admit(race, CHEAP, "judge") is not None
     race.attempts.append(AttemptRecord(2, CHEAP, 1.0, "judge", responded_at=1.1, ended_at=2.0))
     # 0.0006 are spent, and the judge may have cost 100 + 200 tokens in and 100 out: 0.004
     assert budget(race, CHEAP, "failover") is None
@@ -204,6 +206,7 @@ class SlowMonths:
     """A month's budget whose store takes a while, as a remote one does."""
 
     limit_usd = Decimal(1)
+    unpriced_is_free = False
 
     def __init__(self) -> None:
         self.raised: list[Decimal] = []

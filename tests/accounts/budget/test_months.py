@@ -121,12 +121,6 @@ async def test_what_a_failure_leaves_is_there_for_the_next_one(autojump_clock: M
         assert await spent(world) <= 11
 
 
-async def test_who_has_no_known_price_counts_as_free(autojump_clock: MockClock) -> None:
-    async with open_world(*FLEET, settings=settings("12")) as world:
-        await world.gateway.months.raise_to(current_month(), [(None, "one", Decimal(12))])
-        assert (await ask(world, "one/m")).error is None
-
-
 async def test_cancelled_requests_give_back_what_was_set_aside(autojump_clock: MockClock) -> None:
     async with open_world(*FLEET, settings=settings("12"), price=DOLLAR) as world:
         with trio.move_on_after(0.2):
@@ -167,8 +161,10 @@ async def test_the_ledger_tells_a_store_that_has_forgotten(autojump_clock: MockC
         assert (await ask(world)).error is not None
 
 
-async def embed(world: World, model: str, text: str = "ten bytes.") -> RaceRecord:
-    race = world.gateway.plan(model, RaceHints(), trio.current_time())
+async def embed(
+    world: World, model: str, text: str = "ten bytes.", caller: Caller = ANYBODY
+) -> RaceRecord:
+    race = world.gateway.plan(model, RaceHints(), trio.current_time(), caller=caller)
     await world.gateway.embed(race, EmbeddingsRequest((text,)))
     return race
 
@@ -214,7 +210,9 @@ async def test_a_fallback_that_the_month_can_pay_for_is_asked_whatever_the_first
     """Core defect 1: a local model first and a paid one behind it is the usual set-up."""
     gateways, key = ("150", None) if whose == "the gateway's" else (None, Decimal(150))
     caller = Caller(key_id="k", monthly_usd=key)
-    async with open_world(*BREAKS, settings=settings(gateways)) as world:
+    given = settings(gateways)
+    free = replace(given, routing=replace(given.routing, unpriced="free"))
+    async with open_world(*BREAKS, settings=free) as world:
         priced(world, sick=sick, sick2=sick, well="1")
         alone = await ask(world, "sick/m,well/m", caller)
         assert alone.outcomes == {"sick": "failed", "well": "won"}

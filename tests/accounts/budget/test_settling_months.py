@@ -161,6 +161,16 @@ async def test_what_an_upstream_claims_neither_fills_a_budget_nor_breaks_it(
     assert usd(told) == (0 if claim < 0 else 1_000_000)
 
 
+async def test_a_provider_that_has_spent_exactly_its_share_is_beyond_it(
+    autojump_clock: MockClock,
+) -> None:
+    months = MonthlyBudgets(Store(), Decimal(10), {"p": Decimal(50)})
+    for dollars, beyond in (("4.999999999", False), ("5", True)):
+        await months.raise_to(current_month(), [(None, "p", Decimal(dollars))])
+        await months.look(["p"])
+        assert months.is_beyond("p") == beyond
+
+
 class TestKnownMonths:
     def test_this_month_is_not_known_until_it_is_told_and_later_ones_are(self) -> None:
         known = KnownMonths(MemoryStore())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import traceback
 from collections.abc import Iterator
 from copy import deepcopy
@@ -16,7 +17,10 @@ from omen.core.errors import RequestError
 from omen.front.openai.parse import parse_chat
 from tests.front.asking import ask, body, body_with, mistake
 
-NOT_NUMBERS = ["NaN", "Infinity", "-Infinity", "1e400"]
+NOT_NUMBERS = [
+    *("NaN", "Infinity", "-Infinity", "1e400", "-1E+400", "0.1e0310"),
+    *(f"{'9' * 400}.0", f"{'9' * 250}e99", f"{'9' * 250}.5e+99"),
+]
 
 
 @pytest.mark.parametrize("number", NOT_NUMBERS)
@@ -36,6 +40,23 @@ def test_a_number_that_json_cannot_say_is_refused_wherever_it_would_travel_on(
 ) -> None:
     """It would be written into the upstream's request, which then is no JSON either."""
     mistake(body_with(member % number))
+
+
+@given(
+    digits=st.integers(1, 400),
+    fraction=st.integers(0, 5),
+    exponent=st.sampled_from(["", "e0", "e9", "E+58", "e99", "e108", "e-120", "e0000", "E+0299"]),
+)
+def test_a_number_is_refused_if_and_only_if_it_is_too_large(
+    digits: int, fraction: int, exponent: str
+) -> None:
+    number = "7" * digits + ("." + "7" * fraction if fraction else "") + exponent
+    written = body_with(f'"unknown": {number}')
+    is_float = fraction > 0 or exponent != ""
+    if is_float and math.isinf(float(number)):
+        mistake(written)
+    else:
+        parse_chat(written, {})
 
 
 @pytest.mark.parametrize(

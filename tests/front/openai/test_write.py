@@ -10,6 +10,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic_core import to_json
 
 from omen.core.errors import (
     AllAttemptsFailed,
@@ -23,15 +24,19 @@ from omen.core.errors import (
 from omen.core.events import (
     AnswerEnd,
     AnswerStart,
+    ChoiceEnd,
+    ChoiceSwitch,
     Event,
     ReasoningDelta,
     RefusalDelta,
+    Restart,
     TextDelta,
     ToolCallDelta,
     Usage,
 )
+from omen.front.http.stream_lines import data_event
 from omen.front.openai.completion import Completion
-from omen.front.openai.write import error_event, error_object
+from omen.front.openai.write import ChunkWriter, error_event, error_object
 from tests.front.chunks import data_lines, read_chunks, steps, strict_json
 from tests.front.writing import assembled, completed, strangers, usage_of, writer, written
 from tests.providers.asking import candidate
@@ -125,6 +130,28 @@ def test_how_events_travel_together_does_not_change_what_is_written(
 ) -> None:
     one_by_one = writer(include_usage)
     assert b"".join(one_by_one.write([event]) for event in events) == written(events, include_usage)
+
+
+stretches = st.lists(
+    st.builds(AnswerStart, texts, st.fixed_dictionaries({}, optional={"system_fingerprint": texts}))
+    | st.builds(TextDelta, st.text())
+    | st.builds(ChoiceSwitch, st.integers(0, 2))
+    | st.builds(ChoiceEnd, st.just("stop"))
+    | st.just(Restart()),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(stretches)
+def test_a_text_is_written_with_prepared_bytes_as_it_would_be_as_a_chunk(
+    events: list[Event],
+) -> None:
+    """Whatever came before: another choice, a restart, a start that names another model."""
+    prepared, plain = writer(), writer()
+    for event in events:
+        in_chunks = b"".join(data_event(to_json(chunk)) for chunk in plain.chunks(event))
+        assert prepared.write([event]) == in_chunks
 
 
 @settings(deadline=None)
@@ -310,3 +337,13 @@ def test_an_error_is_one_object_of_openais_shape_in_a_body_and_in_a_stream(
     assert error_object(error) == {"error": told}
     (line,) = data_lines(error_event(error))
     assert json.loads(line) == {"error": told}
+
+
+@pytest.mark.parametrize("texts", [[",", "x"], ["a", "", "b"], ['"', ","], ["a,", ",b", "\\"]])
+def test_texts_that_came_together_are_written_as_they_are_one_by_one(texts: list[str]) -> None:
+    def written(*batches: list[Event]) -> bytes:
+        writer = ChunkWriter("chatcmpl-1", 1, "m", include_usage=False)
+        return b"".join([writer.write(batch) for batch in ([AnswerStart("m")], *batches)])
+
+    events: list[Event] = [TextDelta(text) for text in texts]
+    assert written(events) == written(*[[event] for event in events])

@@ -18,16 +18,18 @@ import omen
 from omen.accounts.keyring import KeyRing
 from omen.config import ServerSettings
 from omen.core.candidates import Endpoint
+from omen.core.counts import DEFAULT_COUNTS, RequestCounts
 from omen.front.app import make_app
 from omen.front.http.asgi import App
 from omen.front.operations.app import make_operations
 from omen.front.operations.metrics import Metrics
 from omen.gateway import Gateway, ServedModel
+from omen.isolation import BytesInFlight
 from omen.race.audit import RequestAudit
 from omen.routing import CatalogProvider, Health
 from omen.serving import LiveConnections
 from omen.state import MemoryStore
-from omen.telemetry import LiveFeed
+from omen.telemetry import LiveFeed, RequestRegistry
 from tests.front.client import GONE, Conversation, piece, scope, talk
 
 SERVED = (
@@ -60,14 +62,17 @@ class Listing:
 
     models: Sequence[ServedModel] = SERVED
     aliases: tuple[str, ...] = ("fast",)
-    ready: bool = True
+    unready_reason: str | None = None
     draining: bool = False
     audit: RequestAudit | None = None
     providers: tuple[CatalogProvider, ...] = PROVIDERS
     keys: KeyRing = field(default_factory=lambda: KeyRing(None, allow_anonymous=True))
     store: MemoryStore = field(default_factory=MemoryStore)
     books: Any = None
+    requests: RequestRegistry = field(default_factory=RequestRegistry)
     months: Any = field(default_factory=lambda: SimpleNamespace(is_known=True))
+    counts_allowed: RequestCounts = DEFAULT_COUNTS
+    in_flight: BytesInFlight = field(default_factory=BytesInFlight)
 
     @cached_property
     def health(self) -> Health:
@@ -93,7 +98,7 @@ class Broken(Listing):
         self.keys = KeyRing(None)
 
     @property
-    def ready(self) -> bool:  # type: ignore[override]
+    def unready_reason(self) -> str | None:  # type: ignore[override]
         raise KeyError("sk-secret")
 
 
@@ -121,7 +126,7 @@ def check_error(answered: Any, code: str, type_: str = "invalid_request_error") 
 
 
 @pytest.mark.parametrize(
-    "listing", [Listing(), Listing(ready=False), Listing(draining=True)], ids=repr
+    "listing", [Listing(), Listing(unready_reason="down"), Listing(draining=True)], ids=repr
 )
 async def test_the_process_is_healthy_while_it_serves_whatever_the_providers_do(
     listing: Listing,
@@ -143,22 +148,23 @@ def unread_keys() -> KeyRing:
 
 
 async def test_it_is_not_ready_while_no_caller_can_be_known() -> None:
-    listing = Listing(keys=unread_keys(), books=SimpleNamespace(ledger=LEDGER))
-    status, answered = await get("/ready", listing)
-    assert (status, answered["away"]) == (503, ["ledger"])
-    assert "keys could not be read" in answered["status"]
+    words = "the keys could not be read yet"
+    books = SimpleNamespace(ledger=LEDGER)
+    listing = Listing(keys=unread_keys(), books=books, unready_reason=words)
+    assert await get("/ready", listing) == (503, {"status": words, "away": ["ledger"]})
 
 
-LEDGER = SimpleNamespace(is_away=False, waiting=0, written=0, spooled=0, lost=0)
+LEDGER = SimpleNamespace(
+    is_away=False, database_is_away=False, waiting=0, written=0, spooled=0, lost=0
+)
 
 
 @pytest.mark.parametrize(
     ("listing", "word"),
     [
-        (Listing(ready=False), "every provider is down"),
-        (Listing(ready=False, providers=()), "no provider is configured"),
+        (Listing(unready_reason="every provider is down"), "every provider is down"),
         (Listing(draining=True), "draining"),
-        (Listing(ready=False, draining=True), "draining"),
+        (Listing(unready_reason="down", draining=True), "draining"),
     ],
 )
 async def test_it_is_not_ready_without_one_or_while_it_drains(listing: Listing, word: str) -> None:
@@ -185,7 +191,7 @@ async def test_the_models_are_every_name_a_client_can_pick_and_who_stands_behind
 
 
 async def test_without_providers_the_list_is_empty_and_still_a_list() -> None:
-    told = await get("/v1/models", Listing(models=(), aliases=(), ready=False))
+    told = await get("/v1/models", Listing(models=(), aliases=(), unready_reason="down"))
     assert told == (200, {"object": "list", "data": []})
 
 
@@ -205,7 +211,7 @@ async def test_a_model_that_is_not_listed_is_a_404(name: str) -> None:
     assert name in told["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/models", "/v1/chat", "/Health", "/omen/race"])
+@pytest.mark.parametrize("path", ["/v1", "/v2/models", "/v1/chat", "/Health", "/omen/race"])
 async def test_a_route_that_does_not_exist_is_a_404_in_openais_shape(path: str) -> None:
     status, told = await get(path)
     assert status == 404

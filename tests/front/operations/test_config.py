@@ -41,5 +41,5 @@ def test_what_has_no_secret_is_shown_as_it_is() -> None:
     assert told["ledger"]["url"] is None
     assert set(told) == {
         "server", "limits", "race", "routing", "providers", "disabled", "auth", "cache", "health",
-        "ledger",
+        "ledger", "log", "telemetry",
     }  # fmt: skip

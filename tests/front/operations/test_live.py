@@ -70,7 +70,11 @@ def moments(heard: Conversation) -> list[tuple[float, dict[str, Any]]]:
 async def test_a_listener_is_told_at_once_that_it_listens(autojump_clock: trio.abc.Clock) -> None:
     heard = await listen(LiveFeed(), [], 5)
     assert (heard.status, heard.started_at, heard.ended_at) == (200, 0.0, 5.0)
-    assert heard.headers == {"content-type": "text/event-stream", "cache-control": "no-cache"}
+    assert heard.headers == {
+        "content-type": "text/event-stream",
+        "cache-control": "no-cache",
+        "x-accel-buffering": "no",
+    }
     assert heard.pieces == [(0.0, LISTENING)]
 
 
@@ -115,9 +119,8 @@ async def test_a_failed_attempt_is_told_with_its_reason(autojump_clock: trio.abc
         ("", ["a b", "r2"]),
         ("request_id=r2", ["r2"]),
         ("request_id=a%20b", ["a b"]),
-        ("request_id=a+b&x=1", ["a b"]),
+        ("request_id=a+b", ["a b"]),
         ("request_id=nobody", []),
-        ("request_id=", ["a b", "r2"]),
         ("request_id=R2", []),
     ],
 )

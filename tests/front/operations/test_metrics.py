@@ -34,6 +34,8 @@ class Here:
 
     accepted = 7
     refused = 2
+    evicted = 5
+    short_of_descriptors = 1
 
     def __len__(self) -> int:
         return 3
@@ -126,6 +128,8 @@ async def test_the_servers_connections_are_told(autojump_clock: MockClock) -> No
     assert told["omen_connections_live"] == 3
     assert told["omen_connections_accepted_total"] == 7
     assert told["omen_connections_refused_total"] == 2
+    assert told["omen_connections_evicted_total"] == 5
+    assert told["omen_descriptor_shortages_total"] == 1
     assert not any("audit" in name for name in told)
 
 

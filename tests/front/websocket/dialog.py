@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import trio
 
+from omen.front.http.asgi import App
+from omen.front.http.request import BodyLimits
 from omen.front.websocket import Door, WebSocketRoute
 from omen.gateway import Gateway
 from omen.telemetry import LiveFeed
@@ -102,20 +104,25 @@ async def open_dialog(
     headers: Any = (),
     client: str = "127.0.0.1",
     requests: int = 256,
+    limits: BodyLimits | None = None,
     buffer: float = 0,
     subprotocols: Sequence[str] = (),
+    path: str = "/omen/ws",
+    route: Callable[[Door], App] = WebSocketRoute,
 ) -> AsyncIterator[Dialog]:
-    """Open a socket. `buffer` is how many frames the server may write that nobody has read."""
+    """Open a socket of a route. `buffer` is how many frames may wait for its reader."""
     said, server_hears = trio.open_memory_channel[Frame](1000)
     server_says, heard = trio.open_memory_channel[Frame](buffer)
     stop = trio.Event()
     door = Door(cast(Gateway, world.gateway), cast(LiveFeed, world.feed), stop, requests)
-    wish = {**scope("/omen/ws", headers=headers), "type": "websocket", "client": (client, 1)}
+    if limits is not None:
+        door = replace(door, limits=limits)
+    wish = {**scope(path, headers=headers), "type": "websocket", "client": (client, 1)}
     wish["subprotocols"] = list(subprotocols)
     dialog = Dialog(said, heard, stop, server_says=server_says)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(WebSocketRoute(door), wish, server_hears.receive, dialog.take)
+            nursery.start_soon(route(door), wish, server_hears.receive, dialog.take)
             await said.send({"type": "websocket.connect"})
             answer = await heard.receive()
             if answer["type"] == "websocket.accept":

@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from omen.accounts.keyring import KeyRing
 from omen.config import ServerSettings
-from omen.core.callers import Caller
-from omen.core.credentials import KeyRecord, make_key
 from omen.front.app import make_app
 from tests.front.client import piece, scope, talk
+from tests.front.keys import with_keys
 from tests.front.websocket.dialog import open_dialog
-from tests.world import World, open_world, upstream
+from tests.world import open_world, upstream
 
 FAST = upstream("fast", first_token=0.0, gap=0.0)
 ELSEWHERE = "203.0.113.9"
-
-
-class Keys(KeyRing):
-    """A ring of keys that a test puts in, and takes out."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self._keys = {}
-
-    def add(self, **more: Any) -> str:
-        made = make_key()
-        caller = Caller(key_id=made.key_id, name="test", **more)
-        record = KeyRecord(caller=caller, digest=made.digest, created_at=datetime.now(UTC))
-        assert self._keys is not None
-        self._keys = {**self._keys, made.key_id: record}
-        return made.text
-
-    def clear(self) -> None:
-        self._keys = {"other": next(iter((self._keys or {}).values()))}
-
-
-def with_keys(world: World) -> Keys:
-    keys = Keys()
-    world.gateway.keys = keys
-    return keys
 
 
 async def test_a_key_in_a_header_opens_it() -> None:

@@ -8,8 +8,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from omen.ledger.database import Database, SchemaTooNewError, open_database
-from tests.books import entry
+from omen.ledger.database import (
+    Database,
+    SchemaTooNewError,
+    find_requests,
+    forget_step,
+    open_database,
+)
+from omen.ledger.past import RequestQuery
+from tests.books import entry, request_entry
 from tests.servers import PostgresServer
 
 
@@ -18,7 +25,7 @@ def test_a_schema_of_a_later_version_is_refused(url: str) -> None:
     database = open_database(url, 5.0)
     database.migrate()
     database.rows("INSERT INTO omen_migrations VALUES (9999, 'tomorrow')")
-    with pytest.raises(SchemaTooNewError, match=r"number 9999.*up to 2.*run the later version"):
+    with pytest.raises(SchemaTooNewError, match=r"number 9999.*up to 4.*run the later version"):
         database.migrate()
     database.close()
 
@@ -43,11 +50,22 @@ def test_a_role_that_may_only_read_and_write_rows_will_do(postgres: PostgresServ
     owner.rows("CREATE ROLE clerk LOGIN")
     owner.rows("GRANT USAGE ON SCHEMA public TO clerk")
     owner.rows("GRANT SELECT, INSERT, UPDATE ON attempts, keys TO clerk")
-    owner.rows("GRANT SELECT ON omen_migrations, totals, unfilled_days TO clerk")
+    owner.rows("GRANT SELECT, INSERT ON requests TO clerk")
+    read = "omen_migrations, totals, unfilled_days, archived_days, archived_usage"
+    owner.rows(f"GRANT SELECT ON {read} TO clerk")
     clerk = open_database(postgres.url.replace("omen@", "clerk@"), 5.0)
     assert clerk.migrate() == []
-    clerk.add([entry("r1", cost_usd="2")], "one")
+    clerk.add([entry("r1", cost_usd="2"), request_entry("r1")], "one")
+    assert [found.entry.id for found in find_requests(clerk, RequestQuery())] == ["r1"]
     assert [one.cost_usd for one in clerk.spending("2026-11") or ()] == [2]
+    assert [one.cost_usd for one in clerk.usage("day", "2026-11-01", "2026-11-30")] == [2]
+    # To delete old rows it needs a little more.
+    owner.rows("GRANT DELETE ON attempts, requests TO clerk")
+    owner.rows("GRANT INSERT, DELETE ON archived_days, archived_usage TO clerk")
+    while forget_step(clerk, "2026-11-27", 10) is not None:
+        pass
+    assert [one.cost_usd for one in clerk.usage("day", "2026-11-01", "2026-11-30")] == [2]
+    assert clerk.rows("SELECT COUNT(*) FROM attempts") == [(0,)]
     clerk.close()
     owner.rows("DROP OWNED BY clerk")
     owner.rows("DROP ROLE clerk")

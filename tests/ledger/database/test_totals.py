@@ -175,7 +175,7 @@ class TestOlderBooks:
             rows = [entry(f"{day}-{n}", key_id="k", accepted_unix=NOON - DAY * 20 * day,
                           cost_usd="0.0000000011") for n in range(10)]  # fmt: skip
             insert_as_before(database, rows)
-        assert database.migrate() == ["0002_totals.sql"]
+        assert database.migrate()[0] == "0002_totals.sql"
         assert spent(database) is None
         assert database.spending("2026-09") == []  # no rows, nothing to fill
         assert database.fill_totals()  # the newest day first

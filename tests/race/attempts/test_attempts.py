@@ -20,6 +20,7 @@ from omen.core.records import RaceRecord
 from omen.providers import KINDS
 from omen.race.attempts import Attempts, Threshold
 from omen.race.installed import load_strategies
+from omen.wire.upstream import UpstreamResponse
 from tests.race.attempts.scripted import (
     CANDIDATE,
     DONE,
@@ -94,6 +95,22 @@ async def test_an_answer_that_had_finished_is_whole_whatever_follows(
         attempt.commit()
         assert await attempt.receive() == [AnswerEnd("stop", None)]
     assert opened.record.outcome == "won"
+
+
+async def test_an_attempt_that_is_read_again_after_its_end_lets_others_run_and_cancel_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has to be waited for: the transport knows that no more of the body comes."""
+    monkeypatch.setattr(UpstreamResponse, "has_ended", True)
+    opened = Opened(Scripted((1.0, text("Yes") + FINISH + USAGE + DONE)))
+    async with opened.open() as attempt:
+        await attempt.receive()
+        attempt.commit()
+        with trio.CancelScope() as scope:
+            for _ in range(1000):
+                assert await attempt.receive() == ()
+                scope.cancel()
+        assert scope.cancelled_caught
 
 
 @pytest.mark.parametrize("after", [httpx.ReadError("reset"), b"more", b": ping\n\n"], ids=str)

@@ -82,3 +82,11 @@ async def test_what_holds_no_answer_is_the_failure_that_it_says(
         await said(opened)
     assert caught.value.kind is kind
     opened.assert_closed()
+
+
+@pytest.mark.parametrize("status", [201, 202, 204])
+async def test_another_status_than_200_is_no_answer(autojump_clock: MockClock, status: int) -> None:
+    opened = Opened(Scripted((0.5, STREAM), status=status))
+    with pytest.raises(UpstreamFailure):
+        await said(opened)
+    opened.assert_closed()

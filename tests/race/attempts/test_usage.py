@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from omen.core.cards import ModelCard
 from omen.core.events import AnswerEnd, Usage
-from omen.core.usage_checks import MOST_TOKENS, is_believable
+from omen.core.usage_checks import MOST_GENERATED, MOST_TOKENS, is_believable
 from omen.providers.chat_completions.usage import read_usage
 from tests.race.attempts.scripted import CANDIDATE, DONE, FINISH, Opened, Scripted, text
 
@@ -24,6 +24,7 @@ UNTRUE = [
     Usage(3, -500_000),
     Usage(MOST_TOKENS + 1, 7),
     Usage(3, 10**26),
+    Usage(3, MOST_GENERATED + 1),
     Usage(3, 7, {"cached_tokens": -2}),
     Usage(3, 7, {}, {"reasoning_tokens": 10**12}),
     Usage(3, 7, {"cached_tokens": 4}),
@@ -39,7 +40,7 @@ def test_counts_below_nothing_and_beyond_any_model_are_untrue(usage: Usage) -> N
     assert not is_believable(usage)
 
 
-@pytest.mark.parametrize("usage", [TRUE, Usage(0, 0), Usage(MOST_TOKENS, MOST_TOKENS)])
+@pytest.mark.parametrize("usage", [TRUE, Usage(0, 0), Usage(MOST_TOKENS, MOST_GENERATED)])
 def test_what_a_request_can_take_is_believed(usage: Usage) -> None:
     assert is_believable(usage)
 

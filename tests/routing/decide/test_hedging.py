@@ -44,11 +44,11 @@ async def test_no_delay_is_shorter_than_the_floor(autojump_clock: MockClock) -> 
 async def test_where_nobody_has_seen_the_end_it_waits_as_long_as_any_took(
     autojump_clock: MockClock,
 ) -> None:
-    first_tokens = taught([1.0] * 10)
+    first_tokens = taught([1.0] * 5 + [3.0] * 5)
     for _ in range(90):
-        record = AttemptRecord(0, A, 0.0, ended_at=2.0, cut="lost")
+        record = AttemptRecord(0, A, 0.0, ended_at=4.0, cut="lost")
         first_tokens("ended", RACE, record)
-    assert HedgeDelay(first_tokens, 0.05, warmup=9.0)(A) == pytest.approx(1.0, rel=0.01)
+    assert HedgeDelay(first_tokens, 0.05, warmup=9.0)(A) == pytest.approx(3.0, rel=0.01)
 
 
 async def test_a_hedge_is_not_waited_for_longer_than_the_first_one(

@@ -22,12 +22,13 @@ def test_every_hint_is_read() -> None:
     hints = read(
         hedge_delay_ms=250,
         budget_usd=0.1,
-        merge={"method": "vote", "judge": "p/m", "quorum": 2},
+        merge={"method": "vote", "judge": "p/m", "quorum": 2, "risk": 0.1},
         on_failure="restart",
     )
     assert hints.hedge_delay == 0.25
     assert hints.budget_usd == Decimal("0.1")  # a tenth, and not the double next to it
     assert (hints.merge_method, hints.judge, hints.quorum) == ("vote", "p/m", 2)
+    assert hints.vote_risk == 0.1
     assert hints.restart
 
 

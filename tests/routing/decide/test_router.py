@@ -194,3 +194,26 @@ def test_the_weight_of_a_name_precedes_that_of_its_kind() -> None:
         "claude": 25.0,
         "local": 100.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "models", "meant"),
+    [
+        ("sonet", (), "sonnet"),
+        ("Sonnet", (), "sonnet"),
+        ("opnai/gpt", (), "openai/gpt"),
+        ("fsat", (), "fast"),
+        ("something-else", (), None),
+        ("s" * 101, (), None),
+        ("sonet", ("openai/*",), None),
+        ("opnai/gpt", ("openai/*",), "openai/gpt"),
+        ("sloww", ("fast",), None),
+    ],
+)
+def test_an_unknown_name_gets_the_name_that_was_meant_if_the_key_may_use_it(
+    model: str, models: tuple[str, ...], meant: str | None
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        plan(model, caller=Caller(models=models), aliases=ALIASES)
+    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+    assert caught.value.message.partition("; ")[2] == (f"did you mean '{meant}'?" if meant else "")

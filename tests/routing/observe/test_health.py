@@ -17,6 +17,7 @@ from omen.providers import KINDS
 from omen.routing.observe.probes import Target
 from omen.sim import Fixed, Profile, SimulatedUpstream
 from omen.sim.faults import Silence, Status
+from omen.wire._reasons import own_shortage
 from tests.world import World, open_world, upstream
 
 SETTINGS = Settings(health=HealthSettings(interval_seconds=30.0, timeout_seconds=10.0))
@@ -210,3 +211,11 @@ async def test_the_operator_hears_once_what_is_wrong_and_what_to_do(
     (line,) = caplog.messages
     assert line.startswith("provider bad is down at http://bad/v1: it answered with status")
     assert hint in line
+
+
+async def test_a_probe_without_a_socket_of_omens_own_says_nothing_of_its_endpoint() -> None:
+    async with open_world(upstream("fine"), settings=SETTINGS, listed=True) as world:
+        health = world.gateway.health
+        (endpoint,) = health
+        health.probed(endpoint.provider, endpoint.url, own_shortage("no free socket"), 0.1)
+        assert states(world) == {"fine": "unknown"}

@@ -71,5 +71,7 @@ def test_it_finds_the_tail_that_others_lose_when_the_slow_are_cut_off() -> None:
     assert ages[int(0.95 * len(ages))] < 2.2
 
 
-def test_a_quantile_at_an_exact_step_is_that_step() -> None:
-    assert Survival([1.0, 2.0], [0.05, 0.0], 100).quantile(0.95) == 1.0
+@pytest.mark.parametrize(("share", "left"), [(0.95, 0.05), (0.9, 0.1), (0.99, 0.01)])
+def test_a_quantile_at_an_exact_step_is_that_step(share: float, left: float) -> None:
+    """1 - 0.9 is less than 0.1, and 1 - 0.95 is more than 0.05."""
+    assert Survival([1.0, 2.0], [left, 0.0], 100).quantile(share) == 1.0

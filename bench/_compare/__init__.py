@@ -1,0 +1,1 @@
+"""The parts of `bench.compare`: two trees of the source, played in turns under the same load."""

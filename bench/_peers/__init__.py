@@ -1,0 +1,1 @@
+"""The parts of `bench.peers`: other gateways, an upstream and a client in C, and the report."""
