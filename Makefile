@@ -13,7 +13,7 @@ CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 ASYNC_RULES := --disable ASYNC9,ASYNC124,ASYNC127 \
 	--startable-in-context-manager heed_signals,heed_reloads,stay,stay_idle,never_read,keep_reading
 
-.PHONY: setup run quick test check proto docs sbom bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas bench-reliability bench-isolation bench-overload bench-growth faults kills mutants attack soak pictures clean
+.PHONY: setup run quick test failed check proto docs sbom bench bench-race bench-cancel bench-overhead bench-hedge bench-routing bench-sockets bench-replicas bench-reliability bench-isolation bench-overload bench-growth faults kills mutants attack soak pictures clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,10 @@ quick: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -n auto --dist worksteal
+
+# What failed in the last run, one after the other.
+failed: $(STAMP)
+	$(BIN)/pytest --last-failed --last-failed-no-failures none
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
