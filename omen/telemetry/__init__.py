@@ -8,7 +8,7 @@ from omen.telemetry._formats import JsonFormatter, TextFormatter, make_formatter
 from omen.telemetry._hedges import ROLES as EXTRA_ROLES
 from omen.telemetry._hedges import HedgeCounts
 from omen.telemetry._journal import Journal
-from omen.telemetry._log import log_attempts, log_request
+from omen.telemetry._log import log_attempts, log_requests
 from omen.telemetry._opentelemetry import (
     OpenTelemetry,
     OpenTelemetryUnusableError,
@@ -45,7 +45,7 @@ __all__ = [
     "Traffic",
     "escaped",
     "log_attempts",
-    "log_request",
+    "log_requests",
     "log_to_stderr",
     "make_formatter",
     "open_telemetry",

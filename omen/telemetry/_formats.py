@@ -80,13 +80,18 @@ def _json(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        # Most values, and cheaper than the expression below.
+        return value if value.isalnum() else _quoted(value)
     if isinstance(value, int | float):
         return str(value)
-    if isinstance(value, str) and value.isalnum():
-        return value  # most values, and cheaper than the expression below
     if isinstance(value, tuple):
-        value = "; ".join(map(_reason, value))
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+        return _quoted("; ".join(map(_reason, value)))
+    return _quoted(f"{value:f}" if isinstance(value, Decimal) else str(value))
+
+
+def _quoted(text: str) -> str:
+    """Return a text, in quotes unless it is plain."""
     plain = _UNQUOTED.fullmatch(text) and text.isprintable()
     return text if plain else escaped(json.dumps(text, ensure_ascii=False))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import trio
 from omen.core.records import AttemptRecord, Moment, RaceRecord
 from omen.core.requests import RequestRecord
 from omen.ledger.entries import reason_of
+from omen.telemetry._escaping import log_together
 
 logger = logging.getLogger("omen.telemetry")
 requests_logger = logging.getLogger("omen.requests")
@@ -40,19 +42,25 @@ def log_attempts(moment: Moment, race: RaceRecord, attempt: AttemptRecord) -> No
         )
 
 
-def log_request(record: RequestRecord) -> None:
-    """Log the one line of a request: a warning if it failed, and on `debug` an answered probe."""
+def log_requests(records: Iterable[RequestRecord]) -> None:
+    """Log the one line of each request: a warning if it failed, on `debug` an answered probe."""
+    log_together(requests_logger, [line for line in map(_line, records) if line is not None])
+
+
+def _line(record: RequestRecord) -> logging.LogRecord | None:
+    """Return the line of a request; None if the level says that there is none."""
     result = record.result
     level = logging.WARNING if result in ("failed", "shutdown") else logging.INFO
     if record.path in _PROBES and result == "answered":
         level = logging.DEBUG
-    if requests_logger.isEnabledFor(level):
-        # Made here, because `Logger.log` would search the stack for its caller.
-        line = logging.LogRecord(requests_logger.name, level, "", 0, "request", None, None)
-        line.fields = request_fields(record)
-        line.created = record.accepted_unix + _duration(record)
-        line.msecs = int(line.created % 1 * 1000) + 0.0
-        requests_logger.handle(line)
+    if not requests_logger.isEnabledFor(level):
+        return None
+    # Made here, because `Logger.log` would search the stack for its caller.
+    line = logging.LogRecord(requests_logger.name, level, "", 0, "request", None, None)
+    line.fields = request_fields(record)
+    line.created = record.accepted_unix + _duration(record)
+    line.msecs = int(line.created % 1 * 1000) + 0.0
+    return line
 
 
 def request_fields(record: RequestRecord) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections import deque
 import trio
 
 from omen.core.requests import RequestRecord
-from omen.telemetry._log import log_request
+from omen.telemetry._log import log_requests
 
 FLUSH_SECONDS = 0.2
 MOST_WAITING = 1000
@@ -53,5 +53,5 @@ class RequestLines:
     def flush(self) -> None:
         """Write the lines that wait. Also for the end of the process, when `run` has ended."""
         self._has_ended = trio.Event()
-        while self._ended:
-            log_request(self._ended.popleft())
+        ended, self._ended = self._ended, deque()
+        log_requests(ended)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from omen.cli._logging import set_up_logging
@@ -21,8 +20,7 @@ from omen.config._values import LOG_PARTS
 from omen.core.requests import RequestRecord
 from omen.front.app import make_app
 from omen.sim.faults import Status
-from omen.telemetry import RequestLines, log_request, make_formatter
-from omen.telemetry._request_lines import FLUSH_SECONDS, MOST_WAITING
+from omen.telemetry import log_requests, make_formatter
 from tests.front.asking import body
 from tests.front.client import piece, scope, talk
 from tests.world import open_world, upstream
@@ -57,8 +55,7 @@ async def lines(
             app = make_app(world.gateway, world.feed, ServerSettings())
             asked = scope(path, headers=[("x-request-id", "req-7")])
             await talk(app, asked, (0, piece(body(**fields))))
-            for record in world.requests:
-                log_request(record)
+            log_requests(world.requests)
     return text.getvalue().splitlines()
 
 
@@ -139,7 +136,7 @@ async def test_a_probe_that_is_answered_is_logged_on_debug_only(
         (record,) = world.requests
     for level, count in ((logging.DEBUG, 1), (logging.INFO, 0)):
         with logging_to("text", level) as text:
-            log_request(record)
+            log_requests([record])
         assert len(text.getvalue().splitlines()) == count
 
 
@@ -147,7 +144,7 @@ def test_a_request_that_was_never_planned_has_a_line(caplog: pytest.LogCaptureFi
     record = RequestRecord("unknown", "GET", "/nothing", 1.0, 1.0, sent_status=404, ended_at=1.5)
     record.is_complete = True
     with logging_to("text") as text:
-        log_request(record)
+        log_requests([record])
     assert text.getvalue().endswith(
         "request door=unknown method=GET path=/nothing status=404 result=refused"
         " duration_ms=500.0\n"
@@ -193,58 +190,3 @@ async def test_an_exception_is_part_of_its_json_line() -> None:
     told = json.loads(text.getvalue())
     assert (told["message"], told["level"]) == ("it broke", "ERROR")
     assert told["exception"].endswith("ValueError: bad\nthing")
-
-
-def ended(path: str) -> RequestRecord:
-    record = RequestRecord("unknown", "GET", path, 1.0, 1.8e9, sent_status=404, ended_at=1.5)
-    record.is_complete = True
-    return record
-
-
-def paths(text: io.StringIO) -> list[str]:
-    return re.findall(r"path=(\S+)", text.getvalue())
-
-
-async def test_lines_are_written_together_a_moment_later_with_the_time_of_the_end(
-    autojump_clock: MockClock,
-) -> None:
-    lines = RequestLines()
-    with logging_to("json") as text:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(lines.run)
-            await trio.sleep(1)
-            for name in ("/a", "/b"):
-                lines(ended(name))
-            await trio.sleep(FLUSH_SECONDS / 2)
-            assert text.getvalue() == ""
-            await trio.sleep(FLUSH_SECONDS)
-            told = [json.loads(line) for line in text.getvalue().splitlines()]
-            assert [one["path"] for one in told] == ["/a", "/b"]
-            assert {one["time"] for one in told} == {"2027-01-15T08:00:00.500Z"}
-            lines(ended("/c"))
-            await trio.sleep(FLUSH_SECONDS * 2)
-            assert len(text.getvalue().splitlines()) == 3
-            nursery.cancel_scope.cancel()
-
-
-async def test_the_last_lines_are_written_at_the_end(autojump_clock: MockClock) -> None:
-    lines = RequestLines()
-    with logging_to("text") as text:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(lines.run)
-            await trio.sleep(1)
-            lines(ended("/a"))
-            nursery.cancel_scope.cancel()
-        assert paths(text) == ["/a"]
-        lines(ended("/b"))  # cancelled in the same moment as the task
-        lines.flush()
-        lines.flush()
-    assert paths(text) == ["/a", "/b"]
-
-
-async def test_lines_that_wait_are_bounded() -> None:
-    lines = RequestLines()
-    with logging_to("text") as text:
-        for number in range(MOST_WAITING + 1):
-            lines(ended(f"/{number}"))
-        assert len(paths(text)) == MOST_WAITING + 1
