@@ -107,6 +107,11 @@ class TestUsage:
             AnswerEnd("stop", Usage(3, 4))
         ]
 
+    @pytest.mark.parametrize("later", [None, {}, [], {"prompt_tokens": 3}, "none"], ids=str)
+    def test_what_cannot_be_read_never_counts_more_than_a_report(self, later: object) -> None:
+        first = chunk(finish="stop", usage=counts(3, 4))
+        assert events_of(first, frame({"usage": later}), DONE) == [AnswerEnd("stop", Usage(3, 4))]
+
     def test_a_report_of_zeros_is_one_where_there_is_no_other(self) -> None:
         assert self.end(counts(0, 0)) == Usage(0, 0)
 
