@@ -28,6 +28,7 @@ from omen.config._values import (
     FilePath,
     Flag,
     FlagOrAuto,
+    GateChecks,
     Host,
     HostNames,
     IntentName,
@@ -160,6 +161,8 @@ class RaceSettings(Section):
     """Share of requests whose first useful token should come within `max_latency_ms`."""
     failover_on: FailureKinds = DEFAULT_FAILOVER_ON
     """Kinds of failure after which the next candidate is tried."""
+    gate: GateChecks = ()
+    """Default of `omen.gate`: checks that the beginning of an answer must pass to win."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

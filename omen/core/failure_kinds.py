@@ -32,6 +32,8 @@ class FailureKind(Enum):
     """The upstream sent data that is not in its own wire format."""
     EMPTY = "empty"
     """A well-formed answer without visible content."""
+    REJECTED = "rejected"
+    """The beginning of the answer failed a check of the race's `gate`."""
     INTERNAL = "internal"
     """OMEN itself could not encode the request for this candidate, or make a decoder for it."""
 
@@ -63,6 +65,7 @@ TRAITS: dict[FailureKind, Traits] = {
     FailureKind.TRUNCATED: Traits(502, retryable=True, failover=True),
     FailureKind.PROTOCOL: Traits(502, retryable=True, failover=True),
     FailureKind.EMPTY: Traits(502, retryable=True, failover=True),
+    FailureKind.REJECTED: Traits(502, retryable=True, failover=True),
     FailureKind.INTERNAL: Traits(500, retryable=False, failover=True),
 }
 

@@ -30,6 +30,8 @@ class RaceHints:
     total_timeout: float | None = None
     min_useful_tokens: int | None = None
     reasoning_counts: ReasoningCounts | None = None
+    gate: tuple[str, ...] | None = None
+    """Checks of the beginning of an answer: `omen.core.answer_checks`."""
     priority_weights: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] | None = None
     hedge_delay: float | None = None

@@ -13,6 +13,7 @@ from decimal import Decimal
 from math import inf
 from typing import Literal, Protocol
 
+from omen.core.answer_checks import AnswerChecks
 from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import FAILOVER_KINDS, FailureKind
@@ -119,6 +120,11 @@ class Plan:
     """Why the candidates are in this order."""
     failover_on: frozenset[FailureKind] = FAILOVER_KINDS
     """The kinds of failure after which another candidate may be tried."""
+    gate: tuple[str, ...] = ()
+    """The checks that the beginning of an answer must pass to win: `omen.core.answer_checks`."""
+    make_checks: Callable[[], AnswerChecks] | None = field(default=None, compare=False, repr=False)
+    """Returns the checks of `gate` for one answer. Set only in the plan that a strategy gets,
+    because they know the request. None: no check has anything to say."""
     allows_extra: Callable[[], bool] = field(default=_always, compare=False, repr=False)
     """Whether the budget of extra starts has a token now. A strategy that would have to wait before
     an extra start asks first, so that no request waits for a start that is denied then."""

@@ -88,6 +88,7 @@ def plan_defaults(settings: Settings) -> PlanDefaults:
         min_useful_tokens=race.min_useful_tokens,
         reasoning_counts=race.reasoning_counts,
         failover_on=frozenset(map(FailureKind, race.failover_on)),
+        gate=race.gate,
         max_latency=inf if race.max_latency_ms is None else race.max_latency_ms / 1000,
         timeout=settings.server.timeout_seconds or inf,
         auto=race.auto,

@@ -31,6 +31,7 @@ from omen.gateway._relief import Relief
 from omen.gateway._slices import InSlices
 from omen.isolation import off_loop
 from omen.race.attempts import Attempts
+from omen.race.checks import checks_of
 from omen.race.engine import run_race
 from omen.race.losers import LosersFirst
 from omen.race.reasoning import ReasoningMemory
@@ -190,7 +191,8 @@ class RequestPipeline:
             opener = self.attempts.opener(race, request)
             if len(race.plan.candidates) > 1:
                 output = LosersFirst(output, race, self.attempts.has_ended)
-            await run_race(race, strategy, opener, output)
+            make_checks = checks_of(plan.gate, request) if plan.gate else None
+            await run_race(race, strategy, opener, output, make_checks)
 
     async def _plan_with_maker(
         self, race: RaceRecord, request: ChatRequest, router: Router

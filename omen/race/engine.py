@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from inspect import getsourcefile, unwrap
 from math import inf
@@ -17,6 +17,7 @@ from types import TracebackType
 
 import trio
 
+from omen.core.answer_checks import AnswerChecks
 from omen.core.errors import (
     OmenError,
     StrategyFault,
@@ -31,11 +32,16 @@ _RACE = Path(__file__).parent
 
 
 async def run_race(
-    race: RaceRecord, strategy: Strategy, open_attempt: OpenAttempt, output: Output
+    race: RaceRecord,
+    strategy: Strategy,
+    open_attempt: OpenAttempt,
+    output: Output,
+    make_checks: Callable[[], AnswerChecks] | None = None,
 ) -> None:
     """Run one race to its end; when it returns, the whole answer has been sent to `output`.
 
     Until the answer begins the plan's `begin_deadline` applies as well as its `total_deadline`.
+    `make_checks` returns the checks of the plan's `gate` for one answer.
 
     If the plan allows a restart and a committed stream breaks, a new race runs among the candidates
     that have not failed. A `Restart` announces its answer.
@@ -50,7 +56,9 @@ async def run_race(
         with trio.move_on_at(deadline) as total:
             while True:
                 try:
-                    await run_strategy(race, strategy, open_attempt, output, total)
+                    await run_strategy(
+                        race, strategy, open_attempt, output, total, make_checks=make_checks
+                    )
                     break
                 except UpstreamFailure as failure:
                     if not _plan_restart(race, failure):
@@ -107,15 +115,21 @@ async def run_strategy(
     open_attempt: OpenAttempt,
     output: Output,
     scope: trio.CancelScope,
+    *,
+    make_checks: Callable[[], AnswerChecks] | None = None,
 ) -> None:
     """Run a race's strategy once, inside `scope`, whose deadline changes when the answer begins.
 
     **Raises.** The strategy's `OmenError`; `StrategyFault`; and as they are, errors of the output
     and of what an attempt calls, which are not the strategy's fault.
     """
+    plan = race.plan
+    if make_checks is not None:
+        # Not in the record: it is kept after the race, and they know the prompt.
+        plan = replace(plan, make_checks=make_checks)
     observed = _ObservedOutput(output, scope, race.plan.total_deadline)
     try:
-        await strategy(race.plan, open_attempt, observed)
+        await strategy(plan, open_attempt, observed)
     except OmenError:
         raise
     except Exception as error:

@@ -28,6 +28,7 @@ from omen.core.errors import (
 from omen.core.events import AnswerEnd, Event, FinishReason, TextDelta
 from omen.core.hints import ReasoningCounts
 from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
+from omen.race.checks import checks_of
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
 
@@ -98,6 +99,7 @@ class Happened:
     clock: float = 0.0
     opened: dict[str, float] = field(default_factory=dict)
     closed: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, FailureKind] = field(default_factory=dict)
     committed: list[tuple[str, float]] = field(default_factory=list)
     sent: list[tuple[float, Event]] = field(default_factory=list)
     roles: list[tuple[str, Role]] = field(default_factory=list)
@@ -195,6 +197,8 @@ async def run_scenario(
     budget_is_empty: bool = False,
     merge: Merge | None = None,
     judge: str | None = None,
+    gate: Sequence[str] = (),
+    request: ChatRequest = QUESTION,
 ) -> Happened:
     """Run the strategy over the scripts, in their order, and return a record of the run.
 
@@ -202,7 +206,8 @@ async def run_scenario(
     does. `budget_is_empty`: the plan says that it will not. `again`: the scripts of repeated
     attempts. `windows`: the context length of candidates, where it is known. `full_until`:
     candidates that deny every start until a time. `expected`: OMEN chose the plan, so all entrants
-    but the first are extra starts. `drain`: the seconds until a response ends after its complete
+    but the first are extra starts. `gate`: the checks of
+    answers to `request`. `drain`: the seconds until a response ends after its complete
     answer.
     """
     start = trio.current_time()
@@ -233,6 +238,7 @@ async def run_scenario(
         commit_deadline=start + max_latency,
         failover_on=frozenset(failover_on),
         allows_extra=lambda: not budget_is_empty,
+        make_checks=checks_of(gate, request),
     )
 
     def open_attempt(
@@ -264,6 +270,7 @@ async def run_scenario(
             yield attempt
         except UpstreamFailure as failure:
             failure.failover = failure.kind in plan.failover_on
+            happened.failed[name] = failure.kind
             raise
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + slow_close):

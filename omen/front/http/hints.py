@@ -19,7 +19,7 @@ from omen.front.http.validation import Location, describe
 
 _PREFIX = "x-omen-"
 _SESSION_HEADERS = ("x-session-id", "x-claude-code-session-id")
-_LISTS = frozenset({"providers"})
+_LISTS = frozenset({"providers", "gate"})
 _OBJECTS = frozenset({"priority_weights", "merge"})
 """Hints that a header has no form for."""
 _REPORTED = frozenset(
@@ -61,6 +61,7 @@ def read_hints(
         total_timeout=_seconds(hints.total_timeout_ms),
         min_useful_tokens=hints.min_useful_tokens,
         reasoning_counts=hints.reasoning_counts,
+        gate=None if hints.gate is None else tuple(hints.gate),
         hedge_delay=_seconds(hints.hedge_delay_ms),
         # By way of its text: 0.1 means a tenth, not the double next to it.
         budget_usd=None if hints.budget_usd is None else Decimal(repr(hints.budget_usd)),

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
+from omen.core.answer_checks import MOST_CHECKS, split_check
 from omen.core.intents import INTENTS, SYNONYMS, intent_of
 from omen.front.http.schema_reader import From1
 
@@ -55,12 +56,23 @@ class HintsIn(BaseModel):
     priority_weights: dict[str, Positive] | None = None
     min_useful_tokens: From1 | None = None
     reasoning_counts: bool | Literal["auto"] | None = None
+    gate: list[str] | None = Field(default=None, max_length=MOST_CHECKS)
     hedge_delay_ms: float | None = Field(default=None, ge=0)
     merge: MergeIn | None = None
     on_failure: Literal["error", "restart"] | None = None
     explain: bool | None = None
     vendor_fields: bool | None = None
     cache: bool | None = None
+
+    @field_validator("gate")
+    @classmethod
+    def _read_gate(cls, said: list[str] | None) -> list[str] | None:
+        for one in said or ():
+            try:
+                split_check(one)
+            except ValueError as error:
+                raise PydanticCustomError("gate", "{words}", {"words": str(error)}) from None
+        return said
 
     @field_validator("intent")
     @classmethod

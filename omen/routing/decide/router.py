@@ -47,6 +47,7 @@ class PlanDefaults:
     min_useful_tokens: int = 5
     reasoning_counts: ReasoningCounts = False
     failover_on: frozenset[FailureKind] = FAILOVER_KINDS
+    gate: tuple[str, ...] = ()
     max_latency: float = inf
     timeout: float = 3600.0
     """For the beginning of an answer; `inf` for none."""
@@ -115,6 +116,7 @@ class Router:
             min_useful_tokens=hints.min_useful_tokens or defaults.min_useful_tokens,
             reasoning_counts=self._reasoning_counts(hints, context),
             failover_on=defaults.failover_on,
+            gate=defaults.gate if hints.gate is None else hints.gate,
             intent=ranked.intent,
             left_out=(*ranked.left_out, *words_left_out),
             reason=ranked.reason,

@@ -20,8 +20,8 @@ WINDOW_SECONDS = 600.0
 SLICE_SECONDS = 20.0
 MAX_WINDOWS = 400
 """The number of (provider, model) pairs that are remembered: those with the latest attempts."""
-_NEUTRAL = CLIENT_FAULTS | {FailureKind.UNSUPPORTED, FailureKind.INTERNAL}
-"""Kinds of failure that are not the upstream's fault."""
+_NEUTRAL = CLIENT_FAULTS | {FailureKind.UNSUPPORTED, FailureKind.INTERNAL, FailureKind.REJECTED}
+"""Kinds of failure that are not the upstream's fault, or, as a rejection, one caller's view."""
 
 
 @dataclass(slots=True)

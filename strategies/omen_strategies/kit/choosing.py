@@ -10,14 +10,19 @@ from omen_strategies.kit.entrant import Entrant
 
 @dataclass(slots=True)
 class LastResorts:
-    """Entrants whose answer has ended without visible content, in the order of their ends."""
+    """Entrants with an answer that is better than none, in the order in which they were kept.
+
+    One that the checks rejected has something visible, so it goes before one that has ended without
+    anything visible.
+    """
 
     _kept: list[Entrant] = field(default_factory=list)
 
     @property
     def first(self) -> Entrant | None:
         """The entrant whose answer is delivered when no other one commits."""
-        return self._kept[0] if self._kept else None
+        rejected = (entrant for entrant in self._kept if entrant.gate.rejection is not None)
+        return next(rejected, self._kept[0] if self._kept else None)
 
     def keep(self, entrant: Entrant) -> None:
         """Keep an entrant with its answer."""

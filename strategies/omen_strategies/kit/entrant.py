@@ -4,7 +4,7 @@ A lane has one entrant at a time. An entrant goes through these states; its fiel
 
     started    `attempt` None, `waiting` None: the upstream has not responded yet
     holding    `attempt` set, `waiting` set: it gathers its prelude, and the deadline may choose it
-    kept       its answer has ended without visible content: it waits for `chosen`
+    kept       its answer has ended without visible content, or was rejected: it waits for `chosen`
     won        the result's `winner` is this entrant: it streams to the client
     closing    `waiting` None: it lost, failed or finished, and its stream is being closed
 
@@ -63,4 +63,4 @@ class Entrant:
     prelude: list[Event] = field(default_factory=list)
     """The events that arrived before the commit, in order."""
     chosen: trio.Event = field(default_factory=trio.Event)
-    """Set when the answer of a kept entrant is the one to deliver."""
+    """Set when the answer of a kept entrant is the one to deliver, or when another one is."""

@@ -38,7 +38,7 @@ from omen_strategies.kit.choosing import LastResorts, most_visible
 from omen_strategies.kit.entrant import Entrant, Lane
 from omen_strategies.kit.gate import Gate
 from omen_strategies.kit.result import Result
-from omen_strategies.kit.succession import Succession, Successor
+from omen_strategies.kit.succession import Succession
 
 _NO_SCOPE = nullcontext()
 """Where there is no deadline that could wake an entrant, as in nearly all requests."""
@@ -158,12 +158,16 @@ class Field:
                 failure = await self._run(entrant, lane)
                 if failure is None:
                     return
-                if isinstance(failure, AttemptDenied):
-                    successor = self._replace_denied(entrant, failure)
-                    lane.denied = successor is None
-                else:
-                    successor = self._replace_failed(entrant, failure)
+                if not (isinstance(failure, AttemptDenied) or failure.failover):
+                    self._settle()
+                    return
+                # No retry is needed while another lane runs, or while an answer is kept.
+                may_retry = self.lanes == 1 and self._kept.first is None
+                successor = self._succession.of(
+                    entrant, failure, self._result, self._running, may_retry=may_retry
+                )
                 if successor is None:
+                    lane.denied = isinstance(failure, AttemptDenied)
                     return
                 await trio.sleep_until(successor.starts_at)
                 entrant = self._entrant(successor.candidate, successor.role, successor.refused)
@@ -187,28 +191,6 @@ class Field:
             self._commit(entrant, entrant.attempt)
             entrant.chosen.set()
 
-    def _replace_denied(self, entrant: Entrant, denial: AttemptDenied) -> Successor | None:
-        """Return the successor of a denied entrant; None if there is none."""
-        if entrant.role == "retry":
-            # Another request took the token while this one waited.
-            self._result.note_pause_over(entrant.candidate)
-            return None
-        if self._plan.is_extra(entrant.role):
-            return self._succession.of_denied_extra(entrant, denial, self._running)
-        self._result.failed.append(FailedAttempt(entrant.candidate, denial))
-        return self._succession.of_denied(entrant, denial) or self._again()
-
-    def _replace_failed(self, entrant: Entrant, failure: UpstreamFailure) -> Successor | None:
-        """Return the successor of a failed entrant, perhaps its own candidate."""
-        if not failure.failover:
-            self._settle()
-            return None
-        return self._succession.of_failed(entrant, failure) or self._again()
-
-    def _again(self) -> Successor | None:
-        """No retry is needed while another lane runs, or while an answer is kept."""
-        return self._succession.again() if self.lanes == 1 and not self._kept.first else None
-
     async def _run(self, entrant: Entrant, lane: Lane) -> UpstreamFailure | None:
         """Run one attempt to its end; return its failure if the lane may replace it."""
         result = self._result
@@ -230,6 +212,8 @@ class Field:
                 # `late` is set: the deadline task has cancelled the nursery, while this attempt
                 # failed in the same tick or was closing. A successor would be cancelled at once.
                 return None if result.late else failure
+            else:
+                failure.with_traceback(None)  # a rejection: its entrant refers to it
         finally:
             # Not before `_compete` has returned, and with it the stream has closed.
             self._running.remove(entrant)
@@ -239,22 +223,31 @@ class Field:
     async def _compete(self, entrant: Entrant, lane: Lane) -> None:
         async with self._open_attempt(entrant.candidate, entrant.role) as attempt:
             entrant.attempt = attempt
-            entrant.gate = Gate(*self._threshold, keeps_last_resort=True)
+            entrant.gate = self._gate()
             await self._hold(entrant, attempt)
             if entrant.gate.is_last_resort and not self._result.is_decided:
                 self._keep(entrant, lane)
                 await entrant.chosen.wait()
             if self._result.winner is not entrant:
+                if entrant.gate.rejection is not None:
+                    raise entrant.gate.rejection.with_traceback(None)
                 return  # it became useful in the very tick in which another entrant won
             await self._output.send(entrant.prelude)
             while events := await attempt.receive():
                 await self._output.send(events)
 
+    def _gate(self) -> Gate:
+        make_checks = self._plan.make_checks
+        checks = None if make_checks is None else make_checks()
+        return Gate(*self._threshold, keeps_last_resort=True, checks=checks)
+
     def _keep(self, entrant: Entrant, lane: Lane) -> None:
         """Keep an answer for the last resort, and let the next candidate take its place."""
         self._kept.keep(entrant)
         lane.left = True
-        successor = self._succession.untried.take()
+        rejection = entrant.gate.rejection
+        stays = rejection is not None and rejection.kind not in self._plan.failover_on
+        successor = None if stays else self._succession.untried.take()
         if successor is not None and self._lanes_nursery is not None:
             self._enter(self._lanes_nursery, successor, "failover")
         self._leave()
@@ -288,7 +281,17 @@ class Field:
         self._settle()
         for entrant in self._running:
             if entrant is not winner:
-                entrant.scope.cancel()
+                self._stop(entrant)
+
+    def _stop(self, loser: Entrant) -> None:
+        """Have a loser's task close its stream: by a cancel, or, if it was rejected, as a failure.
+
+        A rejected one waits for `chosen` or has not gone on since `receive`, so it wakes as soon.
+        """
+        if loser.attempt is not None and loser.gate.rejection is not None:
+            loser.chosen.set()
+        else:
+            loser.scope.cancel()
 
     def _settle(self) -> None:
         self.is_settled = True

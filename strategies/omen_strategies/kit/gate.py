@@ -1,14 +1,16 @@
 """The commit gate: allows the commit once an attempt is useful, and bounds its prelude until then.
 
 The rule of `omen.core.useful` decides what is useful, here with the caller's own threshold. The
-gate adds two rules that only a race needs: an answer that ends without visible content does not
-win, and an attempt must not fill the memory before it is useful.
+gate adds three rules that only a race needs: an answer that ends without visible content does not
+win, an attempt must not fill the memory before it is useful, and what the plan's checks reject does
+not win while another attempt may.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from omen.core.answer_checks import AnswerChecks, Rejection
 from omen.core.errors import FailureKind, UpstreamFailure
 from omen.core.events import AnswerEnd, Event, ReasoningDelta, TextDelta, ToolCallDelta, WireEvent
 from omen.core.hints import ReasoningCounts
@@ -35,6 +37,10 @@ class Gate:
     `keeps_last_resort`: an answer that ends without visible content, and is an answer nevertheless,
     sets `is_last_resort` and is no failure. The strategy keeps it for the case that no attempt
     commits.
+
+    `checks`: those of the plan. They judge an answer when it is useful, and hold it if a little
+    more of it decides. One that they reject sets `rejection` as well as `is_last_resort`: it is
+    better than no answer at all.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Gate:
         reasoning_counts: ReasoningCounts,
         *,
         keeps_last_resort: bool = False,
+        checks: AnswerChecks | None = None,
     ) -> None:
         self._meter = UsefulMeter(min_useful_tokens, reasoning_counts is True)
         self._is_auto = reasoning_counts == "auto"
@@ -50,7 +57,11 @@ class Gate:
         self._text = 0
         self._held = 0
         self.is_last_resort = False
-        """Whether the answer has ended without visible content and may still be delivered."""
+        """Whether the answer has ended without visible content, or was rejected, and may still be
+        delivered."""
+        self._checks = checks
+        self.rejection: UpstreamFailure | None = None
+        """Why the checks rejected the answer."""
 
     @property
     def visible(self) -> int:
@@ -69,6 +80,13 @@ class Gate:
         """
         if self._is_auto:
             self._meter.reasoning_counts = alone
+        if self._checks is None:
+            return self._measured(events)
+        self._checks.take(events)
+        return self._measured(events) and self._passes(self._checks)
+
+    def _measured(self, events: Sequence[Event]) -> bool:
+        """Return whether the answer is useful."""
         for event in events:
             if self._meter.take(event):
                 # What is useful stays useful: nobody asks the gate about the rest of the answer.
@@ -78,6 +96,14 @@ class Gate:
                 self._refuse_or_keep(event)
         self._refuse_floods()
         return False
+
+    def _passes(self, checks: AnswerChecks) -> bool:
+        """Return whether the checks let a useful answer win now."""
+        verdict = checks.verdict()
+        if isinstance(verdict, Rejection):
+            self.rejection = UpstreamFailure(FailureKind.REJECTED, str(verdict))
+            self.is_last_resort = True
+        return verdict is None
 
     def _refuse_or_keep(self, end: AnswerEnd) -> None:
         if not (self._keeps_last_resort and self._meter.is_answer(end)):

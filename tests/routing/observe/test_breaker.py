@@ -151,6 +151,7 @@ def test_every_kind_of_failure_is_thought_of() -> None:
         FailureKind.NOT_FOUND,
         FailureKind.RATE_LIMIT,
         FailureKind.EMPTY,  # a proper answer
+        FailureKind.REJECTED,  # likewise, in which one caller's checks found something
         FailureKind.INTERNAL,  # it was not asked
     }
     assert set(FailureKind) == UPSTREAM_FAULTS | LASTING_FAULTS | CLIENT_FAULTS | neither
