@@ -18,6 +18,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from omen.config import Settings
 from omen.config.settings import Price, RaceSettings
+from omen.core.errors import AllAttemptsFailed, FailureKind
 from omen.core.events import AnswerEnd, ChoiceSwitch, Event, Restart, TextDelta
 from omen.core.plan import EXTRA_LOAD
 from omen.core.records import RaceRecord
@@ -52,6 +53,10 @@ FAULTS: list[Fault | None] = [
     *(cls(1.0) for cls in (Silence, RoleOnly, PingsOnly, WhitespaceOnly, Empty, ErrorIn200)),
     DeadConnection(1.0),
 ]
+
+
+GATES = [("no_regex:one",), ("no_regex:one|two",), ("no_regex:is",), ("no_refusal", "language")]
+"""Upstreams begin with their names, so these reject one, two, all and none of them."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,9 @@ def draw_schedule(random: Random) -> Schedule:
         "budget_usd": None if budget is None else Decimal(budget),
     }
     leaves = random.choice([inf] * 6 + [0.5, 1.0, 1.75])
-    return Schedule(ups, hints, leaves, random.randint(0, 2))
+    extra_starts = random.randint(0, 2)
+    hints["gate"] = random.choice([None, None, *GATES])
+    return Schedule(ups, hints, leaves, extra_starts)
 
 
 def transcripts(received: Received) -> list[str]:
@@ -170,6 +177,9 @@ def check(world: World, received: Received, schedule: Schedule, *, left: bool) -
     extra = [row for row in rows if row.outcome != "denied" and row.role in EXTRA_LOAD]
     assert len(extra) <= schedule.extra_starts  # and half a token, from the request itself
     spends_no_more_than_it_may(received, schedule)
+    # A rejected answer is better than none.
+    if isinstance(received.error, AllAttemptsFailed):
+        assert FailureKind.REJECTED not in {one.failure.kind for one in received.error.attempts}
 
 
 def told(race: RaceRecord) -> None:
@@ -177,6 +187,8 @@ def told(race: RaceRecord) -> None:
     event(f"strategy {race.plan.strategy}")
     event(f"winner {race.winner is not None}, restarts {race.restarts}")
     for attempt in race.attempts:
+        if attempt.failure is not None and attempt.failure.kind is FailureKind.REJECTED:
+            event("rejected")
         event(f"{attempt.role} {attempt.outcome}")
 
 

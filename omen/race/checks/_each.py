@@ -18,6 +18,8 @@ from omen.race.checks._scripts import is_foreign
 
 Check = Callable[[Beginning], Verdict]
 _NO_OBJECT = "the arguments are no JSON object"
+_ENOUGH_ARGUMENTS = 16
+"""Characters of a call's arguments that are waited for: as many as the text that is useful."""
 
 
 def no_refusal(answer: Beginning) -> Verdict:
@@ -96,11 +98,18 @@ def calls_of(
                 reason = "it calls a tool that the request does not have" if is_unknown else None
             if reason is not None:
                 return Rejection("tool_args", reason)
+        if answer.calls and _is_short(answer.calls[-1]):
+            return HOLD
         if is_required and answer.end is not None and answer.end.reason != "length":
             return None if answer.calls else Rejection("tool_args", "it calls no tool")
         return None
 
     return tool_args
+
+
+def _is_short(call: Call) -> bool:
+    """Return whether a call has only begun. Nobody can use one before it is complete."""
+    return not call.has_ended and len(call.arguments) < _ENOUGH_ARGUMENTS
 
 
 def _fault_of(call: Call, schema: object) -> str | None:

@@ -16,6 +16,7 @@ from itertools import product
 
 LONGEST_OPENING = 96
 """Letters of the longest opening, and some more."""
+_QUOTES = ('"', "'", "`", ">", "“", "”", "„", "‘", "«", "»", "「", "『")
 _Trie = dict[str, "_Trie"]
 
 _APOLOGY = (
@@ -88,6 +89,8 @@ _OTHERS = (
 
 def begins_as_refusal(text: str, *, has_ended: bool) -> bool | None:
     """Return whether a text begins as a refusal; None if a few more letters tell."""
+    if text.lstrip()[:1] in _QUOTES:
+        return False  # somebody else's words
     node = _openings()
     for letter in _letters(text[: 2 * LONGEST_OPENING]):
         if letter not in node:

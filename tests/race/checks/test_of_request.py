@@ -99,6 +99,8 @@ NO_REFUSALS = [
     "Es tut mir leid, das zu hören.",
     "抱歉让您久等了。",
     "The model said: I'm sorry, but I can't help with that.",
+    "> I'm sorry, but I can't help with that.",
+    "“I cannot help you,” said the wizard.",
     "{}",
     "42",
 ]
@@ -228,18 +230,25 @@ def test_a_call_that_cannot_be_carried_out_is_rejected(events: list[Event]) -> N
 @pytest.mark.parametrize(
     "events",
     [
-        [call('{"city": "Ro')],
+        [call('{"city": "Reykjavik')],
         [call('{"city": "Rome"}'), call("", "now", 1), AnswerEnd("tool_calls")],
         [call('{"city": "Rome", "days": 3}'), AnswerEnd("tool_calls")],
         [call('{"city": "Ro'), AnswerEnd("length")],
         [call("{}", "now"), END],
-        [ToolCallDelta(0, "c", "weather", "any text", custom=True)],
+        [ToolCallDelta(0, "c", "weather", "any text that is long", custom=True)],
     ],
 )
 def test_a_call_that_can_passes(events: list[Event]) -> None:
     request = asked(tools=(WEATHER, NOW))
     verdict = judged("tool_args", *events, request=request)
     assert verdict is None
+
+
+def test_a_call_is_held_for_a_few_characters_because_nobody_can_use_its_beginning() -> None:
+    request = asked(tools=(WEATHER, NOW))
+    assert judged("tool_args", call('{"ci'), request=request) == HOLD
+    assert judged("tool_args", call('{"ci'), call('ty": "Rome"', name=""), request=request) == HOLD
+    assert judged("tool_args", call("{}", "now"), AnswerEnd("length"), request=request) is None
 
 
 def test_a_tool_that_was_demanded_has_to_be_called() -> None:
@@ -255,7 +264,7 @@ def test_a_tool_that_was_demanded_has_to_be_called() -> None:
 
 def test_tools_that_omen_cannot_read_may_be_called() -> None:
     request = asked(tools=(WEATHER, Opaque({"type": "web_search"})))
-    assert judged("tool_args", call("{", "web_search"), request=request) is None
+    assert judged("tool_args", call("{", "web_search"), END, request=request) is None
     assert checks_of(["tool_args"], asked()) is None
 
 
