@@ -68,6 +68,13 @@ async def test_rejections_say_nothing_about_the_provider(autojump_clock: MockClo
         assert world.gateway.scores["bad"].reliability == 50.0
 
 
+async def test_nothing_of_the_request_stays_in_the_record(autojump_clock: MockClock) -> None:
+    async with open_world(BAD, GOOD) as world:
+        received = await world.ask(strategy="race", k=2, gate=GATE)
+    assert received.race.plan.gate == GATE
+    assert received.race.plan.make_checks is None
+
+
 async def chat(world: World, headers: Any = (), **fields: Any) -> tuple[int, dict[str, Any]]:
     app = make_app(world.gateway, world.feed, ServerSettings())
     asked = scope("/v1/chat/completions", headers=list(headers))
