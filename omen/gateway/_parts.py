@@ -53,6 +53,7 @@ from omen.routing import (
     Scores,
 )
 from omen.routing.decide.affinity import Affinity
+from omen.routing.decide.hedge_leases import HedgeLeases
 from omen.routing.observe.paces import Paces
 from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import SharedStore, Store
@@ -231,6 +232,8 @@ def make_parts(
         settings.health,
         months=months,
         exchange=ReplicaExchange(store, first_tokens, health),
+        # A gateway that is alone has its own budget, and no task that renews a lease.
+        leases=HedgeLeases(store, hedge_budget) if isinstance(store, SharedStore) else None,
         books=books,
         spending=spending,
     )

@@ -17,6 +17,7 @@ from omen.gateway._retention import keep_days
 from omen.gateway._spending import SpendingOfBooks
 from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
+from omen.routing.decide.hedge_leases import HedgeLeases
 from omen.routing.observe.probes import Target, keep_probing
 from omen.routing.observe.replicas import ReplicaExchange
 from omen.state import StoreAwayError
@@ -38,6 +39,7 @@ class Upkeep:
         *,
         months: MonthlyBudgets,
         exchange: ReplicaExchange,
+        leases: HedgeLeases | None,
         books: Books | None,
         spending: SpendingOfBooks | None,
     ) -> None:
@@ -47,6 +49,7 @@ class Upkeep:
         self._settings = settings
         self._months = months
         self._exchange = exchange
+        self._leases = leases
         self._books = books
         self._spending = spending
         self._providers_changed = trio.Event()
@@ -63,6 +66,8 @@ class Upkeep:
                     nursery.start_soon(self._spending.run)
                 nursery.start_soon(self.keep_probing)
                 nursery.start_soon(self._exchange.run)
+                if self._leases is not None:
+                    nursery.start_soon(self._leases.run)
                 nursery.start_soon(self._look_at_budgets)
         finally:
             if self._books is not None:

@@ -7,7 +7,9 @@ from omen.state.memory import MemoryStore
 from omen.state.opening import open_state
 from omen.state.shared import SharedStore
 from omen.state.store import (
+    MILLIONTHS,
     MOST_SPENT,
+    BucketReport,
     Cap,
     Counted,
     Hold,
@@ -20,7 +22,9 @@ from omen.state.store import (
 )
 
 __all__ = [
+    "MILLIONTHS",
     "MOST_SPENT",
+    "BucketReport",
     "Budget",
     "Cap",
     "Connect",

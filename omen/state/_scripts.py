@@ -192,6 +192,53 @@ return answer
 """
 )
 
+DRAW = (
+    _HELPERS
+    + """
+-- KEYS: a bucket: its level, and per replica "added taken leased lacking until". ARGV: replica,
+-- seconds of the lease, size, added, taken, needed, wanted. See `_token_bucket.py`.
+local by, at, size, level = ARGV[1], now(), num(ARGV[3]), nil
+local mine, leased, lacking = {0, 0}, 0, 0
+local fields = redis.call('HGETALL', KEYS[1])
+for f = 1, #fields, 2 do
+  if fields[f] == 'level' then level = num(fields[f + 1]) end
+end
+level = level or size
+local function keep(name, added, taken, tokens, lacks, till)
+  local text = table.concat({int(added), int(taken), int(tokens), int(lacks), till}, ' ')
+  redis.call('HSET', KEYS[1], name, text)
+end
+for f = 1, #fields, 2 do
+  local name = string.match(fields[f], '^r:(.*)$')
+  if name then
+    local pattern = '^(%S+) (%S+) (%S+) (%S+) (%S+)$'
+    local added, taken, tokens, lacks, till = string.match(fields[f + 1], pattern)
+    added, taken, tokens, lacks = num(added), num(taken), num(tokens), num(lacks)
+    if num(till) <= at and tokens + lacks > 0 then
+      level, taken = level - tokens * 1000000, taken + tokens
+      tokens, lacks = 0, 0
+      keep(fields[f], added, taken, 0, 0, till)
+    end
+    if num(till) + 3600 <= at then redis.call('HDEL', KEYS[1], fields[f])
+    elseif name == by then mine = {added, taken}
+    else leased, lacking = leased + tokens, lacking + lacks end
+  end
+end
+local added, taken = num(ARGV[4]), num(ARGV[5])
+level = level + math.max(0, added - mine[1]) - math.max(0, taken - mine[2]) * 1000000
+level = math.max(-size, math.min(size, level))
+local free = math.max(0, math.floor(level / 1000000) - leased)
+local needed = math.min(num(ARGV[6]), free)
+local tokens = needed + math.max(0, math.min(num(ARGV[7]) - needed, free - needed - lacking))
+redis.call('HSET', KEYS[1], 'level', int(level))
+local till = string.format('%.3f', at + num(ARGV[2]))
+keep('r:' .. by, math.max(added, mine[1]), math.max(taken, mine[2]), tokens,
+     num(ARGV[6]) - needed, till)
+redis.call('EXPIRE', KEYS[1], 86400)
+return tokens
+"""
+)
+
 COLLECT = (
     _HELPERS
     + """

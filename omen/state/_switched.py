@@ -11,7 +11,7 @@ import trio
 
 from omen.state._remote import Remote
 from omen.state.memory import MemoryStore
-from omen.state.store import StoreAwayError, Window, WindowState
+from omen.state.store import BucketReport, StoreAwayError, Window, WindowState
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,10 @@ class Switched(ABC):
             lambda: self._remote.count(windows), lambda: self._local.count(self._shares(windows))
         )
 
+    async def draw(self, bucket: str, report: BucketReport, lease: float) -> int | None:
+        """Report to a token bucket, and renew the lease. During an outage there is none."""
+        return await self._either(lambda: self._remote.draw(bucket, report, lease), _no_bucket)
+
     async def get(self, key: str) -> bytes | None:
         """Return a value."""
         return await self._either(lambda: self._remote.get(key), lambda: self._local.get(key))
@@ -108,6 +112,10 @@ class Switched(ABC):
 
 
 async def _nothing() -> None:
+    return None
+
+
+async def _no_bucket() -> None:
     return None
 
 

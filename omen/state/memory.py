@@ -11,7 +11,8 @@ import trio
 
 from omen.state._budget import Budget
 from omen.state._counts import Counts
-from omen.state.store import Cap, Counted, Hold, Window, WindowState
+from omen.state._token_bucket import TokenBucket
+from omen.state.store import BucketReport, Cap, Counted, Hold, Window, WindowState
 
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes of stored values. The least recently used values are evicted first."""
@@ -34,6 +35,7 @@ class MemoryStore:
         """The scopes in which an id has holds."""
         self._settled: OrderedDict[str, None] = OrderedDict()
         self._rates: dict[str, Counts] = {}
+        self._buckets: dict[str, TokenBucket] = {}
         self._place = secrets.token_hex(4)
         self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._published: dict[str, tuple[float, bytes]] = {}
@@ -117,6 +119,15 @@ class MemoryStore:
     async def count(self, windows: Sequence[Window]) -> None:
         """Count in any case."""
         self._count(windows, trio.current_time())
+
+    async def draw(self, bucket: str, report: BucketReport, lease: float) -> int | None:
+        """Report to a token bucket, and renew the lease."""
+        return self.draw_for(self.replica, bucket, report, lease)
+
+    def draw_for(self, replica: str, bucket: str, report: BucketReport, lease: float) -> int:
+        """Report to a token bucket for one of several replicas, and renew its lease."""
+        tokens = self._buckets.setdefault(bucket, TokenBucket(report.size))
+        return tokens.draw(replica, report, lease, trio.current_time())
 
     async def get(self, key: str) -> bytes | None:
         """Return a value."""

@@ -21,6 +21,7 @@ from omen.state._calls import MOST_CONNECTIONS, Calls
 from omen.state._patience import Patience
 from omen.state.store import (
     MOST_SPENT,
+    BucketReport,
     Cap,
     Counted,
     Hold,
@@ -77,6 +78,7 @@ class RedisStore:
         self._settle = client.register_script(_scripts.SETTLE)
         self._raise = client.register_script(_scripts.RAISE)
         self._take = client.register_script(_scripts.TAKE)
+        self._draw = client.register_script(_scripts.DRAW)
         self._collect = client.register_script(_scripts.COLLECT)
         self._data_id = ""
         self._sequence = count(1)
@@ -158,6 +160,12 @@ class RedisStore:
         counted_here = [w for w in windows if w.at is None or w.at.place == _PLACE]
         if counted_here:
             await self._counted(counted_here, may_refuse=False)
+
+    async def draw(self, bucket: str, report: BucketReport, lease: float) -> int | None:
+        """Report to a token bucket, and renew the lease."""
+        keys: list[str] = [f"{_TAG}bucket:{bucket}"]
+        args: list[str | int | float] = [self.replica, lease, *report]
+        return int(await self._call(lambda: self._draw(keys, args)))
 
     async def get(self, key: str) -> bytes | None:
         """Return a value."""

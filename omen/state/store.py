@@ -12,6 +12,9 @@ raising a number to its current value has no effect, whichever process does it, 
 The ledger, from which a store gets its data again after a loss, knows the replica of each cost.
 
 **Windows** slide: no period of sixty seconds ever contains more than the limit.
+
+**Token buckets** are drawn from ahead of need: a replica has a lease on a few tokens, takes them
+without a call, and reports its totals from time to time. See `Store.draw`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 WINDOW_SECONDS = 60
+MILLIONTHS = 1_000_000
+"""The millionths of a token in one token."""
 MOST_SPENT = 9 * 10**18
 """Nano-dollars. No number of a store grows beyond it: nine billion dollars, within 64 bits."""
 
@@ -87,6 +92,21 @@ class WindowState:
     """Set if it was refused: the time until there is room, if no other request uses it."""
     counted: Counted | None = None
     """Where the amount was counted; None if it was not counted."""
+
+
+class BucketReport(NamedTuple):
+    """What a replica reports to a token bucket. The totals are since the start of its process."""
+
+    size: int
+    """The most that the bucket holds, in millionths of a token."""
+    added: int
+    """What its requests have added in total, in millionths of a token."""
+    taken: int
+    """The tokens that it has taken in total, those that it took without a lease included."""
+    needed: int = 0
+    """The tokens that it could use at once."""
+    wanted: int = 0
+    """The tokens that it would like to have in all, so that the next start need not wait."""
 
 
 class StoreAwayError(Exception):
@@ -158,6 +178,16 @@ class Store(Money, Protocol):
 
     async def count(self, windows: Sequence[Window]) -> None:
         """Count without a check of the limits. A negative amount corrects an earlier count."""
+        ...
+
+    async def draw(self, bucket: str, report: BucketReport, lease: float) -> int | None:
+        """Report to a token bucket of all replicas, and renew this replica's lease on its tokens.
+
+        A bucket begins full. Return the number of tokens that this replica may take until its next
+        call, counted from this report; an earlier lease is replaced. Return None if there is no
+        common bucket now: then each replica keeps to a part of its own. `lease` is in seconds; at
+        its end the leased tokens count as taken.
+        """
         ...
 
     async def get(self, key: str) -> bytes | None:

@@ -120,6 +120,7 @@ class Overview:
             "extra_load_ratio": round(gateway.hedges.extra_load, 6),
             "tokens": round(tokens, 2),
             "tokens_at_most": round(size, 2),
+            "shared": gateway.hedge_budget.is_leased,
             **{
                 result: sum(getattr(gateway.hedges, result)[role] for role in EXTRA_ROLES)
                 for result in ("sent", "won", "denied")

@@ -7,7 +7,7 @@ from typing import Any
 
 from omen.gateway.workers._central import CentralStore
 from omen.gateway.workers._link import Handler, Result
-from omen.state import MOST_SPENT, Cap, Counted, Window, WindowState
+from omen.state import MOST_SPENT, BucketReport, Cap, Counted, Window, WindowState
 
 
 class ServedStore:
@@ -22,7 +22,7 @@ class ServedStore:
         """The handlers, by the names of the calls."""
         handlers: tuple[Handler, ...] = (
             *(self.data_id, self.hold, self.settle, self.spent, self.raise_spent),
-            *(self.take, self.count, self.get, self.put, self.clear),
+            *(self.take, self.count, self.draw, self.get, self.put, self.clear),
             *(self.publish, self.collect, self.describe),
         )
         return {f"store.{handler.__name__}": handler for handler in handlers}
@@ -62,6 +62,12 @@ class ServedStore:
         """Count in any case."""
         await self._store.values.count([_window(*window) for window in value])
         return Result()
+
+    async def draw(self, value: Any, blob: bytes) -> Result:
+        """Report to a token bucket, and renew the worker's lease."""
+        bucket, report, lease = value
+        store = self._store.values
+        return Result(store.draw_for(self._by(), bucket, BucketReport(*report), lease))
 
     async def get(self, value: Any, blob: bytes) -> Result:
         """Return a value."""

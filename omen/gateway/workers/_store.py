@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from omen.gateway.workers._link import LinkError, Result
 from omen.state import (
     MOST_SPENT,
+    BucketReport,
     Cap,
     Counted,
     Hold,
@@ -99,6 +100,10 @@ class SocketStore:
     async def count(self, windows: Sequence[Window]) -> None:
         """Count in any case."""
         await self._call("count", [_plain(window) for window in windows])
+
+    async def draw(self, bucket: str, report: BucketReport, lease: float) -> int | None:
+        """Report to a token bucket, and renew the lease."""
+        return int((await self._call("draw", [bucket, list(report), lease])).value)
 
     async def get(self, key: str) -> bytes | None:
         """Return a value."""
