@@ -40,6 +40,12 @@ def owners(transport: httpx.AsyncBaseTransport) -> list[object]:
     return [exchange.owner for exchange in exchanges]
 
 
+async def keep_spares(transport: httpx.AsyncBaseTransport) -> None:
+    """Have the transport open connections ahead of need, until cancelled, if it is OMEN's own."""
+    if isinstance(transport, Transport):
+        await transport.keep_spares()
+
+
 def widen_transport(transport: httpx.AsyncBaseTransport, settings: Settings) -> None:
     """Let every origin have as many exchanges as the `max_concurrency` of its providers allows.
 

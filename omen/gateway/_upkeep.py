@@ -14,6 +14,7 @@ from omen.core.cards import ModelCard
 from omen.core.errors import UpstreamFailure
 from omen.gateway._books import Books
 from omen.gateway._retention import keep_days
+from omen.gateway._sockets import keep_spares
 from omen.gateway._spending import SpendingOfBooks
 from omen.providers import load_kinds
 from omen.routing import Catalog, CatalogProvider, Health
@@ -65,6 +66,7 @@ class Upkeep:
                 if self._spending is not None:
                     nursery.start_soon(self._spending.run)
                 nursery.start_soon(self.keep_probing)
+                nursery.start_soon(keep_spares, self._transport)
                 nursery.start_soon(self._exchange.run)
                 if self._leases is not None:
                     nursery.start_soon(self._leases.run)

@@ -67,6 +67,10 @@ class IdlePool:
                 del self._stacks[origin]
         return expired
 
+    def count(self, origin: Origin) -> int:
+        """Return the number of idle connections at an origin."""
+        return len(self._stacks.get(origin, ()))
+
     def clear(self) -> list[Connection]:
         """Remove and return all connections."""
         connections = [connection for stack in self._stacks.values() for connection in stack]

@@ -24,6 +24,7 @@ from omen.wire._origin import Dial, Origin, Proxies
 from omen.wire._own_requests import OnUnsent, ignore_unsent, origin_of, raw_headers, url_of
 from omen.wire._pool import IdlePool
 from omen.wire._reasons import is_shortage
+from omen.wire._spares import UNREACHABLE, Spares
 from omen.wire._timeouts import Timeouts
 
 __all__ = ["Dial", "Exchange", "Origin", "Transport"]
@@ -31,9 +32,6 @@ __all__ = ["Dial", "Exchange", "Origin", "Transport"]
 _ONE_SEND = 64 * 1024
 """Up to this size head and body are joined and sent by one call. Above it the copy costs more than
 a second call."""
-
-_UNREACHABLE = (OSError, trio.BrokenResourceError, ValueError)
-"""The exceptions of a dial; ValueError for a host name that no look-up or certificate accepts."""
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -63,8 +61,8 @@ class Transport(httpx.AsyncBaseTransport):
     **Cancellation.** No socket is left open and no slot is lost. A cancelled read of the body may
     be repeated and loses nothing.
 
-    There is no background task: an idle connection is checked when it is about to be used, and
-    expired ones are closed by the next request.
+    There is no background task, unless `keep_spares` is run: an idle connection is checked when it
+    is about to be used, and expired ones are closed by the next request.
     """
 
     def __init__(
@@ -83,6 +81,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._timeouts = Timeouts(connect=connect_timeout, pool=connect_timeout)
         self._idle = IdlePool(max_per_origin=max_idle_per_origin, expiry=idle_expiry)
         self._follows = max_in_use_per_origin is None
+        self._spares = Spares(self._dial, self._idle, within=idle_expiry, connect=connect_timeout)
         self._exchanges = Exchanges(max_in_use_per_origin or MAX_IN_USE_PER_ORIGIN)
         self._repeat_within = repeat_within
         self._closed = False
@@ -96,6 +95,13 @@ class Transport(httpx.AsyncBaseTransport):
         """Let these origins have this many exchanges, unless a limit was given to the transport."""
         if self._follows:
             self._exchanges.allow(exchanges)
+
+    async def keep_spares(self) -> None:
+        """Open connections ahead of need, in place of those that lost a race, until cancelled.
+
+        See `omen.wire._spares`. They count as idle. **Cancellation.** Leaves none half open.
+        """
+        await self._spares.run()
 
     @property
     def sockets_in_use(self) -> int:
@@ -167,6 +173,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the idle connections and refuse new requests. Running exchanges go on."""
         self._closed = True
+        self._spares.close()
         for connection in self._idle.clear():
             await connection.aclose()
 
@@ -249,7 +256,7 @@ class Transport(httpx.AsyncBaseTransport):
                 stream = await self._dial_with_room(origin)
         except trio.TooSlowError as error:
             raise httpx.ConnectTimeout(f"no connection to {origin} in time") from error
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             raise httpx.ConnectError(f"no connection to {origin}") from error
         return Connection(stream, connect_seconds=trio.current_time() - began)
 
@@ -277,8 +284,10 @@ class Transport(httpx.AsyncBaseTransport):
             async with closed_on_failure(connection.stream):
                 await connection.send(parts, timeouts)
                 head = await connection.receive_head(response)
-        except BaseException:
+        except BaseException as error:
             response.let_go()
+            if isinstance(error, trio.Cancelled):
+                self._spares.lost(exchange.origin)
             raise
         release = partial(self._release, connection, exchange, response)
         return head, ResponseBody(connection, response, release)
@@ -291,6 +300,8 @@ class Transport(httpx.AsyncBaseTransport):
             to_close = self._idle.keep(exchange.origin, connection, trio.current_time())
         else:
             to_close = [connection]
+            if connection.is_sound and not response.complete:
+                self._spares.lost(exchange.origin)
         try:
             for surplus in to_close:
                 await surplus.aclose()

@@ -29,7 +29,7 @@ from tests.gateway.test_health_of_models import Vendor
 
 __all__ = ["no_threads"]
 
-NOWHERE = LedgerSettings(url="postgresql://u:secret@127.0.0.1:1/db", timeout_seconds=0.5)
+NOWHERE = LedgerSettings(url="postgresql://u:secret@127.0.0.1:1/db", timeout_seconds=2.0)
 
 
 async def test_database_away_since_the_start(
