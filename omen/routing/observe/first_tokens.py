@@ -84,10 +84,18 @@ class FirstTokens:
     def recent(self, candidate: Candidate) -> Survival:
         """Return the estimate from the last minutes only, so that a slow hour is forgotten.
 
-        A candidate without an attempt in that time has no samples here. The samples of other
-        replicas count whatever their age.
+        If the request's prompt was measured, the estimate is for prompts of its size. A candidate
+        without an attempt in that time has no samples here. The samples of other replicas count
+        whatever their age.
         """
-        return self._recent([_key(candidate, "any")])
+        key = _key(candidate, "any")
+        if candidate.prompt_tokens is None:
+            return self._recent([key])
+
+        def root() -> tuple[Histograms, int]:
+            return self._windows.sum([key], RECENT_SECONDS), self._recent([key]).count
+
+        return self._forecasts.survival(candidate, root, RECENT_SECONDS)
 
     def recent_of_provider(self, provider: str) -> Survival:
         """Return the estimate from the last minutes, over all models of a provider."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 from typing import Literal
 
 import trio
@@ -84,7 +85,7 @@ class Forecasts:
     def __init__(self, shrink: Shrink = shrink_by_count) -> None:
         self.cells = Windows(MAX_CELLS)
         self._shrink = shrink
-        self._made: dict[tuple[str, str, State, int], tuple[float, Survival]] = {}
+        self._made: dict[tuple[str, str, State, int, float], tuple[float, Survival]] = {}
         """Forecasts and when each is stale, so that most requests only look theirs up."""
 
     def record(
@@ -101,40 +102,46 @@ class Forecasts:
         self.cells.record((candidate.provider, candidate.model, cell), seconds, observed=observed)
 
     def survival(
-        self, candidate: Candidate, root: Callable[[], tuple[Histograms, int]]
+        self,
+        candidate: Candidate,
+        root: Callable[[], tuple[Histograms, int]],
+        within: float = inf,
     ) -> Survival:
         """Return the forecast for a candidate whose prompt was measured.
 
         `root` returns the samples of its model and the number of informative ones. The forecast
-        counts as many. It is made anew after a second at the earliest, and later the more samples
-        its cell has, because each of them changes it less.
+        counts as many samples. Of a cell, those count that are at most `within` seconds old, other
+        replicas' whatever their age. A forecast is made anew after a second at the earliest, and
+        later the more samples its cell has, because each of them changes it less.
         """
         assert candidate.prompt_tokens is not None
         state, size = state_of(candidate), size_of(candidate.prompt_tokens)
-        name = candidate.provider, candidate.model, state, size
+        name = candidate.provider, candidate.model, state, size, within
         made, now = self._made.get(name), trio.current_time()
         if made is None or now >= made[0]:
-            survival, age = self._forecast(candidate, state, size, *root())
+            survival, age = self._forecast(self._from_the_root(*name), *root())
             made = self._made[name] = now + age, survival
             if len(self._made) > MAX_CELLS:
                 del self._made[next(iter(self._made))]
         return made[1]
 
     def _forecast(
-        self, candidate: Candidate, state: State, size: int, root: Histograms, count: int
+        self, levels: Iterator[Histograms], root: Histograms, count: int
     ) -> tuple[Survival, float]:
         """Return a forecast, and the age up to which it is reused."""
         total, own = root, 0.0
-        for samples in self._from_the_root(candidate, state, size) if count else ():
+        for samples in levels if count else ():
             own = samples.total
             if own:
                 total = self._shrink(samples, total)
         age = min(max(STALE_SECONDS, own / SAMPLES_A_SECOND), OLDEST_SECONDS)
         return replace(total.survival(), count=count) if count else NO_SAMPLES, age
 
-    def _from_the_root(self, candidate: Candidate, state: State, size: int) -> Iterator[Histograms]:
+    def _from_the_root(
+        self, provider: str, model: str, state: State, size: int, within: float
+    ) -> Iterator[Histograms]:
         """Yield the samples of a cell's parents below the model, then its own."""
         levels = STATES, _REPORTED[state], (state,)
         for names in levels:
-            keys = [(candidate.provider, candidate.model, f"{name}/{size}") for name in names]
-            yield self.cells.sum(keys)
+            keys = [(provider, model, f"{name}/{size}") for name in names]
+            yield self.cells.sum(keys, within)
