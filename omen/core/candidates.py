@@ -112,6 +112,11 @@ class Candidate:
     quirks: Quirks = field(default=PLAIN, compare=False)
     warm: bool = field(default=False, compare=False)
     """Whether the candidate's prompt cache probably holds the beginning of the conversation."""
+    cold: bool = field(default=False, compare=False)
+    """Whether its prompt cache probably does not: another candidate made the conversation so far,
+    or it was too long ago. Of a conversation without a known maker, neither is known."""
+    prompt_tokens: int | None = field(default=None, compare=False)
+    """The likely number of tokens of this request's prompt; None if it was not measured."""
 
     def __post_init__(self) -> None:
         if not self.base_model:

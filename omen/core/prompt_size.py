@@ -93,8 +93,9 @@ def measure_prompt(request: ChatRequest) -> PromptSize:
     sends back, tool definitions, and the schema of the answer. A request that was measured before
     (`with_size`) is not measured again.
     """
-    if request.size is not None and request.sized is request.messages:
-        return request.size
+    known = known_size(request)
+    if known is not None:
+        return known
     texts = [text for message in request.messages for text in _texts(message)]
     texts += [to_json(tool, fallback=str).decode() for tool in request.tools]
     if request.response_format is not None and request.response_format.schema is not None:
@@ -102,6 +103,11 @@ def measure_prompt(request: ChatRequest) -> PromptSize:
     media = [size for message in request.messages for size in _media(message)]
     count = len(request.messages)
     return _measure(texts, media, marks=(4 * count, _MESSAGE_TOKENS * (count + 1)))
+
+
+def known_size(request: ChatRequest) -> PromptSize | None:
+    """Return the size that a request was measured to have; None if it was not measured."""
+    return request.size if request.sized is request.messages else None
 
 
 def with_size(request: ChatRequest) -> ChatRequest:

@@ -49,6 +49,8 @@ class Assessor:
         self, candidate: Candidate, needs: Needs, weights: Mapping[str, float]
     ) -> Assessment:
         """Return the assessment of one candidate. `weights` are factors by the provider's name."""
+        if needs.prompt is not None:
+            candidate = replace(candidate, prompt_tokens=needs.prompt.likely)
         health = self.health(candidate)
         tight = Rank.DOUBTFUL if needs.is_tight(candidate) else Rank.READY
         score = self.score(candidate) * weights.get(candidate.provider, 1.0)

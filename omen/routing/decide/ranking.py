@@ -23,6 +23,7 @@ from omen.core.candidates import Candidate
 from omen.core.chat import ChatRequest
 from omen.core.errors import RequestError
 from omen.core.hints import RaceHints
+from omen.core.prompt_size import known_size
 from omen.routing.decide.assessment import Assessment, Assessor
 from omen.routing.decide.eligibility import NO_NEEDS, Needs, needs_of
 from omen.routing.decide.intent import classify
@@ -95,7 +96,7 @@ class Ranking:
         if alone is not None and context.maker is None:
             # Most requests name one model of one provider. Nothing orders a single candidate, and
             # it is not left out either.
-            return Ranked((alone,), (), intent, reason)
+            return Ranked((_with_known_size(alone, context.request),), (), intent, reason)
         needs = NO_NEEDS if context.request is None else needs_of(context.request)
         assessed = [(group, self._assess(group.candidates, needs, hints)) for group in groups]
         able, left_out = _able(assessed)
@@ -179,6 +180,12 @@ def _only_candidate(groups: Sequence[Group]) -> Candidate | None:
     return candidates[0] if len(candidates) == 1 else None
 
 
+def _with_known_size(candidate: Candidate, request: ChatRequest | None) -> Candidate:
+    """Return a candidate with the size of the prompt, if that was measured."""
+    size = None if request is None else known_size(request)
+    return candidate if size is None else replace(candidate, prompt_tokens=size.likely)
+
+
 def _able(groups: _Groups) -> tuple[_Groups, tuple[tuple[str, str], ...]]:
     """Return the candidates that can serve a request, and the others with their reasons.
 
@@ -237,7 +244,7 @@ def _with_maker_first(best: Sequence[Assessment], ranked: Ranked, maker: Maker |
     first = next((item for item in best if maker and item.candidate.name == maker.name), None)
     if maker is None or first is None or first.health.is_bad:
         return replace(ranked, candidates=candidates)
-    warmed = [replace(c, warm=maker.warm) if c.name == maker.name else c for c in candidates]
+    warmed = [_with_prompt_cache(candidate, maker) for candidate in candidates]
     lead = warmed.pop(candidates.index(first.candidate))
     return replace(
         ranked,
@@ -245,6 +252,12 @@ def _with_maker_first(best: Sequence[Assessment], ranked: Ranked, maker: Maker |
         sticky=lead,
         reason=f"{ranked.reason}; {lead.name} made the conversation so far",
     )
+
+
+def _with_prompt_cache(candidate: Candidate, maker: Maker) -> Candidate:
+    """Return a candidate with what the maker of a conversation says of its prompt cache."""
+    warm = maker.warm and candidate.name == maker.name
+    return replace(candidate, warm=warm, cold=not warm)
 
 
 def _not_found(model: str, allowed: Collection[str] | None, meant: str | None) -> RequestError:

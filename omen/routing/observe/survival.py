@@ -50,10 +50,13 @@ class Survival:
         return 1.0 - self.shares[index - 1] if index else 0.0
 
 
-def estimate(times: Sequence[float], observed: Sequence[int], censored: Sequence[int]) -> Survival:
+def estimate(
+    times: Sequence[float], observed: Sequence[float], censored: Sequence[float]
+) -> Survival:
     """Return the Kaplan-Meier estimate from counts at common, ascending times.
 
-    A sample that is censored at a time still waits when another sample ends at the same time.
+    Counts may be weighted; the number of samples is rounded then. A sample that is censored at a
+    time still waits when another sample ends at the same time.
     """
     waiting = sum(observed) + sum(censored)
     count, survival = waiting, 1.0
@@ -63,8 +66,9 @@ def estimate(times: Sequence[float], observed: Sequence[int], censored: Sequence
         if ended:
             if not steps:
                 count = waiting  # a sample censored before the first observed time says nothing
-            survival *= 1.0 - ended / waiting
+            # Weighted counts do not add up exactly: the last of them may exceed what is left.
+            survival *= 1.0 - ended / waiting if waiting > ended else 0.0
             steps.append(time)
             shares.append(survival)
         waiting -= ended + cut_off
-    return Survival(steps, shares, count)
+    return Survival(steps, shares, round(count))
