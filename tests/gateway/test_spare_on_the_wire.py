@@ -16,8 +16,12 @@ from omen.core.candidates import Quirks
 from omen.core.errors import UpstreamFailure
 from omen.core.events import Restart
 from omen.core.records import AttemptRecord, RaceRecord
+from omen.front.http.chat_route import ChatRoute
+from omen.front.openai.api import ChatCompletions
 from omen.sim import SimulatedUpstream
 from omen.sim.faults import MidstreamError, Silence
+from tests.front.asking import body
+from tests.front.client import piece, scope, talk
 from tests.world import World, open_world, upstream, whole
 
 TOKENS = 12
@@ -160,3 +164,19 @@ async def test_a_rescue_comes_before_a_restart(autojump_clock: MockClock) -> Non
         race = held(world, restart=True)
         received = await world.run(race, max_tokens=50)
         assert (received.winner, race.rescues, race.restarts) == ("next", 1, 0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_at_a_door_a_whole_answer_is_a_200_and_a_stream_has_its_error(
+    autojump_clock: MockClock, stream: bool
+) -> None:
+    async with world_with_spare(dying(), following()) as world:
+        route = ChatRoute(world.gateway, ChatCompletions())
+        asked = body(model="m", stream=stream, omen={"strategy": "race", "k": 2})
+        heard = await talk(route, scope(), (0, piece(asked)))
+        assert heard.status == 200
+        if stream:
+            assert b'"error"' in heard.body
+            assert b"next answering" not in heard.body
+        else:
+            assert heard.json["choices"][0]["message"]["content"] == whole("next", TOKENS)
