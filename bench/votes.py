@@ -171,7 +171,13 @@ class _Draft:
         events, self._events, self._seconds = self._events, [], 0.0
         return events
 
-    def commit(self, *, shared: bool = False) -> None:
+    def commit(self, *, shared: bool = False, takes_over: bool = False) -> None:
+        pass
+
+    def pause(self) -> None:
+        pass
+
+    def release(self) -> None:
         pass
 
 

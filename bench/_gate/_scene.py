@@ -42,8 +42,14 @@ class _Playing:
         self._due += GAP
         return [self._pieces.pop(0)]
 
-    def commit(self, *, shared: bool = False) -> None:
+    def commit(self, *, shared: bool = False, takes_over: bool = False) -> None:
         pass
+
+    def pause(self) -> None:
+        raise AssertionError("a plan without a spare pauses nobody")
+
+    def release(self) -> None:
+        raise AssertionError("a plan without a spare pauses nobody")
 
 
 class _First:

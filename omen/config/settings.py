@@ -159,6 +159,11 @@ class RaceSettings(Section):
     """Let OMEN choose between `single` and `speculate_k` so that `slo_target` is met."""
     slo_target: Share = 0.99
     """Share of requests whose first useful token should come within `max_latency_ms`."""
+    spare_ms: Milliseconds | None = None
+    """How long the runner-up is kept after the commit, for answers that are not streamed. None: it
+    is cancelled at the commit."""
+    spare_tokens: Count = 32
+    """Visible tokens of the winner from which on the runner-up is not kept."""
     failover_on: FailureKinds = DEFAULT_FAILOVER_ON
     """Kinds of failure after which the next candidate is tried."""
     gate: GateChecks = ()

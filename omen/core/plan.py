@@ -68,6 +68,17 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """How long the runner-up of a race is kept after the commit, to take the winner's place.
+
+    It is kept until `seconds` have passed or the winner has sent `tokens` visible tokens.
+    """
+
+    seconds: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """The router's forecast for a plan: the probability of a useful token by the deadline.
 
@@ -112,6 +123,9 @@ class Plan:
     merge: Merge = field(default_factory=Merge)
     restart: bool = False
     """Whether another candidate answers from the beginning after a committed stream broke."""
+    spare: Spare | None = None
+    """Set only if the client sees nothing before the end of the answer: a spare answers from its
+    beginning. None: every loser is cancelled at the commit."""
     budget_usd: Decimal | None = None
     """The most that all attempts together may cost. None: no bound."""
     left_out: tuple[tuple[str, str], ...] = ()
@@ -162,11 +176,20 @@ class Attempt(Protocol):
         """
         ...
 
-    def commit(self, *, shared: bool = False) -> None:
+    def commit(self, *, shared: bool = False, takes_over: bool = False) -> None:
         """Claim the win. One synchronous step; a second claim in the same race is a bug.
 
-        `shared`: several attempts form the answer, and each of them claims its part.
+        `shared`: several attempts form the answer, and each of them claims its part. `takes_over`:
+        this paused attempt takes the place of the winner.
         """
+        ...
+
+    def pause(self) -> None:
+        """Record that the attempt is kept as a spare: it is not read until it takes over."""
+        ...
+
+    def release(self) -> None:
+        """Record that the paused attempt is not needed: its stream is about to be closed."""
         ...
 
 

@@ -91,6 +91,10 @@ class AttemptRecord:
     """Why the attempt was never started, if it was denied."""
     cut: CutReason | None = None
     """Set together with `ended_at` if the attempt was cancelled from outside."""
+    paused_at: float | None = None
+    """When it lost and was kept as a spare, without being read."""
+    released_at: float | None = None
+    """When the spare was no longer needed."""
     cut_at: float | None = None
     """When the cancellation was decided. From `cut_at` to `ended_at` the upstream's connection was
     still being closed."""
@@ -118,7 +122,9 @@ class AttemptRecord:
             return Cost(Decimal(0), "estimated" if refused else "at_least")
         # After a failure (a broken stream, a timeout) the upstream may have generated and billed
         # more than what arrived, whatever it does on a cancel. Nothing follows a complete answer.
+        # And more than what arrived may have been generated for a spare, which is not read.
         does_stop = bool(candidate.quirks.cancel_stops_billing) and failure is None
+        does_stop = does_stop and self.paused_at is None
         return partial_cost(
             candidate.card.price,
             self.prompt,
@@ -167,9 +173,14 @@ class RaceRecord:
     request_id: str = ""
     attempts: list[AttemptRecord] = field(default_factory=list)
     winner: AttemptRecord | None = None
-    """The first attempt that committed; after a restart, the first one since the restart."""
+    """The first attempt that committed; after a restart, the first one since the restart. A spare
+    that took over replaces it."""
     ended_at: float | None = None
     restarts: int = 0
+    rescues: int = 0
+    """How often a spare took the place of a winner of which the client had seen nothing."""
+    is_held: bool = False
+    """Whether the client sees nothing before the end of the answer, because it is one body."""
     prompt: PromptSize | None = None
     """The bounds of the prompt's tokens. None until they are needed."""
     client_left_at: float | None = None

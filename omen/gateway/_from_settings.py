@@ -11,6 +11,7 @@ from omen.core import descriptors
 from omen.core.candidates import Endpoint
 from omen.core.cards import FREE, UNKNOWN
 from omen.core.errors import FailureKind
+from omen.core.plan import Spare
 from omen.providers import load_kinds
 from omen.race.attempts import Threshold
 from omen.routing import Cards, CatalogProvider, PlanDefaults, Preferences, SlotRules
@@ -81,7 +82,9 @@ def _catalog_provider(provider: ProviderSettings) -> CatalogProvider:
 def plan_defaults(settings: Settings) -> PlanDefaults:
     """Return what a plan has where its request says nothing."""
     race = settings.race
+    spare = None if race.spare_ms is None else Spare(race.spare_ms / 1000, race.spare_tokens)
     return PlanDefaults(
+        spare=spare,
         strategy=race.strategy,
         k=race.k,
         max_k=settings.limits.max_k,

@@ -172,6 +172,9 @@ class RequestPipeline:
             # The client may already run a tool that the first answer called, and a restart cannot
             # undo that.
             plan = replace(plan, restart=False)
+        if plan.spare is not None and not race.is_held:
+            # The client sees the answer as it comes, and a spare answers from its beginning.
+            plan = replace(plan, spare=None)
         if any(message.tool_calls for message in request.messages):
             request = self.reasoning.recall(request)
         if request.tools or race.hints.stickiness == "session":

@@ -81,5 +81,11 @@ class _GivenAttempt:
         self._record.complete = True
         return _ANSWER
 
-    def commit(self, *, shared: bool = False) -> None:
-        self._on_commit(shared=shared)
+    def commit(self, *, shared: bool = False, takes_over: bool = False) -> None:
+        self._on_commit(shared=shared, takes_over=takes_over)
+
+    def pause(self) -> None:
+        self._record.paused_at = trio.current_time()
+
+    def release(self) -> None:
+        self._record.released_at = trio.current_time()

@@ -68,6 +68,7 @@ class FakeGateway:
         self.keys = KeyRing(None)
         self.planned: list[tuple[str, RaceHints, float, str]] = []
         self.requests: list[ChatRequest] = []
+        self.races: list[RaceRecord] = []
         self.running = 0
         self.ended: list[tuple[float, str]] = []
 
@@ -86,6 +87,7 @@ class FakeGateway:
 
     async def run(self, race: RaceRecord, request: ChatRequest, output: Output) -> None:
         self.requests.append(request)
+        self.races.append(race)
         self.running += 1
         how = "cancelled"
         try:

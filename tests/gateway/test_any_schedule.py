@@ -69,6 +69,10 @@ class Schedule:
     """When the client leaves, in seconds."""
     extra_starts: int
     """How many the hedge budget allows."""
+    spare_ms: float | None = None
+    spare_tokens: int = 32
+    is_held: bool = False
+    """Whether the client gets the answer as one body."""
 
 
 def draw_schedule(random: Random) -> Schedule:
@@ -109,7 +113,49 @@ def draw_schedule(random: Random) -> Schedule:
     leaves = random.choice([inf] * 6 + [0.5, 1.0, 1.75])
     extra_starts = random.randint(0, 2)
     hints["gate"] = random.choice([None, None, *GATES])
-    return Schedule(ups, hints, leaves, extra_starts)
+    spare_ms = random.choice([None, 250.0, 1000.0, 2500.0])
+    spare_tokens = random.choice([1, 8, 32])
+    is_held = random.random() < 0.7
+    return Schedule(ups, hints, leaves, extra_starts, spare_ms, spare_tokens, is_held)
+
+
+def draw_rescue(random: Random) -> Schedule:
+    """Draw one in which the runner-up is kept, and whoever is the fastest breaks or pauses."""
+    drawn = draw_schedule(random)
+    fault = random.choice(
+        [
+            None,
+            MidstreamError(1.0, after_tokens=random.randint(4, TOKENS)),
+            Truncated(1.0, after_tokens=random.randint(4, TOKENS)),
+        ]
+    )
+    gap = random.choice([0.05, 0.1, 0.5, 2.0])
+    first = upstream("one", "openai", first_token=0.25, gap=gap, tokens=TOKENS, fault=fault)
+    others = (
+        upstream(
+            name,
+            kind,
+            first_token=random.choice([0.25, 0.3, 0.35, 0.5]),
+            gap=random.choice([0.05, 0.1]),
+            tokens=TOKENS,
+            fault=random.choice([*[None] * 3, *FAULTS]),
+        )
+        for name, kind in (("two", "anthropic"), ("three", "ollama"))
+    )
+    hints = drawn.hints | {
+        "strategy": random.choice(["race", "speculate_k"]),
+        "k": random.randint(2, 3),
+        "hedge_delay": random.choice([0.0, 0.25]),
+        "budget_usd": None,
+    }
+    return replace(
+        drawn,
+        upstreams=(first, *others),
+        hints=hints,
+        extra_starts=2,
+        spare_ms=random.choice([250.0, 1000.0, 2500.0]),
+        is_held=True,
+    )
 
 
 def transcripts(received: Received) -> list[str]:
@@ -132,7 +178,9 @@ def ends(events: list[Event]) -> int:
 
 
 async def play(schedule: Schedule) -> None:
-    race_settings = RaceSettings(max_extra_load=0.5)
+    race_settings = RaceSettings(
+        max_extra_load=0.5, spare_ms=schedule.spare_ms, spare_tokens=schedule.spare_tokens
+    )
     world: World
     async with open_world(
         *schedule.upstreams,
@@ -143,6 +191,7 @@ async def play(schedule: Schedule) -> None:
     ) as world:
         world.gateway._parts.hedge_budget._tokens = float(schedule.extra_starts)
         race = world.plan(**schedule.hints)
+        race.is_held = schedule.is_held
         received = Received(race)
         with trio.move_on_after(schedule.leaves) as client:
             received = await world.run(race, "hello", max_tokens=50, into=received)
@@ -167,8 +216,10 @@ def check(world: World, received: Received, schedule: Schedule, *, left: bool) -
     # Two never commit, unless each commits to a choice of its own, or the first one died.
     committed = [a for a in race.attempts if a.committed_at is not None]
     if not any(a.shared for a in committed):
-        assert len(committed) <= 1 + race.restarts
+        assert len(committed) <= 1 + race.restarts + race.rescues
         assert [a.outcome for a in race.attempts].count("won") <= 1
+    # A spare takes over only where the client has seen nothing.
+    assert race.rescues == 0 or (schedule.is_held and schedule.spare_ms is not None)
     # One row for every attempt, with one outcome, and nothing open.
     rows = [attempt for of, attempt in world.rows if of is race]
     assert sorted(rows, key=id) == sorted(race.attempts, key=id)
@@ -185,7 +236,7 @@ def check(world: World, received: Received, schedule: Schedule, *, left: bool) -
 def told(race: RaceRecord) -> None:
     """Let `--hypothesis-show-statistics` say whether the examples are worth their time."""
     event(f"strategy {race.plan.strategy}")
-    event(f"winner {race.winner is not None}, restarts {race.restarts}")
+    event(f"winner {race.winner is not None}, restarts {race.restarts}, rescues {race.rescues}")
     for attempt in race.attempts:
         if attempt.failure is not None and attempt.failure.kind is FailureKind.REJECTED:
             event("rejected")
@@ -202,5 +253,13 @@ def spends_no_more_than_it_may(received: Received, schedule: Schedule) -> None:
 @given(st.integers(0, 2**32))
 def test_it_holds_for_every_schedule(seed: int) -> None:
     schedule = draw_schedule(Random(seed))
+    note(str(schedule))
+    trio.run(play, schedule, clock=MockClock(autojump_threshold=0))
+
+
+@settings(max_examples=1000)
+@given(st.integers(0, 2**32))
+def test_it_holds_where_the_runner_up_is_kept(seed: int) -> None:
+    schedule = draw_rescue(Random(seed))
     note(str(schedule))
     trio.run(play, schedule, clock=MockClock(autojump_threshold=0))

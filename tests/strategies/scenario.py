@@ -7,7 +7,7 @@ when, and how it ended.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import repeat
@@ -27,7 +27,7 @@ from omen.core.errors import (
 )
 from omen.core.events import AnswerEnd, Event, FinishReason, TextDelta
 from omen.core.hints import ReasoningCounts
-from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Strategy
+from omen.core.plan import Expectation, Merge, Plan, Rewrite, Role, Spare, Strategy
 from omen.race.checks import checks_of
 
 QUESTION = ChatRequest(messages=(Message("user", (TextPart("What is the question?"),)),))
@@ -101,6 +101,8 @@ class Happened:
     closed: dict[str, float] = field(default_factory=dict)
     failed: dict[str, FailureKind] = field(default_factory=dict)
     committed: list[tuple[str, float]] = field(default_factory=list)
+    paused: dict[str, float] = field(default_factory=dict)
+    released: dict[str, float] = field(default_factory=dict)
     sent: list[tuple[float, Event]] = field(default_factory=list)
     roles: list[tuple[str, Role]] = field(default_factory=list)
     denied: list[tuple[str, float]] = field(default_factory=list)
@@ -154,22 +156,37 @@ class ScriptedAttempt:
     async def receive(self) -> Sequence[Event]:
         return await self.step()
 
-    def commit(self, *, shared: bool = False) -> None:
+    def commit(self, *, shared: bool = False, takes_over: bool = False) -> None:
         self._happened.committed.append((self._name, trio.current_time() - self._start))
+
+    def pause(self) -> None:
+        self._happened.paused[self._name] = trio.current_time() - self._start
+
+    def release(self) -> None:
+        self._happened.released[self._name] = trio.current_time() - self._start
 
 
 class Recorder:
     """An output that records the events it gets; each send takes `slow` seconds."""
 
-    def __init__(self, happened: Happened, start: float, slow: float) -> None:
+    def __init__(
+        self,
+        happened: Happened,
+        start: float,
+        slow: float,
+        on_send: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
+    ) -> None:
         self._happened = happened
         self._start = start
         self._slow = slow
+        self._on_send = on_send
 
     async def send(self, events: Sequence[Event]) -> None:
         # Recorded first: the events count as sent, even if the sender is cancelled while it waits.
         now = trio.current_time() - self._start
         self._happened.sent += [(now, event) for event in events]
+        if self._on_send is not None:
+            await self._on_send(events)
         await trio.sleep(self._slow)
 
 
@@ -199,6 +216,8 @@ async def run_scenario(
     judge: str | None = None,
     gate: Sequence[str] = (),
     request: ChatRequest = QUESTION,
+    spare: Spare | None = None,
+    on_send: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
 ) -> Happened:
     """Run the strategy over the scripts, in their order, and return a record of the run.
 
@@ -206,9 +225,8 @@ async def run_scenario(
     does. `budget_is_empty`: the plan says that it will not. `again`: the scripts of repeated
     attempts. `windows`: the context length of candidates, where it is known. `full_until`:
     candidates that deny every start until a time. `expected`: OMEN chose the plan, so all entrants
-    but the first are extra starts. `gate`: the checks of
-    answers to `request`. `drain`: the seconds until a response ends after its complete
-    answer.
+    but the first are extra starts. `gate`: the checks of answers to `request`. `drain`: the seconds
+    until a response ends after its complete answer. `on_send`: called with what the output gets.
     """
     start = trio.current_time()
     happened = Happened()
@@ -237,6 +255,7 @@ async def run_scenario(
         reasoning_counts=reasoning_counts,
         commit_deadline=start + max_latency,
         failover_on=frozenset(failover_on),
+        spare=spare,
         allows_extra=lambda: not budget_is_empty,
         make_checks=checks_of(gate, request),
     )
@@ -280,7 +299,8 @@ async def run_scenario(
     try:
         # The outer bound turns a loser that is never cancelled into a failure instead of a hang.
         with trio.fail_at(start + BOUND), trio.move_on_at(start + client_leaves):
-            winner = await strategy(plan, open_attempt, Recorder(happened, start, slow_client))
+            output = Recorder(happened, start, slow_client, on_send)
+            winner = await strategy(plan, open_attempt, output)
             happened.winner = winner.provider
     except OmenError as error:
         happened.error = error

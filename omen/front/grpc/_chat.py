@@ -74,6 +74,7 @@ async def run_chat(
     )
     record.set_race(race)
     race.prompt = asked.request.size
+    race.is_held = not stream
     output = _Chunks(call, race, asked) if stream else _Whole(call, race, asked)
     async with trio.open_nursery() as nursery:
         scope = nursery.cancel_scope

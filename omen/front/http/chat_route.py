@@ -57,6 +57,7 @@ class ChatRoute:
         )
         parsed = replace(parsed, request=request)
         race = incoming.plan(self.gateway, parsed.model, parsed.hints, request)
+        race.is_held = not parsed.stream
         return _Chat(self, parsed, race)
 
 

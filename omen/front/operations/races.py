@@ -53,6 +53,7 @@ def _summary(race: RaceRecord) -> dict[str, Any]:
         "ended_ms": milliseconds(race.accepted_at, race.ended_at),
         "attempts": len(race.attempts),
         "restarts": race.restarts,
+        "rescues": race.rescues,
         "cost_usd": dollars(race.final_cost_usd),
         "race_premium_usd": dollars(race.premium_usd),
     }

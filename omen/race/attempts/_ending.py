@@ -40,6 +40,8 @@ def _reason(
         and not is_shared
         and winner.committed_at is not None
     ):
+        if record.paused_at is not None:
+            return "lost", "lost", record.released_at or now  # it was kept as a spare until then
         return "lost", "lost", winner.committed_at
     if race.client_left_at is not None:
         return "client_cancelled", "client_left", race.client_left_at

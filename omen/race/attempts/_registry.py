@@ -124,13 +124,26 @@ class AttemptRegistry:
         """Wait until an attempt ends, of any race."""
         await self._ends.park()
 
-    def commit(self, race: RaceRecord, record: AttemptRecord, *, shared: bool = False) -> None:
+    def commit(
+        self,
+        race: RaceRecord,
+        record: AttemptRecord,
+        *,
+        shared: bool = False,
+        takes_over: bool = False,
+    ) -> None:
         """Record the commit of an attempt. The first commit decides the winner.
 
-        **Raises.** `RuntimeError` on a second commit in a race whose answer is not shared: a bug in
-        the strategy. Nothing has changed then.
+        `takes_over`: a spare takes the place of the winner, of which the client has seen nothing.
+
+        **Raises.** `RuntimeError` on a second commit in a race whose answer is not shared, and on a
+        takeover by an attempt that is no spare: a bug in the strategy. Nothing has changed then.
         """
-        if race.winner is not None and not (shared and race.winner.shared):
+        if takes_over:
+            self._check_takeover(race, record)
+            race.winner = record
+            race.rescues += 1
+        elif race.winner is not None and not (shared and race.winner.shared):
             raise RuntimeError(
                 f"a second commit in race {race.race_id}, by {record.candidate.name}"
             )
@@ -138,6 +151,11 @@ class AttemptRegistry:
         race.winner = race.winner or record
         record.committed_at = trio.current_time()
         self.notify("committed", race, record)
+
+    def _check_takeover(self, race: RaceRecord, record: AttemptRecord) -> None:
+        is_spare = record.paused_at is not None and record.released_at is None
+        if race.winner is None or race.winner is record or not is_spare or not race.is_held:
+            raise RuntimeError(f"a takeover in race {race.race_id}, by {record.candidate.name}")
 
     def notify(self, moment: Moment, race: RaceRecord, record: AttemptRecord) -> None:
         """Call every observer with a moment of an attempt."""

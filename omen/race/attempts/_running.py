@@ -101,11 +101,19 @@ class RunningAttempt:
         """Seconds between calls of `receive`: a slow client held the winner's task."""
         record.measured = True
 
-    def commit(self, *, shared: bool = False) -> None:
+    def commit(self, *, shared: bool = False, takes_over: bool = False) -> None:
         """Claim the win of this attempt's race, or a share of it."""
-        self._on_commit(shared=shared)
+        self._on_commit(shared=shared, takes_over=takes_over)
         # From now on the events go to the client as they come. Who collects them holds them.
         self._quota.release()
+
+    def pause(self) -> None:
+        """Record that it is kept as a spare. Nothing reads it, so no timeout of tokens runs."""
+        self._record.paused_at = trio.current_time()
+
+    def release(self) -> None:
+        """Record that the spare is not needed."""
+        self._record.released_at = trio.current_time()
 
     async def receive(self) -> Sequence[Event]:
         """Return the next events; an empty sequence after the answer is complete.

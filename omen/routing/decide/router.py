@@ -15,7 +15,7 @@ from omen.core.candidates import Candidate
 from omen.core.chat import asks_for_reasoning
 from omen.core.errors import FAILOVER_KINDS, FailureKind, RequestError
 from omen.core.hints import RaceHints, ReasoningCounts
-from omen.core.plan import Expectation, Merge, Plan, Vote
+from omen.core.plan import Expectation, Merge, Plan, Spare, Vote
 from omen.routing.decide.assessment import Assessor
 from omen.routing.decide.deadline import Odds, choose_plan
 from omen.routing.decide.names import Names
@@ -53,6 +53,7 @@ class PlanDefaults:
     """For the beginning of an answer; `inf` for none."""
     auto: bool = False
     slo_target: float = 0.99
+    spare: Spare | None = None
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     kinds: Sequence[str] = ()
     """Every kind of provider there is, in use or not."""
@@ -126,6 +127,7 @@ class Router:
             hedge_delays=self._hedge_delays(strategy, candidates, hints),
             merge=self._merge(hints, context.caller),
             restart=hints.restart,
+            spare=defaults.spare,
             allows_extra=self._allows_extra,
             budget_usd=hints.budget_usd,
             sticky=ranked.sticky,

@@ -62,6 +62,8 @@ def _measured_sample(moment: Moment, attempt: AttemptRecord) -> tuple[float, boo
         # After the commit a slow client may hold the attempt up for any time. The provider is not
         # responsible for that time, so it does not count.
         until = attempt.ended_at if attempt.committed_at is None else attempt.committed_at
+        if attempt.paused_at is not None:
+            until = attempt.paused_at  # nothing was read from then on
         return until - attempt.started_at, False
     return None
 

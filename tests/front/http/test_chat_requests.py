@@ -23,6 +23,15 @@ async def test_a_request_id_that_is_fit_for_a_header_is_the_callers(
     assert heard.headers["x-request-id"] == given
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_that_is_one_body_is_held_until_its_end(
+    stream: bool, autojump_clock: trio.abc.Clock
+) -> None:
+    gateway = FakeGateway(WHOLE)
+    await ask(gateway, stream=stream)
+    assert [race.is_held for race in gateway.races] == [not stream]
+
+
 UNFIT = ["", " ", "a b", "a\r\nset-cookie: x=y", "a\n", "\x00", "0" * 129, "é", "a,b", '"a"', "<a>"]
 
 

@@ -151,6 +151,29 @@ async def test_a_second_commit_in_a_race_is_a_bug(autojump_clock: MockClock) -> 
             attempt.commit()
 
 
+async def test_only_a_spare_takes_over_and_only_where_nothing_was_seen(
+    autojump_clock: MockClock,
+) -> None:
+    opened = Opened(Scripted((0.0, text("a"))))
+    async with opened.open() as one, opened.open() as other:
+        with pytest.raises(RuntimeError, match="takeover"):
+            other.commit(takes_over=True)  # from nobody
+        one.commit()
+        opened.race.is_held = True
+        with pytest.raises(RuntimeError, match="takeover"):
+            other.commit(takes_over=True)  # it has lost, and is no spare
+        other.pause()
+        opened.race.is_held = False
+        with pytest.raises(RuntimeError, match="takeover"):
+            other.commit(takes_over=True)  # the client has seen the beginning
+        opened.race.is_held = True
+        other.commit(takes_over=True)
+        assert opened.race.winner is opened.race.attempts[1]
+        assert opened.race.rescues == 1
+        with pytest.raises(RuntimeError, match="second commit"):
+            one.commit()
+
+
 NOT_STREAMS = [
     (429, {"retry-after": "7"}, b'{"error":{"message":"too many"}}', FailureKind.RATE_LIMIT),
     (200, {"content-type": "text/html"}, b"<html>hello</html>", FailureKind.PROTOCOL),

@@ -157,6 +157,18 @@ async def test_a_client_that_reads_slowly_behind_a_commit_makes_no_provider_slow
     assert EDGES[index] == pytest.approx(1.0, rel=0.01)
 
 
+async def test_a_spare_is_only_known_to_take_longer_than_until_it_was_paused(
+    autojump_clock: MockClock,
+) -> None:
+    record = measured(useful=None, committed=None, ended=30.0)
+    record.paused_at = 1.0
+    first_tokens = FirstTokens()
+    first_tokens("ended", RaceRecord("r", Plan("race", (A,)), 0.0), record)
+    (window,) = first_tokens._windows.values()
+    (index,) = window.sums(0.0).censored
+    assert EDGES[index] == pytest.approx(1.0, rel=0.01)
+
+
 @pytest.mark.parametrize("role", ["embed", "count", "cache"])
 async def test_what_is_no_chat_says_nothing_of_how_long_one_takes(
     autojump_clock: MockClock, role: str
