@@ -60,8 +60,10 @@ class ReplicaExchange:
         valid = [other for other in others if other is not None]
         if len(valid) < len(others):
             self._warn_once()
+        exports = [other["first_tokens"] for other in valid]
+        await self._first_tokens.read_ahead(exports)
         try:
-            self._first_tokens.set_remote([other["first_tokens"] for other in valid])
+            self._first_tokens.set_remote(exports)
             self._health.set_down_elsewhere(
                 {(name, url) for other in valid for name, url in other["down"]}
             )

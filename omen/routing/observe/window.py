@@ -38,13 +38,15 @@ class _Slice:
 class Window:
     """The recent samples of one candidate. Times are on trio's clock, durations in seconds."""
 
-    __slots__ = ("_estimate", "_slices", "_total")
+    __slots__ = ("_estimate", "_slices", "_total", "_written")
 
     def __init__(self) -> None:
         self._slices: deque[_Slice] = deque()
         self._total = Histograms()
         """The sum of all slices, kept up to date because it is asked for often."""
         self._estimate: tuple[float, Survival] | None = None
+        self._written: list[str] | None = None
+        """The sum as text; None since it has changed."""
 
     def record(self, seconds: float, *, observed: bool, now: float) -> None:
         """Record a sample: the time to the first token, or the age at which it was cut off."""
@@ -53,6 +55,7 @@ class Window:
         last.samples.record(seconds, observed=observed)
         last.count += 1
         self._total.record(seconds, observed=observed)
+        self._written = None
 
     def survival(self, now: float) -> Survival:
         """Return the estimate from all slices. It is computed at most once per second."""
@@ -79,6 +82,13 @@ class Window:
                 total.add(part.samples)
         return total
 
+    def write(self, now: float) -> list[str]:
+        """Return the sum of all slices as text. It is compressed again only if it has changed."""
+        total = self.sums(now)
+        if self._written is None:
+            self._written = total.write()
+        return self._written
+
     def _rotate(self, now: float) -> None:
         if not self._slices or self._slices[-1].is_full(now):
             self._slices.append(_Slice(now))
@@ -87,3 +97,4 @@ class Window:
             or now - self._slices[0].since > SLICES * SLICE_LONGEST_SECONDS
         ):
             self._total.remove(self._slices.popleft().samples)
+            self._written = None

@@ -98,7 +98,7 @@ class Windows:
         rows: list[list[Any]] = []
         # A copy, because another task may add a window at any checkpoint below.
         for key, window in list(self._windows.items()):
-            rows.append([*key, *window.sums(trio.current_time()).write()])
+            rows.append([*key, *window.write(trio.current_time())])
             # Compressing hundreds of windows takes a while, and no race should wait for it.
             await trio.lowlevel.checkpoint()
         return rows

@@ -18,6 +18,7 @@ from omen.core.events import Usage
 from omen.core.plan import Plan
 from omen.core.records import AttemptRecord, RaceRecord
 from omen.routing import FirstTokens, HedgeDelay
+from omen.routing.observe import first_tokens as first_tokens_module
 from omen.routing.observe.forecasts import LARGEST, MAX_CELLS, SMALLEST, mixed, size_of
 from omen.routing.observe.histograms import Histograms, bucket_of, read_histograms
 
@@ -171,6 +172,42 @@ async def test_rows_of_a_version_without_cells_are_read_and_it_can_read_ours(
     rows: list[list[Any]] = await first_tokens.export()
     assert {(len(row), row[2]) for row in rows} == {(5, "any"), (5, "unknown/9")}
     assert HdrHistogram.decode(rows[1][3]).get_total_count() == 1
+
+
+async def test_what_has_not_changed_is_neither_written_nor_read_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes half a millisecond, and replicas exchange hundreds every two seconds."""
+    here, there = FirstTokens(), FirstTokens()
+    for size in (300, 30_000):
+        learn(there, replace(A, prompt_tokens=size), 1.0, times=30)
+    await here.read_ahead([await there.export()])
+    learn(there, LONG, 2.0)
+    calls: list[str] = []
+    write, read = Histograms.write, first_tokens_module.read_histograms
+    monkeypatch.setattr(Histograms, "write", lambda self: calls.append("write") or write(self))
+    monkeypatch.setattr(
+        first_tokens_module, "read_histograms", lambda texts: calls.append("read") or read(texts)
+    )
+    rows = await there.export()
+    assert calls == ["write"] * 2  # of the model and of one of its two sizes
+    await here.read_ahead([rows])
+    here.set_remote([rows])
+    assert calls == ["write"] * 2 + ["read"] * 2
+    assert here.survival(SHORT).count == 61
+
+
+async def test_an_export_that_cannot_be_read_leaves_nothing_of_an_earlier_one(
+    autojump_clock: MockClock,
+) -> None:
+    here, there = FirstTokens(), FirstTokens()
+    learn(there, SHORT, 1.0, times=30)
+    here.set_remote([await there.export()])
+    broken = [[["a", "m", "any", "not", "base64"]]]
+    await here.read_ahead(broken)
+    with pytest.raises(ValueError, match="Incorrect padding"):
+        here.set_remote(broken)
+    assert here.survival(SHORT).count == 0
 
 
 @pytest.mark.parametrize(
