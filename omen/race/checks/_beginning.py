@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from omen.core.events import AnswerEnd, Event, RefusalDelta, TextDelta, ToolCallDelta
+from omen.core.events import (
+    AnswerEnd,
+    ChoiceSwitch,
+    Event,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
 
 LONGEST = 2048
 """Characters of the text, and of all arguments, that are looked at."""
@@ -26,7 +33,7 @@ class Call:
 
 @dataclass(slots=True)
 class Beginning:
-    """What has arrived of an answer, without its reasoning."""
+    """What has arrived of an answer, without its reasoning. Of several choices it is the first."""
 
     text: str = ""
     is_cut: bool = False
@@ -36,11 +43,16 @@ class Beginning:
     """Whether the provider itself marked a part of it as a refusal."""
     end: AnswerEnd | None = None
     _open: int | None = None
+    _choice: int = 0
 
     def take(self, events: Sequence[Event]) -> None:
         """Take the next events of the answer."""
         for event in events:
             match event:
+                case ChoiceSwitch(index=index):
+                    self._choice = index
+                case TextDelta() | RefusalDelta() | ToolCallDelta() if self._choice > 0:
+                    continue
                 case TextDelta(text=text):
                     room = LONGEST - len(self.text)
                     self.is_cut = self.is_cut or len(text) > room
