@@ -28,6 +28,7 @@ from omen.core.chat import (
 )
 from omen.core.events import (
     AnswerEnd,
+    ChoiceSwitch,
     Event,
     ReasoningDelta,
     RefusalDelta,
@@ -266,6 +267,14 @@ def test_tools_that_omen_cannot_read_may_be_called() -> None:
     request = asked(tools=(WEATHER, Opaque({"type": "web_search"})))
     assert judged("tool_args", call("{", "web_search"), END, request=request) is None
     assert checks_of(["tool_args"], asked()) is None
+
+
+def test_of_several_choices_the_first_one_is_judged() -> None:
+    wants = asked(response_format=OBJECT)
+    first, second = ChoiceSwitch(0), ChoiceSwitch(1)
+    pieces: list[Event | str] = [first, '{"a"', second, "Sure! {", first, ": 1}", second, "x", END]
+    assert judged("json_schema", *pieces, request=wants) is None
+    assert rejected("json_schema", second, '{"a": 1}', first, "Sure!", END, request=wants)
 
 
 def test_a_pattern_is_demanded_or_forbidden() -> None:
