@@ -26,6 +26,7 @@ COMMANDS = {
     "sim": "run simulated providers",
     "race": "run one race and watch it",
     "chat": "chat by races",
+    "bench": "measure a chat endpoint under load",
     "replay": "show what another policy would have done",
     "keys": "create, list, revoke and rotate callers' keys",
     "usage": "show usage and costs",

@@ -123,7 +123,7 @@ def test_a_circle_of_siblings_breaks_the_check(tree: Path) -> None:
     assert "No cycles BROKEN" in printed
 
 
-def test_ls_shows_at_most_twenty_packages_and_no_loose_module() -> None:
-    assert len(PACKAGES) <= 20
+def test_ls_shows_at_most_twenty_one_packages_and_no_loose_module() -> None:
+    assert len(PACKAGES) <= 21
     loose = {path.name for path in (ROOT / "omen").glob("*.py")}
     assert loose <= {"__init__.py", "__main__.py", "plan.py"}
