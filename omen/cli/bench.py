@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
         target = parse_target(args.url)
         arms = _arms(args.arm, target)
         lanes = _lanes(args, target, arms)
+        if args.json is not None:
+            args.json.open("a").close()  # a report that cannot be written is known before the run
     except (OSError, ValueError) as error:
         print(f"omen bench: {error}", file=sys.stderr)
         return 2

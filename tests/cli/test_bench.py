@@ -56,6 +56,8 @@ def status(*args: str) -> int:
         (["http://x", "--slo", "ttft"], "--slo 'ttft'"),
         (["http://x", "--rate", "nan"], "argument --rate"),
         (["http://x", "--key-env", "NO_SUCH"], "NO_SUCH"),
+        (["http://x", "--json", "/no/such/folder/out.json"], "/no/such/folder/out.json"),
+        (["http://x", "--prompts", "/no/such/file"], "/no/such/file"),
     ],
 )
 def test_mistakes_are_refused_with_the_option_and_status_2(
