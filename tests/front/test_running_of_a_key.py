@@ -107,6 +107,21 @@ async def test_a_request_counts_from_its_key_on_and_until_its_client_has_left(
         assert (await gateway.post(*CHAT, key)).status == 200
 
 
+async def test_refusals_are_in_the_metrics_from_the_first_one_on(
+    autojump_clock: MockClock,
+) -> None:
+    line = b'omen_requests_refused_total{when="key_has_too_many"}'
+    async with served() as gateway, trio.open_nursery() as nursery:
+        key, admin = gateway.keys.add(), gateway.keys.add(admin=True)
+        asked = scope("/metrics", "GET", [("authorization", f"Bearer {admin}")])
+        assert line not in (await talk(gateway.app, asked, (0, piece(b"")))).body
+        nursery.start_soon(gateway.post, *CHAT, key)
+        await trio.sleep(1)
+        for _ in range(2):
+            assert (await gateway.post(*CHAT, key)).status == 429
+        assert line + b" 2.0\n" in (await talk(gateway.app, asked, (0, piece(b"")))).body
+
+
 async def test_callers_without_a_key_are_not_counted(autojump_clock: MockClock) -> None:
     async with served(anonymous=True) as gateway, trio.open_nursery() as nursery:
         for _ in range(3):

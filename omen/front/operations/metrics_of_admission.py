@@ -16,11 +16,24 @@ def admission(controller: Controller | None, gateway: Gateway) -> Iterable[Metri
     """Return the metrics of admission, and of the plans that it made smaller."""
     if controller is not None:
         yield from _figures(controller)
+    yield _refused(controller, gateway.keys.running.refused)
     text = "Plans that were made smaller, by the level of pressure that did it."
     metric = CounterMetricFamily("omen_relieved_plans", text, labels=["pressure"])
     for level in (Pressure.NO_HEDGES, Pressure.SINGLE, Pressure.REFUSING):
         metric.add_metric([level.name.lower()], gateway.relieved[level])
     yield metric
+
+
+def _refused(controller: Controller | None, of_keys: int) -> Metric:
+    """Return the refused requests: for want of time, and of keys that had too many running."""
+    text = "Requests that were refused before they began, by when."
+    metric = CounterMetricFamily("omen_requests_refused", text, labels=["when"])
+    if controller is not None:
+        metric.add_metric(["at_the_door"], controller.refused_at_the_door)
+        metric.add_metric(["after_waiting"], controller.refused_after_waiting)
+    if of_keys:
+        metric.add_metric(["key_has_too_many"], of_keys)
+    return metric
 
 
 def describe_admission(controller: Controller | None) -> dict[str, Any] | None:
@@ -54,8 +67,3 @@ def _figures(controller: Controller) -> Iterable[Metric]:
     yield CounterMetricFamily("omen_requests_admitted", text, controller.admitted)
     text = "Requests that waited before they began or were refused."
     yield CounterMetricFamily("omen_requests_waited", text, controller.waited)
-    text = "Requests that were refused for want of processor time, by when."
-    metric = CounterMetricFamily("omen_requests_refused", text, labels=["when"])
-    metric.add_metric(["at_the_door"], controller.refused_at_the_door)
-    metric.add_metric(["after_waiting"], controller.refused_after_waiting)
-    yield metric
