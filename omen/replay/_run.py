@@ -62,7 +62,7 @@ class Outcome:
     denied: int
     """The number of denied starts."""
     candidates: tuple[Candidate, ...] = ()
-    """The candidates of the started attempts, in order."""
+    """The candidates of the started attempts, in order; the plan's order if they start together."""
 
 
 class Learning(Protocol):
@@ -188,7 +188,12 @@ class Play:
         if race.winner is not None and race.winner.committed_at is not None:
             seconds = race.winner.committed_at - race.accepted_at
         forget()
-        started = [a for a in race.attempts if a.outcome != "denied"]
+        # In starting order, and of those that start together the plan's first one first: which of
+        # their tasks runs first is chance.
+        started = sorted(
+            (a for a in race.attempts if a.outcome != "denied"),
+            key=lambda a: (a.started_at, race.plan.candidates.index(a.candidate)),
+        )
         self.outcomes.append(
             Outcome(
                 at,

@@ -208,6 +208,20 @@ class TestRecorded:
         assert (raced.quantile(0.999), raced.extra) == (pytest.approx(1.0), 1.0)
         assert raced.extra_usd == Decimal("0.10")
 
+    def test_what_starts_together_costs_the_same_in_every_run(self) -> None:
+        """Whoever's task runs first, what a race adds is the cost of those beside its first one."""
+        rows = [
+            row
+            for n in range(20)
+            for row in (
+                entry(n, "a", cost_usd="0.01"),
+                entry(n, "b", index=1, outcome="lost", committed=None, cost_usd="0.50"),
+            )
+        ]
+        for _ in range(5):
+            raced = compare(Recording.of(rows), Policy.parse("race2"))
+            assert raced.extra_usd == Decimal("10.00")
+
     @pytest.mark.parametrize(
         ("count", "share", "rank"),
         [
