@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from math import isinf
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from omen.cli._pictures import check_pictures
 from omen.cli._table import dollars
 from omen.ledger.entries import Entry, read_entry
-from omen.replay import FORMS, QUANTILES, Comparison, Policy, Recording, compare
+from omen.replay import FORMS, QUANTILES, Comparison, Interval, Policy, Recording, compare
 
 DEFAULT = ("single", "race2", "hedge@2%", "hedge@5%", "hedge@10%")
 
@@ -94,15 +94,25 @@ def table(compared: Sequence[Comparison], requests: int) -> str:
     head = ["policy", *(f"{name} s" for name in QUANTILES), "extra starts", "extra USD", "denied"]
     rows = [head, ["-" * len(cell) for cell in head]]
     for result in compared:
-        times = [_time(result.quantile(share)) for share in QUANTILES.values()]
-        usd = dollars(result.extra_usd)
-        rows.append([result.policy.name, *times, f"{result.extra:.2%}", usd, str(result.denied)])
+        sure = result.intervals
+        times = [
+            _time(result.quantile(share)) + _between(sure.get(name), _time)
+            for name, share in QUANTILES.items()
+        ]
+        extra = f"{result.extra:.2%}" + _between(sure.get("extra"), lambda share: f"{share:.2%}")
+        usd = dollars(result.extra_usd) + _between(sure.get("usd"), lambda usd: f"{usd:.4f}")
+        rows.append([result.policy.name, *times, extra, usd, str(result.denied)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = (
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
     )
     return "\n".join([f"{requests} requests, time to the first useful token:", "", *lines])
+
+
+def _between(interval: Interval | None, told: Callable[[float], str]) -> str:
+    """Return a 95 % interval in brackets; nothing if there is none."""
+    return "" if interval is None else f" [{told(interval[0])}, {told(interval[1])}]"
 
 
 def _time(seconds: float) -> str:

@@ -6,6 +6,7 @@ with invented ones. No provider is called.
 
 from omen.replay._attempts import GivenAttempts, Latencies
 from omen.replay._compare import QUANTILES, Comparison, compare, nearest_rank
+from omen.replay._intervals import Interval
 from omen.replay._policy import FORMS, Policy
 from omen.replay._recorded import Recording
 from omen.replay._run import HistogramLearning, Learning, Outcome, Play, RecordedRequest, replay
@@ -16,6 +17,7 @@ __all__ = [
     "Comparison",
     "GivenAttempts",
     "HistogramLearning",
+    "Interval",
     "Latencies",
     "Learning",
     "Outcome",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil, inf
 
+from omen.replay._intervals import Interval, Measured, intervals_of
 from omen.replay._policy import Policy
 from omen.replay._recorded import Recording
 from omen.replay._run import Play, replay
@@ -38,6 +39,9 @@ class Comparison:
     cost of its candidate."""
     denied: int
     """The number of denied starts."""
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    """95 % intervals, of quantiles by their names, of `extra` and of `usd`. One that is missing had
+    too few requests."""
 
     def quantile(self, share: float) -> float:
         """Return the time by which this share of the requests has a useful token."""
@@ -47,10 +51,17 @@ class Comparison:
 def compare(recording: Recording, policy: Policy) -> Comparison:
     """Return the result of a policy over a recording. Do not call it inside a trio run."""
     outcomes = replay(Play(policy), recording.requests()).outcomes
+    dollars = [recording.extra_usd(item.candidates[1:]) for item in outcomes]
+    times = [inf if item.seconds is None else item.seconds for item in outcomes]
+    measured = [
+        Measured(item.at, seconds, len(item.extra_at), float(usd))
+        for item, seconds, usd in zip(outcomes, times, dollars, strict=True)
+    ]
     return Comparison(
         policy=policy,
-        times=sorted(inf if item.seconds is None else item.seconds for item in outcomes),
-        extra=sum(len(item.extra_at) for item in outcomes) / max(len(outcomes), 1),
-        extra_usd=sum((recording.extra_usd(item.candidates[1:]) for item in outcomes), Decimal(0)),
+        times=sorted(times),
+        extra=sum(one.extra for one in measured) / max(len(measured), 1),
+        extra_usd=sum(dollars, Decimal(0)),
         denied=sum(item.denied for item in outcomes),
+        intervals=intervals_of(measured, QUANTILES, recording.seed),
     )
