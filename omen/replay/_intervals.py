@@ -4,6 +4,9 @@ Requests that come shortly after one another meet the same slow minutes, so they
 samples. Whole blocks of time are drawn again instead, with replacement, and what comes of each draw
 is another possible recording (Künsch, The jackknife and the bootstrap for general stationary
 observations, 1989). The same seed gives the same intervals.
+
+What was not recorded and had to be drawn is taken as it was drawn. So a policy that asks providers
+which were rarely asked is less sure than its interval says.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from math import isinf
 from random import Random
 
 BLOCKS = 12
-"""So few that a block is longer than a slow spell: two hours of a day."""
+"""So few that a block is longer than a slow spell: two hours of an even day."""
 DRAWS = 400
 WIDER = 1.25
 """Intervals of so few blocks are too narrow. So much wider they covered the truth in 91 to 99 % of
@@ -73,16 +76,19 @@ def _around(seen: float, drawn: list[float]) -> Interval:
 
 
 class _Blocks:
-    """The requests in blocks of equal time, and in the order of their seconds."""
+    """The requests in blocks of as many that follow one another, and in the order of their seconds.
+
+    Not blocks of equal time: most of those would be empty in a recording with a pause in it.
+    """
 
     def __init__(self, measured: Sequence[Measured]) -> None:
-        first = min(one.at for one in measured)
-        span = max(one.at for one in measured) - first or 1.0
-        ascending = sorted(measured, key=lambda one: one.seconds)
-        self._seconds = [one.seconds for one in ascending]
-        self._block = [min(int((one.at - first) / span * BLOCKS), BLOCKS - 1) for one in ascending]
+        in_time = sorted(measured, key=lambda one: (one.at, one.seconds, one.extra, one.usd))
+        blocks = [place * BLOCKS // len(in_time) for place in range(len(in_time))]
+        ascending = sorted(zip(in_time, blocks, strict=True), key=lambda pair: pair[0].seconds)
+        self._seconds = [one.seconds for one, _ in ascending]
+        self._block = [block for _, block in ascending]
         self._count, self._extra, self._usd = ([0.0] * BLOCKS for _ in range(3))
-        for one, block in zip(ascending, self._block, strict=True):
+        for one, block in ascending:
             self._count[block] += 1
             self._extra[block] += one.extra
             self._usd[block] += one.usd
@@ -101,7 +107,6 @@ class _Blocks:
             for parts in (self._count, self._extra, self._usd)
         ]
         # The sum of dollars is that of as many requests as there were.
-        scale = sum(self._count) / sums[0] if sums[0] else 0.0
-        found["extra"] = sums[1] / sums[0] if sums[0] else 0.0
-        found["usd"] = sums[2] * scale
+        found["extra"] = sums[1] / sums[0]
+        found["usd"] = sums[2] * sum(self._count) / sums[0]
         return found

@@ -62,7 +62,7 @@ class Outcome:
     denied: int
     """The number of denied starts."""
     candidates: tuple[Candidate, ...] = ()
-    """The candidates of the started attempts, in order; the plan's order if they start together."""
+    """The candidates of the started attempts, in order; the primary one is the first."""
 
 
 class Learning(Protocol):
@@ -188,11 +188,11 @@ class Play:
         if race.winner is not None and race.winner.committed_at is not None:
             seconds = race.winner.committed_at - race.accepted_at
         forget()
-        # In starting order, and of those that start together the plan's first one first: which of
+        # In starting order, and of those that start together the primary one first: which of
         # their tasks runs first is chance.
         started = sorted(
             (a for a in race.attempts if a.outcome != "denied"),
-            key=lambda a: (a.started_at, race.plan.candidates.index(a.candidate)),
+            key=lambda a: (a.started_at, a.role != "primary"),
         )
         self.outcomes.append(
             Outcome(

@@ -66,6 +66,16 @@ def test_what_too_few_requests_tell_of_is_left_out() -> None:
     }  # fmt: skip
 
 
+def test_a_pause_in_the_recording_makes_no_difference() -> None:
+    """A benchmark of ten minutes, and one request of the next day."""
+    burst = [Measured(one.at / 144, one.seconds, one.extra, one.usd) for one in day(Random(1))]
+    found = intervals_of([*burst, Measured(90_000.0, 0.4, 0, 0.0)], QUANTILES, 1)
+    seconds = sorted(one.seconds for one in burst)
+    assert seconds[400] < found["p50"][0] < seconds[500] < found["p50"][1] < seconds[600]
+    assert seconds[950] < found["p99"][0] < seconds[990] < found["p99"][1]
+    assert 0.07 < found["extra"][0] < 0.1 < found["extra"][1] < 0.15
+
+
 def test_requests_that_were_never_answered_and_all_at_once_are_no_special_case() -> None:
     never = [Measured(5.0, inf, 0, 0.0)] * 200
     assert intervals_of(never, MEDIAN, 1) == {

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-from omen.core.answer_checks import MOST_CHECKS, split_check
+from omen.core.answer_checks import MOST_CHECKS, PATTERN_CHECKS, PLAIN_CHECKS, split_check
 from omen.core.intents import INTENTS, SYNONYMS, intent_of
 from omen.front.http.schema_reader import From1
 
@@ -39,6 +39,14 @@ class MergeIn(BaseModel):
     risk: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
+_GATE_CHECK: dict[str, Any] = {
+    "type": "string",
+    # No schema can say what a regular expression is. These words are some; others are taken, too.
+    "pattern": f"^({'|'.join(PLAIN_CHECKS)}|({'|'.join(PATTERN_CHECKS)}):[a-z]{{1,32}})$",
+    "description": "A check, or regex:PATTERN or no_regex:PATTERN with a pattern of Rust's regex.",
+}
+
+
 class HintsIn(BaseModel):
     """The `omen` object. Unknown keys are an error."""
 
@@ -56,7 +64,9 @@ class HintsIn(BaseModel):
     priority_weights: dict[str, Positive] | None = None
     min_useful_tokens: From1 | None = None
     reasoning_counts: bool | Literal["auto"] | None = None
-    gate: list[str] | None = Field(default=None, max_length=MOST_CHECKS)
+    gate: list[Annotated[str, WithJsonSchema(_GATE_CHECK)]] | None = Field(
+        default=None, max_length=MOST_CHECKS
+    )
     hedge_delay_ms: float | None = Field(default=None, ge=0)
     merge: MergeIn | None = None
     on_failure: Literal["error", "restart"] | None = None
