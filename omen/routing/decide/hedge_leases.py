@@ -1,8 +1,9 @@
 """One hedge budget for all replicas: a task that leases tokens of it, so that no request waits.
 
-Four times a second it reports what the requests here have added and taken, and gets the tokens for
-the next extra starts. A start is decided with the tokens that are here. A hedge that is denied asks
-again a little later, and by then the next report has asked for its token.
+Four times a second while extra starts are asked for, otherwise every other second, it reports what
+the requests here have added and taken, and gets the tokens for the next extra starts. A start is
+decided with the tokens that are here. A hedge that is denied asks again a little later, and by then
+the next report has asked for its token.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from omen.state import Store, StoreAwayError
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.25
+QUIET_SECONDS = 2.0
+"""Time between two reports while nobody asks for an extra start. Each is a call to the store, and
+one that times out on a busy machine would make everything that is shared local for a while."""
 LEASE_SECONDS = 10.0
 """The time after which the tokens of a replica that died are written off."""
 BUCKET = "hedges"
@@ -31,8 +35,11 @@ class HedgeLeases:
 
     async def run(self) -> None:
         """Renew the lease until cancelled. **Cancellation.** The lease ends by its time."""
+        due = trio.current_time()
         while True:
-            await self.renew()
+            if self._budget.is_asked_for or trio.current_time() >= due:
+                await self.renew()
+                due = trio.current_time() + QUIET_SECONDS
             await trio.sleep(INTERVAL_SECONDS)
 
     async def renew(self) -> None:

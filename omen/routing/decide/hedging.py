@@ -33,7 +33,7 @@ BUCKET_REQUESTS = 300
 """The number of requests that fill an empty bucket. Over any 3000 requests, the extra load exceeds
 the setting by a tenth at most."""
 
-IDLE_REPORTS = 8
+IDLE_REPORTS = 3
 """After so many reports without a request, a replica gives its leased tokens back."""
 
 
@@ -101,6 +101,11 @@ class HedgeBudget:
         self._tokens -= 1.0
         self._taken += 1
         return None
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether an extra start was made or denied since the last report."""
+        return self._needed > 0
 
     def report(self, replicas: int) -> BucketReport:
         """Return the report to the common bucket. What is above its `wanted` stays here no longer.

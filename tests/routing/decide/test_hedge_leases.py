@@ -258,3 +258,29 @@ async def test_with_a_real_redis_that_hangs_and_comes_back() -> None:
             budget.requests += 1
             await leases.renew()
             assert (budget.is_leased, budget.starts) == (True, BUCKET - 1)
+
+
+async def test_the_store_is_asked_seldom_while_nobody_wants_an_extra_start(
+    autojump_clock: MockClock,
+) -> None:
+    """Each call may time out on a busy machine, and then everything shared is local for a while."""
+    calls: list[float] = []
+
+    class Counted(MemoryStore):
+        async def draw(self, bucket: str, report: BucketReport, lease: float) -> int | None:
+            calls.append(trio.current_time())
+            return self.draw_for("one", bucket, report, lease)
+
+    budget = HedgeBudget(SHARE)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(HedgeLeases(Counted(), budget).run)
+        for _ in range(100):
+            budget.requests += 1
+            await trio.sleep(0.2)
+        assert len(calls) <= 11
+        quiet = len(calls)
+        for _ in range(40):
+            budget(RACE, A, "hedge")
+            await trio.sleep(0.25)
+        assert len(calls) - quiet >= 35
+        nursery.cancel_scope.cancel()
