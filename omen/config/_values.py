@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
@@ -43,7 +42,6 @@ from omen.config._demands import (
 )
 from omen.config._paths import locate
 from omen.config._wording import EnvText
-from omen.core.answer_checks import MOST_CHECKS, PATTERN_CHECKS, PLAIN_CHECKS, split_check
 from omen.core.errors import FailureKind
 from omen.core.intents import INTENTS
 
@@ -121,11 +119,6 @@ def _exact(value: object) -> object:
 
 def _split(text: EnvText) -> list[EnvText]:
     return [EnvText(part.strip()) for part in text.split(",") if part.strip()]
-
-
-def _gate_check(text: str) -> str:
-    split_check(text)
-    return text
 
 
 def _not_empty(value: object) -> object:
@@ -275,18 +268,6 @@ FailureKindName = Annotated[
 FailureKinds = Annotated[
     tuple[FailureKindName, ...],
     _allowed("a list of kinds of failure: " + ", ".join(_KINDS), _split),
-]
-_GATE_FORMS = ", ".join((*PLAIN_CHECKS, *(f"{name}:PATTERN" for name in PATTERN_CHECKS)))
-GateCheck = Annotated[
-    str,
-    Field(strict=True),
-    AfterValidator(_gate_check),
-    _allowed("one of " + _GATE_FORMS, words=PLAIN_CHECKS),
-]
-GateChecks = Annotated[
-    tuple[GateCheck, ...],
-    Field(max_length=MOST_CHECKS),
-    _allowed("a list of checks: " + _GATE_FORMS, _split),
 ]
 LOG_PARTS = (
     *("accounts", "cache", "front", "gateway", "ledger", "providers", "race", "requests"),

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from omen.config._gate_checks import GateChecks
 from omen.config._limits import LimitsSettings as LimitsSettings
 from omen.config._model_tables import Card as Card
 from omen.config._model_tables import Price as Price
@@ -28,7 +29,6 @@ from omen.config._values import (
     FilePath,
     Flag,
     FlagOrAuto,
-    GateChecks,
     Host,
     HostNames,
     IntentName,

@@ -19,6 +19,8 @@ PLAIN_CHECKS = ("json_schema", "tool_args", "no_refusal", "language", "no_repeti
 """Checks without a parameter, in the order in which they are documented."""
 PATTERN_CHECKS = ("regex", "no_regex")
 """Checks with a pattern behind a colon: it has to be found in the beginning, or must not be."""
+CHECK_FORMS = ", ".join((*PLAIN_CHECKS, *(f"{name}:PATTERN" for name in PATTERN_CHECKS)))
+"""What a check may look like, for messages."""
 MOST_CHECKS = 16
 LONGEST_PATTERN = 512
 """Characters of a pattern."""
@@ -55,8 +57,7 @@ class AnswerChecks(Protocol):
 class Pattern:
     """A regular expression that is searched in time linear in the text, whatever its form.
 
-    **Source.** Rust's `regex`, by way of pydantic: no look-around, no back-references
-    (docs.rs/regex, "Untrusted input", 2026-12-01).
+    It is one of Rust's `regex` crate, by way of pydantic: no look-around, no back-references.
 
     **Raises.** `ValueError` if it is none, or too large.
     """
@@ -97,5 +98,4 @@ def split_check(said: str) -> tuple[str, str]:
     if name in PATTERN_CHECKS and pattern:
         compile_pattern(pattern)
         return name, pattern
-    patterns = (f"{name}:PATTERN" for name in PATTERN_CHECKS)
-    raise ValueError(f"must be one of {', '.join((*PLAIN_CHECKS, *patterns))}")
+    raise ValueError(f"must be one of {CHECK_FORMS}")

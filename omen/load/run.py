@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -42,7 +43,7 @@ class Load:
     seed: int = 1
 
 
-class Lane:
+class Lane(ABC):
     """One arm under load: its bodies, its idle connections, its results."""
 
     def __init__(self, bodies: Iterator[bytes], results: Results, load: Load) -> None:
@@ -52,9 +53,9 @@ class Lane:
         self._in_flight = 0
         self.results = results
 
+    @abstractmethod
     def make(self) -> Asker:
         """Make a further connection."""
-        raise NotImplementedError
 
     async def warm_up(self) -> None:
         """Send the first requests, one after the other, without counting them."""

@@ -132,6 +132,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "[race]\nreasoning_counts = 'yes'",
         "race.reasoning_counts: found 'yes'; allowed: \"auto\", true or false",
     ),
+    "a check that there is not": (
+        "[race]\ngate = ['no_refusal', 'regex:(']",
+        "race.gate[1]: found 'regex:('; allowed: one of json_schema, tool_args, no_refusal,"
+        " language, no_repetition, regex:PATTERN, no_regex:PATTERN",
+    ),
     "a number for a boolean": (
         "[cache]\nenabled = 1",
         "cache.enabled: found 1; allowed: true or false",

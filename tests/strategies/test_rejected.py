@@ -16,6 +16,7 @@ from omen.core.errors import AllAttemptsFailed, FailureKind
 from omen.core.events import TextDelta
 from tests.strategies.scenario import (
     USEFUL,
+    Step,
     answers,
     ends,
     fails,
@@ -23,7 +24,6 @@ from tests.strategies.scenario import (
     hangs,
     run_scenario,
     says,
-    sends,
 )
 
 STRATEGIES = pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_a_winner_that_comes_in_the_same_tick_leaves_it_a_failure(
 ) -> None:
     now = trio.Event()
     scripts = {
-        name: [answers(), sends(TextDelta(text)).__class__(0.0, [TextDelta(text)], now), ends()]
+        name: [answers(), Step(0.0, [TextDelta(text)], now), ends()]
         for name, text in (("bad", REFUSES), ("good", USEFUL))
     }
     async with trio.open_nursery() as nursery:

@@ -4,8 +4,8 @@ A refusal says so in its first words. They are compared letter by letter, withou
 and marks, so an answer that merely begins like one ("I'm glad …") is held for a few letters only.
 An apology alone is no refusal, nor is a sentence that later turns out to be one.
 
-**Source.** Openings in answers of OpenAI's, Anthropic's, Google's and Meta's models, as published
-in their documentation and in the data sets of XSTest and SORRY-Bench; collected 2026-12-01.
+The openings were written for this list from the usual wording of such answers. No data set was
+searched, so a wording that is missing is likely; `no_regex` adds one's own.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Only scripts are told apart (Latin, Cyrillic, Chinese …), not the languages of
 letters than a race has read when it decides. A prompt that speaks of a language, or of translating,
 may be answered in any script.
 
-**Source.** Blocks of Unicode 15.1 (unicode.org/Public/15.1.0/ucd/Blocks.txt, read 2026-12-01).
+The ranges are whole blocks of Unicode (Blocks.txt of its character database), coarser than scripts.
 """
 
 from __future__ import annotations
